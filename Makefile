@@ -1,0 +1,78 @@
+# Eventline. `make` alone lists what there is; every target sets up what it needs, once.
+# Everything that is made lives in .eventline/, which `make clean` removes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# A bootstrap Python; everything else runs in the virtual environment made from it.
+PYTHON ?= python3
+# How many users the demo registers.
+USERS ?= 1000
+
+STATE := .eventline
+VENV := $(STATE)/venv
+BIN := $(VENV)/bin
+KAFKA := $(STATE)/kafka
+# A stamp is touched last: what was interrupted has none, and is made again from nothing.
+PACKAGES_READY := $(VENV)/.ready
+KAFKA_READY := $(KAFKA)/.ready
+# Who brings a broker needs no jars.
+BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
+
+##@ Run
+demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count what happened
+	@APP_USERS=$(USERS) $(BIN)/python -m services.console demo
+
+verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behind
+	@$(BIN)/python -m services.console verify
+
+##@ Check
+test: $(PACKAGES_READY) $(KAFKA_READY) ## run all tests; ARGS="-k word" goes to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy services tests
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+
+bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure the consumers against a bare loop
+	@$(BIN)/python -m tests.bench
+
+##@ Tend
+lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock
+
+clean: ## remove everything that was made, the demo's state included
+	rm -rf $(STATE)
+
+help: ## show this list
+	@awk 'BEGIN { FS = ":.*## "; print "Usage: make <target>" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  \033[36m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(PACKAGES_READY): requirements.lock
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V): Eventline needs 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up: Python packages (uv) in $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement <(sed -n '/^uv==/,/^ *# via/p' requirements.lock)
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@touch $@
+
+$(KAFKA_READY): services/console/local/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Java 17 or newer and Maven are needed for the local broker: on Debian and Ubuntu, apt-get install default-jdk-headless maven" >&2; exit 1; }
+	@java -version 2>&1 | grep -E 'version "(1[7-9]|[2-9][0-9])' >/dev/null || { echo "Java 17 or newer is needed; this is $$(java -version 2>&1 | head -1)" >&2; exit 1; }
+	@echo "setting up: Apache Kafka's jars (Maven) in $(KAFKA) ..."
+	@rm -rf $(KAFKA)
+	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
+	@touch $@
+
+.PHONY: demo verify test lint bench lock clean help

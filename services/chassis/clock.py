@@ -1,0 +1,22 @@
+"""Moments and their whole-number forms. Time is a parameter everywhere; only bootstrap passes the real clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Return microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the moment so many microseconds after 1970."""
+    return EPOCH + timedelta(microseconds=micros)

@@ -1,0 +1,268 @@
+"""The batch consumer: effects and progress in one SQL transaction, so that each record takes effect exactly once.
+
+It knows partitions, positions and failures; what a record means is its handler's business. The offset committed to
+Kafka afterwards is a hint for lag tools and is never read back.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from services.chassis import progress
+from services.chassis.database import UNAVAILABLE, Database
+from services.chassis.dead_letters import CeilingError, DeadLetters, Refusal
+from services.chassis.metrics import SYSTEM
+from services.chassis.progress import LostRaceError, Position
+from services.chassis.record import Record, TopicPartition
+from services.chassis.telemetry import Telemetry
+
+POLL_S = 0.25
+BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger()
+
+
+class Outcome(msgspec.Struct):
+    """What a handler did with a batch. `applied` holds each event's record, type and time, for the latency."""
+
+    refused: list[Refusal] = []
+    applied: list[tuple[Record, str, datetime]] = []
+    repeats: Counter[str] = msgspec.field(default_factory=Counter)
+    not_subscribed: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+Handler = Callable[[Connection, Sequence[Record]], Outcome]
+
+
+class CannotApplyError(Exception):
+    """A record cannot be applied by this code; the message says which and why."""
+
+
+class TopicChangedError(Exception):
+    """The topic is not the one that was read before; the message names both."""
+
+
+class Source(Protocol):
+    """A group member; see `chassis.kafka.source.Source`."""
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that are this member's now."""
+
+    def poll(self, limit: int, timeout_s: float) -> list[Record]:
+        """Return the records at hand, waiting only for the first."""
+
+    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Go to an offset in every assigned partition, the beginning where none is named."""
+
+    def pause(self) -> None:
+        """Stop fetching."""
+
+    def resume(self) -> None:
+        """Fetch again."""
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Hint to Kafka how far the group is."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class Broker(Protocol):
+    """What the consumer asks the broker; see `chassis.kafka.topics.Topics`."""
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return topic ids by name."""
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end offsets."""
+
+
+Starts = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """Who reads what, and what is done with it. `dead_letters` is None for a handler that refuses nothing."""
+
+    group: str
+    topics: tuple[str, ...]
+    handle: Handler
+    open_source: Callable[[Starts], Source]
+    broker: Broker
+    dead_letters: DeadLetters | None = None
+    batch: int = 1000
+
+
+class Consumer:
+    """Runs a subscription against a database until told to stop.
+
+    Transient failures (broker or database away) are waited out. Raises, and so stops the process, when going on
+    would lose or falsify something: CannotApplyError, TopicChangedError, CeilingError, SourceError.
+    """
+
+    name = "consumer"
+
+    def __init__(self, subscription: Subscription, database: Database, telemetry: Telemetry) -> None:
+        self._subscription = subscription
+        self._database = database
+        self._metrics = telemetry.metrics
+        self._health = telemetry.health
+        self._clock = telemetry.clock
+        self._topic_ids: dict[str, str] = {}
+        self._positions: dict[TopicPartition, Position] = {}
+        self._replay_ends: dict[TopicPartition, int] = {}
+        self._failures = 0
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a partition read from its beginning has not yet reached the end it had at the start."""
+        return any(self._next(partition) < end for partition, end in self._replay_ends.items())
+
+    def run(self, stop: threading.Event) -> None:
+        """Consume until told to stop; the batch in hand is committed first."""
+        while not stop.is_set():
+            source = self._subscription.open_source(self.starts)
+            try:
+                while not stop.is_set():
+                    self._health.beat(self.name)
+                    self.step(source)
+            except (*UNAVAILABLE, ConnectionError) as error:
+                # Raised within the assignment: only a new member gets a new assignment.
+                self._back_off(error, stop.wait)
+            finally:
+                source.close()
+
+    def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where to read on in newly assigned partitions. Raises TopicChangedError."""
+        self._topic_ids |= self._subscription.broker.ids({p.topic for p in partitions})
+        fresh = self._read_positions(partitions)
+        unread = [partition for partition in partitions if partition not in fresh]
+        self._replay_ends |= self._subscription.broker.ends(unread)
+        return {partition: position.next_offset for partition, position in fresh.items()}
+
+    def step(self, source: Source) -> None:
+        """Take one batch through to its commit."""
+        records = source.poll(self._subscription.batch, POLL_S)
+        if not records:
+            return
+        try:
+            self._take(records)
+        except LostRaceError as error:
+            log.warning("another consumer was faster", reason=str(error))
+            self._metrics.lost_races.inc()
+            self._resume_from_progress(source)
+        except (*UNAVAILABLE, ConnectionError) as error:
+            self._wait_out(source, error)
+        else:
+            self._failures = 0
+            source.commit({p: self._next(p) for p in _targets(records)})
+
+    def _take(self, records: Sequence[Record]) -> None:
+        started = time.perf_counter()
+        try:
+            outcome = self._commit(records)
+        except (*UNAVAILABLE, ConnectionError, LostRaceError, TopicChangedError, CeilingError):
+            raise
+        except Exception as error:
+            self._find(records, error)
+            raise
+        self._observe(records, outcome, time.perf_counter() - started)
+
+    def _find(self, records: Sequence[Record], error: Exception) -> None:
+        # The batch failed as a whole: run it again record by record, so that the message names the one.
+        if len(records) == 1:
+            raise CannotApplyError(f"{records[0].place}: {type(error).__name__}: {error}") from error
+        for record in records:
+            self._take([record])
+
+    def _commit(self, records: Sequence[Record]) -> Outcome:
+        targets = {
+            partition: Position(self._topic_ids[partition.topic], offset + 1)
+            for partition, offset in _targets(records).items()
+        }
+        self._refuse_rewind(records)
+        with self._database.write() as connection:
+            outcome = self._subscription.handle(connection, records)
+            if outcome.refused:
+                self._put_aside(outcome.refused)
+            progress.move(connection, self._positions, targets)
+        self._positions |= targets
+        return outcome
+
+    def _put_aside(self, refused: Sequence[Refusal]) -> None:
+        if self._subscription.dead_letters is None:
+            raise CannotApplyError(f"{refused[0].record.place}: {refused[0].detail}, and there is no dead-letter topic")
+        self._subscription.dead_letters.put(refused, self._topic_ids)
+        for refusal in refused:
+            log.error("dead letter", place=refusal.record.place, reason=refusal.reason, detail=refusal.detail)
+
+    def _refuse_rewind(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.offset < self._next(TopicPartition(record.topic, record.partition)):
+                raise TopicChangedError(
+                    f"{record.place} was read, but offsets below "
+                    f"{self._next(TopicPartition(record.topic, record.partition))} are applied already: "
+                    "the topic was truncated or made anew; restore it, or rebuild this service from nothing"
+                )
+
+    def _read_positions(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Position]:
+        with self._database.read() as connection:
+            positions = progress.read(connection, partitions)
+        for partition, position in positions.items():
+            if position.topic_id != self._topic_ids[partition.topic]:
+                raise TopicChangedError(
+                    f"topic {partition.topic} has the id {self._topic_ids[partition.topic]}, but {position.topic_id} "
+                    "was read before: it was deleted and made anew; restore it, or rebuild this service from nothing"
+                )
+        for partition in partitions:
+            self._positions.pop(partition, None)
+        self._positions |= positions
+        return positions
+
+    def _resume_from_progress(self, source: Source) -> None:
+        positions = self._read_positions(source.assigned)
+        source.seek({partition: position.next_offset for partition, position in positions.items()})
+
+    def _wait_out(self, source: Source, error: Exception) -> None:
+        # Paused, not gone: polling keeps the membership, and nothing is dead-lettered for a dependency's sake.
+        source.pause()
+        self._back_off(error, lambda seconds: source.poll(1, seconds))
+        source.resume()
+        self._resume_from_progress(source)
+
+    def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
+        seconds = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+        log.warning("cannot consume now, trying again", error=str(error), seconds=seconds)
+        wait(seconds)
+
+    def _next(self, partition: TopicPartition) -> int:
+        position = self._positions.get(partition)
+        return position.next_offset if position else 0
+
+    def _observe(self, records: Sequence[Record], outcome: Outcome, seconds: float) -> None:
+        group, metrics = self._subscription.group, self._metrics
+        for topic, number in Counter(record.topic for record in records).items():
+            metrics.consumed.labels(SYSTEM, topic, group).inc(number)
+        metrics.process_duration.labels(SYSTEM, group).observe(seconds)
+        for topic, number in outcome.repeats.items():
+            metrics.repeats.labels(topic).inc(number)
+        for topic, number in outcome.not_subscribed.items():
+            metrics.not_subscribed.labels(topic).inc(number)
+        for refusal in outcome.refused:
+            metrics.dead_letters.labels(refusal.reason).inc()
+        now = self._clock()
+        for record, kind, moment in outcome.applied:
+            if record.offset >= self._replay_ends.get(TopicPartition(record.topic, record.partition), 0):
+                metrics.end_to_end.labels(metrics.service, kind).observe((now - moment).total_seconds())
+
+
+def _targets(records: Iterable[Record]) -> dict[TopicPartition, int]:
+    return {TopicPartition(record.topic, record.partition): record.offset for record in records}

@@ -1,0 +1,115 @@
+"""One SQL database per service: SQLite by default, PostgreSQL in production, one text for both.
+
+Knows transactions and dialects, no table. SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at
+their beginning (`BEGIN IMMEDIATE`) and one lock per process before that, so threads queue instead of polling.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, Insert, MetaData, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.sql.schema import Table
+
+metadata = MetaData()  # of every table that this process knows
+
+BUSY_TIMEOUT_S = 10  # how long SQLite waits for another process's lock
+POOL_SIZE = 12  # more than the threads of any service: writer, relay, consumer, senders, API readers
+UNAVAILABLE = (OperationalError, InterfaceError)
+
+
+class Database:
+    """A database to read from and to write to, from any thread."""
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
+        self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for migrations."""
+        return self._engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection to read with; it sees one committed moment per statement."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction, committed at the end and rolled back on any exception.
+
+        Waits for other writers. Raises one of UNAVAILABLE when the database is away or busy for too long.
+        """
+        with self._write_lock, self._engine.connect() as connection:
+            writer = connection.execution_options(writes=True)
+            with writer.begin():
+                yield writer
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+
+def insert_or_ignore(connection: Connection, table: Table) -> Insert:
+    """Return an INSERT that leaves rows alone whose key exists already."""
+    return _insert(connection, table).on_conflict_do_nothing()
+
+
+def upsert(connection: Connection, table: Table) -> Insert:
+    """Return an INSERT that overwrites every other column where the primary key exists already."""
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert:
+    # SQLite took its ON CONFLICT clause from PostgreSQL, and SQLAlchemy gives both the same methods.
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return cast("postgresql.Insert", dialect.insert(table))
+
+
+def now_ms(connection: Connection) -> int:
+    """Return the database's own clock in milliseconds since 1970: the one clock that all replicas share."""
+    if connection.dialect.name == "sqlite":
+        return int(connection.scalar(text("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")))
+    return int(connection.scalar(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")))
+
+
+def _sqlite_engine(url: str) -> Engine:
+    if path := make_url(url).database:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy's begin event decides, not the driver
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql_engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+    )

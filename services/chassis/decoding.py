@@ -1,0 +1,97 @@
+"""From records to typed events. What can never be one is refused; what nobody subscribes to is passed over."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.chassis.dead_letters import Refusal
+from services.chassis.record import Record
+from services.contracts.envelope import Envelope, EnvelopeError, from_headers, schema_of
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A decoded record. `data` is of the type's struct, None for a tombstone."""
+
+    record: Record
+    envelope: Envelope
+    data: msgspec.Struct | None
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the value: what tells a repeat from a conflict."""
+        return hashlib.sha256(self.record.value or b"").digest()
+
+
+class Decoded(msgspec.Struct):
+    """What became of a batch."""
+
+    events: list[Event] = []
+    refused: list[Refusal] = []
+    not_subscribed: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class UnknownShapeError(Exception):
+    """A known type in a shape that this code does not know: newer code is needed, the record is fine."""
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Decoder:
+    """Decodes the types that a service subscribes to. `tombstones` names the topics that may carry them."""
+
+    def __init__(self, types: Mapping[str, type[msgspec.Struct]], tombstones: frozenset[str] = frozenset()) -> None:
+        self._decoders = {name: msgspec.json.Decoder(struct) for name, struct in types.items()}
+        self._schemas = {name: schema_of(name) for name in types}
+        self._tombstones = tombstones
+
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Return the events of a batch in order. Raises UnknownShapeError."""
+        decoded = Decoded()
+        for record in records:
+            try:
+                event = self._event(record)
+            except _RefusedError as refused:
+                decoded.refused.append(Refusal(record, refused.reason, str(refused)))
+            else:
+                if event is None:
+                    decoded.not_subscribed[record.topic] += 1
+                else:
+                    decoded.events.append(event)
+        return decoded
+
+    def _event(self, record: Record) -> Event | None:
+        envelope = _envelope(record)
+        if record.key is None or record.key.decode(errors="replace") != envelope.subject:
+            raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
+        if (decoder := self._decoders.get(envelope.type)) is None:
+            return None
+        if envelope.schema != self._schemas[envelope.type]:
+            raise UnknownShapeError(f"{record.place}: {envelope.schema}, known is {self._schemas[envelope.type]}")
+        return Event(record, envelope, self._data(record, decoder))
+
+    def _data(self, record: Record, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgspec.Struct | None:
+        if record.value is None:
+            if record.topic in self._tombstones:
+                return None
+            raise _RefusedError("unexpected_tombstone", "a record without a value on a topic without tombstones")
+        try:
+            return decoder.decode(record.value)
+        except msgspec.ValidationError as error:
+            raise _RefusedError("invalid", str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _RefusedError("malformed", str(error)) from None
+
+
+def _envelope(record: Record) -> Envelope:
+    if record.headers is None:
+        raise _RefusedError("unreadable_headers", "a header's name is not UTF-8")
+    try:
+        return from_headers(record.headers)
+    except EnvelopeError as error:
+        raise _RefusedError("envelope", str(error)) from None

@@ -1,0 +1,148 @@
+"""The event store, which is the outbox, and the one way to append to it.
+
+`append` locks the counter row first and commits with its caller's transaction, so that the order of locks is the
+order of commits is the order of sequence numbers, without gaps, however many replicas take turns.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from services.chassis.clock import from_micros, to_micros
+from services.chassis.database import metadata
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_time", BigInteger, nullable=False),  # microseconds since 1970
+)
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", String(36), nullable=False, unique=True),
+    Column("subject", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("time", BigInteger, nullable=False),  # microseconds since 1970, never goes back
+    Column("data", Text, nullable=False),
+    Column("state", Text),  # the record after the event, where the publisher has one
+    Column("metadata", Text, nullable=False),
+    UniqueConstraint("subject", "version"),
+)
+
+
+class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where an event comes from."""
+
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event that has been decided and has no sequence number yet. `data` and `state` are JSON."""
+
+    event_id: str
+    subject: str
+    version: int
+    type: str
+    data: str
+    metadata: Metadata
+    state: str | None = None
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """An event with its place in the publisher's order."""
+
+    sequence: int
+    time: datetime
+    event: NewEvent
+
+
+Decide = Callable[[datetime], Iterable[NewEvent]]
+
+
+def append(connection: Connection, now: datetime, decide: Decide) -> int:
+    """Lock the counter, let `decide` read, decide and write, then number and insert the events it returns.
+
+    `decide` gets the time of the events, which never goes back. Returns the last sequence number. The caller's
+    transaction commits everything at once.
+    """
+    last = connection.execute(select(counter).with_for_update()).one()
+    time = max(to_micros(now), last.last_time)
+    fresh = list(decide(from_micros(time)))
+    rows = [_row(sequence, time, event) for sequence, event in enumerate(fresh, last.last_sequence + 1)]
+    if rows:
+        connection.execute(insert(events), rows)
+        connection.execute(update(counter).values(last_sequence=rows[-1]["sequence"], last_time=time))
+    return int(last.last_sequence) + len(rows)
+
+
+def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
+    """Return up to `limit` events that follow a sequence number, in order."""
+    query = select(events).where(events.c.sequence > after).order_by(events.c.sequence).limit(limit)
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
+    """Return how many events follow a sequence number, and the time of the oldest of them."""
+    query = select(func.count(), func.min(events.c.time)).where(events.c.sequence > after)
+    number, oldest = connection.execute(query).one()
+    return number, None if oldest is None else from_micros(oldest)
+
+
+def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
+    """Return the last version of each subject that has one."""
+    query = (
+        select(events.c.subject, func.max(events.c.version))
+        .where(events.c.subject.in_(subjects))
+        .group_by(events.c.subject)
+    )
+    return {row.subject: row[1] for row in connection.execute(query)}
+
+
+def _row(sequence: int, time: int, event: NewEvent) -> dict[str, object]:
+    return {
+        "sequence": sequence,
+        "event_id": event.event_id,
+        "subject": event.subject,
+        "version": event.version,
+        "type": event.type,
+        "time": time,
+        "data": event.data,
+        "state": event.state,
+        "metadata": msgspec.json.encode(event.metadata).decode(),
+    }
+
+
+def _stored(row: Row[tuple[object, ...]]) -> StoredEvent:
+    event = NewEvent(
+        event_id=row.event_id,
+        subject=row.subject,
+        version=row.version,
+        type=row.type,
+        data=row.data,
+        metadata=msgspec.json.decode(row.metadata, type=Metadata),
+        state=row.state,
+    )
+    return StoredEvent(sequence=row.sequence, time=from_micros(row.time), event=event)

@@ -1,0 +1,58 @@
+"""Client configuration out of settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError
+
+from services.chassis.settings import Settings
+
+# A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
+LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
+QUEUED_KBYTES = 16 * 1024  # librdkafka's default of 64 MB a partition lets a backlog eat the memory
+
+Config = dict[str, Any]
+log = structlog.get_logger()
+
+
+def client(settings: Settings, name: str, on_error: Callable[[KafkaError], None] | None = None) -> Config:
+    """Return what every client needs."""
+    return {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "client.id": name,
+        "error_cb": on_error or _log_error,
+        "log_level": 2,  # errors reach error_cb; librdkafka's own stderr lines say the same twice
+        "reconnect.backoff.max.ms": 1000,  # the default of 10 s is added to every outage
+        "allow.auto.create.topics": False,
+    }
+
+
+def producer(settings: Settings, name: str) -> Config:
+    """Return the configuration of an idempotent producer that agrees with Java clients on partitions."""
+    return client(settings, name) | {
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",
+        "message.timeout.ms": int(settings.kafka_message_timeout.total_seconds() * 1000),
+        "message.max.bytes": LARGEST_MESSAGE,
+        "linger.ms": 5,
+        "compression.type": "lz4",
+    }
+
+
+def consumer(settings: Settings, group: str) -> Config:
+    """Return the configuration of a group member whose position lies in SQL, not in Kafka."""
+    return client(settings, group) | {
+        "group.id": group,
+        "group.protocol": settings.kafka_group_protocol,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 100,
+        "queued.max.messages.kbytes": QUEUED_KBYTES,
+        "fetch.message.max.bytes": LARGEST_MESSAGE,
+    }
+
+
+def _log_error(error: KafkaError) -> None:
+    log.warning("kafka client", error=error.name(), reason=error.str())

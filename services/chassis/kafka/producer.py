@@ -1,0 +1,69 @@
+"""A producer that publishes a batch and knows what became of every record in it."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as Client
+
+from services.chassis.kafka import config
+from services.chassis.publishing import PublishError
+from services.chassis.record import Outgoing
+from services.chassis.settings import Settings
+
+POLL_S = 0.1
+GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond that the client is broken
+
+
+class Producer:
+    """An idempotent producer. After a PublishError it must be closed and not be used again."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._client = Client(config.producer(settings, name))
+        self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
+        self._unreported = 0
+        self._failures: Counter[str] = Counter()
+
+    def publish(self, records: Sequence[Outgoing]) -> Counter[str]:
+        """Write records in order and wait for the broker's word on each. Returns the number per topic.
+
+        Raises PublishError when one was refused, or is not reported within the message time-out.
+        """
+        for record in records:
+            self._send(record)
+        deadline = time.monotonic() + self._patience
+        while self._unreported and not self._failures and time.monotonic() < deadline:
+            self._client.poll(POLL_S)
+        if self._failures or self._unreported:
+            raise PublishError(f"{self._unreported} records unreported, failed: {dict(self._failures)}")
+        return Counter(record.topic for record in records)
+
+    def close(self) -> None:
+        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
+        self._client.purge()
+        self._client.flush(POLL_S)
+
+    def _send(self, record: Outgoing) -> None:
+        while True:
+            try:
+                self._client.produce(
+                    record.topic,
+                    key=record.key,
+                    value=record.value,
+                    headers=record.headers,  # type: ignore[arg-type]  # the stub leaves null values out
+                    timestamp=record.timestamp_ms,
+                    on_delivery=self._report,
+                )
+            except BufferError:
+                self._client.poll(POLL_S)  # the local queue is full: serve reports until there is room
+            except KafkaException as error:
+                raise PublishError(str(error)) from error
+            else:
+                self._unreported += 1
+                return
+
+    def _report(self, error: KafkaError | None, _: Message) -> None:
+        self._unreported -= 1
+        if error is not None:
+            self._failures[error.name()] += 1

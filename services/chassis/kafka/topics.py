@@ -1,0 +1,129 @@
+"""Topics on the broker: created as described, compared with what is there, looked up by id and end."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import TopicPartition as ClientPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
+from confluent_kafka.cimpl import NewTopic
+
+from services.chassis.kafka import config
+from services.chassis.record import TopicPartition
+from services.chassis.settings import Settings
+
+REQUEST_S = 10.0
+
+
+class TopicsError(Exception):
+    """The broker's topics are not what they should be; the message says what to do."""
+
+
+class BrokerUnavailableError(ConnectionError):
+    """The broker does not answer; trying again is the cure."""
+
+
+class Described(Protocol):
+    """What is needed to create a topic."""
+
+    @property
+    def name(self) -> str:
+        """The topic's name."""
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions it has."""
+
+    def settings(self) -> dict[str, str]:
+        """Its configuration on the broker."""
+
+
+class Topics:
+    """An administrator's view of the broker. Every method raises BrokerUnavailableError when it is away."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._admin = AdminClient(config.client(settings, name))
+        self._replication = settings.kafka_replication_factor
+        self._min_insync = str(settings.kafka_min_insync_replicas)
+
+    def ensure(self, topics: Sequence[Described]) -> list[str]:
+        """Create the topics that are missing. Returns their names.
+
+        Raises TopicsError when a topic that is there has another number of partitions.
+        """
+        created = [topic.name for topic in topics if self._create(topic)]
+        there = self._partition_counts()
+        wrong = [
+            f"topic {topic.name} has {there[topic.name]} partitions on the broker, {topic.partitions} in the catalog: "
+            "keys would move between partitions and lose their order; delete the topic or correct the catalog"
+            for topic in topics
+            if there.get(topic.name, topic.partitions) != topic.partitions
+        ]
+        if wrong:
+            raise TopicsError("\n".join(wrong))
+        return created
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the 22-character id of each topic; one that does not exist counts as not there yet."""
+        found = {}
+        for name, future in self._admin.describe_topics(
+            TopicCollection(list(names)), request_timeout=REQUEST_S
+        ).items():
+            try:
+                # librdkafka prints standard base64, Kafka's own tools the URL-safe form.
+                found[name] = str(future.result().topic_id).replace("+", "-").replace("/", "_")
+            except KafkaException as error:
+                raise _explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
+        return found
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset that the next record of each partition will get."""
+        latest = {ClientPartition(p.topic, p.partition): OffsetSpec.latest() for p in partitions}  # type: ignore[no-untyped-call]
+        if not latest:
+            return {}
+        ends = {}
+        for place, future in self._admin.list_offsets(latest, request_timeout=REQUEST_S).items():
+            try:
+                ends[TopicPartition(place.topic, place.partition)] = future.result().offset
+            except KafkaException as error:
+                raise _explained(error, f"{place.topic}[{place.partition}]") from error
+        return ends
+
+    def committed(self, group: str) -> dict[TopicPartition, int]:
+        """Return the offsets that a group has committed to Kafka: a hint for lag, never a position to read from."""
+        request = [ConsumerGroupTopicPartitions(group)]
+        try:
+            answer = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)[group].result()
+        except KafkaException as error:
+            raise _explained(error, f"group {group}") from error
+        return {TopicPartition(p.topic, p.partition): p.offset for p in answer.topic_partitions}
+
+    def _create(self, topic: Described) -> bool:
+        settings = topic.settings() | {"min.insync.replicas": self._min_insync}
+        new = NewTopic(topic.name, topic.partitions, self._replication, config=settings)
+        try:
+            self._admin.create_topics([new], request_timeout=REQUEST_S)[topic.name].result()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                return False
+            raise _explained(error, f"topic {topic.name}") from error
+        return True
+
+    def _partition_counts(self) -> dict[str, int]:
+        try:
+            there = self._admin.list_topics(timeout=REQUEST_S).topics
+        except KafkaException as error:
+            raise _explained(error, "list of topics") from error
+        return {name: len(topic.partitions) for name, topic in there.items()}
+
+
+def _explained(error: KafkaException, what: str) -> Exception:
+    cause: KafkaError = error.args[0]
+    away = {
+        KafkaError._TIMED_OUT,  # noqa: SLF001  # librdkafka's own codes are public constants with an underscore
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError.UNKNOWN_TOPIC_OR_PART,  # just created, and not yet known to every broker
+    }
+    kind = BrokerUnavailableError if cause.retriable() or cause.code() in away else TopicsError
+    return kind(f"{what}: {cause.name()}: {cause.str()}")

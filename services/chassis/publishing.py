@@ -1,0 +1,23 @@
+"""What writes records, as its users see it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from services.chassis.record import Outgoing
+
+
+class PublishError(ConnectionError):
+    """Some records of a batch are not known to be written. It does not mean that they were not."""
+
+
+class Publisher(Protocol):
+    """A producer; see `chassis.kafka.producer.Producer`. After a PublishError it must be closed and not used again."""
+
+    def publish(self, records: Sequence[Outgoing]) -> Mapping[str, int]:
+        """Write records in order and wait for the broker's word on each. Returns the number per topic."""
+
+    def close(self) -> None:
+        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
+
+
+OpenProducer = Callable[[], Publisher]

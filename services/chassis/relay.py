@@ -1,0 +1,124 @@
+"""The relay: reads the event store in order and publishes each event's records, as the only one to do so.
+
+Moving the cursor follows the broker's word on every record. On any doubt the producer is dropped and the relay
+begins again after the last acknowledged event: a record may be written twice, never out of order, never not at all.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from services.chassis import event_store
+from services.chassis.database import UNAVAILABLE, Database
+from services.chassis.event_store import StoredEvent
+from services.chassis.lease import Lease, LeaseLostError, Leases
+from services.chassis.publishing import OpenProducer, Publisher, PublishError
+from services.chassis.record import Outgoing
+from services.chassis.telemetry import Telemetry
+
+CHUNK = 500  # events published and acknowledged together
+IDLE_S = 0.25  # how soon an event of another process is noticed; one of this process wakes the relay
+RENEW_S = 5.0
+AGAIN_S = 1.0
+
+log = structlog.get_logger()
+Records = Callable[[StoredEvent], Sequence[Outgoing]]
+
+
+class Outbox(msgspec.Struct, frozen=True):
+    """What is relayed: the store, the right to publish it, the records of an event, and how to write them."""
+
+    database: Database
+    leases: Leases
+    records: Records
+    open_producer: OpenProducer
+
+
+class Relay:
+    """Publishes an outbox until told to stop, and then what is still in it, unless the broker is away."""
+
+    name = "relay"
+
+    def __init__(self, outbox: Outbox, appended: threading.Event, telemetry: Telemetry) -> None:
+        self._outbox = outbox
+        self._appended = appended
+        self._metrics = telemetry.metrics
+        self._health = telemetry.health
+        self._clock = telemetry.clock
+        self._metrics.gauge("outbox_pending_events", "Events stored and not yet acknowledged.", self._pending)
+        self._metrics.gauge("outbox_oldest_age_seconds", "Age of the oldest of them, 0 when none.", self._oldest_age)
+
+    def run(self, stop: threading.Event) -> None:
+        """Take the lease when it is free, publish, give it back at the end."""
+        while not stop.is_set():
+            self._health.beat(self.name)
+            try:
+                taken = self._outbox.leases.take()
+                if isinstance(taken, Lease):
+                    self._lead(taken, stop)
+                else:
+                    stop.wait(min(taken, RENEW_S))
+            except (*UNAVAILABLE, PublishError, LeaseLostError) as error:
+                log.warning("cannot publish now, trying again", error=str(error))
+                stop.wait(AGAIN_S)
+
+    def _lead(self, lease: Lease, stop: threading.Event) -> None:
+        log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
+        self._metrics.relay_epoch.set(lease.epoch)
+        try:
+            self._publish(lease, stop)
+        finally:
+            self._metrics.relay_epoch.set(0)
+            self._give_back(lease)
+
+    def _publish(self, lease: Lease, stop: threading.Event) -> None:
+        producer = self._outbox.open_producer()
+        cursor, renewed = lease.cursor, time.monotonic()
+        try:
+            while True:
+                self._health.beat(self.name)
+                if time.monotonic() - renewed > RENEW_S:
+                    renewed = time.monotonic()
+                    self._outbox.leases.renew(lease)
+                self._appended.clear()
+                chunk = self._read(cursor)
+                if chunk:
+                    cursor = self._send(lease, producer, chunk)
+                elif stop.is_set():
+                    return
+                else:
+                    self._appended.wait(IDLE_S)
+        finally:
+            producer.close()
+
+    def _send(self, lease: Lease, producer: Publisher, chunk: Sequence[StoredEvent]) -> int:
+        sent = producer.publish([record for event in chunk for record in self._outbox.records(event)])
+        self._outbox.leases.advance(lease, chunk[-1].sequence)
+        self._metrics.count_sent(sent)
+        return chunk[-1].sequence
+
+    def _read(self, cursor: int) -> list[StoredEvent]:
+        with self._outbox.database.read() as connection:
+            return event_store.read(connection, cursor, CHUNK)
+
+    def _give_back(self, lease: Lease) -> None:
+        try:
+            self._outbox.leases.give_back(lease)
+        except (*UNAVAILABLE, LeaseLostError) as error:
+            log.warning("lease not given back, it ends by itself", error=str(error))
+
+    def _pending(self) -> float:
+        return self._backlog()[0]
+
+    def _oldest_age(self) -> float:
+        oldest = self._backlog()[1]
+        return (self._clock() - oldest).total_seconds() if oldest else 0.0
+
+    def _backlog(self) -> tuple[int, datetime | None]:
+        cursor = self._outbox.leases.cursor()
+        with self._outbox.database.read() as connection:
+            return event_store.backlog(connection, cursor)

@@ -1,0 +1,146 @@
+"""Start and stop of a service: settings, probes, preparation, components in threads, SIGTERM.
+
+Stop order is the order of the components: intake first, what finishes its work last. A component that ends by
+itself takes the process down with exit code 1: it is loud, and whoever supervises the process restarts it.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from types import FrameType
+from typing import Protocol, TypeVar
+
+import msgspec
+import structlog
+
+from services.chassis import logs
+from services.chassis.clock import utc_now
+from services.chassis.health import Health
+from services.chassis.metrics import Metrics
+from services.chassis.probes import Probes
+from services.chassis.settings import Settings, SettingsError, load
+from services.chassis.sockets import AddressError
+from services.chassis.telemetry import Telemetry
+
+STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
+PREPARE_AGAIN_S = 1.0
+
+VERSION = "0.1.0"
+S = TypeVar("S", bound=Settings)
+
+log = structlog.get_logger()
+
+
+class Component(Protocol):
+    """A part of a service with a loop of its own."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in logs and probes."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then finish what is in hand and return. May raise: that ends the process."""
+
+
+class Runtime:
+    """Runs components, each in a thread of its own, until SIGTERM, SIGINT or the failure of one."""
+
+    def __init__(self, health: Health, drain_delay: timedelta) -> None:
+        self._health = health
+        self._drain_delay = drain_delay.total_seconds()
+        self._stopping = threading.Event()
+        self._failed: list[str] = []
+
+    def run(self, prepare: Callable[[], None], components: Sequence[Component]) -> int:
+        """Prepare, start every component, wait, stop them in order. Returns the process's exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        if self._prepare(prepare):
+            running = [(component, *self._start(component)) for component in components]
+            self._health.has("start")
+            log.info("started", components=[component.name for component in components])
+            self._stopping.wait()
+            self._health.lacks("stop", "stopping")
+            threading.Event().wait(self._drain_delay)
+            for component, thread, stop in running:
+                self._stop(component, thread, stop)
+        log.info("stopped", failed=self._failed)
+        return 1 if self._failed else 0
+
+    def _prepare(self, prepare: Callable[[], None]) -> bool:
+        while not self._stopping.is_set():
+            try:
+                prepare()
+            except ConnectionError as error:
+                self._health.lacks("start", str(error))
+                log.warning("cannot start yet, trying again", error=str(error))
+                self._stopping.wait(PREPARE_AGAIN_S)
+            else:
+                return True
+        return False
+
+    def _start(self, component: Component) -> tuple[threading.Thread, threading.Event]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._guard, args=(component, stop), name=component.name, daemon=True)
+        thread.start()
+        return thread, stop
+
+    def _guard(self, component: Component, stop: threading.Event) -> None:
+        try:
+            component.run(stop)
+        except Exception:
+            log.exception("component failed", component=component.name)
+        finally:
+            if not stop.is_set():  # nobody asked for it
+                self._failed.append(component.name)
+            self._health.ended(component.name)
+            self._stopping.set()
+
+    def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event) -> None:
+        stop.set()
+        thread.join(STOP_WITHIN_S)
+        if thread.is_alive():
+            log.error("did not stop in time", component=component.name, seconds=STOP_WITHIN_S)
+            self._failed.append(component.name)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        log.info("stop asked for", signal=signal.Signals(number).name)
+        self._stopping.set()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a service is made of. `prepare` may raise ConnectionError to be called again."""
+
+    prepare: Callable[[], None]
+    components: Sequence[Component]
+    close: Callable[[], None]
+
+
+Build = Callable[[S, Telemetry], Plan]
+
+
+def main(name: str, kind: type[S], build: Build[S]) -> int:
+    """Run a service from the process's environment. Returns its exit code: 0 stopped, 1 failed, 2 misconfigured."""
+    try:
+        settings = load(kind, os.environ)
+        logs.configure(name, settings.log_level)
+        return serve(settings, Telemetry(Metrics(name, VERSION), Health(), utc_now), build)
+    except (SettingsError, AddressError) as error:
+        sys.stderr.write(f"{name} cannot start:\n{error}\n")
+        return 2
+
+
+def serve(settings: S, telemetry: Telemetry, build: Build[S]) -> int:
+    """Build a service, answer its probes and run it to its end. Returns 0 stopped in order, 1 failed."""
+    health = telemetry.health
+    probes = Probes(settings.http_host, settings.metrics_port, health, telemetry.metrics.registry)
+    try:
+        plan = build(settings, telemetry)
+        code = Runtime(health, settings.drain_delay).run(plan.prepare, plan.components)
+        plan.close()
+    finally:
+        probes.close()
+    return code

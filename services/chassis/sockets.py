@@ -1,0 +1,26 @@
+"""Addresses that a service listens on; one that is taken is named with the setting that changes it."""
+
+import errno
+import socket
+
+
+class AddressError(Exception):
+    """An address cannot be listened on; the message says which setting to change."""
+
+
+def bind(host: str, port: int, setting: str) -> socket.socket:
+    """Return a bound socket that does not listen yet. Raises AddressError."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise explained(error, host, port, setting) from error
+    return bound
+
+
+def explained(error: OSError, host: str, port: int, setting: str) -> AddressError:
+    """Return an error that says what to do about an address that cannot be had."""
+    reason = "another process listens there" if error.errno == errno.EADDRINUSE else error.strerror
+    return AddressError(f"cannot listen on {host}:{port}: {reason}; choose another port with {setting}")

@@ -1,0 +1,161 @@
+"""The HTTP side of a service: a Litestar application with our errors, checks and measurements, run in a thread."""
+
+import asyncio
+import re
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+import uuid_utils
+import uvicorn
+from litestar import Litestar
+from litestar.enums import ScopeType
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Message, Receive, Scope, Send
+
+from services.chassis import problems, sockets
+from services.chassis.health import Health
+from services.chassis.metrics import Metrics
+from services.chassis.settings import Settings
+
+LARGEST_BODY = 64 * 1024
+BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
+CORRELATION = "X-Correlation-ID"
+CORRELATION_FORM = re.compile(rb"[\x21-\x7e]{1,64}")
+GRACE_S = 10  # for requests in hand when the service stops
+STOP_SEEN_WITHIN_S = 0.05
+
+log = structlog.get_logger()
+
+
+def application(handlers: Sequence[ControllerRouterHandler], title: str) -> Litestar:
+    """Return an application whose every error is a problem detail."""
+    return Litestar(
+        route_handlers=handlers,
+        exception_handlers=problems.HANDLERS,
+        openapi_config=OpenAPIConfig(title=title, version="1"),
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+
+
+class Frame:
+    """Around every request: a correlation id in and out, content checks, one log line, one measurement."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; see the ASGI specification, version 3."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        if refusal := _content_problem(scope["method"], dict(scope["headers"])):
+            await _refuse(refusal, exchange.send)
+        else:
+            await self._app(scope, receive, exchange.send)
+        self._observe(scope, exchange)
+
+    def _observe(self, scope: HTTPScope, exchange: "_Exchange") -> None:
+        seconds = time.perf_counter() - exchange.started
+        route = scope.get("path_template") or "unmatched"
+        self._metrics.http_duration.labels(scope["method"], route, str(exchange.status)).observe(seconds)
+        log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=exchange.status,
+            ms=round(seconds * 1000, 1),
+            correlation_id=exchange.correlation_id,
+        )
+
+
+class _Exchange:
+    def __init__(self, scope: HTTPScope, send: Send) -> None:
+        self._send = send
+        self.started = time.perf_counter()
+        self.status = 500
+        self.correlation_id = correlation_id(scope["headers"])
+        scope["correlation_id"] = self.correlation_id  # type: ignore[typeddict-unknown-key]  # ours, for the handlers
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            named = (CORRELATION.lower().encode(), self.correlation_id.encode())
+            message["headers"] = [*message["headers"], named]
+        await self._send(message)
+
+
+def correlation_id(headers: Any) -> str:  # noqa: ANN401  # ASGI's own loose type
+    """Return the client's correlation id where it is printable and short, else a new one."""
+    given = dict(headers).get(CORRELATION.lower().encode(), b"")
+    return given.decode() if CORRELATION_FORM.fullmatch(given) else str(uuid_utils.uuid7())
+
+
+class Server:
+    """Runs an application on an address, as a component. In-flight requests are finished at the stop.
+
+    Raises AddressError at construction: port taken.
+    """
+
+    name = "http"
+
+    def __init__(self, app: ASGIApp, settings: Settings, health: Health) -> None:
+        self._socket = sockets.bind(settings.http_host, settings.http_port, "APP_HTTP_PORT")
+        self._health = health
+        self._health.lacks("http", "not listening yet")
+        self._config = uvicorn.Config(
+            app,  # type: ignore[arg-type]  # Litestar's and uvicorn's names for the same ASGI types
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE_S,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until told to stop."""
+        asyncio.run(self._serve(stop))
+
+    async def _serve(self, stop: threading.Event) -> None:
+        server = _Announced(self._config, self._health)
+        serving = asyncio.create_task(server.serve([self._socket]))
+        while not stop.is_set() and not serving.done():
+            self._health.beat(self.name)
+            await asyncio.sleep(STOP_SEEN_WITHIN_S)
+        server.should_exit = True
+        await serving
+
+
+class _Announced(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._health.has("http")
+
+
+def _content_problem(method: str, headers: dict[bytes, bytes]) -> str | None:
+    if method not in BODY_METHODS:
+        return None
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        return f"Content-Type is {kind.decode('latin-1')!r}, send application/json"
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding != b"identity":
+        return f"Content-Encoding {encoding.decode('latin-1')!r} is not taken, send the body as it is"
+    return None
+
+
+async def _refuse(detail: str, send: Any) -> None:  # noqa: ANN401  # an ASGI send
+    body = msgspec.json.encode(problems.Problem(problems.TITLES[415], 415, detail))
+    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 415, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

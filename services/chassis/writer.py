@@ -1,0 +1,111 @@
+"""Group commit: one thread takes all commands that wait and commits them together.
+
+The more load, the larger the groups: while one group is being committed, the next one gathers.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+
+from services.chassis.database import UNAVAILABLE
+from services.chassis.telemetry import Telemetry
+
+C = TypeVar("C")
+R = TypeVar("R")
+IDLE_S = 0.5  # how often an idle writer looks whether it should stop
+
+TRIES = 3
+AGAIN_S = 0.05
+
+log = structlog.get_logger()
+
+
+class _Waiting(Generic[C, R]):
+    def __init__(self, command: C) -> None:
+        self.command = command
+        self.loop = asyncio.get_running_loop()
+        self.reply: asyncio.Future[R] = self.loop.create_future()
+
+
+class Writer(Generic[C, R]):
+    """Executes commands in groups of at most `limit`.
+
+    `execute` gets a group and returns a reply per command, in order, all committed; it raises when nothing is.
+    """
+
+    name = "writer"
+
+    def __init__(self, execute: Callable[[Sequence[C]], Sequence[R]], limit: int, telemetry: Telemetry) -> None:
+        self._execute = execute
+        self._limit = limit
+        self._metrics = telemetry.metrics
+        self._health = telemetry.health
+        self._waiting: queue.SimpleQueue[_Waiting[C, R]] = queue.SimpleQueue()
+
+    async def submit(self, command: C) -> R:
+        """Return the reply to a command once its group is committed. Raises what `execute` raised."""
+        waiting = _Waiting[C, R](command)
+        self._waiting.put(waiting)
+        return await waiting.reply
+
+    def run(self, stop: threading.Event) -> None:
+        """Commit groups until told to stop, and then what still waits."""
+        while not stop.is_set() or not self._waiting.empty():
+            self._health.beat(self.name)
+            if group := self._gather():
+                self._commit(group)
+
+    def _gather(self) -> list[_Waiting[C, R]]:
+        group: list[_Waiting[C, R]] = []
+        with contextlib.suppress(queue.Empty):
+            group.append(self._waiting.get(timeout=IDLE_S))
+            while len(group) < self._limit:
+                group.append(self._waiting.get_nowait())
+        return group
+
+    def _commit(self, group: list[_Waiting[C, R]]) -> None:
+        self._metrics.group_size.observe(len(group))
+        try:
+            replies = self._execute([waiting.command for waiting in group])
+        except Exception as error:  # noqa: BLE001  # whatever it is, every caller must hear of it
+            log.error("group refused", commands=len(group), error=str(error))
+            for waiting in group:
+                waiting.loop.call_soon_threadsafe(_fail, waiting.reply, error)
+        else:
+            # One wake-up of the loop for the whole group: waking it per reply costs more than the replies.
+            group[0].loop.call_soon_threadsafe(_resolve, group, replies)
+
+
+def _resolve(group: list[_Waiting[C, R]], replies: Sequence[R]) -> None:
+    for waiting, reply in zip(group, replies, strict=True):
+        if not waiting.reply.done():  # the client may be gone
+            waiting.reply.set_result(reply)
+
+
+def _fail(reply: asyncio.Future[R], error: Exception) -> None:
+    if not reply.done():
+        reply.set_exception(error)
+
+
+def retried(execute: Callable[[Sequence[C]], R]) -> Callable[[Sequence[C]], R]:
+    """Return `execute` with a bounded retry where the database was away, busy or chose it as a deadlock's victim.
+
+    `execute` must be idempotent: a connection lost during COMMIT leaves open whether the group is in.
+    """
+
+    def execute_again(commands: Sequence[C]) -> R:
+        for tried in range(1, TRIES):
+            try:
+                return execute(commands)
+            except UNAVAILABLE as error:
+                log.warning("group not committed, trying again", tried=tried, error=str(error))
+                time.sleep(AGAIN_S * tried)
+        return execute(commands)
+
+    return execute_again

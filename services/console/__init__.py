@@ -1,0 +1,1 @@
+"""What a person runs: the local system, the demo, the topics."""

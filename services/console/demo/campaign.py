@@ -1,0 +1,83 @@
+"""What the demo's users do, decided by a seed alone, with what each command must lead to.
+
+There are two waves, and the second begins when the effects of the first have arrived. Whether a notification
+is sent is decided by the newest preferences that the notification service has seen: a change of preferences
+right behind a change of address would decide about both or one, and no count would be right.
+"""
+
+import random
+from collections.abc import Mapping
+
+import msgspec
+
+FIRST_NAMES = ("Ada", "Chloë", "Grace", "Jürgen", "Katalin", "Søren", "Yuki", "Zofia")
+LAST_NAMES = ("Hopper", "Karikó", "Lovelace", "Müller", "Nguyen", "Okafor", "Sato", "Țepeș")
+SHARE_OPTED_OUT = 0.1
+SHARE_MOVED = 0.2
+SHARE_RENAMED = 0.2
+SHARE_CHANGED_MIND = 0.15
+SHARE_LEFT = 0.1
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One command to the user API and its messages: who must get one, and how many must be suppressed."""
+
+    kind: str
+    method: str
+    body: Mapping[str, object] | None = None
+    mailed: tuple[str, ...] = ()
+    suppressed: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What one user does, in order, in each wave. `number` counts from 1."""
+
+    number: int
+    waves: tuple[tuple[Step, ...], tuple[Step, ...]]
+
+
+def campaign(users: int, seed: int) -> list[Plan]:
+    """Return a plan per user; the same numbers give the same plans."""
+    return [_plan(number, random.Random(f"{seed}/{number}")) for number in range(1, users + 1)]  # noqa: S311  # seeded
+
+
+def _plan(number: int, chance: random.Random) -> Plan:
+    old, new, newest = (f"user{number}.{address}@example.org" for address in ("old", "new", "newest"))
+    opted_in = chance.random() >= SHARE_OPTED_OUT
+    first = [_register(f"user{number}", old, _name(chance), opted_in=opted_in)]
+    address = old
+    if chance.random() < SHARE_MOVED:
+        first.append(_move(old, new, opted_in=opted_in))
+        address = new
+    if chance.random() < SHARE_RENAMED:
+        first.append(Step(kind="rename", method="PATCH", body={"full_name": f"{_name(chance)} {number}"}))
+    if chance.random() < SHARE_CHANGED_MIND:
+        return Plan(number, (tuple(first), _change_mind(address, newest, opted_in=not opted_in)))
+    left = (Step(kind="leave", method="DELETE"),) if chance.random() < SHARE_LEFT else ()
+    return Plan(number, (tuple(first), left))
+
+
+def _name(chance: random.Random) -> str:
+    return f"{chance.choice(FIRST_NAMES)} {chance.choice(LAST_NAMES)}"
+
+
+def _register(login: str, address: str, name: str, *, opted_in: bool) -> Step:
+    preferences = {"email": opted_in}
+    body = {"login": login, "email": address, "full_name": name, "locale": "en", "preferences": preferences}
+    step = Step(kind="register", method="POST", body=body)
+    return _telling(step, (address,), opted_in=opted_in)
+
+
+def _move(old: str, new: str, *, opted_in: bool) -> Step:
+    return _telling(Step(kind="move", method="PATCH", body={"email": new}), (old, new), opted_in=opted_in)
+
+
+def _change_mind(old: str, new: str, *, opted_in: bool) -> tuple[Step, ...]:
+    prefer = Step(kind="prefer", method="PATCH", body={"preferences": {"email": opted_in}})
+    return prefer, _move(old, new, opted_in=opted_in)
+
+
+def _telling(step: Step, recipients: tuple[str, ...], *, opted_in: bool) -> Step:
+    if opted_in:
+        return msgspec.structs.replace(step, mailed=recipients)
+    return msgspec.structs.replace(step, suppressed=len(recipients))

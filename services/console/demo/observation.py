@@ -1,0 +1,147 @@
+"""What has arrived, read where it arrives: the log, the inbox and the audit service. Counts nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from services.chassis.kafka.source import Source
+from services.chassis.record import Record, TopicPartition
+from services.chassis.settings import Settings
+from services.console.demo.counting import Effect, Sighting
+from services.console.local.sink import Mail
+from services.contracts import catalog
+from services.contracts.envelope import EnvelopeError, from_headers
+
+PAGE = 1000
+PATIENCE_SECONDS = 0.05
+
+Offsets = Mapping[TopicPartition, int]
+
+
+class Log:
+    """The records of all topics of the catalog from given offsets on."""
+
+    def __init__(self, settings: Settings, group: str, starts: Offsets) -> None:
+        topics = [topic.name for topic in catalog.TOPICS]
+        self._source = Source(
+            settings, group, topics, lambda fresh: {place: starts[place] for place in fresh}
+        )
+        self.seen: dict[str, list[Sighting]] = {name: [] for name in topics}
+        self.places: dict[str, list[Effect]] = {name: [] for name in topics}
+
+    def poll(self) -> None:
+        """Read what is at hand. Blocks for a moment."""
+        for record in self._source.poll(PAGE, PATIENCE_SECONDS):
+            self.seen[record.topic].append(_sighting(record))
+            self.places[record.topic].append(_place(record.topic, record.partition, record.offset))
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._source.close()
+
+
+class Inbox:
+    """The mails that the sink wrote down."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+        self.mails: list[Mail] = []
+
+    def poll(self) -> None:
+        """Read the lines that were added; a line that is still being written waits."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self.mails += [msgspec.json.decode(line, type=Mail) for line in whole.splitlines()]
+
+    def seen(self) -> list[Sighting]:
+        """Return each mail by its Message-ID and as an effect of its command."""
+        return [
+            Sighting((mail.message_id,), (mail.correlation_id, recipient))
+            for mail in self.mails
+            for recipient in mail.recipients
+        ]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The parts of an audit entry that the demo looks at."""
+
+    position: int
+    topic: str
+    partition: int
+    offset: int
+    correlation_id: str | None
+    recorded_at: datetime
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One answer of the audit service; `next` is None when nothing more is there yet."""
+
+    items: list[Entry]
+    next: int | None
+
+
+class AuditTrail:
+    """The audit service's entries for records from given offsets on."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, starts: Offsets) -> None:
+        self._session = session
+        self._url = url
+        self._starts = starts
+        self._after = 0
+        self.entries: list[Entry] = []
+
+    async def poll(self) -> None:
+        """Read the entries that were added. Raises aiohttp.ClientError."""
+        while True:
+            params = {"after": self._after, "limit": PAGE}
+            async with self._session.get(f"{self._url}/audit/entries", params=params) as response:
+                response.raise_for_status()
+                page = msgspec.json.decode(await response.read(), type=Page)
+            self.entries += [entry for entry in page.items if self._is_ours(entry)]
+            if page.items:
+                self._after = page.items[-1].position
+            if page.next is None:
+                return
+
+    def seen(self, topic: str) -> list[Sighting]:
+        """Return the entries of a topic, each by the place of the record that it covers."""
+        places = [
+            _place(entry.topic, entry.partition, entry.offset)
+            for entry in self.entries
+            if entry.topic == topic
+        ]
+        return [Sighting(place, place) for place in places]
+
+    def _is_ours(self, entry: Entry) -> bool:
+        return entry.offset >= self._starts.get(TopicPartition(entry.topic, entry.partition), 0)
+
+
+def partitions() -> Sequence[TopicPartition]:
+    """Return every partition of the catalog."""
+    return [
+        TopicPartition(topic.name, number) for topic in catalog.TOPICS for number in range(topic.partitions)
+    ]
+
+
+def _place(topic: str, partition: int, offset: int) -> Effect:
+    return topic, partition, offset
+
+
+def _sighting(record: Record) -> Sighting:
+    place = _place(record.topic, record.partition, record.offset)
+    try:
+        envelope = from_headers(record.headers or [])
+    except EnvelopeError:
+        return Sighting(place, place)
+    of_notification = record.topic == catalog.NOTIFICATION_EVENTS.name
+    what = envelope.type if of_notification else envelope.version
+    return Sighting((envelope.source, envelope.id), (envelope.correlation_id, what))

@@ -1,0 +1,130 @@
+"""The demo from beginning to end: start the system, drive it, watch the effects arrive, stop it, count."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+
+import aiohttp
+import msgspec
+
+from services.chassis.kafka.topics import Topics
+from services.console.demo.campaign import campaign
+from services.console.demo.display import Display
+from services.console.demo.driver import Driver
+from services.console.demo.observation import AuditTrail, Inbox, Log, Offsets, partitions
+from services.console.demo.report import Result
+from services.console.demo.watch import Watch
+from services.console.local.ports import HOST
+from services.console.local.system import (
+    BROKER_STOPPED,
+    MAILS,
+    SERVICES,
+    System,
+    bootstrap_servers,
+    local_programs,
+    require_ports,
+    verify_audit,
+)
+from services.console.settings import ConsoleSettings
+from services.contracts import catalog
+
+
+class Demo:
+    """One demo. `run` tells its correlation ids from any other's; its folder keeps what it leaves behind."""
+
+    def __init__(self, settings: ConsoleSettings, run: str, display: Display) -> None:
+        self._settings = settings
+        self._run = run
+        self._display = display
+        self._client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+        self._topics = Topics(self._client, "console")
+        self._deadline = settings.deadline.total_seconds()
+        self._plans = campaign(settings.users, settings.seed)
+        self._problems: list[str] = []
+
+    def play(self) -> Result:
+        """Run the demo and return what was counted.
+
+        Raises PortTakenError, FileNotFoundError, ProcessError, RefusedError, aiohttp.ClientError and what the
+        topics raise: after any of these there is nothing to count.
+        """
+        started = time.monotonic()
+        require_ports(self._settings)
+        shutil.rmtree(self._settings.demo_dir, ignore_errors=True)
+        with System(local_programs(self._settings, self._settings.demo_dir)) as system:
+            self._start(system)
+            watch, driving_seconds = asyncio.run(self._drive(system))
+            self._finish(system)
+        return Result(
+            users=self._settings.users,
+            commands=len(watch.accepted),
+            sent_again=sum(command.attempts - 1 for command in watch.accepted),
+            driving_seconds=driving_seconds,
+            total_seconds=time.monotonic() - started,
+            lines=watch.lines(),
+            durations=watch.durations(),
+            problems=self._problems,
+        )
+
+    def _start(self, system: System) -> None:
+        self._launch(system, [name for name in ("broker", "sink") if name in system])
+        self._topics.ensure(catalog.TOPICS)
+        self._launch(system, SERVICES)
+
+    def _launch(self, system: System, names: Sequence[str]) -> None:
+        started = time.monotonic()
+        system.start(*names)
+        system.wait_ready(self._deadline, *names)
+        self._display.say(f"started {', '.join(names)} in {time.monotonic() - started:.1f} s")
+
+    async def _drive(self, system: System) -> tuple[Watch, float]:
+        starts = self._topics.ends(partitions())
+        commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
+        with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
+            async with aiohttp.ClientSession() as session:
+                trail = AuditTrail(session, f"http://{HOST}:{self._settings.audit_port}", starts)
+                watch = Watch(commands, log, Inbox(self._settings.demo_dir / MAILS), trail)
+                driver = Driver(
+                    session, f"http://{HOST}:{self._settings.user_port}", self._run, self._deadline
+                )
+                async with asyncio.TaskGroup() as group:
+                    following = group.create_task(watch.follow(lambda: self._tell(system, watch)))
+                    seconds = [await self._wave(driver, watch, wave) for wave in (0, 1)]
+                    await self._look_back(system, watch, starts)
+                    following.cancel()
+        return watch, sum(seconds)
+
+    async def _wave(self, driver: Driver, watch: Watch, wave: int) -> float:
+        started = time.monotonic()
+        await driver.drive(self._plans, wave, self._settings.concurrency, watch.accepted.append)
+        seconds = time.monotonic() - started
+        await watch.wait(watch.is_settled, self._deadline)
+        return seconds
+
+    async def _look_back(self, system: System, watch: Watch, starts: Offsets) -> None:
+        # Who publishes is stopped before the last look, so that nothing arrives after the count.
+        await asyncio.to_thread(self._stop, system, ("user", "notification"))
+        ends = self._topics.ends(partitions())
+        written = sum(ends[place] - starts[place] for place in ends)
+        await watch.wait(lambda: watch.records() == watch.entries() == written, self._deadline)
+
+    def _finish(self, system: System) -> None:
+        self._stop(system, ("audit",))
+        verified = verify_audit(self._settings, self._settings.demo_dir)
+        self._display.say(verified.stdout.strip())
+        if verified.returncode != 0:
+            self._problems.append(f"audit verify ended with {verified.returncode}: {verified.stderr.strip()}")
+        self._stop(system, [name for name in ("sink", "broker") if name in system])
+
+    def _stop(self, system: System, names: Sequence[str]) -> None:
+        codes = system.stop(*names)
+        self._display.say("stopped " + ", ".join(names))
+        for name, code in codes.items():
+            if code != (right := BROKER_STOPPED if name == "broker" else 0):
+                self._problems.append(f"{name} ended with exit code {code} instead of {right}")
+
+    def _tell(self, system: System, watch: Watch) -> None:
+        system.require_running()
+        self._display.update(watch.counts())

@@ -1,0 +1,99 @@
+"""Watching the effects of a campaign arrive, and comparing them in the end. Starts and stops nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from services.console.demo.counting import (
+    Line,
+    count,
+    expected_changes,
+    expected_facts,
+    expected_mails,
+    latencies,
+)
+from services.console.demo.driver import Accepted
+from services.console.demo.observation import AuditTrail, Inbox, Log
+from services.contracts import catalog
+
+USER_TOPICS = (catalog.USER_EVENTS.name, catalog.USER_STATE.name, catalog.USER_NOTICES.name)
+PAUSE_SECONDS = 0.05
+COMMANDS = "commands accepted"
+Counts = dict[str, tuple[int, int]]
+
+
+class Watch:
+    """What was accepted, and what has arrived because of it."""
+
+    def __init__(self, commands: int, log: Log, inbox: Inbox, trail: AuditTrail) -> None:
+        self.accepted: list[Accepted] = []
+        self._commands = commands
+        self._log = log
+        self._inbox = inbox
+        self._trail = trail
+
+    async def follow(self, each: Callable[[], None]) -> None:
+        """Look at every place, call `each`, and do it again until cancelled. Raises aiohttp.ClientError."""
+        while True:
+            await asyncio.to_thread(self._log.poll)
+            self._inbox.poll()
+            await self._trail.poll()
+            each()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def wait(self, done: Callable[[], bool], patience: float) -> None:
+        """Wait while something moves: until done, or until nothing has moved for so many seconds."""
+        seen, moved = self.counts(), time.monotonic()
+        while not done() and time.monotonic() - moved < patience:
+            await asyncio.sleep(PAUSE_SECONDS)
+            if (counts := self.counts()) != seen:
+                seen, moved = counts, time.monotonic()
+
+    def is_settled(self) -> bool:
+        """Return whether as much has arrived as is expected for what is accepted by now."""
+        return all(done >= total for name, (done, total) in self.counts().items() if name != COMMANDS)
+
+    def counts(self) -> Counts:
+        """Return how much has arrived, and how much of it is expected for what is accepted by now."""
+        changes, facts = expected_changes(self.accepted), expected_facts(self.accepted)
+        records = len(USER_TOPICS) * len(changes) + len(facts)
+        return {
+            COMMANDS: (len(self.accepted), self._commands),
+            "records on the log": (self.records(), records),
+            "mails in the inbox": (len(self._inbox.mails), len(expected_mails(self.accepted))),
+            "entries in the audit trail": (self.entries(), records),
+        }
+
+    def records(self) -> int:
+        """Return how many records were read from the log."""
+        return sum(len(seen) for seen in self._log.seen.values())
+
+    def entries(self) -> int:
+        """Return how many audit entries were read."""
+        return len(self._trail.entries)
+
+    def lines(self) -> list[Line]:
+        """Return the count at every place, to be taken when nothing moves any more."""
+        expected = {name: expected_changes(self.accepted) for name in USER_TOPICS}
+        expected[catalog.NOTIFICATION_EVENTS.name] = expected_facts(self.accepted)
+        log = [count(f"log    {name}", expected.get(name, ()), seen) for name, seen in self._log.seen.items()]
+        inbox = count("inbox  mails", expected_mails(self.accepted), self._inbox.seen())
+        audit = [
+            count(f"audit  {name}", places, self._trail.seen(name))
+            for name, places in self._log.places.items()
+        ]
+        return [*log, inbox, *audit]
+
+    def durations(self) -> dict[str, list[float]]:
+        """Return seconds from the commands' first attempts to their effects."""
+        mails = [(mail.correlation_id, mail.received_at) for mail in self._inbox.mails]
+        facts = [
+            (entry.correlation_id or "", entry.recorded_at.timestamp())
+            for entry in self._trail.entries
+            if entry.topic == catalog.USER_EVENTS.name
+        ]
+        return {
+            "its answer": [command.seconds for command in self.accepted],
+            "its first mail in the inbox": latencies(self.accepted, mails),
+            "its fact in the audit trail": latencies(self.accepted, facts),
+        }

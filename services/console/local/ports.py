@@ -1,0 +1,37 @@
+"""Ports of the local run: a taken one is named before anything starts. Knows no process."""
+
+import socket
+from collections.abc import Mapping
+
+HOST = "127.0.0.1"
+
+
+class PortTakenError(Exception):
+    """Every port that another program holds, with the setting that chooses another."""
+
+
+def require_free(ports: Mapping[str, int]) -> None:
+    """Check ports by the name of their setting; raises PortTakenError naming all that are taken."""
+    taken = {setting: port for setting, port in ports.items() if not _is_free(port)}
+    if taken:
+        lines = (
+            f"port {port} is taken: stop what listens there, or set {name}" for name, port in taken.items()
+        )
+        raise PortTakenError("\n".join(lines))
+
+
+def free(count: int) -> list[int]:
+    """Return so many different ports that nobody holds at this moment."""
+    held = [socket.create_server((HOST, 0)) for _ in range(count)]
+    numbers = [server.getsockname()[1] for server in held]
+    for server in held:
+        server.close()
+    return numbers
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True

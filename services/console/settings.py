@@ -1,0 +1,36 @@
+"""The console's settings, from `APP_*` variables like every service's; each port of the local run is one."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from services.chassis.settings import Natural, Port, Settings, Text
+
+
+class ConsoleSettings(Settings, frozen=True, kw_only=True):
+    """What the local run and the demo are told.
+
+    Without `kafka_bootstrap_servers` a broker is started here, from the jars in `state_dir`/kafka.
+    `deadline` bounds every wait: for a process to be ready, for an answer, for the effects to arrive.
+    """
+
+    kafka_bootstrap_servers: str = ""
+    database_url: Text = "sqlite://"  # the console keeps nothing; each local service gets a file of its own
+    state_dir: Path = Path(".eventline")
+    users: Natural = 1000
+    seed: int = 1
+    concurrency: Natural = 32
+    deadline: timedelta = timedelta(seconds=60)
+    broker_port: Port = 19092
+    controller_port: Port = 19093
+    smtp_port: Port = 12525
+    user_port: Port = 18080
+    user_metrics_port: Port = 19464
+    notification_port: Port = 18081
+    notification_metrics_port: Port = 19465
+    audit_port: Port = 18082
+    audit_metrics_port: Port = 19466
+
+    @property
+    def demo_dir(self) -> Path:
+        """Where the demo's stores, logs and mails are."""
+        return self.state_dir.absolute() / "demo"

@@ -1,0 +1,122 @@
+"""The catalog: every topic and every type, as data. Topics are created from it; readers are built from it.
+
+A topic's rule says what a reader may rely on:
+*contiguous* versions of a key rise by one; *newest* the higher version wins and holes are normal;
+*once* a record is unique by (`ce_source`, `ce_id`).
+"""
+
+import enum
+from typing import Literal
+
+import msgspec
+
+from services.contracts import notification, user
+
+DAY_MS = 24 * 60 * 60 * 1000
+FOREVER = -1
+LARGEST_RECORD = 1024 * 1024
+DEAD_LETTER_HEADERS = 64 * 1024  # what a dead letter's own headers may add to the original
+
+
+class Rule(enum.StrEnum):
+    """What a reader of a topic may rely on."""
+
+    CONTIGUOUS = "contiguous"
+    NEWEST = "newest"
+    ONCE = "once"
+
+
+class Pattern(enum.StrEnum):
+    """Which of the patterns of event-driven architecture a topic shows."""
+
+    EVENT_SOURCING = "event sourcing"
+    STATE_TRANSFER = "event-carried state transfer"
+    NOTIFICATION = "event notification"
+    DEAD_LETTERS = "dead letters"
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic. `retention_ms` -1 means for ever; `publisher` and `readers` are names of services."""
+
+    name: str
+    pattern: Pattern
+    rule: Rule
+    publisher: str
+    readers: tuple[str, ...]
+    partitions: int = 6
+    cleanup: Literal["delete", "compact"] = "delete"
+    retention_ms: int = FOREVER
+    max_record_bytes: int = LARGEST_RECORD
+
+    def settings(self) -> dict[str, str]:
+        """Return the topic's Kafka configuration."""
+        settings = {
+            "cleanup.policy": self.cleanup,
+            "max.message.bytes": str(self.max_record_bytes),
+            "message.timestamp.type": "CreateTime",
+        }
+        if self.cleanup == "delete":
+            return settings | {"retention.ms": str(self.retention_ms)}
+        # A state must outlive every notice that points at it: both wait as long as notices are kept.
+        kept = str(USER_NOTICES.retention_ms)
+        return settings | {"min.compaction.lag.ms": kept, "delete.retention.ms": kept}
+
+
+USER_EVENTS = Topic(
+    name="user.events.v1",
+    pattern=Pattern.EVENT_SOURCING,
+    rule=Rule.CONTIGUOUS,
+    publisher="user",
+    readers=("audit",),
+)
+USER_STATE = Topic(
+    name="user.state.v1",
+    pattern=Pattern.STATE_TRANSFER,
+    rule=Rule.NEWEST,
+    publisher="user",
+    readers=("notification", "audit"),
+    cleanup="compact",
+)
+USER_NOTICES = Topic(
+    name="user.notices.v1",
+    pattern=Pattern.NOTIFICATION,
+    rule=Rule.ONCE,
+    publisher="user",
+    readers=("notification", "audit"),
+    retention_ms=7 * DAY_MS,
+)
+NOTIFICATION_EVENTS = Topic(
+    name="notification.events.v1",
+    pattern=Pattern.EVENT_SOURCING,
+    rule=Rule.ONCE,
+    publisher="notification",
+    readers=("audit",),
+    retention_ms=30 * DAY_MS,
+)
+NOTIFICATION_DEAD_LETTERS = Topic(
+    name="notification.dlq.v1",
+    pattern=Pattern.DEAD_LETTERS,
+    rule=Rule.ONCE,
+    publisher="notification",
+    readers=("audit",),
+    partitions=1,
+    retention_ms=30 * DAY_MS,
+    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
+)
+TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, NOTIFICATION_DEAD_LETTERS)
+
+TYPES: dict[str, type[msgspec.Struct]] = {
+    "user.registered": user.UserRegistered,
+    "user.email_changed": user.EmailChanged,
+    "user.profile_changed": user.ProfileChanged,
+    "user.preferences_changed": user.PreferencesChanged,
+    "user.contact_flagged": user.ContactFlagged,
+    "user.deactivated": user.UserDeactivated,
+    "user.state": user.UserState,
+    "user.notice": user.UserNotice,
+    "notification.queued": notification.NotificationQueued,
+    "notification.suppressed": notification.NotificationSuppressed,
+    "notification.sent": notification.NotificationSent,
+    "notification.failed": notification.NotificationFailed,
+}
+TYPE_NAMES = {struct: name for name, struct in TYPES.items()}

@@ -1,0 +1,144 @@
+"""The envelope of every record: CloudEvents 1.0 in Kafka's binary content mode.
+
+Knows attribute names and their text forms; knows no event by name and no Kafka client.
+Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2; W3C Trace Context for `traceparent`.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+Headers = list[tuple[str, bytes | None]]
+
+SPEC_VERSION = b"1.0"
+CONTENT_TYPE = b"application/json"
+SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded to the widest 64-bit number
+
+
+class EnvelopeError(ValueError):
+    """A record's headers are not a CloudEvents envelope; the message names the header and what is wrong."""
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The context attributes of one event.
+
+    `sequence` is the publisher's gapless number, `version` the subject's (from 1), `time` is UTC.
+    `causation_id` is the id of the event that led to this one, absent at a root.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    schema: str
+    sequence: int
+    version: int
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+def schema_of(event_type: str, shape_version: int = 1) -> str:
+    """Return the absolute `dataschema` URI of a type: `urn:eventline:user.registered:1`."""
+    return f"urn:eventline:{event_type}:{shape_version}"
+
+
+def to_text(moment: datetime) -> str:
+    """Return RFC 3339 in UTC with microseconds: `2026-11-22T12:00:00.000000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def to_headers(envelope: Envelope) -> Headers:
+    """Return the record headers of an event, in a fixed order."""
+    headers: Headers = [
+        ("ce_specversion", SPEC_VERSION),
+        ("ce_id", envelope.id.encode()),
+        ("ce_source", envelope.source.encode()),
+        ("ce_type", envelope.type.encode()),
+        ("ce_subject", envelope.subject.encode()),
+        ("ce_time", to_text(envelope.time).encode()),
+        ("ce_dataschema", envelope.schema.encode()),
+        ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, envelope.sequence)),
+        ("ce_subjectversion", b"%d" % envelope.version),
+        ("ce_correlationid", envelope.correlation_id.encode()),
+        ("content-type", CONTENT_TYPE),
+    ]
+    if envelope.causation_id is not None:
+        headers.append(("ce_causationid", envelope.causation_id.encode()))
+    if envelope.traceparent is not None:
+        headers.append(("traceparent", envelope.traceparent.encode()))
+    return headers
+
+
+def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
+    """Return the envelope that record headers carry, ignoring headers it does not know.
+
+    Raises EnvelopeError for a required attribute that is missing, null, repeated or not of its form.
+    """
+    pairs = headers if isinstance(headers, list) else list(headers)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        _refuse_repeats(pairs)
+    if (spec := found.get("ce_specversion")) != SPEC_VERSION:
+        raise EnvelopeError(f"header ce_specversion is {spec!r}, expected {SPEC_VERSION!r}")
+    try:
+        return _read(found)
+    except KeyError as missing:
+        raise EnvelopeError(f"header {missing.args[0]} is missing") from None
+    except (AttributeError, ValueError) as error:
+        raise EnvelopeError(_worst(found) or str(error)) from None
+
+
+def _read(found: dict[str, bytes | None]) -> Envelope:
+    # Attribute access on a null header raises AttributeError: one try in the caller covers the hot path.
+    causation, trace = found.get("ce_causationid"), found.get("traceparent")
+    return Envelope(
+        id=_text(found["ce_id"]),
+        source=_text(found["ce_source"]),
+        type=_text(found["ce_type"]),
+        subject=_text(found["ce_subject"]),
+        time=_time(_text(found["ce_time"])),
+        schema=_text(found["ce_dataschema"]),
+        sequence=_natural(found["ce_sequence"]),
+        version=_natural(found["ce_subjectversion"]),
+        correlation_id=_text(found["ce_correlationid"]),
+        causation_id=None if causation is None else causation.decode(),
+        traceparent=None if trace is None else trace.decode(),
+    )
+
+
+def _text(value: bytes | None) -> str:
+    text = value.decode()  # type: ignore[union-attr]  # null is caught by the caller
+    if not text:
+        raise ValueError("a required header is empty")
+    return text
+
+
+def _natural(value: bytes | None) -> int:
+    number = int(value)  # type: ignore[arg-type]  # null is caught by the caller
+    if number < 1:
+        raise ValueError(f"{number} is not a number from 1")
+    return number
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"ce_time {text!r} has no zone")
+    return moment
+
+
+def _refuse_repeats(pairs: Headers) -> None:
+    names = [name for name, _ in pairs if name.startswith("ce_") or name == "content-type"]
+    for name in names:
+        if names.count(name) > 1:
+            raise EnvelopeError(f"header {name} is repeated")
+
+
+def _worst(found: dict[str, bytes | None]) -> str | None:
+    for name, value in found.items():
+        if name.startswith("ce_") and not value:
+            return f"header {name} is {'null' if value is None else 'empty'}"
+    return None

@@ -1,0 +1,59 @@
+"""What the notification service publishes: facts of delivery, one subject per user.
+
+A notification is one message to one recipient because of one notice. Its facts carry all that a notification
+service rebuilt from nothing needs in order to mail nobody twice.
+"""
+
+import msgspec
+
+EVENTS = "/notification/events"
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """The personal part of a notification: where it goes."""
+
+    email: str
+
+
+class NotificationQueued(msgspec.Struct, frozen=True):
+    """`notification.queued`: a message will be sent. `notice_id` is the `ce_id` of the notice that asked for it."""
+
+    notification_id: str
+    notice_id: str
+    user_id: str
+    user_version: int
+    template: str
+    personal: Recipient
+
+
+class NotificationSuppressed(msgspec.Struct, frozen=True):
+    """`notification.suppressed`: a message will not be sent, and why."""
+
+    notification_id: str
+    notice_id: str
+    user_id: str
+    user_version: int
+    template: str
+    reason: str
+
+
+class NotificationSent(msgspec.Struct, frozen=True):
+    """`notification.sent`: the mail server took it. `tries` counts from 1."""
+
+    notification_id: str
+    user_id: str
+    message_id: str
+    tries: int
+
+
+class NotificationFailed(msgspec.Struct, frozen=True):
+    """`notification.failed`: given up. `permanent` says the server refused for good (SMTP 5xx)."""
+
+    notification_id: str
+    user_id: str
+    reason: str
+    permanent: bool
+    tries: int
+
+
+Fact = NotificationQueued | NotificationSuppressed | NotificationSent | NotificationFailed

@@ -1,0 +1,160 @@
+"""Users, as pure functions: which facts a command leads to, and what a user is after each fact.
+
+Knows no table, no topic, no HTTP. Texts that come from outside go through `valid_…` first.
+"""
+
+import enum
+import unicodedata
+
+import msgspec
+from email_validator import EmailNotValidError, validate_email
+
+from services.contracts.user import (
+    ContactFlagged,
+    EmailChanged,
+    Fact,
+    NewAddress,
+    Personal,
+    Preferences,
+    PreferencesChanged,
+    Profile,
+    ProfileChanged,
+    Status,
+    UserDeactivated,
+    UserRegistered,
+    UserState,
+)
+
+LONGEST_NAME = 200
+# Bidirectional controls reorder what follows them: a name could look like another one. Unicode TR 36, section 2.6.
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class Because(enum.StrEnum):
+    """Why a command is refused."""
+
+    INVALID = "invalid"
+    NOT_FOUND = "not found"
+    TAKEN = "taken"
+    STALE = "stale"
+    DEACTIVATED = "deactivated"
+    KEY_REUSED = "key reused"
+
+
+class RefusedError(Exception):
+    """A command is refused; the message says what to do."""
+
+    def __init__(self, because: Because, detail: str) -> None:
+        super().__init__(detail)
+        self.because = because
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user wants to be different; None leaves a field alone."""
+
+    email: str | None = None
+    full_name: str | None = None
+    locale: str | None = None
+    preferences: Preferences | None = None
+
+
+def valid_personal(personal: Personal) -> Personal:
+    """Return personal fields in their canonical spelling. Raises RefusedError for what cannot be a person's."""
+    return Personal(
+        login=valid_text("login", personal.login),
+        email=valid_email(personal.email),
+        full_name=valid_text("full_name", personal.full_name),
+        locale=personal.locale,
+    )
+
+
+def valid_changes(changes: Changes) -> Changes:
+    """Return changes in their canonical spelling. Raises RefusedError."""
+    return msgspec.structs.replace(
+        changes,
+        email=None if changes.email is None else valid_email(changes.email),
+        full_name=None if changes.full_name is None else valid_text("full_name", changes.full_name),
+    )
+
+
+def change(user: UserState, changes: Changes) -> list[Fact]:
+    """Return a fact for each part of a user that becomes different. Raises RefusedError."""
+    refuse_inactive(user)
+    facts: list[Fact] = []
+    if changes.email not in (None, user.personal.email):
+        facts.append(EmailChanged(NewAddress(changes.email)))
+    profile = Profile(changes.full_name or user.personal.full_name, changes.locale or user.personal.locale)
+    if profile != Profile(user.personal.full_name, user.personal.locale):
+        facts.append(ProfileChanged(profile))
+    if changes.preferences not in (None, user.preferences):
+        facts.append(PreferencesChanged(changes.preferences))
+    return facts
+
+
+def deactivate(user: UserState) -> list[Fact]:
+    """Return the fact of a deactivation, nothing when it happened before."""
+    return [] if user.status is Status.DEACTIVATED else [UserDeactivated()]
+
+
+def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:
+    """Return what a user is after one more fact. Versions count facts, from 1."""
+    if isinstance(fact, UserRegistered):
+        return UserState(user_id, 1, Status.ACTIVE, fact.personal, fact.preferences)
+    if user is None:
+        raise ValueError(f"{type(fact).__name__} cannot be the first fact of user {user_id}")
+    return msgspec.structs.replace(user, version=user.version + 1, **_difference(user.personal, fact))
+
+
+def _difference(personal: Personal, fact: Fact) -> dict[str, object]:
+    replace = msgspec.structs.replace
+    match fact:
+        case EmailChanged():
+            # The flag says that an address bounces: a new address has not bounced yet.
+            return {"personal": replace(personal, email=fact.personal.email), "contact_flagged": False}
+        case ProfileChanged():
+            profile = fact.personal
+            return {"personal": replace(personal, full_name=profile.full_name, locale=profile.locale)}
+        case PreferencesChanged():
+            return {"preferences": fact.preferences}
+        case ContactFlagged():
+            return {"contact_flagged": True}
+        case UserDeactivated():
+            return {"status": Status.DEACTIVATED}
+    raise ValueError(f"{type(fact).__name__} is not a change")
+
+
+def refuse_inactive(user: UserState) -> None:
+    """Raise RefusedError where a user may no longer change."""
+    if user.status is Status.DEACTIVATED:
+        raise RefusedError(Because.DEACTIVATED, f"user {user.user_id} is deactivated and cannot be changed")
+
+
+def refuse_stale(user: UserState, expected: int | None) -> None:
+    """Raise RefusedError where a command was meant for another version; None is meant for any."""
+    if expected not in (None, user.version):
+        detail = f"user {user.user_id} is at version {user.version}, If-Match says {expected}: read it again"
+        raise RefusedError(Because.STALE, detail)
+
+
+def key_of(text: str) -> str:
+    """Return the form in which logins and addresses are unique: NFKC, case folded."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def valid_text(field: str, text: str) -> str:
+    """Return a text in NFC. Raises RefusedError for what a person's name cannot contain."""
+    text = unicodedata.normalize("NFC", text).strip()
+    if not 1 <= len(text) <= LONGEST_NAME:
+        raise RefusedError(Because.INVALID, f"{field} must have 1 to {LONGEST_NAME} characters")
+    for character in text:
+        if unicodedata.category(character) in {"Cc", "Cs"} or character in BIDI_CONTROLS:
+            raise RefusedError(Because.INVALID, f"{field} contains the control character U+{ord(character):04X}")
+    return text
+
+
+def valid_email(text: str) -> str:
+    """Return an address in its canonical spelling. Raises RefusedError for anything but a plain mailbox."""
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise RefusedError(Because.INVALID, f"email: {error}") from None

@@ -1,0 +1,177 @@
+"""The user service's tables, and the transaction that a group of commands is."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy import tuple_ as row_of
+
+from services.chassis.database import metadata, upsert
+from services.chassis.event_store import NewEvent, append
+from services.contracts.user import UserState
+from services.user.domain import RefusedError, key_of
+from services.user.handlers import Answered, Change, Command, Group, Register, Reply
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", String(36), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+)
+# A table of its own, not unique columns of users: within a group an address may pass from one user to another, and
+# rows are written in no particular order.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("kind", String(8), primary_key=True),  # login or email
+    Column("key", String(400), primary_key=True),
+    Column("user_id", String(36), nullable=False),
+)
+replies = Table(
+    "replies",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", LargeBinary(32), nullable=False),
+    Column("reply", Text, nullable=False),
+)
+Owner = tuple[str, str]  # kind, key
+
+
+class Rows:
+    """The rows that a group touches: read at once, changed in memory, written at once."""
+
+    def __init__(self, connection: Connection, commands: Sequence[Command]) -> None:
+        self._connection = connection
+        self._users = _read_users(connection, {command.action.user_id for command in commands})
+        self._owners = _read_owners(connection, _reserved_by(self._users.values()) | _wanted_by(commands))
+        self._answers = _read_answers(connection, {command.key for command in commands})
+        self._owners_before = dict(self._owners)
+        self._changed: set[str] = set()
+        self._answered: list[str] = []
+
+    def user(self, user_id: str) -> UserState | None:
+        """Return a user as it is by now, within this group."""
+        return self._users.get(user_id)
+
+    def owner(self, kind: str, key: str) -> str | None:
+        """Return who holds a login or an address."""
+        return self._owners.get((kind, key))
+
+    def answered(self, key: str) -> Answered | None:
+        """Return the reply that an idempotency key stands for."""
+        return self._answers.get(key)
+
+    def put(self, user: UserState) -> None:
+        """Replace a user, and its login and address."""
+        if old := self._users.get(user.user_id):
+            for owned in _reserved_by([old]):
+                self._owners.pop(owned, None)
+        self._users[user.user_id] = user
+        self._owners |= dict.fromkeys(_reserved_by([user]), user.user_id)
+        self._changed.add(user.user_id)
+
+    def answer(self, key: str, answered: Answered) -> None:
+        """Remember a reply."""
+        self._answers[key] = answered
+        self._answered.append(key)
+
+    def write(self) -> None:
+        """Write everything that has changed."""
+        if self._changed:
+            rows = [_user_row(self._users[user_id]) for user_id in self._changed]
+            self._connection.execute(upsert(self._connection, users), rows)
+            self._write_owners()
+        if self._answered:
+            self._connection.execute(insert(replies), [_reply_row(key, self._answers[key]) for key in self._answered])
+
+    def _write_owners(self) -> None:
+        before, after = self._owners_before, self._owners
+        gone = [owned for owned in before if after.get(owned) != before[owned]]
+        fresh = [owned for owned in after if after[owned] != before.get(owned)]
+        if gone:
+            self._connection.execute(delete(reservations).where(_in(gone)))
+        if fresh:
+            rows = [{"kind": kind, "key": key, "user_id": after[kind, key]} for kind, key in fresh]
+            self._connection.execute(insert(reservations), rows)
+
+
+def commit_group(
+    connection: Connection, now: datetime, commands: Sequence[Command], new_id: Callable[[], str]
+) -> list[Reply | RefusedError]:
+    """Decide a group and write its events, states and replies in the caller's transaction."""
+    outcomes: list[Reply | RefusedError] = []
+
+    def decide(_: datetime) -> Sequence[NewEvent]:
+        rows = Rows(connection, commands)
+        group = Group(rows, new_id)
+        outcomes.extend(group.decide_all(commands))
+        rows.write()
+        return group.events
+
+    append(connection, now, decide)
+    return outcomes
+
+
+def read_user(connection: Connection, user_id: str) -> UserState | None:
+    """Return a user as it was last committed."""
+    return _read_users(connection, {user_id}).get(user_id)
+
+
+def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
+    rows = connection.execute(select(users.c.user_id, users.c.state).where(users.c.user_id.in_(ids)))
+    return {user_id: msgspec.json.decode(state, type=UserState) for user_id, state in rows}
+
+
+def _read_owners(connection: Connection, owned: set[Owner]) -> dict[Owner, str]:
+    rows = connection.execute(select(reservations).where(_in(sorted(owned))))
+    return {(row.kind, row.key): row.user_id for row in rows}
+
+
+def _read_answers(connection: Connection, keys: set[str]) -> dict[str, Answered]:
+    rows = connection.execute(select(replies).where(replies.c.key.in_(keys)))
+    return {row.key: Answered(row.fingerprint, msgspec.json.decode(row.reply, type=Reply)) for row in rows}
+
+
+def _in(owned: Sequence[Owner]) -> ColumnElement[bool]:
+    return row_of(reservations.c.kind, reservations.c.key).in_(owned)
+
+
+def _reserved_by(states: Iterable[UserState]) -> set[Owner]:
+    return {
+        owned
+        for state in states
+        for owned in (("login", key_of(state.personal.login)), ("email", key_of(state.personal.email)))
+    }
+
+
+def _wanted_by(commands: Sequence[Command]) -> set[Owner]:
+    wanted: set[Owner] = set()
+    for action in (command.action for command in commands):
+        if isinstance(action, Register):
+            wanted |= {("login", key_of(action.personal.login)), ("email", key_of(action.personal.email))}
+        elif isinstance(action, Change) and action.changes.email is not None:
+            wanted.add(("email", key_of(action.changes.email)))
+    return wanted
+
+
+def _user_row(user: UserState) -> dict[str, object]:
+    return {"user_id": user.user_id, "version": user.version, "state": msgspec.json.encode(user).decode()}
+
+
+def _reply_row(key: str, answered: Answered) -> dict[str, object]:
+    reply = msgspec.json.encode(answered.reply).decode()
+    return {"key": key, "fingerprint": answered.fingerprint, "reply": reply}

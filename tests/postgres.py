@@ -1,0 +1,91 @@
+"""A PostgreSQL server of the tests' own, from Debian's package: started once, a fresh database per test."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+
+READY_S = 30.0
+
+
+def binaries() -> Path | None:
+    """Return the folder of PostgreSQL's programs, the newest version's, or None where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+def version(folder: Path) -> str:
+    """Return what the server says of itself."""
+    return subprocess.run(
+        [folder / "postgres", "--version"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+class Server:
+    """A running server; `close` stops it and removes its files."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.port = port
+        self._home = Path(tempfile.mkdtemp(prefix="eventline-postgres-"))
+        self._folder = folder
+        self._databases = 0
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as_user:
+            shutil.chown(self._home, "postgres")
+        options = ["--auth=trust", "--username=eventline", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._run("initdb", *options, "-D", str(self._home / "data"))
+        self._process = self._start()
+        self._await_ready()
+
+    def fresh_url(self) -> str:
+        """Create an empty database and return its SQLAlchemy URL."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # the name is ours
+        return f"postgresql+psycopg://eventline@127.0.0.1:{self.port}/{name}"
+
+    def close(self) -> None:
+        """Stop at once; nothing here is worth keeping."""
+        self._run("pg_ctl", "stop", "-m", "immediate", "-D", str(self._home / "data"))
+        self._process.wait(READY_S)
+        shutil.rmtree(self._home)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # fsync off: these tests are about what is committed, not about power failure.
+        options = ["-p", str(self.port), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+        command = [
+            str(self._folder / "postgres"),
+            "-D",
+            str(self._home / "data"),
+            "-k",
+            str(self._home),
+            *options,
+        ]
+        with (self._home / "log").open("wb") as log:
+            return subprocess.Popen([*self._as_user, *command], stdout=log, stderr=log, cwd="/")
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + READY_S
+        last = ""
+        while time.monotonic() < deadline:
+            try:
+                psycopg.connect(self._dsn("postgres")).close()
+            except psycopg.OperationalError as error:
+                last = str(error)
+                time.sleep(0.05)
+            else:
+                return
+        raise TimeoutError(f"PostgreSQL is not ready: {last}\n{(self._home / 'log').read_text()}")
+
+    def _dsn(self, database: str) -> str:
+        return f"host=127.0.0.1 port={self.port} user=eventline dbname={database}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as_user, str(self._folder / program), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
