@@ -7,7 +7,7 @@ Kafka afterwards is a hint for lag tools and is never read back.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,11 +15,11 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from services.chassis import progress
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.dead_letters import CeilingError, DeadLetters, Refusal
 from services.chassis.metrics import SYSTEM
-from services.chassis.progress import LostRaceError, Position
+from services.chassis.positions import Broker, Positions, TopicChangedError
+from services.chassis.progress import LostRaceError
 from services.chassis.record import Record, TopicPartition
 from services.chassis.telemetry import Telemetry
 
@@ -43,10 +43,6 @@ Handler = Callable[[Connection, Sequence[Record]], Outcome]
 
 class CannotApplyError(Exception):
     """A record cannot be applied by this code; the message says which and why."""
-
-
-class TopicChangedError(Exception):
-    """The topic is not the one that was read before; the message names both."""
 
 
 class Source(Protocol):
@@ -73,16 +69,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Leave the group."""
-
-
-class Broker(Protocol):
-    """What the consumer asks the broker; see `chassis.kafka.topics.Topics`."""
-
-    def ids(self, names: Iterable[str]) -> dict[str, str]:
-        """Return topic ids by name."""
-
-    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the end offsets."""
 
 
 Starts = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
@@ -115,20 +101,20 @@ class Consumer:
         self._metrics = telemetry.metrics
         self._health = telemetry.health
         self._clock = telemetry.clock
-        self._topic_ids: dict[str, str] = {}
-        self._positions: dict[TopicPartition, Position] = {}
-        self._replay_ends: dict[TopicPartition, int] = {}
+        self._positions = Positions(database, subscription.broker)
         self._failures = 0
+        self._waiting = False
 
     @property
     def replaying(self) -> bool:
         """Whether a partition read from its beginning has not yet reached the end it had at the start."""
-        return any(self._next(partition) < end for partition, end in self._replay_ends.items())
+        return self._positions.replaying
 
     def run(self, stop: threading.Event) -> None:
         """Consume until told to stop; the batch in hand is committed first."""
         while not stop.is_set():
-            source = self._subscription.open_source(self.starts)
+            source = self._subscription.open_source(self._positions.starts)
+            self._waiting = False
             try:
                 while not stop.is_set():
                     self._health.beat(self.name)
@@ -139,16 +125,11 @@ class Consumer:
             finally:
                 source.close()
 
-    def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return where to read on in newly assigned partitions. Raises TopicChangedError."""
-        self._topic_ids |= self._subscription.broker.ids({p.topic for p in partitions})
-        fresh = self._read_positions(partitions)
-        unread = [partition for partition in partitions if partition not in fresh]
-        self._replay_ends |= self._subscription.broker.ends(unread)
-        return {partition: position.next_offset for partition, position in fresh.items()}
-
     def step(self, source: Source) -> None:
-        """Take one batch through to its commit."""
+        """Take one batch through to its commit, or wait a little for what was away the last time."""
+        if self._waiting:
+            self._try_to_resume(source)
+            return
         records = source.poll(self._subscription.batch, POLL_S)
         if not records:
             return
@@ -157,12 +138,15 @@ class Consumer:
         except LostRaceError as error:
             log.warning("another consumer was faster", reason=str(error))
             self._metrics.lost_races.inc()
-            self._resume_from_progress(source)
+            source.seek(self._positions.read_again(source.assigned))
         except (*UNAVAILABLE, ConnectionError) as error:
-            self._wait_out(source, error)
+            # Paused, not gone: polling keeps the membership, and nothing is dead-lettered for a dependency's sake.
+            source.pause()
+            self._waiting = True
+            self._back_off(error, lambda seconds: source.poll(1, seconds))
         else:
             self._failures = 0
-            source.commit({p: self._next(p) for p in _targets(records)})
+            source.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
 
     def _take(self, records: Sequence[Record]) -> None:
         started = time.perf_counter()
@@ -172,8 +156,8 @@ class Consumer:
             raise
         except Exception as error:
             self._find(records, error)
-            raise
-        self._observe(records, outcome, time.perf_counter() - started)
+        else:
+            self._observe(records, outcome, time.perf_counter() - started)
 
     def _find(self, records: Sequence[Record], error: Exception) -> None:
         # The batch failed as a whole: run it again record by record, so that the message names the one.
@@ -183,69 +167,36 @@ class Consumer:
             self._take([record])
 
     def _commit(self, records: Sequence[Record]) -> Outcome:
-        targets = {
-            partition: Position(self._topic_ids[partition.topic], offset + 1)
-            for partition, offset in _targets(records).items()
-        }
-        self._refuse_rewind(records)
+        targets = self._positions.after(records)
         with self._database.write() as connection:
             outcome = self._subscription.handle(connection, records)
             if outcome.refused:
                 self._put_aside(outcome.refused)
-            progress.move(connection, self._positions, targets)
-        self._positions |= targets
+            self._positions.move(connection, targets)
+        self._positions.moved(targets)
         return outcome
 
     def _put_aside(self, refused: Sequence[Refusal]) -> None:
         if self._subscription.dead_letters is None:
             raise CannotApplyError(f"{refused[0].record.place}: {refused[0].detail}, and there is no dead-letter topic")
-        self._subscription.dead_letters.put(refused, self._topic_ids)
+        self._subscription.dead_letters.put(refused, self._positions.topic_ids)
         for refusal in refused:
             log.error("dead letter", place=refusal.record.place, reason=refusal.reason, detail=refusal.detail)
 
-    def _refuse_rewind(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if record.offset < self._next(TopicPartition(record.topic, record.partition)):
-                raise TopicChangedError(
-                    f"{record.place} was read, but offsets below "
-                    f"{self._next(TopicPartition(record.topic, record.partition))} are applied already: "
-                    "the topic was truncated or made anew; restore it, or rebuild this service from nothing"
-                )
-
-    def _read_positions(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Position]:
-        with self._database.read() as connection:
-            positions = progress.read(connection, partitions)
-        for partition, position in positions.items():
-            if position.topic_id != self._topic_ids[partition.topic]:
-                raise TopicChangedError(
-                    f"topic {partition.topic} has the id {self._topic_ids[partition.topic]}, but {position.topic_id} "
-                    "was read before: it was deleted and made anew; restore it, or rebuild this service from nothing"
-                )
-        for partition in partitions:
-            self._positions.pop(partition, None)
-        self._positions |= positions
-        return positions
-
-    def _resume_from_progress(self, source: Source) -> None:
-        positions = self._read_positions(source.assigned)
-        source.seek({partition: position.next_offset for partition, position in positions.items()})
-
-    def _wait_out(self, source: Source, error: Exception) -> None:
-        # Paused, not gone: polling keeps the membership, and nothing is dead-lettered for a dependency's sake.
-        source.pause()
-        self._back_off(error, lambda seconds: source.poll(1, seconds))
-        source.resume()
-        self._resume_from_progress(source)
+    def _try_to_resume(self, source: Source) -> None:
+        try:
+            source.seek(self._positions.read_again(source.assigned))
+        except UNAVAILABLE as error:
+            self._back_off(error, lambda seconds: source.poll(1, seconds))
+        else:
+            source.resume()
+            self._waiting = False
 
     def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
         seconds = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         self._failures += 1
         log.warning("cannot consume now, trying again", error=str(error), seconds=seconds)
         wait(seconds)
-
-    def _next(self, partition: TopicPartition) -> int:
-        position = self._positions.get(partition)
-        return position.next_offset if position else 0
 
     def _observe(self, records: Sequence[Record], outcome: Outcome, seconds: float) -> None:
         group, metrics = self._subscription.group, self._metrics
@@ -260,9 +211,5 @@ class Consumer:
             metrics.dead_letters.labels(refusal.reason).inc()
         now = self._clock()
         for record, kind, moment in outcome.applied:
-            if record.offset >= self._replay_ends.get(TopicPartition(record.topic, record.partition), 0):
+            if not self._positions.is_replay(record):
                 metrics.end_to_end.labels(metrics.service, kind).observe((now - moment).total_seconds())
-
-
-def _targets(records: Iterable[Record]) -> dict[TopicPartition, int]:
-    return {TopicPartition(record.topic, record.partition): record.offset for record in records}

@@ -1,7 +1,7 @@
 """Dead letters: records that can never be applied, put aside whole, with their origin and the reason."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -42,7 +42,7 @@ class DeadLetters:
         self._monotonic = monotonic
         self._recent: deque[float] = deque()
 
-    def put(self, refusals: Sequence[Refusal], topic_ids: dict[str, str]) -> None:
+    def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
         """Write refused records and wait until they are safe. Raises PublishError, or CeilingError before writing."""
         self._count(refusals)
         self._producer = self._producer or self._open_producer()
@@ -71,7 +71,7 @@ class DeadLetters:
                 "raise APP_CONSUMER_DEAD_LETTER_CEILING only if they are all to be put aside"
             )
 
-    def _letter(self, refusal: Refusal, topic_ids: dict[str, str]) -> Outgoing:
+    def _letter(self, refusal: Refusal, topic_ids: Mapping[str, str]) -> Outgoing:
         record = refusal.record
         origin: Headers = [
             ("dlq_topic", record.topic.encode()),

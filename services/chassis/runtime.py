@@ -91,13 +91,14 @@ class Runtime:
     def _guard(self, component: Component, stop: threading.Event) -> None:
         try:
             component.run(stop)
+            in_order = stop.is_set()
         except Exception:
             log.exception("component failed", component=component.name)
-        finally:
-            if not stop.is_set():  # nobody asked for it
-                self._failed.append(component.name)
-            self._health.ended(component.name)
-            self._stopping.set()
+            in_order = False
+        if not in_order:
+            self._failed.append(component.name)
+        self._health.ended(component.name)
+        self._stopping.set()
 
     def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event) -> None:
         stop.set()

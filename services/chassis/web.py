@@ -111,7 +111,7 @@ class Server:
         self._health = health
         self._health.lacks("http", "not listening yet")
         self._config = uvicorn.Config(
-            app,  # type: ignore[arg-type]  # Litestar's and uvicorn's names for the same ASGI types
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -73,8 +73,8 @@ class Writer(Generic[C, R]):
         self._metrics.group_size.observe(len(group))
         try:
             replies = self._execute([waiting.command for waiting in group])
-        except Exception as error:  # noqa: BLE001  # whatever it is, every caller must hear of it
-            log.error("group refused", commands=len(group), error=str(error))
+        except Exception as error:  # whatever it is, every caller must hear of it
+            log.exception("group not committed", commands=len(group))
             for waiting in group:
                 waiting.loop.call_soon_threadsafe(_fail, waiting.reply, error)
         else:

@@ -1,0 +1,100 @@
+"""Where a consumer stands in each of its partitions, and whether they are still the partitions it read before."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from services.chassis import progress
+from services.chassis.database import Database
+from services.chassis.progress import Position
+from services.chassis.record import Record, TopicPartition
+
+REMEDY = "restore it, or rebuild this service from nothing"
+
+
+class TopicChangedError(Exception):
+    """A topic is not the one that was read before; the message names both."""
+
+
+class Broker(Protocol):
+    """What is asked of the broker; see `chassis.kafka.topics.Topics`."""
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return topic ids by name."""
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end offsets."""
+
+
+class Positions:
+    """The positions of one consumer: read from SQL at assignment, moved with each batch's effects."""
+
+    def __init__(self, database: Database, broker: Broker) -> None:
+        self._database = database
+        self._broker = broker
+        self._topic_ids: dict[str, str] = {}
+        self._have: dict[TopicPartition, Position] = {}
+        self._replay_ends: dict[TopicPartition, int] = {}
+
+    @property
+    def topic_ids(self) -> Mapping[str, str]:
+        """The ids of the topics that were ever assigned."""
+        return self._topic_ids
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a partition read from its beginning has not yet reached the end it had at the start."""
+        return any(self.next(partition) < end for partition, end in self._replay_ends.items())
+
+    def is_replay(self, record: Record) -> bool:
+        """Whether a record was on the log before its partition was first read."""
+        return record.offset < self._replay_ends.get(TopicPartition(record.topic, record.partition), 0)
+
+    def next(self, partition: TopicPartition) -> int:
+        """Return the offset to read next."""
+        position = self._have.get(partition)
+        return position.next_offset if position else 0
+
+    def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where to read on in newly assigned partitions. Raises TopicChangedError."""
+        self._topic_ids |= self._broker.ids({partition.topic for partition in partitions})
+        starts = self.read_again(partitions)
+        self._replay_ends |= self._broker.ends(partition for partition in partitions if partition not in starts)
+        return starts
+
+    def read_again(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where to read on as SQL has it now. Raises TopicChangedError."""
+        with self._database.read() as connection:
+            positions = progress.read(connection, partitions)
+        for partition, position in positions.items():
+            if position.topic_id != self._topic_ids[partition.topic]:
+                raise TopicChangedError(
+                    f"topic {partition.topic} has the id {self._topic_ids[partition.topic]}, but {position.topic_id} "
+                    f"was read before: it was deleted and made anew; {REMEDY}"
+                )
+        for partition in partitions:
+            self._have.pop(partition, None)
+        self._have |= positions
+        return {partition: position.next_offset for partition, position in positions.items()}
+
+    def after(self, records: Iterable[Record]) -> dict[TopicPartition, Position]:
+        """Return the positions behind a batch. Raises TopicChangedError for a record that was passed before."""
+        targets: dict[TopicPartition, Position] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            if record.offset < self.next(partition):
+                raise TopicChangedError(
+                    f"{record.place} was read, but everything below {self.next(partition)} is applied already: "
+                    f"the topic was truncated or made anew; {REMEDY}"
+                )
+            targets[partition] = Position(self._topic_ids[record.topic], record.offset + 1)
+        return targets
+
+    def move(self, connection: Connection, to: Mapping[TopicPartition, Position]) -> None:
+        """Write positions within the caller's transaction. Raises LostRaceError."""
+        progress.move(connection, self._have, to)
+
+    def moved(self, to: Mapping[TopicPartition, Position]) -> None:
+        """Take over positions whose transaction is committed."""
+        self._have |= to
