@@ -4,20 +4,21 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from services.chassis.database import Database
 from tests import postgres
 
+# No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
+hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("eventline")
+
 
 def pytest_report_header() -> str:
     """Say which PostgreSQL the store tests run on."""
     folder = postgres.binaries()
-    return (
-        postgres.version(folder)
-        if folder
-        else "PostgreSQL: NOT FOUND, half of the store tests will be skipped"
-    )
+    return postgres.version(folder) if folder else "PostgreSQL: NOT FOUND, half of the store tests will be skipped"
 
 
 @pytest.fixture(scope="session")

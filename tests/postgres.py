@@ -21,9 +21,7 @@ def binaries() -> Path | None:
 
 def version(folder: Path) -> str:
     """Return what the server says of itself."""
-    return subprocess.run(
-        [folder / "postgres", "--version"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Server:

@@ -72,18 +72,23 @@ class Source(Protocol):
 
 
 Starts = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
+OpenSource = Callable[[str, Sequence[str], Starts], Source]  # group, topics, where to start
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """Who reads what, and what is done with it. `dead_letters` is None for a handler that refuses nothing."""
+    """Who reads what, and what is done with it. `dead_letters` is None for a handler that refuses nothing.
+
+    `wakes` are set after each commit: relay and others need not poll for what the handler wrote.
+    """
 
     group: str
     topics: tuple[str, ...]
     handle: Handler
-    open_source: Callable[[Starts], Source]
+    open_source: OpenSource
     broker: Broker
     dead_letters: DeadLetters | None = None
     batch: int = 1000
+    wakes: tuple[threading.Event, ...] = ()
 
 
 class Consumer:
@@ -113,7 +118,7 @@ class Consumer:
     def run(self, stop: threading.Event) -> None:
         """Consume until told to stop; the batch in hand is committed first."""
         while not stop.is_set():
-            source = self._subscription.open_source(self._positions.starts)
+            source = self._open()
             self._waiting = False
             try:
                 while not stop.is_set():
@@ -124,6 +129,10 @@ class Consumer:
                 self._back_off(error, stop.wait)
             finally:
                 source.close()
+
+    def _open(self) -> Source:
+        subscription = self._subscription
+        return subscription.open_source(subscription.group, subscription.topics, self._positions.starts)
 
     def step(self, source: Source) -> None:
         """Take one batch through to its commit, or wait a little for what was away the last time."""
@@ -154,7 +163,7 @@ class Consumer:
             outcome = self._commit(records)
         except (*UNAVAILABLE, ConnectionError, LostRaceError, TopicChangedError, CeilingError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the record behind it must be named
             self._find(records, error)
         else:
             self._observe(records, outcome, time.perf_counter() - started)
@@ -174,6 +183,8 @@ class Consumer:
                 self._put_aside(outcome.refused)
             self._positions.move(connection, targets)
         self._positions.moved(targets)
+        for wake in self._subscription.wakes:
+            wake.set()
         return outcome
 
     def _put_aside(self, refused: Sequence[Refusal]) -> None:

@@ -43,6 +43,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Yield a connection to read with; all it sees is of one committed moment, however long it reads."""
+        # SQLite's transactions are like that in any case.
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._engine.connect() as connection:
+            yield connection.execution_options(**options)
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield a connection in a transaction, committed at the end and rolled back on any exception.
 
@@ -60,21 +68,9 @@ class Database:
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     """Return an INSERT that leaves rows alone whose key exists already."""
-    return _insert(connection, table).on_conflict_do_nothing()
-
-
-def upsert(connection: Connection, table: Table) -> Insert:
-    """Return an INSERT that overwrites every other column where the primary key exists already."""
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    others = {column.name: statement.excluded[column.name] for column in table.c if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=others)
-
-
-def _insert(connection: Connection, table: Table) -> postgresql.Insert:
-    # SQLite took its ON CONFLICT clause from PostgreSQL, and SQLAlchemy gives both the same methods.
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return cast("postgresql.Insert", dialect.insert(table))
+    # SQLite took its ON CONFLICT clause from PostgreSQL, and SQLAlchemy gives both the same methods.
+    return cast("postgresql.Insert", dialect.insert(table)).on_conflict_do_nothing()
 
 
 def now_ms(connection: Connection) -> int:

@@ -44,13 +44,14 @@ class DeadLetters:
 
     def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
         """Write refused records and wait until they are safe. Raises PublishError, or CeilingError before writing."""
-        self._count(refusals)
+        self._refuse_flood(refusals)
         self._producer = self._producer or self._open_producer()
         try:
             self._producer.publish([self._letter(refusal, topic_ids) for refusal in refusals])
         except PublishError:
             self.close()
             raise
+        self._recent.extend([self._monotonic()] * len(refusals))
 
     def close(self) -> None:
         """Give the producer up; the next letter opens another."""
@@ -58,15 +59,14 @@ class DeadLetters:
             self._producer.close()
             self._producer = None
 
-    def _count(self, refusals: Sequence[Refusal]) -> None:
-        now = self._monotonic()
-        self._recent.extend([now] * len(refusals))
-        while self._recent and now - self._recent[0] > WINDOW_S:
+    def _refuse_flood(self, refusals: Sequence[Refusal]) -> None:
+        while self._recent and self._monotonic() - self._recent[0] > WINDOW_S:
             self._recent.popleft()
-        if len(self._recent) > self._ceiling:
+        number = len(self._recent) + len(refusals)
+        if number > self._ceiling:
             last = refusals[-1]
             raise CeilingError(
-                f"{len(self._recent)} records refused within {WINDOW_S:.0f} s, ceiling {self._ceiling}; the last one: "
+                f"{number} records refused within {WINDOW_S:.0f} s, ceiling {self._ceiling}; the last one: "
                 f"{last.record.place}: {last.reason}: {last.detail}. Look at {self._topic} and at what is published; "
                 "raise APP_CONSUMER_DEAD_LETTER_CEILING only if they are all to be put aside"
             )

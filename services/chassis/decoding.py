@@ -67,7 +67,7 @@ class Decoder:
 
     def _event(self, record: Record) -> Event | None:
         envelope = _envelope(record)
-        if record.key is None or record.key.decode(errors="replace") != envelope.subject:
+        if record.key != envelope.subject.encode():
             raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
         if (decoder := self._decoders.get(envelope.type)) is None:
             return None

@@ -20,11 +20,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    insert,
     select,
     update,
 )
 
+from services.chassis import bulk
 from services.chassis.clock import from_micros, to_micros
 from services.chassis.database import metadata
 
@@ -93,8 +93,8 @@ def append(connection: Connection, now: datetime, decide: Decide) -> int:
     fresh = list(decide(from_micros(time)))
     rows = [_row(sequence, time, event) for sequence, event in enumerate(fresh, last.last_sequence + 1)]
     if rows:
-        connection.execute(insert(events), rows)
-        connection.execute(update(counter).values(last_sequence=rows[-1]["sequence"], last_time=time))
+        bulk.insert(connection, events, rows)
+        connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
     return int(last.last_sequence) + len(rows)
 
 
@@ -115,24 +115,16 @@ def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, 
     """Return the last version of each subject that has one."""
     query = (
         select(events.c.subject, func.max(events.c.version))
-        .where(events.c.subject.in_(subjects))
+        .where(bulk.one_of(connection, events.c.subject, subjects))
         .group_by(events.c.subject)
     )
     return {row.subject: row[1] for row in connection.execute(query)}
 
 
-def _row(sequence: int, time: int, event: NewEvent) -> dict[str, object]:
-    return {
-        "sequence": sequence,
-        "event_id": event.event_id,
-        "subject": event.subject,
-        "version": event.version,
-        "type": event.type,
-        "time": time,
-        "data": event.data,
-        "state": event.state,
-        "metadata": msgspec.json.encode(event.metadata).decode(),
-    }
+def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
+    origin = msgspec.json.encode(event.metadata).decode()
+    named = (event.event_id, event.subject, event.version, event.type)
+    return (sequence, *named, time, event.data, event.state, origin)
 
 
 def _stored(row: Row[tuple[object, ...]]) -> StoredEvent:

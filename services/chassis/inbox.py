@@ -1,7 +1,7 @@
 """The memory behind the rule *once*: which events of which source have been applied."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -9,16 +9,13 @@ from sqlalchemy import (
     Connection,
     Integer,
     LargeBinary,
-    Select,
     String,
     Table,
     UniqueConstraint,
-    insert,
-    or_,
     select,
 )
-from sqlalchemy import tuple_ as row_of
 
+from services.chassis import bulk
 from services.chassis.database import metadata
 from services.chassis.decoding import Event
 from services.chassis.rules import Applied, Verdict, once
@@ -33,7 +30,7 @@ inbox = Table(
     Column("digest", LargeBinary(32), nullable=False),
     UniqueConstraint("source", "subject", "version"),
 )
-CHUNK = 200  # rows asked for at once: SQLite's default limit on variables is far above 5 x 200
+Key = tuple[str, str]  # source, event id
 
 
 class Sifted(msgspec.Struct):
@@ -46,51 +43,45 @@ class Sifted(msgspec.Struct):
 
 def sift(connection: Connection, events: Sequence[Event]) -> Sifted:
     """Return which events are fresh, and remember those."""
-    memory = _Memory(connection, events)
+    have = _read(connection, events)
     sifted = Sifted()
     parts = {Verdict.APPLY: sifted.fresh, Verdict.REPEAT: sifted.repeats, Verdict.CONFLICT: sifted.conflicts}
     for event in events:
-        parts[memory.judge(event)].append(event)
-    if sifted.fresh:
-        connection.execute(insert(inbox), [_row(event) for event in sifted.fresh])
+        incoming = Applied(event.envelope.version, event.envelope.id, event.digest)
+        parts[once(have.get(_key(event)), incoming)].append(event)
+        have.setdefault(_key(event), incoming)
+    _remember(connection, sifted)
     return sifted
 
 
-class _Memory:
-    def __init__(self, connection: Connection, events: Sequence[Event]) -> None:
-        self._by_id: dict[tuple[str, str], Applied] = {}
-        self._by_version: dict[tuple[str, str, int], Applied] = {}
-        for start in range(0, len(events), CHUNK):
-            for row in connection.execute(_query(events[start : start + CHUNK])):
-                self._keep(row.source, row.subject, Applied(row.version, row.event_id, row.digest))
-
-    def judge(self, event: Event) -> Verdict:
-        source, subject = event.envelope.source, event.envelope.subject
-        incoming = Applied(event.envelope.version, event.envelope.id, event.digest)
-        have = self._by_id.get((source, incoming.event_id))
-        verdict = once(have or self._by_version.get((source, subject, incoming.version)), incoming)
-        if verdict is Verdict.APPLY:
-            self._keep(source, subject, incoming)
-        return verdict
-
-    def _keep(self, source: str, subject: str, applied: Applied) -> None:
-        self._by_id[source, applied.event_id] = applied
-        self._by_version[source, subject, applied.version] = applied
+def _remember(connection: Connection, sifted: Sifted) -> None:
+    """Insert fresh events. One whose version is another event's is not inserted, and thereby a conflict."""
+    fresh = sifted.fresh
+    if not fresh:
+        return
+    if bulk.insert_new(connection, inbox, [_row(event) for event in fresh]) != len(fresh):
+        inserted = _read(connection, fresh)
+        sifted.fresh = [event for event in fresh if _key(event) in inserted]
+        sifted.conflicts += [event for event in fresh if _key(event) not in inserted]
 
 
-def _query(events: Sequence[Event]) -> Select[Any]:
-    ids = [(e.envelope.source, e.envelope.id) for e in events]
-    versions = [(e.envelope.source, e.envelope.subject, e.envelope.version) for e in events]
-    same_id = row_of(inbox.c.source, inbox.c.event_id).in_(ids)
-    same_version = row_of(inbox.c.source, inbox.c.subject, inbox.c.version).in_(versions)
-    return select(inbox).where(or_(same_id, same_version))
+def _key(event: Event) -> Key:
+    return event.envelope.source, event.envelope.id
 
 
-def _row(event: Event) -> dict[str, object]:
-    return {
-        "source": event.envelope.source,
-        "event_id": event.envelope.id,
-        "subject": event.envelope.subject,
-        "version": event.envelope.version,
-        "digest": event.digest,
-    }
+def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]:
+    # Per source, with a plain IN: for a row value IN a list SQLite reads the whole table.
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for event in events:
+        ids[event.envelope.source].append(event.envelope.id)
+    found: dict[Key, Applied] = {}
+    for source, wanted in ids.items():
+        same = bulk.one_of(connection, inbox.c.event_id, wanted)
+        for row in connection.execute(select(inbox).where(inbox.c.source == source, same)):
+            found[source, row.event_id] = Applied(row.version, row.event_id, row.digest)
+    return found
+
+
+def _row(event: Event) -> tuple[object, ...]:
+    envelope = event.envelope
+    return (envelope.source, envelope.id, envelope.subject, envelope.version, event.digest)

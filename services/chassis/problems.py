@@ -55,8 +55,10 @@ def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
     return answer(error.status, str(error))
 
 
-def on_validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+def on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
     """Answer well-formed JSON of the wrong shape (422), or what is no JSON at all (400)."""
+    if request.headers.get("content-length") == "0":
+        return answer(400, "the body is not valid JSON: it is empty")
     if isinstance(error.__cause__, (SerializationException, msgspec.DecodeError)) and not isinstance(
         error.__cause__, msgspec.ValidationError
     ):
@@ -78,9 +80,9 @@ def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem
 
 
 def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer while the database is away: try again, with the same Idempotency-Key."""
-    log.warning("database unavailable", error=str(error))
-    return answer(503, "the database does not answer; repeat the request with the same Idempotency-Key")
+    """Answer while the database is away or the service stops: try again, with the same Idempotency-Key."""
+    log.warning("unavailable", error=str(error))
+    return answer(503, "the service cannot do this now; repeat the request with the same Idempotency-Key")
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -98,5 +100,6 @@ HANDLERS: dict[Any, Any] = {
     HTTPException: on_http,
     OperationalError: on_unavailable,
     InterfaceError: on_unavailable,
+    ConnectionError: on_unavailable,
     Exception: on_bug,
 }

@@ -16,6 +16,7 @@ from services.chassis import event_store
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, LeaseLostError, Leases
+from services.chassis.metrics import OUTBOX_AGE, OUTBOX_PENDING
 from services.chassis.publishing import OpenProducer, Publisher, PublishError
 from services.chassis.record import Outgoing
 from services.chassis.telemetry import Telemetry
@@ -49,8 +50,8 @@ class Relay:
         self._metrics = telemetry.metrics
         self._health = telemetry.health
         self._clock = telemetry.clock
-        self._metrics.gauge("outbox_pending_events", "Events stored and not yet acknowledged.", self._pending)
-        self._metrics.gauge("outbox_oldest_age_seconds", "Age of the oldest of them, 0 when none.", self._oldest_age)
+        self._metrics.on_scrape(OUTBOX_PENDING, self._pending)
+        self._metrics.on_scrape(OUTBOX_AGE, self._oldest_age)
 
     def run(self, stop: threading.Event) -> None:
         """Take the lease when it is free, publish, give it back at the end."""

@@ -17,18 +17,15 @@ import msgspec
 import structlog
 
 from services.chassis import logs
-from services.chassis.clock import utc_now
 from services.chassis.health import Health
-from services.chassis.metrics import Metrics
 from services.chassis.probes import Probes
 from services.chassis.settings import Settings, SettingsError, load
 from services.chassis.sockets import AddressError
-from services.chassis.telemetry import Telemetry
+from services.chassis.telemetry import Telemetry, telemetry
 
 STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
 PREPARE_AGAIN_S = 1.0
 
-VERSION = "0.1.0"
 S = TypeVar("S", bound=Settings)
 
 log = structlog.get_logger()
@@ -92,7 +89,7 @@ class Runtime:
         try:
             component.run(stop)
             in_order = stop.is_set()
-        except Exception:
+        except BaseException:  # uvicorn calls sys.exit
             log.exception("component failed", component=component.name)
             in_order = False
         if not in_order:
@@ -128,18 +125,18 @@ def main(name: str, kind: type[S], build: Build[S]) -> int:
     try:
         settings = load(kind, os.environ)
         logs.configure(name, settings.log_level)
-        return serve(settings, Telemetry(Metrics(name, VERSION), Health(), utc_now), build)
+        return serve(settings, telemetry(name), build)
     except (SettingsError, AddressError) as error:
         sys.stderr.write(f"{name} cannot start:\n{error}\n")
         return 2
 
 
-def serve(settings: S, telemetry: Telemetry, build: Build[S]) -> int:
+def serve(settings: S, told: Telemetry, build: Build[S]) -> int:
     """Build a service, answer its probes and run it to its end. Returns 0 stopped in order, 1 failed."""
-    health = telemetry.health
-    probes = Probes(settings.http_host, settings.metrics_port, health, telemetry.metrics.registry)
+    health = told.health
+    probes = Probes(settings.http_host, settings.metrics_port, health, told.metrics.registry)
     try:
-        plan = build(settings, telemetry)
+        plan = build(settings, told)
         code = Runtime(health, settings.drain_delay).run(plan.prepare, plan.components)
         plan.close()
     finally:

@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
@@ -60,7 +61,8 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
     """
     names = {PREFIX + field.name.upper(): field for field in msgspec.structs.fields(kind)}
     hints = get_type_hints(kind, include_extras=True)
-    problems = [_unknown(name, names) for name in sorted(environment) if _is_stray(name, names)]
+    strays = [_unknown(name, names) for name in sorted(environment) if _is_stray(name, names)]
+    problems: list[str] = []
     values: dict[str, Any] = {}
     for name, field in names.items():
         if name not in environment:
@@ -74,8 +76,8 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
     if not problems:
         settings = kind(**values)
         problems = settings.problems()
-    if problems:
-        raise SettingsError("\n".join(problems))
+    if strays or problems:
+        raise SettingsError("\n".join(strays + problems))
     return settings
 
 
@@ -95,6 +97,8 @@ def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own ty
         raise ValueError("is a placeholder: give the real value")
     if kind is timedelta:
         return _duration(text)
+    if kind is Path:
+        return Path(text)
     return msgspec.convert(text, kind, strict=False)
 
 

@@ -2,9 +2,11 @@
 
 import msgspec
 
-from services.chassis.clock import Clock
+from services.chassis.clock import Clock, utc_now
 from services.chassis.health import Health
 from services.chassis.metrics import Metrics
+
+VERSION = "0.1.0"
 
 
 class Telemetry(msgspec.Struct, frozen=True):
@@ -13,3 +15,8 @@ class Telemetry(msgspec.Struct, frozen=True):
     metrics: Metrics
     health: Health
     clock: Clock
+
+
+def telemetry(service: str) -> Telemetry:
+    """Return fresh metrics and health for a process, and the real clock."""
+    return Telemetry(Metrics(service, VERSION), Health(), utc_now)

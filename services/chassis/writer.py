@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -24,6 +25,10 @@ TRIES = 3
 AGAIN_S = 0.05
 
 log = structlog.get_logger()
+
+
+class WriterStoppedError(ConnectionError):
+    """The writer takes no more commands: the process is about to end."""
 
 
 class _Waiting(Generic[C, R]):
@@ -47,24 +52,38 @@ class Writer(Generic[C, R]):
         self._metrics = telemetry.metrics
         self._health = telemetry.health
         self._waiting: queue.SimpleQueue[_Waiting[C, R]] = queue.SimpleQueue()
+        self._ended = False
 
     async def submit(self, command: C) -> R:
-        """Return the reply to a command once its group is committed. Raises what `execute` raised."""
+        """Return the reply to a command once its group is committed.
+
+        Raises what `execute` raised, and WriterStoppedError after the end.
+        """
         waiting = _Waiting[C, R](command)
         self._waiting.put(waiting)
+        if self._ended:  # asked after the put: the writer ended before it, or sees the command
+            self._refuse_rest()
         return await waiting.reply
 
     def run(self, stop: threading.Event) -> None:
         """Commit groups until told to stop, and then what still waits."""
-        while not stop.is_set() or not self._waiting.empty():
-            self._health.beat(self.name)
-            if group := self._gather():
-                self._commit(group)
+        try:
+            while not stop.is_set() or not self._waiting.empty():
+                self._health.beat(self.name)
+                if group := self._gather(IDLE_S):
+                    self._commit(group)
+        finally:
+            self._ended = True
+            self._refuse_rest()
 
-    def _gather(self) -> list[_Waiting[C, R]]:
+    def _refuse_rest(self) -> None:
+        while group := self._gather(0):
+            _tell(group, partial(_fail, group, WriterStoppedError("the writer has stopped")))
+
+    def _gather(self, wait_s: float) -> list[_Waiting[C, R]]:
         group: list[_Waiting[C, R]] = []
         with contextlib.suppress(queue.Empty):
-            group.append(self._waiting.get(timeout=IDLE_S))
+            group.append(self._waiting.get(timeout=wait_s))
             while len(group) < self._limit:
                 group.append(self._waiting.get_nowait())
         return group
@@ -75,22 +94,27 @@ class Writer(Generic[C, R]):
             replies = self._execute([waiting.command for waiting in group])
         except Exception as error:  # whatever it is, every caller must hear of it
             log.exception("group not committed", commands=len(group))
-            for waiting in group:
-                waiting.loop.call_soon_threadsafe(_fail, waiting.reply, error)
+            _tell(group, partial(_fail, group, error))
         else:
-            # One wake-up of the loop for the whole group: waking it per reply costs more than the replies.
-            group[0].loop.call_soon_threadsafe(_resolve, group, replies)
+            _tell(group, partial(_resolve, group, replies))
 
 
-def _resolve(group: list[_Waiting[C, R]], replies: Sequence[R]) -> None:
+def _tell(group: Sequence[_Waiting[C, R]], tell: Callable[[], None]) -> None:
+    # One wake-up of the loop for the whole group: waking it per reply costs more than the replies.
+    with contextlib.suppress(RuntimeError):  # the loop has ended with its server: nobody waits any more
+        group[0].loop.call_soon_threadsafe(tell)
+
+
+def _resolve(group: Sequence[_Waiting[C, R]], replies: Sequence[R]) -> None:
     for waiting, reply in zip(group, replies, strict=True):
         if not waiting.reply.done():  # the client may be gone
             waiting.reply.set_result(reply)
 
 
-def _fail(reply: asyncio.Future[R], error: Exception) -> None:
-    if not reply.done():
-        reply.set_exception(error)
+def _fail(group: Sequence[_Waiting[C, R]], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.reply.done():
+            waiting.reply.set_exception(error)
 
 
 def retried(execute: Callable[[Sequence[C]], R]) -> Callable[[Sequence[C]], R]:

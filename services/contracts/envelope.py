@@ -4,7 +4,7 @@ Knows attribute names and their text forms; knows no event by name and no Kafka 
 Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2; W3C Trace Context for `traceparent`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -13,6 +13,11 @@ Headers = list[tuple[str, bytes | None]]
 
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
+TEXTS = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_dataschema", "ce_correlationid")
+OPTIONAL = ("ce_causationid", "traceparent")
+LONGEST_TEXT = 64  # what readers keep room for
+LARGEST_SEQUENCE = 2**63 - 1
+LARGEST_VERSION = 2**31 - 1
 SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded to the widest 64-bit number
 
 
@@ -82,13 +87,11 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     if len(found) != len(pairs):
         _refuse_repeats(pairs)
     if (spec := found.get("ce_specversion")) != SPEC_VERSION:
-        raise EnvelopeError(f"header ce_specversion is {spec!r}, expected {SPEC_VERSION!r}")
+        raise EnvelopeError(f"header ce_specversion is {spec!r:.100}, expected {SPEC_VERSION!r}")
     try:
         return _read(found)
-    except KeyError as missing:
-        raise EnvelopeError(f"header {missing.args[0]} is missing") from None
-    except (AttributeError, ValueError) as error:
-        raise EnvelopeError(_worst(found) or str(error)) from None
+    except (KeyError, AttributeError, ValueError):
+        raise EnvelopeError(_worst(found)) from None
 
 
 def _read(found: dict[str, bytes | None]) -> Envelope:
@@ -101,8 +104,8 @@ def _read(found: dict[str, bytes | None]) -> Envelope:
         subject=_text(found["ce_subject"]),
         time=_time(_text(found["ce_time"])),
         schema=_text(found["ce_dataschema"]),
-        sequence=_natural(found["ce_sequence"]),
-        version=_natural(found["ce_subjectversion"]),
+        sequence=_natural(found["ce_sequence"], LARGEST_SEQUENCE),
+        version=_natural(found["ce_subjectversion"], LARGEST_VERSION),
         correlation_id=_text(found["ce_correlationid"]),
         causation_id=None if causation is None else causation.decode(),
         traceparent=None if trace is None else trace.decode(),
@@ -111,15 +114,14 @@ def _read(found: dict[str, bytes | None]) -> Envelope:
 
 def _text(value: bytes | None) -> str:
     text = value.decode()  # type: ignore[union-attr]  # null is caught by the caller
-    if not text:
-        raise ValueError("a required header is empty")
+    if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
+        raise ValueError(f"not 1 to {LONGEST_TEXT} printable characters")
     return text
 
 
-def _natural(value: bytes | None) -> int:
-    number = int(value)  # type: ignore[arg-type]  # null is caught by the caller
-    if number < 1:
-        raise ValueError(f"{number} is not a number from 1")
+def _natural(value: bytes | None, most: int) -> int:
+    if not value.isdigit() or not 1 <= (number := int(value)) <= most:  # type: ignore[union-attr, arg-type]  # as above
+        raise ValueError(f"not a number from 1 to {most}")
     return number
 
 
@@ -137,8 +139,22 @@ def _refuse_repeats(pairs: Headers) -> None:
             raise EnvelopeError(f"header {name} is repeated")
 
 
-def _worst(found: dict[str, bytes | None]) -> str | None:
-    for name, value in found.items():
-        if name.startswith("ce_") and not value:
-            return f"header {name} is {'null' if value is None else 'empty'}"
-    return None
+def _worst(found: dict[str, bytes | None]) -> str:
+    # Read again one by one, off the hot path, so that the message names the header.
+    forms: dict[str, Callable[[bytes | None], object]] = {
+        **dict.fromkeys(TEXTS, _text),
+        "ce_time": lambda value: _time(_text(value)),
+        "ce_sequence": lambda value: _natural(value, LARGEST_SEQUENCE),
+        "ce_subjectversion": lambda value: _natural(value, LARGEST_VERSION),
+        **{name: bytes.decode for name in OPTIONAL if found.get(name) is not None},
+    }
+    for name, read in forms.items():
+        try:
+            read(found[name])
+        except KeyError:
+            return f"header {name} is missing"
+        except AttributeError:
+            return f"header {name} is null"
+        except ValueError as error:
+            return f"header {name} is {found[name]!r:.100}: {error}"
+    raise AssertionError("every header is of its form")

@@ -4,9 +4,11 @@ import hashlib
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Protocol
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from services.chassis.event_store import Metadata
@@ -88,8 +90,8 @@ class Api(msgspec.Struct, frozen=True):
         return [self._register(), self._read(), self._change(), self._deactivate()]
 
     def _register(self) -> ControllerRouterHandler:
-        @post("/users", summary="Register a user", sync_to_thread=None)
-        async def register(data: RegisterBody, request: Request[Any, Any, Any]) -> Response[Reply]:
+        @post("/users", summary="Register a user")
+        async def register(data: JSONBody[RegisterBody], request: Request[Any, Any, Any]) -> Response[Reply]:
             personal = _checked(domain.valid_personal, Personal(data.login, data.email, data.full_name, data.locale))
             action = Register(self.new_id(), personal, Preferences(data.preferences.email))
             reply = await self._submit(action, request, data)
@@ -98,9 +100,9 @@ class Api(msgspec.Struct, frozen=True):
         return register
 
     def _read(self) -> ControllerRouterHandler:
-        @get("/users/{user_id:str}", summary="Read a user", sync_to_thread=True)
-        def read(user_id: str) -> Response[UserBody]:
-            user = self.read_user(user_id)
+        @get("/users/{user_id:uuid}", summary="Read a user", sync_to_thread=True)
+        def read(user_id: FromPath[UUID]) -> Response[UserBody]:
+            user = self.read_user(str(user_id))
             if user is None:
                 raise Refused(404, f"there is no user {user_id}")
             return Response(_body(user), headers={"ETag": f'"{user.version}"'})
@@ -108,19 +110,21 @@ class Api(msgspec.Struct, frozen=True):
         return read
 
     def _change(self) -> ControllerRouterHandler:
-        @patch("/users/{user_id:str}", summary="Change a user")
-        async def change(user_id: str, data: ChangeBody, request: Request[Any, Any, Any]) -> Response[Reply]:
+        @patch("/users/{user_id:uuid}", summary="Change a user")
+        async def change(
+            user_id: FromPath[UUID], data: JSONBody[ChangeBody], request: Request[Any, Any, Any]
+        ) -> Response[Reply]:
             preferences = None if data.preferences is None else Preferences(data.preferences.email)
             wanted = Changes(email=data.email, full_name=data.full_name, locale=data.locale, preferences=preferences)
-            action = Change(user_id, _expected(request), _checked(domain.valid_changes, wanted))
+            action = Change(str(user_id), _expected(request), _checked(domain.valid_changes, wanted))
             return _answer(await self._submit(action, request, data), 200)
 
         return change
 
     def _deactivate(self) -> ControllerRouterHandler:
-        @delete("/users/{user_id:str}", summary="Deactivate a user", status_code=200)
-        async def deactivate(user_id: str, request: Request[Any, Any, Any]) -> Response[Reply]:
-            return _answer(await self._submit(Deactivate(user_id, _expected(request)), request, None), 200)
+        @delete("/users/{user_id:uuid}", summary="Deactivate a user", status_code=200)
+        async def deactivate(user_id: FromPath[UUID], request: Request[Any, Any, Any]) -> Response[Reply]:
+            return _answer(await self._submit(Deactivate(str(user_id), _expected(request)), request, None), 200)
 
         return deactivate
 

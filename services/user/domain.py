@@ -26,6 +26,7 @@ from services.contracts.user import (
 )
 
 LONGEST_NAME = 200
+LONGEST_KEY = 400  # what reservations keep room for: NFKC makes up to 18 characters of one
 # Bidirectional controls reorder what follows them: a name could look like another one. Unicode TR 36, section 2.6.
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -61,7 +62,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 def valid_personal(personal: Personal) -> Personal:
     """Return personal fields in their canonical spelling. Raises RefusedError for what cannot be a person's."""
     return Personal(
-        login=valid_text("login", personal.login),
+        login=valid_login(personal.login),
         email=valid_email(personal.email),
         full_name=valid_text("full_name", personal.full_name),
         locale=personal.locale,
@@ -152,9 +153,20 @@ def valid_text(field: str, text: str) -> str:
     return text
 
 
+def valid_login(text: str) -> str:
+    """Return a login in NFC. Raises RefusedError for what is no text, or too long in the form that is reserved."""
+    return _reservable("login", valid_text("login", text))
+
+
 def valid_email(text: str) -> str:
     """Return an address in its canonical spelling. Raises RefusedError for anything but a plain mailbox."""
     try:
-        return validate_email(text, check_deliverability=False).normalized
+        return _reservable("email", validate_email(text, check_deliverability=False).normalized)
     except EmailNotValidError as error:
         raise RefusedError(Because.INVALID, f"email: {error}") from None
+
+
+def _reservable(field: str, text: str) -> str:
+    if len(key_of(text)) > LONGEST_KEY:
+        raise RefusedError(Because.INVALID, f"{field} has more than {LONGEST_KEY} characters when normalised (NFKC)")
+    return text

@@ -108,7 +108,7 @@ class Group:
         for fact in facts:
             user = domain.evolve(user_id, user, fact)
             self._touched.put(user)
-            self.events.append(_event(self._new_id(), user, fact, command.metadata))
+            self.events.append(new_event(self._new_id(), user, fact, command.metadata))
         if user is None:
             raise ValueError(f"a command without facts for user {user_id}, who does not exist")
         reply = Reply(user_id, user.version, command.metadata.correlation_id)
@@ -147,7 +147,8 @@ def _same(before: Answered, command: Command) -> Reply:
     return before.reply
 
 
-def _event(event_id: str, user: UserState, fact: Fact, metadata: Metadata) -> NewEvent:
+def new_event(event_id: str, user: UserState, fact: Fact, metadata: Metadata) -> NewEvent:
+    """Return the event of a fact; `user` is the record after it."""
     return NewEvent(
         event_id=event_id,
         subject=user.user_id,

@@ -13,13 +13,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     delete,
-    insert,
+    or_,
     select,
 )
-from sqlalchemy import tuple_ as row_of
 
-from services.chassis.database import metadata, upsert
+from services.chassis import bulk
+from services.chassis.database import metadata
 from services.chassis.event_store import NewEvent, append
 from services.contracts.user import UserState
 from services.user.domain import RefusedError, key_of
@@ -91,22 +92,17 @@ class Rows:
 
     def write(self) -> None:
         """Write everything that has changed."""
-        if self._changed:
-            rows = [_user_row(self._users[user_id]) for user_id in self._changed]
-            self._connection.execute(upsert(self._connection, users), rows)
-            self._write_owners()
-        if self._answered:
-            self._connection.execute(insert(replies), [_reply_row(key, self._answers[key]) for key in self._answered])
+        bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
+        self._write_owners()
+        bulk.insert(self._connection, replies, [_reply_row(key, self._answers[key]) for key in self._answered])
 
     def _write_owners(self) -> None:
         before, after = self._owners_before, self._owners
         gone = [owned for owned in before if after.get(owned) != before[owned]]
-        fresh = [owned for owned in after if after[owned] != before.get(owned)]
+        fresh = [(*owned, user_id) for owned, user_id in after.items() if before.get(owned) != user_id]
         if gone:
-            self._connection.execute(delete(reservations).where(_in(gone)))
-        if fresh:
-            rows = [{"kind": kind, "key": key, "user_id": after[kind, key]} for kind, key in fresh]
-            self._connection.execute(insert(reservations), rows)
+            self._connection.execute(delete(reservations).where(_in(self._connection, gone)))
+        bulk.insert(self._connection, reservations, fresh)
 
 
 def commit_group(
@@ -132,22 +128,30 @@ def read_user(connection: Connection, user_id: str) -> UserState | None:
 
 
 def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
-    rows = connection.execute(select(users.c.user_id, users.c.state).where(users.c.user_id.in_(ids)))
-    return {user_id: msgspec.json.decode(state, type=UserState) for user_id, state in rows}
+    query = select(users.c.user_id, users.c.state).where(bulk.one_of(connection, users.c.user_id, ids))
+    return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in connection.execute(query)}
 
 
 def _read_owners(connection: Connection, owned: set[Owner]) -> dict[Owner, str]:
-    rows = connection.execute(select(reservations).where(_in(sorted(owned))))
+    rows = connection.execute(select(reservations).where(_in(connection, owned)))
     return {(row.kind, row.key): row.user_id for row in rows}
 
 
 def _read_answers(connection: Connection, keys: set[str]) -> dict[str, Answered]:
-    rows = connection.execute(select(replies).where(replies.c.key.in_(keys)))
+    rows = connection.execute(select(replies).where(bulk.one_of(connection, replies.c.key, keys)))
     return {row.key: Answered(row.fingerprint, msgspec.json.decode(row.reply, type=Reply)) for row in rows}
 
 
-def _in(owned: Sequence[Owner]) -> ColumnElement[bool]:
-    return row_of(reservations.c.kind, reservations.c.key).in_(owned)
+def _in(connection: Connection, owned: Iterable[Owner]) -> ColumnElement[bool]:
+    # Per kind, with a plain IN: for a row value IN a list SQLite reads the whole table.
+    keys: dict[str, list[str]] = {"login": [], "email": []}
+    for kind, key in owned:
+        keys[kind].append(key)
+    same = [
+        and_(reservations.c.kind == kind, bulk.one_of(connection, reservations.c.key, some))
+        for kind, some in keys.items()
+    ]
+    return or_(*same)
 
 
 def _reserved_by(states: Iterable[UserState]) -> set[Owner]:
@@ -168,10 +172,9 @@ def _wanted_by(commands: Sequence[Command]) -> set[Owner]:
     return wanted
 
 
-def _user_row(user: UserState) -> dict[str, object]:
-    return {"user_id": user.user_id, "version": user.version, "state": msgspec.json.encode(user).decode()}
+def _user_row(user: UserState) -> tuple[object, ...]:
+    return (user.user_id, user.version, msgspec.json.encode(user).decode())
 
 
-def _reply_row(key: str, answered: Answered) -> dict[str, object]:
-    reply = msgspec.json.encode(answered.reply).decode()
-    return {"key": key, "fingerprint": answered.fingerprint, "reply": reply}
+def _reply_row(key: str, answered: Answered) -> tuple[object, ...]:
+    return (key, answered.fingerprint, msgspec.json.encode(answered.reply).decode())

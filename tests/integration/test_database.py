@@ -3,11 +3,13 @@
 import threading
 
 import pytest
-from sqlalchemy import Column, Integer, Table, insert, select
+from sqlalchemy import Column, Integer, String, Table, insert, select
 
-from services.chassis.database import Database, insert_or_ignore, metadata, now_ms, upsert
+from services.chassis import bulk
+from services.chassis.database import Database, insert_or_ignore, metadata, now_ms
 
 numbers = Table("test_numbers", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
+words = Table("test_words", metadata, Column("word", String(10), primary_key=True))
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +41,22 @@ def test_writers_in_threads_take_turns(database: Database) -> None:
         assert len(connection.execute(select(numbers)).all()) == 80
 
 
-def test_upsert_overwrites_and_insert_or_ignore_does_not(database: Database) -> None:
+def test_bulk_writes_insert_overwrite_or_leave_alone(database: Database) -> None:
     with database.write() as connection:
-        connection.execute(upsert(connection, numbers), [{"id": 1, "value": 1}])
-        connection.execute(upsert(connection, numbers), [{"id": 1, "value": 2}])
-        connection.execute(insert_or_ignore(connection, numbers), [{"id": 1, "value": 3}])
+        bulk.insert(connection, numbers, [(1, 1), (2, 2)])
+        bulk.upsert(connection, numbers, [(1, 10)])
+        assert bulk.insert_new(connection, numbers, [(2, 20), (3, 3)]) == 1
+        connection.execute(insert_or_ignore(connection, numbers), [{"id": 1, "value": 0}])
     with database.read() as connection:
-        assert connection.execute(select(numbers.c.value)).scalar_one() == 2
+        assert dict(connection.execute(select(numbers)).tuples().all()) == {1: 10, 2: 2, 3: 3}
+
+
+def test_one_of_many_values_is_one_parameter(database: Database) -> None:
+    with database.write() as connection:
+        words.create(connection)
+        bulk.insert(connection, words, [("a",), ("b",), ('"',)])
+        found = select(words).where(bulk.one_of(connection, words.c.word, ["a", '"', *map(str, range(50_000))]))
+        assert sorted(connection.execute(found).scalars()) == ['"', "a"]
 
 
 def test_the_databases_clock_moves_in_milliseconds(database: Database) -> None:

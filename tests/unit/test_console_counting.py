@@ -52,7 +52,7 @@ def test_each_message_is_queued_and_sent_or_suppressed() -> None:
 
 
 def test_all_that_was_expected_and_nothing_else_is_right() -> None:
-    line = count("here", [("a",), ("b",), ("b",)], sightings("b", "a", "b"))
+    line = count("log", "here", [("a",), ("b",), ("b",)], sightings("b", "a", "b"))
     assert line.is_right
     assert (line.expected, line.arrived) == (3, 3)
 
@@ -68,7 +68,7 @@ def test_all_that_was_expected_and_nothing_else_is_right() -> None:
     ],
 )
 def test_each_deviation_is_named(seen: list[Sighting], missing: int, repeated: int, unexpected: int) -> None:
-    line = count("here", [("a",), ("b",)], seen)
+    line = count("log", "here", [("a",), ("b",)], seen)
     assert not line.is_right
     assert (line.missing, line.repeated, line.unexpected) == (missing, repeated, unexpected)
 

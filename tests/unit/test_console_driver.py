@@ -87,9 +87,7 @@ def test_an_unknown_outcome_is_sent_again_with_the_same_key() -> None:
 
 
 def test_an_outcome_that_stays_unknown_ends_the_drive_with_what_was_seen() -> None:
-    with pytest.RaisesGroup(
-        pytest.RaisesExc(RefusedError, match="POST /users was not answered in 1 .*503 not now")
-    ):
+    with pytest.RaisesGroup(pytest.RaisesExc(RefusedError, match="POST /users was not answered in 1 .*503 not now")):
         drive([Plan(1, ((REGISTER,), ()))], FakeUsers(failures=99), deadline=0.0)
 
 

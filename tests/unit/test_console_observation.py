@@ -45,20 +45,20 @@ def test_the_same_mail_twice_is_a_repeat_of_the_same_effect(tmp_path: Path) -> N
 
 
 def an_entry(offset: int) -> Entry:
-    return Entry(offset + 1, "user.events.v1", 0, offset, "c", datetime(2026, 1, 1, tzinfo=UTC))
+    return Entry(offset, "user.events.v1", 0, offset, "c", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 class FakeAudit:
-    """Serves entries 1..n in pages of two, their position being their offset + 1."""
+    """Serves entries in pages of two, their position being their offset."""
 
     def __init__(self, entries: int) -> None:
         self.entries = entries
 
     async def handle(self, request: web.Request) -> web.Response:
         after = int(request.query["after"])
-        offsets = range(after, min(after + 2, self.entries))
+        offsets = range(after + 1, min(after + 3, self.entries))
         items = [an_entry(offset) for offset in offsets]
-        page = Page(items, next=after + 2 if after + 2 < self.entries else None)
+        page = Page(items, next=after + 2 if after + 3 < self.entries else None)
         return web.Response(body=msgspec.json.encode(page), content_type="application/json")
 
 

@@ -11,7 +11,8 @@ from services.console.demo.report import Result, print_result
 
 def a_line(*, missing: int = 0, repeated: int = 0) -> Line:
     return Line(
-        place="inbox  mails",
+        kind="inbox",
+        place="mails",
         expected=5,
         arrived=5 - missing,
         missing=missing,
@@ -41,7 +42,7 @@ def printed(result: Result) -> str:
 def test_a_right_result_ends_with_the_words_that_say_so() -> None:
     lines = printed(A_RESULT).splitlines()
     assert lines[-1] == "Nothing missing, nothing repeated."
-    assert "6 commands accepted in 2.0 s: 3 commands/s; 1 were sent again. The demo took 9.5 s." in lines[-2]
+    assert "6 commands accepted in 2.0 s, 3 a second, 1 sent again; the whole demo took 9.5 s." in lines[-2]
 
 
 def test_a_wrong_result_ends_with_what_is_wrong() -> None:
@@ -51,7 +52,7 @@ def test_a_wrong_result_ends_with_what_is_wrong() -> None:
         problems=["audit ended with exit code 1 instead of 0"],
     )
     assert result.wrong() == [
-        "inbox  mails: 2 missing, 1 repeated",
+        "inbox, mails: 2 missing, 1 repeated",
         "audit ended with exit code 1 instead of 0",
     ]
     assert "Nothing missing" not in printed(result)

@@ -22,8 +22,9 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """The count at one place."""
+    """The count at one place, which is of a kind: the log, the inbox, the audit trail."""
 
+    kind: str
     place: str
     expected: int
     arrived: int
@@ -37,12 +38,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.missing or self.repeated or self.unexpected)
 
 
-def count(place: str, expected: Iterable[Effect], seen: Sequence[Sighting]) -> Line:
+def count(kind: str, place: str, expected: Iterable[Effect], seen: Sequence[Sighting]) -> Line:
     """Return the comparison: repeats are counted once as arrived and once as repeated."""
     wanted = Counter(expected)
     once = {sighting.identity: sighting.effect for sighting in seen}
     arrived = Counter(once.values())
     return Line(
+        kind=kind,
         place=place,
         expected=wanted.total(),
         arrived=arrived.total(),
@@ -85,9 +87,7 @@ def latencies(accepted: Iterable[Accepted], arrivals: Iterable[tuple[str, float]
     for correlation_id, moment in arrivals:
         first[correlation_id] = min(moment, first.get(correlation_id, moment))
     return [
-        first[command.correlation_id] - command.started_at
-        for command in accepted
-        if command.correlation_id in first
+        first[command.correlation_id] - command.started_at for command in accepted if command.correlation_id in first
     ]
 
 

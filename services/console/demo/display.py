@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 LINE_EVERY_SECONDS = 2.0
+SHORTEST_SECONDS = 0.1  # below it a rate says nothing
 
 
 class Display:
@@ -24,7 +25,9 @@ class Display:
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._started = self._told = console.get_time()
+        self._shown: dict[str, tuple[int, int]] = {}
+        self._started: float | None = None
+        self._told = console.get_time()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -37,16 +40,20 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def update(self, counts: dict[str, tuple[int, int]]) -> None:
-        """Show (done, total) of each name, and the rate since the start."""
+        """Show (done, total) of each name, and its rate from the first update to its last change."""
         now = self._console.get_time()
+        if self._started is None:
+            self._started = now
         for name, (done, total) in counts.items():
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=total, rate="")
-            rate = f"{done / max(now - self._started, 0.1):,.0f}/s"
-            self._bars.update(self._tasks[name], completed=done, total=total, rate=rate)
+            if self._shown.get(name) != (done, total):
+                rate = f"{done / max(now - self._started, SHORTEST_SECONDS):,.0f}/s"
+                self._bars.update(self._tasks[name], completed=done, total=total, rate=rate)
+        self._shown = dict(counts)
         if self._bars.disable and now - self._told >= LINE_EVERY_SECONDS:
             self._told = now
             self.say("  " + ", ".join(f"{name} {done}/{total}" for name, (done, total) in counts.items()))

@@ -58,9 +58,7 @@ class Driver:
         self._deadline = deadline
         self._users: dict[int, Reply] = {}
 
-    async def drive(
-        self, plans: Iterable[Plan], wave: int, concurrency: int, tell: Callable[[Accepted], None]
-    ) -> None:
+    async def drive(self, plans: Iterable[Plan], wave: int, concurrency: int, tell: Callable[[Accepted], None]) -> None:
         """Send one wave; `tell` hears each accepted command. Raises RefusedError."""
         shared = iter(plans)
         async with asyncio.TaskGroup() as group:

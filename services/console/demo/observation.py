@@ -26,9 +26,7 @@ class Log:
 
     def __init__(self, settings: Settings, group: str, starts: Offsets) -> None:
         topics = [topic.name for topic in catalog.TOPICS]
-        self._source = Source(
-            settings, group, topics, lambda fresh: {place: starts[place] for place in fresh}
-        )
+        self._source = Source(settings, group, topics, lambda fresh: {place: starts[place] for place in fresh})
         self.seen: dict[str, list[Sighting]] = {name: [] for name in topics}
         self.places: dict[str, list[Effect]] = {name: [] for name in topics}
 
@@ -96,7 +94,7 @@ class AuditTrail:
         self._session = session
         self._url = url
         self._starts = starts
-        self._after = 0
+        self._after = -1
         self.entries: list[Entry] = []
 
     async def poll(self) -> None:
@@ -114,11 +112,7 @@ class AuditTrail:
 
     def seen(self, topic: str) -> list[Sighting]:
         """Return the entries of a topic, each by the place of the record that it covers."""
-        places = [
-            _place(entry.topic, entry.partition, entry.offset)
-            for entry in self.entries
-            if entry.topic == topic
-        ]
+        places = [_place(entry.topic, entry.partition, entry.offset) for entry in self.entries if entry.topic == topic]
         return [Sighting(place, place) for place in places]
 
     def _is_ours(self, entry: Entry) -> bool:
@@ -127,9 +121,7 @@ class AuditTrail:
 
 def partitions() -> Sequence[TopicPartition]:
     """Return every partition of the catalog."""
-    return [
-        TopicPartition(topic.name, number) for topic in catalog.TOPICS for number in range(topic.partitions)
-    ]
+    return [TopicPartition(topic.name, number) for topic in catalog.TOPICS for number in range(topic.partitions)]
 
 
 def _place(topic: str, partition: int, offset: int) -> Effect:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -33,31 +34,36 @@ def print_result(console: Console, result: Result) -> None:
     console.print(_counts(result), _durations(result))
     rate = result.commands / result.driving_seconds
     console.print(
-        f"{result.commands:,} commands accepted in {result.driving_seconds:.1f} s: {rate:,.0f} commands/s; "
-        f"{result.sent_again} were sent again. The demo took {result.total_seconds:.1f} s.",
+        f"{result.commands:,} commands accepted in {result.driving_seconds:.1f} s, {rate:,.0f} a second, "
+        f"{result.sent_again:,} sent again; the whole demo took {result.total_seconds:.1f} s.",
         highlight=False,
+        soft_wrap=True,
     )
     wrong = result.wrong()
     for problem in wrong:
-        console.print(f"[bold red]WRONG[/] {problem}", highlight=False)
+        console.print(f"[bold red]WRONG[/] {problem}", highlight=False, soft_wrap=True)
     if not wrong:
         console.print("[bold green]Nothing missing, nothing repeated.[/]")
 
 
 def _counts(result: Result) -> Table:
     title = f"What became of {result.commands:,} commands for {result.users:,} users"
-    table = Table(title=title, title_justify="left")
-    table.add_column("Where")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Where", no_wrap=True)
     for name in ("Expected", "Arrived", "Missing", "Repeated", "Unexpected"):
         table.add_column(name, justify="right")
+    kind = ""
     for line in result.lines:
+        if line.kind != kind:
+            kind = line.kind
+            table.add_row(kind, style="bold")
         counts = (line.expected, line.arrived, line.missing, line.repeated, line.unexpected)
-        table.add_row(line.place, *(f"{count:,}" for count in counts), style="" if line.is_right else "red")
+        table.add_row(f"  {line.place}", *(f"{count:,}" for count in counts), style="" if line.is_right else "red")
     return table
 
 
 def _durations(result: Result) -> Table:
-    table = Table(title="How long it took, in ms", title_justify="left")
+    table = Table(title="How long it took, in ms", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("From a command's start to")
     for rank in RANKS:
         table.add_column(f"p{rank}", justify="right")
@@ -70,4 +76,4 @@ def _durations(result: Result) -> Table:
 def _explain(line: Line) -> str:
     counts = {"missing": line.missing, "repeated": line.repeated, "unexpected": line.unexpected}
     found = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{line.place}: {found}"
+    return f"{line.kind}, {line.place}: {found}"

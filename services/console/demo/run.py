@@ -86,9 +86,7 @@ class Demo:
             async with aiohttp.ClientSession() as session:
                 trail = AuditTrail(session, f"http://{HOST}:{self._settings.audit_port}", starts)
                 watch = Watch(commands, log, Inbox(self._settings.demo_dir / MAILS), trail)
-                driver = Driver(
-                    session, f"http://{HOST}:{self._settings.user_port}", self._run, self._deadline
-                )
+                driver = Driver(session, f"http://{HOST}:{self._settings.user_port}", self._run, self._deadline)
                 async with asyncio.TaskGroup() as group:
                     following = group.create_task(watch.follow(lambda: self._tell(system, watch)))
                     seconds = [await self._wave(driver, watch, wave) for wave in (0, 1)]
@@ -113,7 +111,7 @@ class Demo:
     def _finish(self, system: System) -> None:
         self._stop(system, ("audit",))
         verified = verify_audit(self._settings, self._settings.demo_dir)
-        self._display.say(verified.stdout.strip())
+        self._display.say("verified the audit chain: " + "".join(verified.stdout.splitlines()[-1:]))
         if verified.returncode != 0:
             self._problems.append(f"audit verify ended with {verified.returncode}: {verified.stderr.strip()}")
         self._stop(system, [name for name in ("sink", "broker") if name in system])

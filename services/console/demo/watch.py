@@ -19,6 +19,9 @@ from services.contracts import catalog
 USER_TOPICS = (catalog.USER_EVENTS.name, catalog.USER_STATE.name, catalog.USER_NOTICES.name)
 PAUSE_SECONDS = 0.05
 COMMANDS = "commands accepted"
+RECORDS = "records on the log"
+MAILS = "mails in the inbox"
+ENTRIES = "audit entries"
 Counts = dict[str, tuple[int, int]]
 
 
@@ -59,9 +62,9 @@ class Watch:
         records = len(USER_TOPICS) * len(changes) + len(facts)
         return {
             COMMANDS: (len(self.accepted), self._commands),
-            "records on the log": (self.records(), records),
-            "mails in the inbox": (len(self._inbox.mails), len(expected_mails(self.accepted))),
-            "entries in the audit trail": (self.entries(), records),
+            RECORDS: (self.records(), records),
+            MAILS: (len(self._inbox.mails), len(expected_mails(self.accepted))),
+            ENTRIES: (self.entries(), records),
         }
 
     def records(self) -> int:
@@ -76,13 +79,10 @@ class Watch:
         """Return the count at every place, to be taken when nothing moves any more."""
         expected = {name: expected_changes(self.accepted) for name in USER_TOPICS}
         expected[catalog.NOTIFICATION_EVENTS.name] = expected_facts(self.accepted)
-        log = [count(f"log    {name}", expected.get(name, ()), seen) for name, seen in self._log.seen.items()]
-        inbox = count("inbox  mails", expected_mails(self.accepted), self._inbox.seen())
-        audit = [
-            count(f"audit  {name}", places, self._trail.seen(name))
-            for name, places in self._log.places.items()
-        ]
-        return [*log, inbox, *audit]
+        log = [count(RECORDS, name, expected.get(name, ()), seen) for name, seen in self._log.seen.items()]
+        mails = count(MAILS, "all recipients", expected_mails(self.accepted), self._inbox.seen())
+        audit = [count(ENTRIES, name, places, self._trail.seen(name)) for name, places in self._log.places.items()]
+        return [*log, mails, *audit]
 
     def durations(self) -> dict[str, list[float]]:
         """Return seconds from the commands' first attempts to their effects."""

@@ -45,9 +45,7 @@ def broker(port: int, controller_port: int, jars: Path, state: Path) -> Program:
     Raises FileNotFoundError without jars, ProcessError when the format fails.
     """
     if not any(jars.glob("kafka_*.jar")):
-        raise FileNotFoundError(
-            f"no Kafka jars in {jars}: run `make demo`, or set APP_KAFKA_BOOTSTRAP_SERVERS"
-        )
+        raise FileNotFoundError(f"no Kafka jars in {jars}: run `make demo`, or set APP_KAFKA_BOOTSTRAP_SERVERS")
     state.mkdir(parents=True, exist_ok=True)
     config = state / "server.properties"
     data = state / "data"
@@ -65,6 +63,4 @@ def _format(java: tuple[str, ...], config: Path) -> None:
     argv = (*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config))
     done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603  # our own program
     if done.returncode != 0:
-        raise ProcessError(
-            f"formatting the broker's folder failed ({done.returncode}): {done.stderr.strip()}"
-        )
+        raise ProcessError(f"formatting the broker's folder failed ({done.returncode}): {done.stderr.strip()}")

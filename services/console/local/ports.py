@@ -14,9 +14,7 @@ def require_free(ports: Mapping[str, int]) -> None:
     """Check ports by the name of their setting; raises PortTakenError naming all that are taken."""
     taken = {setting: port for setting, port in ports.items() if not _is_free(port)}
     if taken:
-        lines = (
-            f"port {port} is taken: stop what listens there, or set {name}" for name, port in taken.items()
-        )
+        lines = (f"port {port} is taken: stop what listens there, or set {name}" for name, port in taken.items())
         raise PortTakenError("\n".join(lines))
 
 

@@ -86,9 +86,7 @@ def local_programs(settings: ConsoleSettings, folder: Path) -> list[Program]:
     if not settings.kafka_bootstrap_servers:
         ports = settings.broker_port, settings.controller_port
         programs.append(broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker"))
-    return programs + [
-        service(name, service_environment(name, settings, folder), folder) for name in SERVICES
-    ]
+    return programs + [service(name, service_environment(name, settings, folder), folder) for name in SERVICES]
 
 
 def sink(port: int, folder: Path) -> Program:

@@ -1,0 +1,1 @@
+"""The audit service: evidence of what was on every topic, that others can check."""

@@ -1,0 +1,46 @@
+"""`python -m services.audit` runs the audit service; `python -m services.audit verify` checks its store."""
+
+import os
+import sys
+
+import typer
+
+from services.audit import bootstrap, report
+from services.audit.settings import Settings, VerifySettings
+from services.audit.store import StoreError
+from services.audit.verify import BadEntryError
+from services.chassis.runtime import main
+from services.chassis.settings import SettingsError, load
+
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def serve(context: typer.Context) -> None:
+    """Run the audit service."""
+    if context.invoked_subcommand is not None:
+        return
+    try:
+        sys.exit(main("audit", Settings, bootstrap.build))
+    except StoreError as error:
+        sys.stderr.write(f"audit cannot start:\n{error}\n")
+        sys.exit(2)
+
+
+@app.command()
+def verify() -> None:
+    """Check the store of APP_DATABASE_URL from beginning to end: 0 well, 1 not, 2 no store of this log."""
+    output = report.console()
+    try:
+        bootstrap.verify(load(VerifySettings, os.environ), output)
+    except (SettingsError, StoreError) as error:
+        sys.stderr.write(f"nothing to verify: {error}\n")
+        sys.exit(2)
+    except BadEntryError as error:
+        sys.stderr.write(f"the audit log has been changed: {error}\n")
+        sys.exit(1)
+    output.print("the audit log is whole")
+
+
+if __name__ == "__main__":
+    app()

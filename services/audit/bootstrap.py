@@ -1,0 +1,101 @@
+"""Where the audit service is put together; the only module that names concrete classes."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from sqlalchemy import Connection
+
+from services.audit import api, handlers, report, store
+from services.audit.domain import Page, Query
+from services.audit.settings import Settings, VerifySettings
+from services.audit.verify import Verification
+from services.chassis import migrations
+from services.chassis.consumer import Consumer, Outcome, Starts, Subscription
+from services.chassis.database import Database
+from services.chassis.kafka.source import Source
+from services.chassis.kafka.topics import Topics
+from services.chassis.metrics import AUDIT_SIZE
+from services.chassis.positions import Broker
+from services.chassis.record import Record, TopicPartition
+from services.chassis.runtime import Plan
+from services.chassis.telemetry import Telemetry
+from services.chassis.web import Frame, Server, application
+from services.contracts.catalog import TOPICS
+
+GROUP = "audit"
+REVISIONS = Path(__file__).parent / "migrations"
+
+
+class KnownIds:
+    """A broker that remembers the topic ids it was asked for: the consumer asks at each assignment."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._ids: dict[str, str] = {}
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return topic ids by name."""
+        found = self._broker.ids(names)
+        self._ids |= found
+        return found
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end offsets."""
+        return self._broker.ends(partitions)
+
+    def id_of(self, topic: str) -> str:
+        """Return the id of a topic that records were read from."""
+        return self._ids[topic]
+
+
+def build(settings: Settings, telemetry: Telemetry) -> Plan:
+    """Return the service's parts, in the order in which they stop."""
+    database = Database(settings.database_url)
+    broker = KnownIds(Topics(settings, GROUP))
+    names = tuple(topic.name for topic in TOPICS)
+
+    def prepare() -> None:
+        migrations.upgrade(database, REVISIONS)
+        with database.write() as connection:
+            store.open_log(connection, settings.audit_origin)
+        telemetry.metrics.on_scrape(AUDIT_SIZE, size)
+
+    def size() -> int:
+        with database.read() as connection:
+            return store.read_size(connection, settings.audit_origin)
+
+    def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
+        log = store.Log(connection, settings.audit_origin)
+        return handlers.record(log, records, broker.id_of, telemetry.clock())
+
+    def open_source(group: str, topics: Sequence[str], starts: Starts) -> Source:
+        return Source(settings, group, topics, starts)
+
+    def find(query: Query) -> Page:
+        with database.read() as connection:
+            return store.find(connection, query, settings.audit_origin)
+
+    subscription = Subscription(GROUP, names, handle, open_source, broker, batch=settings.consumer_batch)
+    app = application(api.routes(find), "Eventline audit")
+    return Plan(
+        prepare=prepare,
+        components=[
+            Server(Frame(app, telemetry.metrics), settings, telemetry.health),
+            Consumer(subscription, database, telemetry),
+        ],
+        close=database.close,
+    )
+
+
+def verify(settings: VerifySettings, output: Console) -> None:
+    """Check the whole store and print what it holds; it may be in use.
+
+    Raises BadEntryError, or StoreError when it is no store of this log.
+    """
+    verification = Verification(settings.audit_origin, {t.name for t in TOPICS if t.cleanup == "delete"})
+    with store.existing(settings.database_url) as connection:
+        size = store.read_size(connection, settings.audit_origin)
+        verification.check(report.followed(store.read_entries(connection), size, output))
+        verification.compare(size, store.read_chains(connection))
+    output.print(report.summary(list(verification.chains.values()), settings.audit_origin))

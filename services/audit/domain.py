@@ -1,0 +1,245 @@
+"""What the audit log commits to: entries and chains, byte by byte, and the columns to search by.
+
+Pure. Knows no database and no event by name, and decodes no value, so that nothing can poison it. Bytes follow
+DESIGN section 3: big-endian, text in UTF-8, SHA-256.
+"""
+
+import functools
+import hashlib
+import struct
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from services.chassis.clock import to_micros
+from services.chassis.record import Headers
+
+KEY_NULL, VALUE_NULL, HEADERS_UNREADABLE = 1, 2, 4
+NOTHING = bytes(32)  # stands for the digest of what is null or unreadable
+NULL_LENGTH = b"\xff\xff\xff\xff"
+LONGEST_TEXT = 256  # bytes of a column to search by: PostgreSQL indexes no long ones
+
+_U32 = struct.Struct(">I")
+_PLACE = struct.Struct(">IQBqB")  # partition, offset, timestamp type, timestamp, flags
+
+
+class Entry(msgspec.Struct, gc=False):
+    """An entry beside the record it covers: a row of the log, in the order of its columns.
+
+    `headers` are in their canonical form. `chain` is the head of the partition's chain after this entry. Moments
+    are microseconds since 1970 but for `ts_ms`. What follows `chain` is not covered by it.
+    """
+
+    position: int
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    ts_type: int
+    ts_ms: int
+    flags: int
+    key: bytes | None
+    value: bytes | None
+    headers: bytes | None
+    chain: bytes
+    recorded_at: int
+    type: str | None
+    subject: str | None
+    correlation_id: str | None
+    event_time: int | None
+
+    @property
+    def place(self) -> str:
+        """Where the record stands, for messages: `topic[partition]@offset`."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+
+class Chain(msgspec.Struct):
+    """The chain of a partition: which offsets it spans, how many entries it has, and its head."""
+
+    topic_id: str
+    partition: int
+    topic: str
+    first_offset: int
+    next_offset: int
+    length: int
+    head: bytes
+
+    def has(self, offset: int) -> bool:
+        """Whether the record at an offset has been given its entry, or was compacted away before it could be."""
+        return self.first_offset <= offset < self.next_offset
+
+    def add(self, entry: Entry) -> None:
+        """Link an entry, and give it its `chain`. Raises ValueError for a record from before the last one."""
+        if entry.offset < self.next_offset:
+            raise ValueError(f"the chain has come to offset {self.next_offset} already")
+        if not self.length:
+            self.first_offset = entry.offset
+        self.head = entry.chain = link(entry, self.head)
+        self.next_offset = entry.offset + 1
+        self.length += 1
+
+
+class Search(NamedTuple):
+    """What headers say of an event, each None where that cannot be read."""
+
+    type: str | None
+    subject: str | None
+    correlation_id: str | None
+    time: datetime | None
+
+    @property
+    def event_time(self) -> int | None:
+        """The time in microseconds since 1970."""
+        return None if self.time is None else to_micros(self.time)
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries to find: those that match every filter and follow the one at `after`.
+
+    `since` (included) and `until` (not included) bound the event's time in microseconds since 1970. With either,
+    entries are in the order of that time, else in the order of the log.
+    """
+
+    topic: str | None = None
+    subject: str | None = None
+    correlation_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after: int = -1
+    limit: int = 100
+
+    @property
+    def by_time(self) -> bool:
+        """Whether entries are in the order of their events' times."""
+        return self.since is not None or self.until is not None
+
+
+class Found(NamedTuple):
+    """An entry and the head of its chain before it."""
+
+    entry: Entry
+    chain_before: bytes
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Entries in order, and whether more follow."""
+
+    found: list[Found]
+    more: bool
+
+
+def new_chain(origin: str, topic: str, topic_id: str, partition: int) -> Chain:
+    """Return the chain of a partition before its first entry."""
+    seed = f"audit-chain/v1\n{origin}\n{topic}\n{topic_id}\n{partition}\n"
+    return Chain(topic_id, partition, topic, 0, 0, 0, hashlib.sha256(seed.encode()).digest())
+
+
+def flags_of(key: bytes | None, value: bytes | None, headers: object | None) -> int:
+    """Return what is null or unreadable, as an entry has it."""
+    return KEY_NULL * (key is None) | VALUE_NULL * (value is None) | HEADERS_UNREADABLE * (headers is None)
+
+
+def encode(entry: Entry, chain_before: bytes) -> bytes:
+    """Return the entry's own bytes, which chain and tree hash."""
+    topic = entry.topic.encode()
+    return b"".join(
+        (
+            b"\x01",
+            len(topic).to_bytes(1, "big"),
+            topic,
+            _PLACE.pack(entry.partition, entry.offset, entry.ts_type, entry.ts_ms, entry.flags),
+            _digest(entry.key),
+            _digest(entry.value),
+            _digest(entry.headers),
+            chain_before,
+        )
+    )
+
+
+def link(entry: Entry, chain_before: bytes) -> bytes:
+    """Return the head of a chain after an entry."""
+    return hashlib.sha256(b"\x02" + encode(entry, chain_before)).digest()
+
+
+def leaf(entry: Entry, chain_before: bytes) -> bytes:
+    """Return the entry's own hash, as RFC 6962, section 2.1 hashes a leaf."""
+    return hashlib.sha256(b"\x00" + encode(entry, chain_before)).digest()
+
+
+def pack_headers(headers: Headers | None) -> bytes | None:
+    """Return headers in their canonical form, in their order; None for those that could not be read."""
+    if headers is None:
+        return None
+    length = _U32.pack
+    parts = [length(len(headers))]
+    for name, value in headers:
+        parts += (_packed_name(name), NULL_LENGTH) if value is None else (_packed_name(name), length(len(value)), value)
+    return b"".join(parts)
+
+
+def unpack_headers(packed: bytes | None) -> Headers | None:
+    """Return what `pack_headers` was given. Raises ValueError for other bytes."""
+    if packed is None:
+        return None
+    try:
+        fields = list(_fields(packed))
+        names = [(name or b"").decode() for name in fields[::2]]
+    except struct.error as error:
+        raise ValueError(f"no canonical headers: {error}") from None
+    return list(zip(names, fields[1::2], strict=True))
+
+
+def search(headers: Headers | None) -> Search:
+    """Return what headers say of an event. Nothing is required of them: a value that does not fit is left away."""
+    found = dict(headers or ())
+    return Search(
+        _text(found.get("ce_type")),
+        _text(found.get("ce_subject")),
+        _text(found.get("ce_correlationid")),
+        _time(_text(found.get("ce_time"))),
+    )
+
+
+def _digest(content: bytes | None) -> bytes:
+    return NOTHING if content is None else hashlib.sha256(content).digest()
+
+
+@functools.lru_cache(maxsize=256)  # the same dozen names in every record
+def _packed_name(name: str) -> bytes:
+    encoded = name.encode()
+    return _U32.pack(len(encoded)) + encoded
+
+
+def _fields(packed: bytes) -> Iterator[bytes | None]:
+    (count,) = _U32.unpack_from(packed)
+    at = _U32.size
+    for _ in range(2 * count):
+        length = packed[at : at + _U32.size]
+        at += _U32.size
+        if length == NULL_LENGTH:
+            yield None
+            continue
+        end = at + _U32.unpack(length)[0]
+        yield packed[at:end]
+        at = end
+
+
+def _text(value: bytes | None) -> str | None:
+    # PostgreSQL's text takes no NUL.
+    if not value or len(value) > LONGEST_TEXT or b"\0" in value:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # no moment, or one that UTC's calendar does not have
+        return None

@@ -1,0 +1,75 @@
+"""What happens to a batch of records: each is given an entry, linked to its partition's chain.
+
+A plain function of the records and what it needs; the transaction around it is `store`'s and `chassis`'s.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.audit import domain
+from services.audit.domain import Chain, Entry, Search
+from services.chassis.clock import to_micros
+from services.chassis.consumer import Outcome
+from services.chassis.record import Record
+from services.contracts.catalog import TYPES
+
+
+class Log(Protocol):
+    """The log, locked until the transaction's end; see `store.Log`."""
+
+    @property
+    def size(self) -> int:
+        """The number of entries, which is the next position."""
+
+    def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
+        """Return the chain of a partition, to be added to."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write entries, the chains that they were added to, and the size."""
+
+
+def record(log: Log, records: Sequence[Record], topic_id: Callable[[str], str], now: datetime) -> Outcome:
+    """Append an entry for each record that has none yet. Nothing is refused."""
+    entries: list[Entry] = []
+    applied: list[tuple[Record, str, datetime]] = []
+    repeats: Counter[str] = Counter()
+    size, recorded_at = log.size, to_micros(now)
+    for one in records:
+        chain = log.chain(one.topic, topic_id(one.topic), one.partition)
+        if chain.has(one.offset):
+            repeats[one.topic] += 1
+            continue
+        search = domain.search(one.headers)
+        entry = _entry(one, search, chain.topic_id, size + len(entries), recorded_at)
+        chain.add(entry)
+        entries.append(entry)
+        # A type is a metric's label: only those of the catalog, for anybody can write any.
+        if search.type in TYPES and search.time is not None:
+            applied.append((one, search.type, search.time))
+    if entries:
+        log.append(entries)
+    return Outcome(applied=applied, repeats=repeats)
+
+
+def _entry(one: Record, search: Search, topic_id: str, position: int, recorded_at: int) -> Entry:
+    return Entry(
+        position=position,
+        topic=one.topic,
+        topic_id=topic_id,
+        partition=one.partition,
+        offset=one.offset,
+        ts_type=one.timestamp_type,
+        ts_ms=one.timestamp_ms,
+        flags=domain.flags_of(one.key, one.value, one.headers),
+        key=one.key,
+        value=one.value,
+        headers=domain.pack_headers(one.headers),
+        chain=b"",  # the chain gives it
+        recorded_at=recorded_at,
+        type=search.type,
+        subject=search.subject,
+        correlation_id=search.correlation_id,
+        event_time=search.event_time,
+    )

@@ -1,0 +1,1 @@
+"""The revisions of the audit service's schema."""

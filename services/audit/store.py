@@ -1,0 +1,220 @@
+"""The audit service's tables: the log, its entries and its chains; appended to, searched, and read from end to end.
+
+A tree and checkpoints can be added beside them: an entry's bytes are in its row, its chain's head before it in the
+row before.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Select,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+    make_url,
+    select,
+    update,
+)
+from sqlalchemy import tuple_ as row_of
+from sqlalchemy.exc import DBAPIError
+
+from services.audit.domain import LONGEST_TEXT, Chain, Entry, Found, Page, Query, new_chain
+from services.chassis import bulk
+from services.chassis.database import Database, insert_or_ignore, metadata
+
+Rows = Select[Any]
+THE_LOG = 1  # the one row of `log`
+LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one answer: a record may have a megabyte
+READ_ROWS = 1000  # rows in memory at once when the whole log is read
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("origin", String(256), nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+chains = Table(
+    "chains",
+    metadata,
+    Column("topic_id", String(22), primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("topic", String(249), nullable=False),
+    Column("first_offset", BigInteger, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+)
+entries = Table(
+    "entries",
+    metadata,
+    # SQLite's own row number where it is an INTEGER: one index less to write.
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("topic", String(249), nullable=False),
+    Column("topic_id", String(22), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("ts_type", SmallInteger, nullable=False),
+    Column("ts_ms", BigInteger, nullable=False),
+    Column("flags", SmallInteger, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", LargeBinary),
+    Column("chain", LargeBinary(32), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),  # microseconds since 1970, like event_time
+    Column("type", String(LONGEST_TEXT)),
+    Column("subject", String(LONGEST_TEXT)),
+    Column("correlation_id", String(LONGEST_TEXT)),
+    Column("event_time", BigInteger),
+    UniqueConstraint("topic_id", "partition", "offset"),
+    # Each filter with the order of its pages.
+    Index("entries_by_topic", "topic", "position"),
+    Index("entries_by_subject", "subject", "position"),
+    Index("entries_by_correlation", "correlation_id", "position"),
+    Index("entries_by_time", "event_time", "position"),
+)
+
+
+class StoreError(Exception):
+    """The database is not the store of this log; the message says what it is instead."""
+
+
+class Log:
+    """The log, locked until the transaction's end: processes that append take turns."""
+
+    def __init__(self, connection: Connection, origin: str) -> None:
+        self._connection = connection
+        self._origin = origin
+        self.size: int = connection.execute(select(log.c.size).with_for_update()).scalar_one()
+        self._chains = read_chains(connection)
+
+    def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
+        """Return the chain of a partition, to be added to."""
+        chain = self._chains.get((topic_id, partition))
+        if chain is None:
+            chain = self._chains[topic_id, partition] = new_chain(self._origin, topic, topic_id, partition)
+        return chain
+
+    def append(self, added: Sequence[Entry]) -> None:
+        """Write entries, the chains that they were added to, and the size."""
+        bulk.insert(self._connection, entries, [msgspec.structs.astuple(entry) for entry in added])
+        touched = {(entry.topic_id, entry.partition) for entry in added}
+        bulk.upsert(self._connection, chains, [msgspec.structs.astuple(self._chains[key]) for key in touched])
+        self.size += len(added)
+        self._connection.execute(update(log).values(size=self.size))
+
+
+@contextmanager
+def existing(url: str) -> Iterator[Connection]:
+    """Yield a connection that sees one moment of a store that is there already. Raises StoreError."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise StoreError(f"there is no file {address.database}")  # and none must come to be by looking
+    database = Database(url)
+    try:
+        with database.snapshot() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise StoreError(f"{address.render_as_string()} cannot be read as an audit store: {error.orig}") from error
+    finally:
+        database.close()
+
+
+def open_log(connection: Connection, origin: str) -> None:
+    """Make the log where there is none. Raises StoreError where there is another one."""
+    connection.execute(insert_or_ignore(connection, log).values(id=THE_LOG, origin=origin, size=0))
+    read_size(connection, origin)
+
+
+def read_size(connection: Connection, origin: str) -> int:
+    """Return the number of entries. Raises StoreError where the log has another origin."""
+    row = connection.execute(select(log)).one_or_none()
+    if row is None:
+        raise StoreError("the database has the tables of an audit store, but no log")
+    if row.origin != origin:
+        raise StoreError(
+            f"the store has the log {row.origin!r}, but APP_AUDIT_ORIGIN is {origin!r}: every chain starts from it, "
+            "so it can never change; give the log's own origin, or another database"
+        )
+    return int(row.size)
+
+
+def read_chains(connection: Connection) -> dict[tuple[str, int], Chain]:
+    """Return all chains by topic id and partition."""
+    columns = [chains.c[name] for name in Chain.__struct_fields__]
+    return {(row.topic_id, row.partition): Chain(*row) for row in connection.execute(select(*columns))}
+
+
+def read_entries(connection: Connection) -> Iterator[Entry]:
+    """Yield all entries in the order of the log, some at a time."""
+    query = select(entries).order_by(entries.c.position)
+    with connection.execution_options(yield_per=READ_ROWS).execute(query) as rows:
+        for row in rows:
+            yield Entry(*row)
+
+
+def find(connection: Connection, query: Query, origin: str) -> Page:
+    """Return a page of entries: at most `query.limit`, and fewer where their values are large."""
+    found: list[Found] = []
+    size = 0
+    with connection.execution_options(yield_per=READ_ROWS).execute(_search(connection, query)) as rows:
+        for row in rows:
+            if len(found) == query.limit or size > LARGEST_PAGE:
+                return Page(found, more=True)
+            found.append(_found(row, origin))
+            size += len(found[-1].entry.value or b"")
+    return Page(found, more=False)
+
+
+def _search(connection: Connection, query: Query) -> Rows:
+    earlier = entries.alias()
+    chain_before = (
+        select(earlier.c.chain)
+        .where(earlier.c.topic_id == entries.c.topic_id, earlier.c.partition == entries.c.partition)
+        .where(earlier.c.offset < entries.c.offset)
+        .order_by(earlier.c.offset.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement: Rows = select(*entries.c, chain_before)
+    for column in (entries.c.topic, entries.c.subject, entries.c.correlation_id):
+        if (wanted := getattr(query, column.name)) is not None:
+            statement = statement.where(column == wanted)
+    statement = _by_time(connection, statement, query) if query.by_time else _by_position(statement, query)
+    return statement.limit(query.limit + 1)
+
+
+def _by_position(statement: Rows, query: Query) -> Rows:
+    return statement.where(entries.c.position > query.after).order_by(entries.c.position)
+
+
+def _by_time(connection: Connection, statement: Rows, query: Query) -> Rows:
+    time = entries.c.event_time
+    if query.since is not None:
+        statement = statement.where(time >= query.since)
+    if query.until is not None:
+        statement = statement.where(time < query.until)
+    if query.after >= 0:
+        last = connection.scalar(select(time).where(entries.c.position == query.after))
+        statement = statement.where(row_of(time, entries.c.position) > row_of(last, query.after))
+    return statement.where(time.is_not(None)).order_by(time, entries.c.position)
+
+
+def _found(row: Row[Any], origin: str) -> Found:
+    *columns, chain_before = tuple(row)
+    entry = Entry(*columns)
+    if chain_before is None:
+        chain_before = new_chain(origin, entry.topic, entry.topic_id, entry.partition).head
+    return Found(entry, chain_before)

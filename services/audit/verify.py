@@ -1,0 +1,87 @@
+"""The check of a whole log: every entry against its chain, every chain and the size against what the store says.
+
+Pure: entries come from an iterator, findings leave as an exception. Knows no database.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+
+from services.audit.domain import Chain, Entry, flags_of, new_chain, search, unpack_headers
+
+Key = tuple[str, int]  # topic id, partition
+Chains = Mapping[Key, Chain]
+
+
+class BadEntryError(Exception):
+    """The log is not what it was: the message names the first bad entry and what differs."""
+
+
+class Verification:
+    """The check of one log. `contiguous` names the topics whose offsets have no holes."""
+
+    def __init__(self, origin: str, contiguous: AbstractSet[str]) -> None:
+        self._origin = origin
+        self._contiguous = contiguous
+        self._size = 0
+        self.chains: dict[Key, Chain] = {}
+
+    def check(self, entries: Iterable[Entry]) -> None:
+        """Check entries in the order of the log, from the first one on. Raises BadEntryError."""
+        for entry in entries:
+            if problem := self._problem(entry):
+                raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
+            self._size += 1
+
+    def compare(self, size: int, chains: Chains) -> None:
+        """Compare what the entries gave with what the store says. Raises BadEntryError."""
+        for key in sorted(chains.keys() | self.chains.keys()):
+            _compare(chains.get(key), self.chains.get(key))
+        if size != self._size:
+            raise BadEntryError(f"position {self._size}: the log has this many entries, but its size is {size}")
+
+    def _problem(self, entry: Entry) -> str | None:
+        if entry.position != self._size:
+            return f"position {self._size} is missing before it"
+        key = entry.topic_id, entry.partition
+        chain = self.chains.setdefault(key, new_chain(self._origin, entry.topic, *key))
+        if entry.offset < chain.next_offset:
+            return f"its offset is out of order, the chain has come to {chain.next_offset}"
+        if chain.length and entry.offset > chain.next_offset and entry.topic in self._contiguous:
+            return f"offsets {chain.next_offset} to {entry.offset - 1} are missing before it"
+        return _content_problem(entry, chain)
+
+
+def _content_problem(entry: Entry, chain: Chain) -> str | None:
+    if entry.flags != flags_of(entry.key, entry.value, entry.headers):
+        return f"flags are {entry.flags}, but what is null says otherwise"
+    stored = entry.chain
+    chain.add(entry)
+    if entry.chain != stored:
+        return f"chain is {stored.hex()}, but the stored bytes give {entry.chain.hex()}"
+    found = search(unpack_headers(entry.headers))
+    said = (entry.type, entry.subject, entry.correlation_id, entry.event_time)
+    given = (found.type, found.subject, found.correlation_id, found.event_time)
+    if said != given:
+        return f"type, subject, correlation_id, event_time are {said}, but its headers say {given}"
+    return None
+
+
+def _compare(said: Chain | None, found: Chain | None) -> None:
+    if found is None:
+        raise BadEntryError(f"{_end(said)}: it has a stored chain, but no entry")
+    if said is None:
+        raise BadEntryError(f"{_end(found)}: it has entries, but no stored chain")
+    for name in Chain.__struct_fields__:
+        if getattr(said, name) != getattr(found, name):
+            raise BadEntryError(
+                f"{_end(found)}: {name} of the stored chain is {_text(getattr(said, name))}, "
+                f"but the entries give {_text(getattr(found, name))}"
+            )
+
+
+def _end(chain: Chain | None) -> str:
+    return "" if chain is None else f"{chain.topic}[{chain.partition}]@{chain.next_offset - 1}"
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

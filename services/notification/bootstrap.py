@@ -1,0 +1,151 @@
+"""Where the notification service is put together; the only module that names concrete classes."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import uuid_utils
+from sqlalchemy import Connection
+
+from services.chassis import migrations
+from services.chassis.consumer import Consumer, Subscription
+from services.chassis.database import Database
+from services.chassis.dead_letters import DeadLetters
+from services.chassis.decoding import Decoder
+from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.source import Source
+from services.chassis.kafka.topics import Topics
+from services.chassis.lease import Leases
+from services.chassis.relay import Outbox, Relay
+from services.chassis.runtime import Component, Plan
+from services.chassis.telemetry import Telemetry
+from services.chassis.web import Frame, Server, application
+from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, TYPES, USER_NOTICES, USER_STATE
+from services.notification import publisher
+from services.notification.api import Api
+from services.notification.handlers import Handler, Tools
+from services.notification.mailer import Composer, Mailer
+from services.notification.sender import Limits, Sender
+from services.notification.settings import Settings
+from services.notification.store import views
+from services.notification.store.batch import Rows
+from services.notification.store.intents import Queue
+from services.notification.watch import ReplicaWatch, Views
+
+REVISIONS = Path(__file__).parent / "migrations"
+GROUP = "notification"
+SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def build(settings: Settings, telemetry: Telemetry) -> Plan:
+    """Return the service's parts, in the order in which they stop."""
+    database = Database(settings.database_url)
+    appended = threading.Event()
+    dead_letters = _dead_letters(settings)
+    senders = _senders(settings, database, appended, telemetry)
+    wakes = (appended, *(sender.wake for sender in senders))
+    consumer = Consumer(_subscription(settings, telemetry, dead_letters, wakes), database, telemetry)
+
+    def close() -> None:
+        dead_letters.close()
+        database.close()
+
+    return Plan(
+        prepare=lambda: migrations.upgrade(database, REVISIONS),
+        components=[
+            _http(settings, database, telemetry),
+            consumer,
+            _watch(settings, database, consumer, telemetry),
+            *senders,
+            _relay(settings, database, appended, telemetry),
+        ],
+        close=close,
+    )
+
+
+def new_id() -> str:
+    """Return a fresh UUIDv7 as text (RFC 9562): sorted by time, so that indexes grow at their end."""
+    return str(uuid_utils.uuid7())
+
+
+def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with database.read() as connection:
+            return read(connection, *args, **kwargs)
+
+    return call
+
+
+def _http(settings: Settings, database: Database, telemetry: Telemetry) -> Component:
+    api = Api(_reader(database, views.version), _reader(database, views.notifications))
+    return Server(
+        Frame(application(api.routes(), "Eventline notifications"), telemetry.metrics), settings, telemetry.health
+    )
+
+
+def _subscription(
+    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, wakes: Sequence[threading.Event]
+) -> Subscription:
+    topics = (USER_STATE.name, USER_NOTICES.name)
+    decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
+    return Subscription(
+        group=GROUP,
+        topics=topics,
+        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
+        open_source=partial(Source, settings),
+        broker=Topics(settings, GROUP),
+        dead_letters=dead_letters,
+        batch=settings.consumer_batch,
+        wakes=tuple(wakes),
+    )
+
+
+def _dead_letters(settings: Settings) -> DeadLetters:
+    return DeadLetters(
+        NOTIFICATION_DEAD_LETTERS.name,
+        GROUP,
+        lambda: Producer(settings, f"{GROUP}-dead-letters"),
+        settings.consumer_dead_letter_ceiling,
+        time.monotonic,
+    )
+
+
+def _watch(settings: Settings, database: Database, consumer: Consumer, telemetry: Telemetry) -> Component:
+    waiting = Views(
+        oldest=_reader(database, views.oldest_waiting),
+        overdue=_reader(database, views.overdue),
+        replaying=lambda: consumer.replaying,
+    )
+    return ReplicaWatch(waiting, settings.replica_wait, telemetry)
+
+
+def _senders(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> list[Sender]:
+    queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended)
+    limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds())
+    return [
+        Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry.health)
+        for number in range(1, settings.sender_threads + 1)
+    ]
+
+
+def _mailer(settings: Settings) -> Mailer:
+    address = settings.smtp_host, settings.smtp_port
+    return Mailer(address, settings.smtp_timeout, Composer(settings.mail_from))
+
+
+def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
+    holder = f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-64:]
+    outbox = Outbox(
+        database=database,
+        leases=Leases(database, holder, settings.relay_lease),
+        records=publisher.records,
+        open_producer=lambda: Producer(settings, GROUP),
+    )
+    return Relay(outbox, appended, telemetry)

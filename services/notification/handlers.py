@@ -1,0 +1,230 @@
+"""What happens to a batch of records: states into the replica, notices joined with it, messages decided and queued.
+
+Everything happens in the consumer's transaction, in a handful of statements however large the batch is. Knows
+neither tables, which are behind `Rows`, nor how a mail is sent.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection
+
+from services.chassis.clock import Clock
+from services.chassis.consumer import Outcome
+from services.chassis.dead_letters import Refusal
+from services.chassis.decoding import Decoder, Event
+from services.chassis.event_store import Metadata, NewEvent, append, last_versions
+from services.chassis.inbox import sift
+from services.chassis.record import Record
+from services.chassis.rules import Applied, Verdict, newest
+from services.contracts.catalog import TYPE_NAMES
+from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient
+from services.contracts.user import UserNotice, UserState
+from services.notification import domain
+from services.notification.domain import Address, Message, Notice, Replica
+
+DIFFERS = "the same version of user {0} was applied with another id or content"
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """A message of a notice, with its ids: its own, and that of the event that says so."""
+
+    notification_id: str
+    event_id: str
+    notice: Notice
+    message: Message
+
+
+class Rows(Protocol):
+    """The rows that a batch touches, of users in bulk; see `store.batch.Rows`."""
+
+    def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
+        """Return what is known of users."""
+
+    def put_replicas(self, replicas: Collection[Replica]) -> None:
+        """Replace what is known of users; of the erased, forget the addresses."""
+
+    def add_addresses(self, addresses: Sequence[Address]) -> None:
+        """Add to the history of addresses."""
+
+    def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
+        """Return each user's history, by version."""
+
+    def waiting(self, user_ids: Collection[str]) -> list[Notice]:
+        """Return the notices that wait for their users' states, each user's by version."""
+
+    def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
+        """Let notices wait."""
+
+    def release(self, notices: Sequence[Notice]) -> None:
+        """Let notices wait no more."""
+
+    def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
+        """Return notice and recipient of the intents that notices have led to already."""
+
+    def add_intents(self, intents: Sequence[Intent], queued_at: datetime) -> None:
+        """Queue messages, or note that they are suppressed."""
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """What the handler is given."""
+
+    decoder: Decoder
+    open_rows: Callable[[Connection], Rows]
+    new_id: Callable[[], str]
+    clock: Clock
+
+
+class Handler:
+    """Handles the batches of `user.state.v1` and `user.notices.v1`; see `chassis.consumer.Handler`."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def __call__(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        """Apply a batch within the caller's transaction. Raises UnknownShapeError."""
+        decoded = self._tools.decoder.decode(records)
+        outcome = Outcome(refused=decoded.refused, not_subscribed=decoded.not_subscribed)
+        batch = Batch(connection, self._tools, outcome)
+        append(connection, self._tools.clock(), lambda moment: batch.decide(decoded.events, moment))
+        return outcome
+
+
+class Batch:
+    """One batch being decided. States come first, so that a notice beside its state need not wait."""
+
+    def __init__(self, connection: Connection, tools: Tools, outcome: Outcome) -> None:
+        self._connection = connection
+        self._rows = tools.open_rows(connection)
+        self._new_id = tools.new_id
+        self._outcome = outcome
+
+    def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
+        """Write what the events change and return the events they lead to."""
+        events = [event for event in events if self._is_consistent(event)]
+        states = [event for event in events if not isinstance(event.data, UserNotice)]
+        fresh = self._fresh_notices([event for event in events if isinstance(event.data, UserNotice)])
+        replicas = self._rows.replicas({event.envelope.subject for event in states} | {n.user_id for n in fresh})
+        changed = self._apply(states, replicas)
+        released = [
+            notice for notice in self._rows.waiting(changed) if domain.is_joined(notice, replicas[notice.user_id])
+        ]
+        ahead = [notice for notice in fresh if not domain.is_joined(notice, replicas.get(notice.user_id))]
+        waits = {notice.id for notice in ahead}
+        self._rows.release(released)
+        self._rows.add_waiting(ahead, moment)
+        ready = released + [notice for notice in fresh if notice.id not in waits]
+        return self._queue(self._messages(ready, replicas), moment)
+
+    def _is_consistent(self, event: Event) -> bool:
+        data, envelope = event.data, event.envelope
+        if not isinstance(data, UserState | UserNotice):
+            return True  # a tombstone says nothing that could differ
+        if (data.user_id, data.version) == (envelope.subject, envelope.version):
+            return True
+        detail = f"the envelope says {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
+        self._outcome.refused.append(Refusal(event.record, "envelope", detail))
+        return False
+
+    def _fresh_notices(self, events: Sequence[Event]) -> list[Notice]:
+        sifted = sift(self._connection, events)
+        self._outcome.repeats.update(event.record.topic for event in sifted.repeats)
+        for event in sifted.conflicts:
+            self._refuse_conflict(event)
+        self._note_applied(sifted.fresh)
+        return [notice for notice in map(_notice, sifted.fresh) if notice.type in domain.TEMPLATES]
+
+    def _apply(self, events: Sequence[Event], replicas: dict[str, Replica]) -> set[str]:
+        """Apply states to `replicas` and to the store. Returns the users that changed."""
+        changed: dict[str, Replica] = {}
+        moves: list[Address] = []
+        applied: list[Event] = []
+        for event in events:
+            incoming = _replica(event)
+            have = replicas.get(incoming.user_id)
+            verdict = newest(_applied(have) if have else None, _applied(incoming))
+            if verdict is Verdict.APPLY:
+                moves += _move(have, incoming)
+                replicas[incoming.user_id] = changed[incoming.user_id] = incoming
+                applied.append(event)
+            elif verdict is Verdict.REPEAT:
+                self._outcome.repeats[event.record.topic] += 1
+            else:
+                self._refuse_conflict(event)
+        self._note_applied(applied)
+        self._rows.add_addresses(moves)
+        self._rows.put_replicas(changed.values())
+        return changed.keys() | set()
+
+    def _messages(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[tuple[Notice, Message]]:
+        decided = self._rows.decided([notice.id for notice in ready])
+        histories = self._rows.addresses({notice.user_id for notice in ready})
+        for notice in ready:
+            for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
+                # Decided already: by the events that a store rebuilt from nothing was restored from.
+                if not decided & {(notice.id, message.recipient), (notice.id, None)}:
+                    yield notice, message
+
+    def _queue(self, messages: Iterable[tuple[Notice, Message]], moment: datetime) -> list[NewEvent]:
+        intents = [Intent(self._new_id(), self._new_id(), notice, message) for notice, message in messages]
+        self._rows.add_intents(intents, moment)
+        versions = Counter(last_versions(self._connection, list({intent.notice.user_id for intent in intents})))
+        events = []
+        for intent in intents:
+            versions[intent.notice.user_id] += 1
+            events.append(_event(intent, versions[intent.notice.user_id]))
+        return events
+
+    def _note_applied(self, events: Iterable[Event]) -> None:
+        self._outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in events]
+
+    def _refuse_conflict(self, event: Event) -> None:
+        self._outcome.refused.append(Refusal(event.record, "conflict", DIFFERS.format(event.envelope.subject)))
+
+
+def _notice(event: Event) -> Notice:
+    envelope, data = event.envelope, event.data
+    kind = data.type if isinstance(data, UserNotice) else envelope.type
+    return Notice(envelope.id, envelope.subject, envelope.version, kind, envelope.correlation_id, envelope.traceparent)
+
+
+def _replica(event: Event) -> Replica:
+    state = event.data if isinstance(event.data, UserState) else None
+    return Replica(event.envelope.subject, event.envelope.version, event.envelope.id, event.digest, state)
+
+
+def _applied(replica: Replica) -> Applied:
+    return Applied(replica.version, replica.event_id, replica.digest)
+
+
+def _move(have: Replica | None, incoming: Replica) -> list[Address]:
+    if incoming.state is None:
+        return []
+    email = incoming.state.personal.email
+    if have and have.state and have.state.personal.email == email:
+        return []
+    return [Address(incoming.user_id, incoming.version, email)]
+
+
+def _event(intent: Intent, version: int) -> NewEvent:
+    fact = _fact(intent)
+    notice = intent.notice
+    return NewEvent(
+        event_id=intent.event_id,
+        subject=notice.user_id,
+        version=version,
+        type=TYPE_NAMES[type(fact)],
+        data=msgspec.json.encode(fact).decode(),
+        metadata=Metadata(notice.correlation_id, notice.id, notice.traceparent),
+    )
+
+
+def _fact(intent: Intent) -> Fact:
+    notice, message = intent.notice, intent.message
+    what = (intent.notification_id, notice.id, notice.user_id, notice.version, message.template)
+    if message.reason or message.recipient is None:
+        return NotificationSuppressed(*what, message.reason or domain.Reason.ERASED)
+    return NotificationQueued(*what, Recipient(message.recipient))

@@ -1,0 +1,1 @@
+"""The revisions of the notification service's schema."""

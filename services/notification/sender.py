@@ -1,0 +1,132 @@
+"""The sender: claims due mails, hands them to the mail server one by one, writes down what came of each."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from services.chassis.database import UNAVAILABLE
+from services.chassis.health import Health
+from services.notification.domain import ANSWERS_PER_MAIL, CLAIM_S, Attempt, Claim, Delivery, Fate, Letter
+
+IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
+AWAY_S = (1.0, 2.0, 5.0, 10.0)  # between tries while the mail server or the database is away
+SETTLE_AGAIN_S = 0.5
+
+log = structlog.get_logger()
+
+
+class Queue(Protocol):
+    """Where mails wait; see `store.intents.Queue`."""
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Claim due mails for CLAIM_S seconds."""
+
+    def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
+        """Write down what came of claims; give the unused ones back."""
+
+
+class Mailer(Protocol):
+    """A connection to the mail server; see `mailer.Mailer`."""
+
+    def connect(self) -> None:
+        """Be connected. Raises OSError."""
+
+    def deliver(self, letter: Letter) -> Delivery:
+        """Hand a mail over."""
+
+    def close(self) -> None:
+        """Leave the server."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much a sender takes at once, and how long one mail may take, in seconds."""
+
+    claim: int
+    mail_s: float
+
+    @staticmethod
+    def of(claim: int, smtp_timeout_s: float) -> "Limits":
+        """Return limits where each answer of the server takes at most a time-out."""
+        return Limits(claim, smtp_timeout_s * ANSWERS_PER_MAIL)
+
+
+class Sender:
+    """Sends until told to stop; then the mail in hand is finished and the other claims are given back."""
+
+    def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, health: Health) -> None:
+        self.name = name
+        self.wake = threading.Event()  # set it when mails were queued
+        self._queue = queue
+        self._mailer = mailer
+        self._limits = limits
+        self._health = health
+        self._failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until told to stop."""
+        try:
+            while not stop.is_set():
+                self._health.beat(self.name)
+                self.wake.clear()
+                try:
+                    worked = self.step(stop)
+                except (*UNAVAILABLE, OSError) as error:
+                    self._back_off(error, stop)
+                    continue
+                self._failures = 0
+                if not worked:
+                    self._mailer.close()
+                    self.wake.wait(IDLE_S)
+        finally:
+            self._mailer.close()
+
+    def step(self, stop: threading.Event) -> bool:
+        """Claim mails and send them. Returns whether there were any. Raises OSError: the mail server is away."""
+        claimed_at = time.monotonic()
+        claims = self._queue.claim(self._limits.claim)
+        latest_start = claimed_at + CLAIM_S - self._limits.mail_s
+        attempts: list[Attempt] = []
+        try:
+            for claim in claims:
+                if stop.is_set() or time.monotonic() > latest_start:
+                    break
+                attempts.append(self._attempt(claim))
+        finally:
+            if claims:
+                self._settle(attempts, claims[len(attempts) :], claimed_at + CLAIM_S)
+        return bool(claims)
+
+    def _attempt(self, claim: Claim) -> Attempt:
+        self._health.beat(self.name)
+        self._mailer.connect()
+        delivery = self._mailer.deliver(claim.letter)
+        if delivery.fate is Fate.UNTRIED:
+            raise ConnectionError(delivery.detail)
+        if delivery.fate is not Fate.SENT:
+            log.warning("mail not sent", intent=claim.id, tries=claim.tries, fate=delivery.fate, detail=delivery.detail)
+        return Attempt(claim, delivery)
+
+    def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
+        # What was sent must be written down before the claim ends, else it is sent again.
+        while True:
+            try:
+                return self._queue.settle(attempts, unused)
+            except UNAVAILABLE as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("cannot write down what was sent, trying again", error=str(error))
+                _pause(SETTLE_AGAIN_S)
+
+    def _back_off(self, error: Exception, stop: threading.Event) -> None:
+        seconds = AWAY_S[min(self._failures, len(AWAY_S) - 1)]
+        self._failures += 1
+        log.warning("cannot send now, trying again", sender=self.name, error=str(error), seconds=seconds)
+        stop.wait(seconds)
+
+
+def _pause(seconds: float) -> None:
+    threading.Event().wait(seconds)

@@ -1,0 +1,31 @@
+"""What the notification service is told; see `chassis.settings` for what every service is told."""
+
+from datetime import timedelta
+
+from services.chassis import settings
+from services.chassis.settings import Natural, Port, Text
+from services.notification.domain import ANSWERS_PER_MAIL, CLAIM_S
+
+
+class Settings(settings.Settings, frozen=True, kw_only=True):
+    """Where mail goes and how patiently. `replica_wait` is how long a notice may be ahead before it is alarmed."""
+
+    smtp_host: Text
+    smtp_port: Port = 25
+    smtp_timeout: timedelta = timedelta(seconds=10)
+    mail_from: Text = "no-reply@eventline.local"
+    sender_threads: Natural = 2
+    sender_claim: Natural = 10
+    replica_wait: timedelta = timedelta(seconds=60)
+
+    def problems(self) -> list[str]:
+        """Return what contradicts what, a line each."""
+        problems = super().problems()
+        if self.smtp_timeout.total_seconds() * ANSWERS_PER_MAIL >= CLAIM_S:
+            problems.append(
+                f"APP_SMTP_TIMEOUT ({self.smtp_timeout}) must be below {CLAIM_S / ANSWERS_PER_MAIL:.0f}s: "
+                f"a mail takes up to {ANSWERS_PER_MAIL} answers and must end within its claim of {CLAIM_S:.0f}s"
+            )
+        if "@" not in self.mail_from:
+            problems.append(f"APP_MAIL_FROM={self.mail_from!r} is not an address: write name@domain")
+        return problems

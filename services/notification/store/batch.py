@@ -1,0 +1,108 @@
+"""What a batch of records reads and writes; see `handlers.Rows` for what each is for."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Column, Connection, Row, Select, Table, delete, select
+
+from services.chassis import bulk
+from services.chassis.clock import to_micros
+from services.contracts.user import UserState
+from services.notification.domain import Address, Notice, Replica, State
+from services.notification.handlers import Intent
+from services.notification.store.tables import addresses, intents, replica, waiting
+
+INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
+
+
+class Rows:
+    """The rows of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._decoder = msgspec.json.Decoder(UserState)
+
+    def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
+        """Return what is known of users."""
+        found = self._read(select(replica), replica.c.user_id, user_ids)
+        return {row.user_id: self._replica(row) for row in found}
+
+    def put_replicas(self, replicas: Collection[Replica]) -> None:
+        """Replace what is known of users; of the erased, forget the addresses."""
+        bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
+        self._delete(addresses, addresses.c.user_id, [item.user_id for item in replicas if item.erased])
+
+    def add_addresses(self, moves: Sequence[Address]) -> None:
+        """Add to the history of addresses."""
+        bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves])
+
+    def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
+        """Return each user's history, by version."""
+        histories: defaultdict[str, list[Address]] = defaultdict(list)
+        query = select(addresses).order_by(addresses.c.user_id, addresses.c.version)
+        for row in self._read(query, addresses.c.user_id, user_ids):
+            histories[row.user_id].append(Address(row.user_id, row.version, row.email))
+        return histories
+
+    def waiting(self, user_ids: Collection[str]) -> list[Notice]:
+        """Return the notices that wait for their users' states, each user's by version."""
+        query = select(waiting).order_by(waiting.c.user_id, waiting.c.version)
+        return [
+            Notice(row.notice_id, row.user_id, row.version, row.type, row.correlation_id, row.traceparent)
+            for row in self._read(query, waiting.c.user_id, user_ids)
+        ]
+
+    def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
+        """Let notices wait."""
+        moment = to_micros(since)
+        bulk.insert(self._connection, waiting, [_waiting_row(notice, moment) for notice in notices])
+
+    def release(self, notices: Sequence[Notice]) -> None:
+        """Let notices wait no more."""
+        self._delete(waiting, waiting.c.notice_id, [notice.id for notice in notices])
+
+    def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
+        """Return notice and recipient of the intents that notices have led to already."""
+        query = select(intents.c.notice_id, intents.c.recipient)
+        return {(row.notice_id, row.recipient) for row in self._read(query, intents.c.notice_id, notice_ids)}
+
+    def add_intents(self, fresh: Sequence[Intent], queued_at: datetime) -> None:
+        """Queue messages, or note that they are suppressed."""
+        moment = to_micros(queued_at)
+        bulk.insert(self._connection, intents, [_intent_row(intent, moment) for intent in fresh], INTENT)
+
+    def _read(
+        self, query: Select[*tuple[object, ...]], column: Column[str], values: Collection[str]
+    ) -> Sequence[Row[*tuple[object, ...]]]:
+        if not values:
+            return []
+        return self._connection.execute(query.where(bulk.one_of(self._connection, column, values))).all()
+
+    def _delete(self, table: Table, column: Column[str], values: Collection[str]) -> None:
+        if values:
+            self._connection.execute(delete(table).where(bulk.one_of(self._connection, column, values)))
+
+    def _replica(self, row: Row[*tuple[object, ...]]) -> Replica:
+        state = None if row.state is None else self._decoder.decode(row.state)
+        return Replica(row.user_id, row.version, row.event_id, row.digest, state)
+
+
+def _replica_row(item: Replica) -> tuple[object, ...]:
+    state = None if item.state is None else msgspec.json.encode(item.state).decode()
+    return (item.user_id, item.version, item.event_id, item.digest, state)
+
+
+def _waiting_row(notice: Notice, since: int) -> tuple[object, ...]:
+    what = (notice.id, notice.user_id, notice.version, notice.type)
+    return (*what, notice.correlation_id, notice.traceparent, since)
+
+
+def _intent_row(intent: Intent, queued_at: int) -> tuple[object, ...]:
+    notice, message = intent.notice, intent.message
+    what = (intent.notification_id, notice.id, message.template, message.recipient)
+    whose = (notice.user_id, notice.version, intent.event_id, notice.correlation_id, notice.traceparent)
+    suppressed = bool(message.reason)
+    state = (State.SUPPRESSED if suppressed else State.OPEN, message.reason or "", 0, 0, None if suppressed else 0)
+    return (*what, *whose, *state, queued_at, queued_at)

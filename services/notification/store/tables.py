@@ -1,0 +1,65 @@
+"""The tables of the notification service itself; the chassis has its own."""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from services.chassis.database import metadata
+
+replica = Table(
+    "replica",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("event_id", String(64), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("state", Text),  # NULL once the user is erased
+)
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("email", Text, nullable=False),
+)
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("notice_id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("traceparent", Text),
+    Column("since", BigInteger, nullable=False, index=True),  # microseconds since 1970
+    Index("waiting_by_user", "user_id", "version"),
+)
+intents = Table(
+    "intents",
+    metadata,
+    # The order in which messages were decided: a user's mails leave in it.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("notification_id", String(36), nullable=False, unique=True),
+    Column("notice_id", String(64), nullable=False),
+    Column("template", String(64), nullable=False),
+    Column("recipient", Text),  # NULL where a suppressed message's recipient is not known
+    Column("user_id", String(64), nullable=False),
+    Column("user_version", Integer, nullable=False),
+    Column("event_id", String(36), nullable=False),  # of the event that said queued or suppressed
+    Column("correlation_id", Text, nullable=False),
+    Column("traceparent", Text),
+    Column("state", String(16), nullable=False),
+    Column("detail", Text, nullable=False),  # the reason, or the mail server's last words
+    Column("tries", Integer, nullable=False),
+    Column("doubts", Integer, nullable=False),  # tries whose outcome is unknown
+    # When it may be claimed: after the backoff, or when another's claim has ended. NULL: finished.
+    Column("due_at", BigInteger),  # milliseconds since 1970 by the database's clock
+    Column("queued_at", BigInteger, nullable=False),  # microseconds since 1970
+    Column("updated_at", BigInteger, nullable=False),  # microseconds since 1970
+    UniqueConstraint("notice_id", "template", "recipient"),
+    Index("intents_by_user", "user_id", "id"),
+)
+Index(
+    "intents_unfinished",
+    intents.c.id,
+    postgresql_where=intents.c.due_at.is_not(None),
+    sqlite_where=intents.c.due_at.is_not(None),
+)

@@ -1,0 +1,55 @@
+"""What the API and the watch over waiting notices read."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from services.chassis.clock import from_micros, to_micros
+from services.chassis.inbox import inbox
+from services.contracts.user import NOTICES
+from services.notification.domain import Listed, Overdue
+from services.notification.store.tables import intents, replica, waiting
+
+
+def notifications(connection: Connection, user_id: str, after: int, limit: int) -> list[Listed]:
+    """Return a user's notifications behind a place, in the order in which they were decided."""
+    query = (
+        select(intents).where(intents.c.user_id == user_id, intents.c.id > after).order_by(intents.c.id).limit(limit)
+    )
+    return [
+        Listed(
+            place=row.id,
+            notification_id=row.notification_id,
+            user_version=row.user_version,
+            template=row.template,
+            recipient=row.recipient,
+            state=row.state,
+            detail=row.detail,
+            correlation_id=row.correlation_id,
+            tries=row.tries,
+            updated_at=from_micros(row.updated_at),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def version(connection: Connection, user_id: str) -> int:
+    """Return the version of a user up to which state and notices have both been taken in, 0 when none."""
+    states = select(replica.c.version).where(replica.c.user_id == user_id)
+    notices = select(func.max(inbox.c.version)).where(inbox.c.source == NOTICES, inbox.c.subject == user_id)
+    seen = connection.execute(select(states.scalar_subquery(), notices.scalar_subquery())).one()
+    return min(number or 0 for number in seen)
+
+
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """Return since when the oldest waiting notice has been waiting."""
+    since = connection.scalar(select(func.min(waiting.c.since)))
+    return None if since is None else from_micros(since)
+
+
+def overdue(connection: Connection, before: datetime) -> Overdue | None:
+    """Return what has been waiting since before a moment, None when nothing has."""
+    old = waiting.c.since < to_micros(before)
+    number = connection.scalar(select(func.count()).where(old)) or 0
+    oldest = connection.execute(select(waiting).where(old).order_by(waiting.c.since).limit(1)).first()
+    return None if oldest is None else Overdue(number, oldest.notice_id, oldest.user_id, oldest.version)

@@ -1,0 +1,34 @@
+"""What the benches read: a log as the user service would have written it."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.chassis.event_store import Metadata, StoredEvent
+from services.chassis.kafka.producer import Producer
+from services.chassis.settings import Settings
+from services.contracts.user import Personal, Preferences
+from services.user import publisher
+from services.user.domain import evolve
+from services.user.handlers import UserRegistered, new_event
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+CHUNK = 2000
+
+
+def registered(number: int) -> StoredEvent:
+    """Return the registration of user `number`, as stored."""
+    user_id = f"01a20344-0000-7000-8000-{number:012d}"
+    personal = Personal(f"user{number}", f"user{number}@example.org", f"Person Number {number}", "en")
+    fact = UserRegistered(personal, Preferences())
+    metadata = Metadata(f"correlation-{number}")
+    event_id = f"01a20344-1111-7000-8000-{number:012d}"
+    event = new_event(event_id, evolve(user_id, None, fact), fact, metadata)
+    return StoredEvent(sequence=number, time=START + timedelta(milliseconds=number), event=event)
+
+
+def publish(settings: Settings, users: int) -> None:
+    """Write the three records of each registration."""
+    producer = Producer(settings, "bench")
+    for start in range(1, users + 1, CHUNK):
+        chunk = range(start, min(start + CHUNK, users + 1))
+        producer.publish([record for number in chunk for record in publisher.records(registered(number))])
+    producer.close()

@@ -1,0 +1,76 @@
+"""Examples to start a test from: valid in every part, each part changeable by its name."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+
+import msgspec
+
+from services.chassis.event_store import Metadata, NewEvent
+from services.chassis.record import Record
+from services.chassis.telemetry import Telemetry, telemetry
+from services.contracts.envelope import Envelope, schema_of, to_headers
+from services.contracts.user import Personal, Preferences, UserRegistered
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+USER_ID = "01936d5e-0000-7000-8000-000000000001"
+
+
+def ids(prefix: str = "id") -> Callable[[], str]:
+    """Return a source of ids that count: `id-1`, `id-2`."""
+    numbers = count(1)
+    return lambda: f"{prefix}-{next(numbers)}"
+
+
+def a_telemetry(clock: Callable[[], datetime] = lambda: NOW) -> Telemetry:
+    """Return metrics and health of a test's own."""
+    return msgspec.structs.replace(telemetry("test"), clock=clock)
+
+
+def a_person(**changed: str) -> Personal:
+    """Return the personal part of a user."""
+    return msgspec.structs.replace(Personal("ada", "ada@example.org", "Ada Lovelace", "en"), **changed)
+
+
+def a_user_registered(**changed: str) -> UserRegistered:
+    """Return a registration with other personal fields where given."""
+    return UserRegistered(a_person(**changed), Preferences())
+
+
+def an_envelope(**changed: object) -> Envelope:
+    """Return the envelope of a first fact; the schema follows the type."""
+    kind = str(changed.get("type", "user.registered"))
+    usual = Envelope(
+        id="01936d5e-0000-7000-8000-00000000000e",
+        source="/user/events",
+        type=kind,
+        subject=USER_ID,
+        time=NOW,
+        schema=schema_of(kind),
+        sequence=1,
+        version=1,
+        correlation_id="correlation-1",
+    )
+    return msgspec.structs.replace(usual, **changed)
+
+
+def a_record(envelope: Envelope, data: msgspec.Struct | bytes | None, **changed: object) -> Record:
+    """Return the record of an event as a reader gets it. `data` may be given as bytes, None is a tombstone."""
+    value = msgspec.json.encode(data) if isinstance(data, msgspec.Struct) else data
+    usual = Record(
+        topic="user.events.v1",
+        partition=0,
+        offset=0,
+        timestamp_type=1,
+        timestamp_ms=int(envelope.time.timestamp() * 1000),
+        key=envelope.subject.encode(),
+        value=value,
+        headers=to_headers(envelope),
+    )
+    return msgspec.structs.replace(usual, **changed)
+
+
+def a_new_event(number: int = 1, **changed: object) -> NewEvent:
+    """Return an event that waits for its sequence number; one subject, `number` is its version."""
+    usual = NewEvent(f"event-{number}", USER_ID, number, "user.registered", "{}", Metadata("correlation-1"))
+    return msgspec.structs.replace(usual, **changed)

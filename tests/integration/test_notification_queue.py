@@ -1,0 +1,206 @@
+"""The queue of mails: who may claim what and when, and what a settlement leaves behind; on both databases."""
+
+import threading
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+from sqlalchemy import select, update
+
+from services.chassis import event_store
+from services.chassis.database import Database
+from services.contracts.notification import NotificationFailed, NotificationSent
+from services.notification.domain import Attempt, Claim, Delivery, Fate
+from services.notification.store.intents import Queue
+from services.notification.store.tables import intents
+from tests.builders import NOW, ids
+from tests.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
+
+SENT = Delivery(Fate.SENT, "250 ok")
+DEFERRED = Delivery(Fate.DEFERRED, "451 later")
+REFUSED = Delivery(Fate.REFUSED, "550 no such user")
+UNKNOWN = Delivery(Fate.UNKNOWN, "no answer")
+
+
+def user(number: int) -> str:
+    return f"{number:036}"
+
+
+class Mailroom:
+    """A store with queued mails."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = prepare(database)
+        self.appended = threading.Event()
+        self.queue = Queue(database, lambda: NOW, ids("sent"), "no-reply@example.org", self.appended)
+        self._handler = a_handler(ids())
+
+    def register(self, *users: int) -> None:
+        """Queue a welcome for each user."""
+        records = [
+            record
+            for number in users
+            for record in (a_state_record(a_state(1, user_id=user(number))), a_notice_record(1, user_id=user(number)))
+        ]
+        with self.database.write() as connection:
+            assert not self._handler(connection, records).refused
+
+    def move(self, number: int, version: int) -> None:
+        """Queue two mails about a changed address."""
+        state = a_state(version, user_id=user(number), email=f"ada{version}@example.org")
+        notice = a_notice_record(version, "user.email_changed", user_id=user(number))
+        with self.database.write() as connection:
+            self._handler(connection, [a_state_record(state), notice])
+
+    def settle(self, claims: Iterable[Claim], delivery: Delivery) -> None:
+        """Let an attempt at each claim end so."""
+        self.queue.settle([Attempt(claim, delivery) for claim in claims], [])
+
+    def expire(self) -> None:
+        """Let backoffs and claims end."""
+        with self.database.write() as connection:
+            connection.execute(update(intents).where(intents.c.due_at.is_not(None)).values(due_at=1))
+
+    def states(self) -> list[tuple[str, int]]:
+        """Return state and tries of each intent."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(intents.c.state, intents.c.tries).order_by(intents.c.id))
+            return [(row.state, row.tries) for row in rows]
+
+    def last_events(self, number: int) -> list[event_store.NewEvent]:
+        """Return the events behind those of the registrations."""
+        with self.database.read() as connection:
+            return [stored.event for stored in event_store.read(connection, 0, 1000)][-number:]
+
+
+@pytest.fixture
+def room(database: Database) -> Mailroom:
+    return Mailroom(database)
+
+
+def test_a_claim_is_committed_before_anything_is_sent_and_nobody_else_gets_it(room: Mailroom) -> None:
+    room.register(1, 2, 3)
+    assert [claim.user_id for claim in room.queue.claim(2)] == [user(1), user(2)]
+    assert room.states() == [("attempting", 1), ("attempting", 1), ("open", 0)]
+    assert [claim.user_id for claim in room.queue.claim(2)] == [user(3)]
+    assert room.queue.claim(2) == []
+
+
+def test_a_claim_carries_what_the_mail_is_made_of(room: Mailroom) -> None:
+    room.register(1)
+    [claim] = room.queue.claim(1)
+    assert claim.letter.full_name == "Ada Lovelace"
+    assert claim.letter.recipient == "ada@example.org"
+    assert claim.letter.message_id == f"<{claim.notification_id}@example.org>"
+    assert claim.letter.correlation_id == "correlation-1"
+    assert claim.letter.queued_at == NOW
+
+
+def test_claimers_in_threads_never_get_the_same_intent(room: Mailroom) -> None:
+    room.register(*range(60))
+    claimed: list[int] = []
+
+    def work() -> None:
+        while claims := room.queue.claim(3):
+            claimed.extend(claim.id for claim in claims)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(claimed) == len(set(claimed)) == 60
+
+
+def test_a_users_mails_leave_one_after_the_other(room: Mailroom) -> None:
+    room.register(1)
+    room.move(1, 2)
+    recipients = []
+    while claims := room.queue.claim(10):
+        assert len(claims) == 1
+        assert room.queue.claim(10) == []
+        recipients += [claim.letter.recipient for claim in claims]
+        room.settle(claims, SENT)
+    assert recipients == ["ada@example.org", "ada@example.org", "ada2@example.org"]
+
+
+def test_what_was_sent_is_told_with_its_cause_and_the_next_version_of_its_user(room: Mailroom) -> None:
+    room.register(1)
+    claims = room.queue.claim(1)
+    room.settle(claims, SENT)
+    queued, sent = room.last_events(2)
+    assert (sent.type, sent.version) == ("notification.sent", queued.version + 1)
+    assert sent.metadata == event_store.Metadata("correlation-1", queued.event_id)
+    fact = msgspec.json.decode(sent.data, type=NotificationSent)
+    assert fact == NotificationSent(claims[0].notification_id, user(1), claims[0].letter.message_id, 1)
+    assert room.appended.is_set()
+
+
+def test_a_refused_mail_fails_for_good(room: Mailroom) -> None:
+    room.register(1)
+    room.settle(room.queue.claim(1), REFUSED)
+    assert room.states() == [("failed", 1)]
+    fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
+    assert (fact.permanent, fact.reason, fact.tries) == (True, "550 no such user", 1)
+
+
+def test_a_deferred_mail_waits_out_its_backoff_and_is_given_up_after_eight_tries(room: Mailroom) -> None:
+    room.register(1)
+    for tries in range(1, 9):
+        claims = room.queue.claim(1)
+        assert [claim.tries for claim in claims] == [tries]
+        room.settle(claims, DEFERRED)
+        assert room.queue.claim(1) == []
+        room.expire()
+    assert room.states() == [("failed", 8)]
+    fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
+    assert (fact.permanent, fact.tries) == (False, 8)
+
+
+def test_a_mail_of_unknown_outcome_goes_out_once_more_with_the_same_message_id(room: Mailroom) -> None:
+    room.register(1)
+    first = room.queue.claim(1)
+    room.settle(first, UNKNOWN)
+    assert room.states() == [("unknown", 1)]
+    room.expire()
+    second = room.queue.claim(1)
+    assert second[0].letter == first[0].letter
+    room.settle(second, UNKNOWN)
+    assert room.states() == [("failed", 2)]
+
+
+def test_a_sender_that_died_leaves_a_claim_that_ends_and_the_mail_repeats_with_its_message_id(room: Mailroom) -> None:
+    room.register(1)
+    first = room.queue.claim(1)
+    room.expire()
+    second = room.queue.claim(1)
+    assert second[0].letter == first[0].letter
+    assert second[0].tries == 2
+
+
+def test_a_claim_that_was_taken_over_can_no_longer_be_settled_by_the_one_who_lost_it(room: Mailroom) -> None:
+    room.register(1)
+    late = room.queue.claim(1)
+    room.expire()
+    current = room.queue.claim(1)
+    room.settle(late, SENT)
+    room.queue.settle([], late)
+    assert room.states() == [("attempting", 2)]
+    room.settle(current, SENT)
+    assert room.states() == [("sent", 2)]
+    assert [event.type for event in room.last_events(9)] == ["notification.queued", "notification.sent"]
+
+
+def test_claims_given_back_cost_no_try_and_are_due_at_once(room: Mailroom) -> None:
+    room.register(1, 2)
+    claims = room.queue.claim(2)
+    room.queue.settle([Attempt(claims[0], SENT)], claims[1:])
+    assert room.states() == [("sent", 1), ("open", 0)]
+    assert [claim.user_id for claim in room.queue.claim(2)] == [user(2)]
+
+
+def test_a_mail_in_backoff_keeps_its_users_later_mails_back_and_nobody_elses(room: Mailroom) -> None:
+    room.register(1, 2)
+    room.settle([claim for claim in room.queue.claim(1) if claim.user_id == user(1)], DEFERRED)
+    room.move(1, 2)
+    assert [claim.user_id for claim in room.queue.claim(10)] == [user(2)]

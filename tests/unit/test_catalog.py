@@ -1,0 +1,64 @@
+"""The catalog: each topic as the design has it, each type with a name of its own."""
+
+import re
+
+import pytest
+
+from services.contracts import catalog
+from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Rule, Topic
+
+DELETE = {"cleanup.policy": "delete", "max.message.bytes": "1048576", "message.timestamp.type": "CreateTime"}
+SETTINGS = {
+    "user.events.v1": DELETE | {"retention.ms": "-1"},
+    "user.state.v1": DELETE
+    | {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": str(7 * DAY_MS),
+        "delete.retention.ms": str(7 * DAY_MS),
+    },
+    "user.notices.v1": DELETE | {"retention.ms": str(7 * DAY_MS)},
+    "notification.events.v1": DELETE | {"retention.ms": str(30 * DAY_MS)},
+    "notification.dlq.v1": DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"},
+}
+of_every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+
+
+def test_every_topic_has_its_settings_written_down_here() -> None:
+    assert {topic.name for topic in TOPICS} == set(SETTINGS)
+
+
+@of_every_topic
+def test_a_topic_has_the_settings_that_its_pattern_needs(topic: Topic) -> None:
+    assert topic.settings() == SETTINGS[topic.name]
+
+
+@of_every_topic
+def test_a_topics_name_tells_its_publisher_and_its_version(topic: Topic) -> None:
+    assert re.fullmatch(rf"{topic.publisher}\.[a-z]+\.v1", topic.name)
+
+
+@of_every_topic
+def test_audit_reads_every_topic_and_nobody_reads_their_own(topic: Topic) -> None:
+    assert "audit" in topic.readers
+    assert topic.publisher not in topic.readers
+
+
+@of_every_topic
+def test_records_of_one_user_share_a_partition_number_on_every_topic_but_dead_letters(topic: Topic) -> None:
+    assert topic.partitions == (1 if topic is catalog.NOTIFICATION_DEAD_LETTERS else 6)
+
+
+def test_a_state_waits_with_compaction_as_long_as_notices_are_kept() -> None:
+    kept = catalog.USER_NOTICES.settings()["retention.ms"]
+    state = catalog.USER_STATE.settings()
+    assert (state["min.compaction.lag.ms"], state["delete.retention.ms"]) == (kept, kept)
+
+
+def test_holes_are_normal_only_where_topics_are_compacted() -> None:
+    assert [topic for topic in TOPICS if topic.rule is Rule.NEWEST] == [
+        topic for topic in TOPICS if topic.cleanup == "compact"
+    ]
+
+
+def test_each_struct_has_one_type_name() -> None:
+    assert {name: struct for struct, name in TYPE_NAMES.items()} == TYPES

@@ -1,0 +1,150 @@
+"""The sender: what it claims, when it stops, what it gives back. The queue and the mail server are fakes."""
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from services.chassis.health import Health
+from services.notification.domain import Attempt, Claim, Delivery, Fate, Letter
+from services.notification.sender import Limits, Sender
+from tests.builders import NOW
+
+SENT = Delivery(Fate.SENT, "250 ok")
+
+
+def a_claim(number: int) -> Claim:
+    letter = Letter(f"<{number}@example.org>", "welcome", f"user{number}@example.org", "Ada", "c-1", NOW)
+    return Claim(number, 0, 1, 0, f"n-{number}", f"user-{number}", f"e-{number}", None, letter)
+
+
+class FakeQueue:
+    """Hands out claims once, fails to settle as often as told."""
+
+    def __init__(self, *claims: Claim) -> None:
+        self.claims = list(claims)
+        self.attempts: list[Attempt] = []
+        self.unused: list[Claim] = []
+        self.unavailable = 0
+
+    def claim(self, limit: int) -> list[Claim]:
+        taken, self.claims = self.claims[:limit], self.claims[limit:]
+        return taken
+
+    def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
+        if self.unavailable:
+            self.unavailable -= 1
+            raise OperationalError("settle", {}, ConnectionError("the database is away"))
+        self.attempts += attempts
+        self.unused += unused
+
+
+class FakeMailer:
+    """Gives each mail the next fate, SENT when none is left; cannot be reached while `away`."""
+
+    def __init__(self, *fates: Delivery) -> None:
+        self.fates = list(fates)
+        self.letters: list[str] = []
+        self.away = False
+        self.closed = 0
+        self.on_deliver = lambda: None
+
+    def connect(self) -> None:
+        if self.away:
+            raise ConnectionRefusedError("nobody listens")
+
+    def deliver(self, letter: Letter) -> Delivery:
+        self.on_deliver()
+        self.letters.append(letter.message_id)
+        return self.fates.pop(0) if self.fates else SENT
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def a_sender(queue: FakeQueue, mailer: FakeMailer, limits: Limits | None = None) -> Sender:
+    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), Health())
+
+
+def numbers(claims: Sequence[Claim]) -> list[int]:
+    return [claim.id for claim in claims]
+
+
+def test_what_is_claimed_is_sent_in_order_and_settled_at_once() -> None:
+    queue, mailer = FakeQueue(a_claim(1), a_claim(2)), FakeMailer()
+    assert a_sender(queue, mailer).step(threading.Event())
+    assert mailer.letters == ["<1@example.org>", "<2@example.org>"]
+    assert queue.attempts == [Attempt(a_claim(1), SENT), Attempt(a_claim(2), SENT)]
+    assert queue.unused == []
+
+
+def test_without_due_mails_nothing_is_settled() -> None:
+    queue = FakeQueue()
+    assert not a_sender(queue, FakeMailer()).step(threading.Event())
+
+
+def test_a_deferred_mail_does_not_keep_the_next_from_being_sent() -> None:
+    deferred = Delivery(Fate.DEFERRED, "451 later")
+    queue = FakeQueue(a_claim(1), a_claim(2))
+    a_sender(queue, FakeMailer(deferred)).step(threading.Event())
+    assert [attempt.delivery for attempt in queue.attempts] == [deferred, SENT]
+
+
+def test_while_the_mail_server_is_away_claims_are_given_back_and_no_try_is_counted() -> None:
+    queue, mailer = FakeQueue(a_claim(1), a_claim(2)), FakeMailer()
+    mailer.away = True
+    with pytest.raises(ConnectionRefusedError):
+        a_sender(queue, mailer).step(threading.Event())
+    assert queue.attempts == []
+    assert numbers(queue.unused) == [1, 2]
+
+
+def test_a_server_that_goes_away_between_two_mails_costs_only_the_claims_that_are_left() -> None:
+    queue = FakeQueue(a_claim(1), a_claim(2), a_claim(3))
+    with pytest.raises(ConnectionError, match="421 closing"):
+        a_sender(queue, FakeMailer(SENT, Delivery(Fate.UNTRIED, "421 closing"))).step(threading.Event())
+    assert numbers([attempt.claim for attempt in queue.attempts]) == [1]
+    assert numbers(queue.unused) == [2, 3]
+
+
+def test_a_stop_finishes_the_mail_in_hand_and_gives_the_rest_back() -> None:
+    queue, mailer, stop = FakeQueue(a_claim(1), a_claim(2)), FakeMailer(), threading.Event()
+    mailer.on_deliver = stop.set
+    a_sender(queue, mailer).run(stop)
+    assert numbers([attempt.claim for attempt in queue.attempts]) == [1]
+    assert numbers(queue.unused) == [2]
+    assert mailer.closed
+
+
+def test_a_mail_that_could_outlive_its_claim_is_not_begun() -> None:
+    queue = FakeQueue(a_claim(1))
+    a_sender(queue, FakeMailer(), Limits(10, mail_s=61.0)).step(threading.Event())
+    assert numbers(queue.unused) == [1]
+
+
+def test_what_was_sent_is_written_down_although_the_database_was_away_for_a_moment() -> None:
+    queue = FakeQueue(a_claim(1))
+    queue.unavailable = 1
+    a_sender(queue, FakeMailer()).step(threading.Event())
+    assert numbers([attempt.claim for attempt in queue.attempts]) == [1]
+
+
+def test_a_server_that_is_away_is_tried_again_and_all_is_sent_in_the_end() -> None:
+    queue, mailer, stop = FakeQueue(a_claim(1)), FakeMailer(), threading.Event()
+    mailer.away = True
+    sender = a_sender(queue, mailer)
+    waits: list[float] = []
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0)
+            queue.claims, queue.unused = queue.unused, []
+            mailer.away = len(waits) < 2
+            return self.is_set()
+
+    stop = Impatient()
+    mailer.on_deliver = stop.set
+    sender.run(stop)
+    assert waits == [1.0, 2.0]
+    assert mailer.letters == ["<1@example.org>"]
