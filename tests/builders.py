@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 from itertools import count
 
 import msgspec
+from sqlalchemy import insert
 
+from services.chassis import event_store, lease
+from services.chassis.database import Database, metadata
 from services.chassis.event_store import Metadata, NewEvent
 from services.chassis.record import Record
 from services.chassis.telemetry import Telemetry, telemetry
@@ -74,3 +77,17 @@ def a_new_event(number: int = 1, **changed: object) -> NewEvent:
     """Return an event that waits for its sequence number; one subject, `number` is its version."""
     usual = NewEvent(f"event-{number}", USER_ID, number, "user.registered", "{}", Metadata("correlation-1"))
     return msgspec.structs.replace(usual, **changed)
+
+
+def an_event_store(database: Database) -> None:
+    """Make the tables of an event store with their first rows, as a service's migration does."""
+    with database.write() as connection:
+        metadata.create_all(connection, [event_store.events, event_store.counter, lease.relay])
+        connection.execute(insert(event_store.counter).values(id=1, last_sequence=0, last_time=0))
+        connection.execute(insert(lease.relay).values(id=1, cursor=0, epoch=0, expires_at=0))
+
+
+def append_events(database: Database, *versions: int, at: datetime = NOW) -> None:
+    """Append events of one subject."""
+    with database.write() as connection:
+        event_store.append(connection, at, lambda _: [a_new_event(version) for version in versions])

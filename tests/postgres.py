@@ -45,7 +45,7 @@ class Server:
         self._databases += 1
         name = f"test_{self._databases}"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # the name is ours
+            connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://eventline@127.0.0.1:{self.port}/{name}"
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from services.chassis.record import Record
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers, schema_of
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class Event(msgspec.Struct, frozen=True):
     """A decoded record. `data` is of the type's struct, None for a tombstone."""
 
     record: Record

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from services.chassis.health import Health
 from services.chassis.sockets import explained
 
+STOP_SEEN_WITHIN_S = 0.1
+
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
@@ -32,7 +34,9 @@ class Probes:
             self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
         except OSError as error:
             raise explained(error, host, port, "APP_METRICS_PORT") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_SEEN_WITHIN_S,), name="probes", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

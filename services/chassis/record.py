@@ -12,7 +12,7 @@ class TopicPartition(msgspec.Struct, frozen=True):
     partition: int
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True):
     """A record that was read. `headers` is None where the client could not read them.
 
     `timestamp_type` is 1 for the producer's time, 2 for the broker's; `timestamp_ms` counts from 1970.
@@ -33,7 +33,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
-class Outgoing(msgspec.Struct, frozen=True, gc=False):
+class Outgoing(msgspec.Struct, frozen=True):
     """A record to be written."""
 
     topic: str

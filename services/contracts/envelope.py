@@ -4,6 +4,7 @@ Knows attribute names and their text forms; knows no event by name and no Kafka 
 Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2; W3C Trace Context for `traceparent`.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -96,19 +97,18 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
 
 def _read(found: dict[str, bytes | None]) -> Envelope:
     # Attribute access on a null header raises AttributeError: one try in the caller covers the hot path.
-    causation, trace = found.get("ce_causationid"), found.get("traceparent")
     return Envelope(
         id=_text(found["ce_id"]),
-        source=_text(found["ce_source"]),
-        type=_text(found["ce_type"]),
+        source=_known(found["ce_source"]),
+        type=_known(found["ce_type"]),
         subject=_text(found["ce_subject"]),
-        time=_time(_text(found["ce_time"])),
-        schema=_text(found["ce_dataschema"]),
+        time=_time(found["ce_time"]),
+        schema=_known(found["ce_dataschema"]),
         sequence=_natural(found["ce_sequence"], LARGEST_SEQUENCE),
         version=_natural(found["ce_subjectversion"], LARGEST_VERSION),
         correlation_id=_text(found["ce_correlationid"]),
-        causation_id=None if causation is None else causation.decode(),
-        traceparent=None if trace is None else trace.decode(),
+        causation_id=_optional(found.get("ce_causationid")),
+        traceparent=_optional(found.get("traceparent")),
     )
 
 
@@ -119,16 +119,25 @@ def _text(value: bytes | None) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=1024)  # the same few sources, types and schemas stand in every record
+def _known(value: bytes | None) -> str:
+    return _text(value)
+
+
+def _optional(value: bytes | None) -> str | None:
+    return None if value is None else value.decode()
+
+
 def _natural(value: bytes | None, most: int) -> int:
     if not value.isdigit() or not 1 <= (number := int(value)) <= most:  # type: ignore[union-attr, arg-type]  # as above
         raise ValueError(f"not a number from 1 to {most}")
     return number
 
 
-def _time(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+def _time(value: bytes | None) -> datetime:
+    moment = datetime.fromisoformat(value.decode())  # type: ignore[union-attr]  # as above
     if moment.tzinfo is None:
-        raise ValueError(f"ce_time {text!r} has no zone")
+        raise ValueError("a time without a zone")
     return moment
 
 
@@ -143,10 +152,10 @@ def _worst(found: dict[str, bytes | None]) -> str:
     # Read again one by one, off the hot path, so that the message names the header.
     forms: dict[str, Callable[[bytes | None], object]] = {
         **dict.fromkeys(TEXTS, _text),
-        "ce_time": lambda value: _time(_text(value)),
+        "ce_time": _time,
         "ce_sequence": lambda value: _natural(value, LARGEST_SEQUENCE),
         "ce_subjectversion": lambda value: _natural(value, LARGEST_VERSION),
-        **{name: bytes.decode for name in OPTIONAL if found.get(name) is not None},
+        **{name: _optional for name in OPTIONAL if found.get(name) is not None},
     }
     for name, read in forms.items():
         try:
@@ -156,5 +165,5 @@ def _worst(found: dict[str, bytes | None]) -> str:
         except AttributeError:
             return f"header {name} is null"
         except ValueError as error:
-            return f"header {name} is {found[name]!r:.100}: {error}"
+            return f"header {name} is {found[name]!r:.100}: {error!s:.100}"
     raise AssertionError("every header is of its form")

@@ -105,7 +105,9 @@ class Mailer:
             return Delivery(Fate.UNTRIED, "not connected")
         delivery = _hand_over(self._smtp, mail)
         if delivery.fate is not Fate.SENT:
-            self.close()  # whatever state the dialogue is in, the next mail starts afresh
+            # Whatever state the dialogue is in, the next mail starts afresh, and QUIT would wait for an answer.
+            self._smtp.close()
+            self._smtp = None
         return delivery
 
     def close(self) -> None:

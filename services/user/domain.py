@@ -161,7 +161,7 @@ def valid_login(text: str) -> str:
 def valid_email(text: str) -> str:
     """Return an address in its canonical spelling. Raises RefusedError for anything but a plain mailbox."""
     try:
-        return _reservable("email", validate_email(text, check_deliverability=False).normalized)
+        return _reservable("email", validate_email(text, check_deliverability=False, strict=True).normalized)
     except EmailNotValidError as error:
         raise RefusedError(Because.INVALID, f"email: {error}") from None
 

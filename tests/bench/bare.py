@@ -12,6 +12,7 @@ import msgspec
 import uuid_utils
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
+from services.contracts.notification import NotificationQueued, Recipient
 from services.contracts.user import UserNotice, UserState
 
 Write = Callable[[sqlite3.Connection, Sequence[Message]], None]
@@ -49,11 +50,11 @@ def project(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
     """Write the rows of notification's projection: replica, address, inbox, intent and event of each user."""
     states, notices = [], []
     for message in messages:
-        headers = dict(message.headers() or [])
+        headers, value = _headers(message), message.value() or b""
         if message.topic() == "user.state.v1":
-            states.append((STATE.decode(message.value() or b""), headers, message.value()))
+            states.append((STATE.decode(value), headers, value))
         else:
-            notices.append((NOTICE.decode(message.value() or b""), headers, message.value()))
+            notices.append((NOTICE.decode(value), headers, value))
     database.executemany(
         "INSERT OR REPLACE INTO replica (user_id, version, event_id, digest, state) VALUES (?, ?, ?, ?, ?)",
         [
@@ -68,6 +69,10 @@ def project(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
     _announce(database, notices)
 
 
+def _headers(message: Message) -> dict[str, bytes]:
+    return dict(message.headers() or [])  # type: ignore[arg-type]  # the stub allows text, which only producers take
+
+
 def _announce(database: sqlite3.Connection, notices: Sequence[tuple[UserNotice, dict[str, bytes], bytes]]) -> None:
     inbox, intents, events = [], [], []
     for number, (notice, headers, value) in enumerate(notices):
@@ -77,16 +82,8 @@ def _announce(database: sqlite3.Connection, notices: Sequence[tuple[UserNotice, 
         inbox.append((source, notice_id, notice.user_id, notice.version, hashlib.sha256(value).digest()))
         recipient = f"{notice.user_id}@example.org"
         intents.append((new, notice_id, recipient, notice.user_id, notice.version, other, correlation, NOW, NOW))
-        data = msgspec.json.encode(
-            {
-                "notification_id": new,
-                "notice_id": notice_id,
-                "user_id": notice.user_id,
-                "user_version": 1,
-                "template": "welcome",
-                "personal": {"email": recipient},
-            }
-        )
+        fact = NotificationQueued(new, notice_id, notice.user_id, notice.version, "welcome", Recipient(recipient))
+        data = msgspec.json.encode(fact)
         meta = msgspec.json.encode({"correlation_id": correlation, "causation_id": notice_id})
         events.append((other, notice.user_id, 1, "notification.queued", NOW + number, data.decode(), meta.decode()))
     database.executemany("INSERT INTO inbox (source, event_id, subject, version, digest) VALUES (?, ?, ?, ?, ?)", inbox)
@@ -116,7 +113,7 @@ def record(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
 
 
 def _entry(position: int, message: Message) -> tuple[object, ...]:
-    headers = dict(message.headers() or [])
+    headers = _headers(message)
     packed = b"".join(name.encode() + value for name, value in headers.items())
     key, value = message.key() or b"", message.value() or b""
     kind, moment = message.timestamp()

@@ -9,7 +9,7 @@ from typing import Any
 from services.audit import bootstrap as audit
 from services.audit.settings import Settings as AuditSettings
 from services.chassis.metrics import CONSUMED
-from services.chassis.runtime import Plan
+from services.chassis.runtime import Plan, collect_rarely
 from services.chassis.settings import load
 from services.chassis.telemetry import Telemetry, telemetry
 from services.notification import bootstrap as notification
@@ -58,6 +58,7 @@ def run(service: str, bootstrap: str, path: str, expected: int) -> float:
     told = telemetry(service)
     plan = PLANS[service](environment(bootstrap, path), told)
     plan.prepare()
+    collect_rarely()
     consumer = next(part for part in plan.components if part.name == "consumer")
     stop = threading.Event()
     thread = threading.Thread(target=consumer.run, args=(stop,))

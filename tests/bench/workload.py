@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from services.chassis.event_store import Metadata, StoredEvent
 from services.chassis.kafka.producer import Producer
 from services.chassis.settings import Settings
-from services.contracts.user import Personal, Preferences
+from services.contracts.user import Personal, Preferences, UserRegistered
 from services.user import publisher
 from services.user.domain import evolve
-from services.user.handlers import UserRegistered, new_event
+from services.user.handlers import new_event
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CHUNK = 2000

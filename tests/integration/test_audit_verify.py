@@ -1,5 +1,6 @@
 """Verifying a store: what is edited behind the service's back is found, named, and told by the exit code."""
 
+import io
 import os
 import subprocess
 import sys
@@ -35,9 +36,9 @@ def change(database: Database, *statements: str) -> None:
 
 
 def verify(url: str) -> str:
-    output = Console(record=True, width=132, quiet=True)
-    bootstrap.verify(VerifySettings(database_url=url), output)
-    return output.export_text()
+    output = io.StringIO()
+    bootstrap.verify(VerifySettings(database_url=url), Console(file=output, width=132))
+    return output.getvalue()
 
 
 @pytest.mark.usefixtures("recorded")

@@ -19,9 +19,13 @@ def _table(database: Database) -> None:
 
 
 def test_an_exception_rolls_everything_back(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.execute(insert(numbers).values(id=1))
-        raise ZeroDivisionError
+    def write_and_fail() -> None:
+        with database.write() as connection:
+            connection.execute(insert(numbers).values(id=1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     with database.read() as connection:
         assert connection.execute(select(numbers)).all() == []
 

@@ -1,18 +1,32 @@
 """The local broker really starts, answers, and keeps its data over a kill."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from services.chassis.kafka.topics import Topics
+from services.chassis.kafka.topics import BrokerUnavailableError, Topics
 from services.console.local.broker import broker
-from services.console.local.ports import HOST, free
+from services.console.local.ports import HOST
 from services.console.local.system import BROKER_STOPPED, System
 from services.console.settings import ConsoleSettings
 from services.contracts import catalog
+from tests.ports import free_ports
 
 DEADLINE = 60.0
 JARS = Path(".eventline/kafka")
+
+
+def await_ids(topics: Topics, names: list[str]) -> dict[str, str]:
+    """A broker knows of a topic a moment after its controller has created it."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return topics.ids(names)
+        except BrokerUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def test_without_jars_the_way_to_get_them_is_named(tmp_path: Path) -> None:
@@ -21,17 +35,17 @@ def test_without_jars_the_way_to_get_them_is_named(tmp_path: Path) -> None:
 
 
 def test_a_killed_broker_comes_back_with_its_topics(tmp_path: Path) -> None:
-    port, controller = free(2)
+    port, controller = free_ports(2)
     topics = Topics(ConsoleSettings(kafka_bootstrap_servers=f"{HOST}:{port}"), "test")
     names = [topic.name for topic in catalog.TOPICS]
     with System([broker(port, controller, JARS, tmp_path)]) as system:
         system.start("broker")
         system.wait_ready(DEADLINE, "broker")
         assert topics.ensure(catalog.TOPICS) == names
-        ids = topics.ids(names)
+        ids = await_ids(topics, names)
         system.kill("broker")
         system.start("broker")
         system.wait_ready(DEADLINE, "broker")
-        assert topics.ids(names) == ids
+        assert await_ids(topics, names) == ids
         assert topics.ensure(catalog.TOPICS) == []
         assert system.stop("broker") == {"broker": BROKER_STOPPED}

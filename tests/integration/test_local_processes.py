@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from services.console.local.ports import HOST, PortTakenError, free, require_free
+from services.console.local.ports import HOST, PortTakenError, require_free
 from services.console.local.processes import Process, ProcessError, Program
+from tests.ports import free_ports
 
 DEADLINE = 20.0
 FOREVER = "import signal; print('up', flush=True); signal.pause()"
@@ -89,13 +90,15 @@ def test_a_child_dies_with_a_console_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_every_taken_port_is_named_with_its_setting() -> None:
-    port, other = free(2)
+    port, other = free_ports(2)
     with socket.create_server((HOST, port)), pytest.raises(PortTakenError) as caught:
         require_free({"APP_USER_PORT": port, "APP_AUDIT_PORT": other})
     assert str(caught.value) == f"port {port} is taken: stop what listens there, or set APP_USER_PORT"
 
 
-def test_free_ports_are_free_and_different() -> None:
-    ports = free(5)
-    assert len(set(ports)) == 5
-    require_free({f"APP_{port}": port for port in ports})
+def test_free_ports_may_be_used_but_none_twice() -> None:
+    ports = {f"APP_{port}": port for port in free_ports(5)}
+    require_free(ports)
+    port = next(iter(ports.values()))
+    with pytest.raises(PortTakenError, match=f"port {port} is taken"):
+        require_free(ports | {"APP_AGAIN": port})

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from services.console.local.ports import HOST, free
+from services.console.local.ports import HOST
 from services.console.local.processes import Process
 from services.console.local.sink import Mail
 from services.console.local.system import MAILS, sink
+from tests.ports import free_ports
 
 DEADLINE = 20.0
 
@@ -23,7 +24,7 @@ def a_message(subject: str) -> EmailMessage:
 
 
 def test_an_accepted_mail_stands_in_the_file_before_the_sender_knows(tmp_path: Path) -> None:
-    port = free(1)[0]
+    port = free_ports(1)[0]
     process = Process(sink(port, tmp_path))
     try:
         process.wait_ready(DEADLINE)

@@ -1,6 +1,7 @@
 """The mailer against real sockets: a real mail server, and servers that fail at every step of the dialogue."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -107,14 +108,17 @@ class Script:
 
     def _talk(self) -> None:
         connection, _ = self._listening.accept()
-        with connection, connection.makefile("rb") as heard:
+        with connection, connection.makefile("rb") as heard, contextlib.suppress(ConnectionError):
             for number, reply in enumerate(self._replies):
                 if number and not self._hear(heard.readline, in_content=number == len(DIALOGUE)):
                     return
                 if reply is None:
                     return
                 connection.sendall(reply + b"\r\n")
-            heard.read()
+            connection.settimeout(10)
+            while line := heard.readline():
+                if line.upper() == b"QUIT\r\n":
+                    connection.sendall(b"221 bye\r\n")
 
     @staticmethod
     def _hear(readline: Callable[[], bytes], *, in_content: bool) -> bool:

@@ -42,16 +42,8 @@ def an_entry(key: bytes | None, value: bytes | None, headers: Headers | None) ->
 
 
 def by_hand(flags: int, digests: bytes, chain_before: bytes) -> bytes:
-    return (
-        b"\x01\x0euser.events.v1"
-         b"\x00\x00\x00\x03"
-         b"\x00\x00\x00\x01\x02\x03\x04\x05"
-         b"\x01"
-         b"\xff\xff\xff\xff\xff\xff\xff\xff"
-        + bytes([flags])
-        + digests
-        + chain_before
-    )
+    place = b"\x00\x00\x00\x03\x00\x00\x00\x01\x02\x03\x04\x05\x01\xff\xff\xff\xff\xff\xff\xff\xff"
+    return b"\x01\x0euser.events.v1" + place + bytes([flags]) + digests + chain_before
 
 
 HEADER_BYTES = b"\x00\x00\x00\x02\x00\x00\x00\x01a\x00\x00\x00\x02bc\x00\x00\x00\x02\xc3\xa4\xff\xff\xff\xff"

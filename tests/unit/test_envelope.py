@@ -1,5 +1,6 @@
 """The envelope: what is not one is refused with a sentence that names the header."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -33,6 +34,15 @@ def with_header(name: str, value: bytes | None) -> Headers:
     return [(name, value) if name == each else (each, before) for each, before in to_headers(an_envelope())]
 
 
+def complaint_about(headers: Headers) -> str:
+    """Return the name of the header that is refused, nothing when none is."""
+    try:
+        from_headers(headers)
+    except EnvelopeError as error:
+        return str(error).removeprefix("header ").split()[0]
+    return ""
+
+
 @given(envelopes)
 def test_an_envelope_is_read_back_as_it_was_written(envelope: Envelope) -> None:
     assert from_headers(to_headers(envelope)) == envelope
@@ -40,19 +50,14 @@ def test_an_envelope_is_read_back_as_it_was_written(envelope: Envelope) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(NAMES) | st.text(), st.none() | st.binary() | st.just(b"1.0")), max_size=14))
 def test_arbitrary_headers_give_an_envelope_or_an_envelope_error(headers: Headers) -> None:
-    try:
-        from_headers(headers)
-    except EnvelopeError as error:
-        assert str(error)
+    with contextlib.suppress(EnvelopeError):
+        assert isinstance(from_headers(headers), Envelope)
 
 
 @given(st.sampled_from(NAMES), st.none() | st.binary(max_size=80))
 def test_one_arbitrary_header_is_accepted_or_refused_by_its_name(name: str, value: bytes | None) -> None:
     headers = [*(pair for pair in to_headers(an_envelope()) if pair[0] != name), (name, value)]
-    try:
-        from_headers(headers)
-    except EnvelopeError as error:
-        assert f"header {name} " in str(error)
+    assert complaint_about(headers) in {"", name}
 
 
 @pytest.mark.parametrize("name", REQUIRED[:-1])
@@ -84,7 +89,7 @@ def test_a_header_that_is_repeated_is_named(name: str) -> None:
         ("ce_subject", b"a\0b", "not 1 to 64 printable characters"),
         ("ce_source", b"\xff", "can't decode byte 0xff"),
         ("ce_time", b"yesterday", "Invalid isoformat string: 'yesterday'"),
-        ("ce_time", b"2026-11-22T12:00:00", "has no zone"),
+        ("ce_time", b"2026-11-22T12:00:00", "a time without a zone"),
         ("ce_sequence", b"-1", "not a number from 1 to 9223372036854775807"),
         ("ce_sequence", b"9" * 5000, "limit"),
         ("ce_subjectversion", b"0", "not a number from 1 to 2147483647"),

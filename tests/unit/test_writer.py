@@ -20,15 +20,21 @@ class Doubling:
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
+        self.taken = threading.Event()
         self.go_on = threading.Event()
         self.error: Exception | None = None
 
     def __call__(self, commands: Sequence[int]) -> list[int]:
         self.groups.append(list(commands))
+        self.taken.set()
         assert self.go_on.wait(PATIENCE_S)
         if self.error:
             raise self.error
         return [2 * number for number in commands]
+
+    async def until_taken(self) -> None:
+        """Wait until the first group is in hand."""
+        assert await asyncio.to_thread(self.taken.wait, PATIENCE_S)
 
 
 @contextmanager
@@ -46,8 +52,7 @@ def running(execute: Callable[[Sequence[int]], Sequence[int]], limit: int = 128)
 async def submit_all(writer: Writer[int, int], numbers: Sequence[int], doubling: Doubling) -> list[object]:
     """Submit the first number, the rest while it is being committed."""
     first = asyncio.create_task(writer.submit(numbers[0]))
-    while not doubling.groups:
-        await asyncio.sleep(0)
+    await doubling.until_taken()
     rest = [asyncio.create_task(writer.submit(number)) for number in numbers[1:]]
     await asyncio.sleep(0)  # they stand on the queue now
     doubling.go_on.set()
@@ -80,8 +85,7 @@ def test_every_command_of_a_group_hears_of_its_failure_and_the_next_group_is_ser
 def test_a_client_that_is_gone_does_not_keep_the_others_from_their_replies() -> None:
     async def one_leaves(writer: Writer[int, int]) -> int:
         first = asyncio.create_task(writer.submit(1))
-        while not doubling.groups:
-            await asyncio.sleep(0)
+        await doubling.until_taken()
         leaving, staying = asyncio.create_task(writer.submit(2)), asyncio.create_task(writer.submit(3))
         await asyncio.sleep(0)
         leaving.cancel()
@@ -115,8 +119,7 @@ def test_what_waits_when_the_stop_comes_is_still_committed() -> None:
 def test_a_command_whose_server_has_ended_is_committed_all_the_same() -> None:
     async def leave(writer: Writer[int, int]) -> None:
         waiting = asyncio.create_task(writer.submit(1))
-        while not doubling.groups:
-            await asyncio.sleep(0)
+        await doubling.until_taken()
         waiting.cancel()
 
     doubling = Doubling()

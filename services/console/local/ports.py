@@ -1,5 +1,6 @@
 """Ports of the local run: a taken one is named before anything starts. Knows no process."""
 
+import contextlib
 import socket
 from collections.abc import Mapping
 
@@ -11,8 +12,14 @@ class PortTakenError(Exception):
 
 
 def require_free(ports: Mapping[str, int]) -> None:
-    """Check ports by the name of their setting; raises PortTakenError naming all that are taken."""
-    taken = {setting: port for setting, port in ports.items() if not _is_free(port)}
+    """Check ports by the name of their setting; raises PortTakenError naming all that are taken, or given twice."""
+    taken: dict[str, int] = {}
+    with contextlib.ExitStack() as held:
+        for setting, port in ports.items():
+            try:
+                held.enter_context(socket.create_server((HOST, port)))
+            except OSError:
+                taken[setting] = port
     if taken:
         lines = (f"port {port} is taken: stop what listens there, or set {name}" for name, port in taken.items())
         raise PortTakenError("\n".join(lines))
@@ -20,16 +27,6 @@ def require_free(ports: Mapping[str, int]) -> None:
 
 def free(count: int) -> list[int]:
     """Return so many different ports that nobody holds at this moment."""
-    held = [socket.create_server((HOST, 0)) for _ in range(count)]
-    numbers = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return numbers
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server((HOST, port)).close()
-    except OSError:
-        return False
-    return True
+    with contextlib.ExitStack() as held:
+        servers = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in servers]
