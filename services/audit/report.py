@@ -31,7 +31,7 @@ def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[E
 
 def summary(chains: Sequence[Chain], origin: str) -> Table:
     """Return a table of chains with their lengths and heads."""
-    table = Table("topic", "partition", "entries", "head", title=f"log {origin}", caption_justify="left")
+    table = Table("topic", "partition", "entries", "head", title=f"log {origin}")
     for column in table.columns[1:3]:
         column.justify = "right"
     table.columns[3].overflow = "fold"

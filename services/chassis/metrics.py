@@ -3,13 +3,17 @@
 Never an id, a key or an offset as a label: the number of series must not grow with users.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import msgspec
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from sqlalchemy.exc import SQLAlchemyError
 
 SYSTEM = "kafka"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+log = structlog.get_logger()
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -83,8 +87,16 @@ class Metrics:
         self.relay_epoch = Gauge(RELAY_EPOCH.name, RELAY_EPOCH.meaning, registry=self.registry)
 
     def on_scrape(self, declared: Declared, read: Callable[[], float]) -> None:
-        """Add a gauge that is read whenever it is scraped."""
-        Gauge(declared.name, declared.meaning, registry=self.registry).set_function(read)
+        """Add a gauge that is read whenever it is scraped, NaN while the database cannot be asked."""
+
+        def read_or_unknown() -> float:
+            try:
+                return read()
+            except SQLAlchemyError as error:  # the other metrics are wanted now more than ever
+                log.warning("metric unknown", metric=declared.name, error=str(error))
+                return math.nan
+
+        Gauge(declared.name, declared.meaning, registry=self.registry).set_function(read_or_unknown)
 
     def count_sent(self, per_topic: Mapping[str, int]) -> None:
         """Add acknowledged records, by topic."""

@@ -46,7 +46,8 @@ def move(connection: Connection, have: Positions, to: Positions) -> None:
         row = {"topic": partition.topic, "partition": partition.partition, "topic_id": position.topic_id}
         if (old := have.get(partition)) is None:
             statement = insert_or_ignore(connection, progress).values(**row, next_offset=position.next_offset)
-            moved = connection.execute(statement).rowcount
+            # Without the option SQLAlchemy says -1 of an INSERT on PostgreSQL.
+            moved = connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
         else:
             same = [progress.c[name] == value for name, value in row.items()]
             where = update(progress).where(*same, progress.c.next_offset == old.next_offset)
