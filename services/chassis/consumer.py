@@ -221,6 +221,8 @@ class Consumer:
         for refusal in outcome.refused:
             metrics.dead_letters.labels(refusal.reason).inc()
         now = self._clock()
+        kinds = {kind for _, kind, _ in outcome.applied}
+        latencies = {kind: metrics.end_to_end.labels(metrics.service, kind) for kind in kinds}
         for record, kind, moment in outcome.applied:
             if not self._positions.is_replay(record):
-                metrics.end_to_end.labels(metrics.service, kind).observe((now - moment).total_seconds())
+                latencies[kind].observe((now - moment).total_seconds())

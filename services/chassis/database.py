@@ -14,13 +14,14 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, Insert, MetaData, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.schema import Table
 
 metadata = MetaData()  # of every table that this process knows
 
 BUSY_TIMEOUT_S = 10  # how long SQLite waits for another process's lock
 POOL_SIZE = 12  # more than the threads of any service: writer, relay, consumer, senders, API readers
-UNAVAILABLE = (OperationalError, InterfaceError)
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class Database:

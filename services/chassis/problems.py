@@ -6,7 +6,8 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
-from sqlalchemy.exc import InterfaceError, OperationalError
+
+from services.chassis.database import UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
@@ -98,8 +99,7 @@ HANDLERS: dict[Any, Any] = {
     UnicodeDecodeError: on_malformed,
     RecursionError: on_malformed,
     HTTPException: on_http,
-    OperationalError: on_unavailable,
-    InterfaceError: on_unavailable,
+    **dict.fromkeys(UNAVAILABLE, on_unavailable),
     ConnectionError: on_unavailable,
     Exception: on_bug,
 }
