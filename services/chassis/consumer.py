@@ -140,6 +140,7 @@ class Consumer:
             self._try_to_resume(source)
             return
         records = source.poll(self._subscription.batch, POLL_S)
+        self._positions.forget_all_but(source.assigned)
         if not records:
             return
         try:

@@ -4,15 +4,12 @@ Never an id, a key or an offset as a label: the number of series must not grow w
 """
 
 import math
-import math
 from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 from sqlalchemy.exc import SQLAlchemyError
-
-from services.chassis.database import UNAVAILABLE
 
 SYSTEM = "kafka"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

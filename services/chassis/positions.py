@@ -1,6 +1,6 @@
 """Where a consumer stands in each of its partitions, and whether they are still the partitions it read before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -55,6 +55,10 @@ class Positions:
         """Return the offset to read next."""
         position = self._have.get(partition)
         return position.next_offset if position else 0
+
+    def forget_all_but(self, assigned: Collection[TopicPartition]) -> None:
+        """Wait no longer for the replay of partitions that were taken away."""
+        self._replay_ends = {place: end for place, end in self._replay_ends.items() if place in assigned}
 
     def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return where to read on in newly assigned partitions. Raises TopicChangedError."""

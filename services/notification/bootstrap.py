@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+import structlog
 import uuid_utils
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from services.chassis.consumer import Consumer, Subscription
 from services.chassis.database import Database
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.decoding import Decoder
+from services.chassis.kafka import history
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -24,14 +26,14 @@ from services.chassis.relay import Outbox, Relay
 from services.chassis.runtime import Component, Plan
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
-from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, TYPES, USER_NOTICES, USER_STATE
+from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
 from services.notification import publisher
 from services.notification.api import Api
 from services.notification.handlers import Handler, Tools
 from services.notification.mailer import Composer, Mailer
 from services.notification.sender import Limits, Sender
 from services.notification.settings import Settings
-from services.notification.store import views
+from services.notification.store import restore, views
 from services.notification.store.batch import Rows
 from services.notification.store.intents import Queue
 from services.notification.watch import ReplicaWatch, Views
@@ -40,6 +42,7 @@ REVISIONS = Path(__file__).parent / "migrations"
 GROUP = "notification"
 SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
 
+log = structlog.get_logger()
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -57,8 +60,12 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         dead_letters.close()
         database.close()
 
+    def prepare() -> None:
+        migrations.upgrade(database, REVISIONS)
+        _restore(settings, database)
+
     return Plan(
-        prepare=lambda: migrations.upgrade(database, REVISIONS),
+        prepare=prepare,
         components=[
             _http(settings, database, telemetry),
             consumer,
@@ -81,6 +88,14 @@ def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -
             return read(connection, *args, **kwargs)
 
     return call
+
+
+def _restore(settings: Settings, database: Database) -> None:
+    with database.write() as connection:
+        if restore.is_empty(connection):
+            told = history.read(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
+            if last := restore.restore(connection, told):
+                log.info("restored from the log", topic=NOTIFICATION_EVENTS.name, last_sequence=last)
 
 
 def _http(settings: Settings, database: Database, telemetry: Telemetry) -> Component:

@@ -107,7 +107,9 @@ class Sender:
         if delivery.fate is Fate.UNTRIED:
             raise ConnectionError(delivery.detail)
         if delivery.fate is not Fate.SENT:
-            log.warning("mail not sent", intent=claim.id, tries=claim.tries, fate=delivery.fate, detail=delivery.detail)
+            log.warning(
+                "mail not sent", intent=claim.id, tries=claim.tries, fate=delivery.fate.value, detail=delivery.detail
+            )
         return Attempt(claim, delivery)
 
     def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:

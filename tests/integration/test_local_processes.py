@@ -47,7 +47,8 @@ def test_a_child_that_is_ready_can_be_stopped(tmp_path: Path) -> None:
     process = Process(a_program(tmp_path, FOREVER))
     process.wait_ready(DEADLINE)
     assert process.exit_code() is None
-    assert process.stop(DEADLINE) == -signal.SIGTERM
+    process.ask_to_stop()
+    assert process.wait_end(DEADLINE) == -signal.SIGTERM
 
 
 def test_a_child_that_dies_before_it_is_ready_shows_the_end_of_its_log(tmp_path: Path) -> None:
@@ -66,8 +67,9 @@ def test_a_child_that_is_late_tells_what_was_last_seen(tmp_path: Path) -> None:
 def test_a_child_that_ignores_sigterm_is_killed_and_named(tmp_path: Path) -> None:
     process = Process(a_program(tmp_path, DEAF))
     process.wait_ready(DEADLINE)
+    process.ask_to_stop()
     with pytest.raises(ProcessError, match="child did not end within 0 s"):
-        process.stop(0)
+        process.wait_end(0)
     assert process.exit_code() == -signal.SIGKILL
 
 

@@ -35,4 +35,5 @@ def test_an_accepted_mail_stands_in_the_file_before_the_sender_knows(tmp_path: P
                 mail = msgspec.json.decode(lines[-1], type=Mail)
                 assert (len(lines), mail.message_id, mail.body) == (number, f"<{subject}@x>", "Grüße\n")
     finally:
-        assert process.stop(DEADLINE) == 0
+        process.ask_to_stop()
+        assert process.wait_end(DEADLINE) == 0

@@ -11,7 +11,7 @@ from services.chassis.database import Database
 from services.chassis.record import Record
 from services.chassis.web import application
 from services.notification.api import Api
-from services.notification.domain import Attempt, Delivery, Fate
+from services.notification.domain import Attempt, Delivery, Fate, Listed
 from services.notification.store import views
 from services.notification.store.intents import Queue
 from tests.builders import NOW, USER_ID, ids
@@ -38,7 +38,7 @@ def client(database: Database, take: Take) -> Iterator[TestClient[Any]]:  # noqa
         with database.read() as connection:
             return views.version(connection, user_id)
 
-    def notifications(user_id: str, after: int, limit: int) -> list[views.Listed]:
+    def notifications(user_id: str, after: int, limit: int) -> list[Listed]:
         with database.read() as connection:
             return views.notifications(connection, user_id, after, limit)
 

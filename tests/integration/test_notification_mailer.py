@@ -41,9 +41,7 @@ class MailServer:
         self.inbox = Inbox()
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
-            self._loop.create_server(
-                lambda: SMTP(self.inbox, enable_SMTPUTF8=utf8, loop=self._loop), "127.0.0.1", 0
-            )
+            self._loop.create_server(lambda: SMTP(self.inbox, enable_SMTPUTF8=utf8, loop=self._loop), "127.0.0.1", 0)
         )
         self.port: int = self._server.sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -175,7 +173,9 @@ def test_a_server_that_is_silent_after_the_final_dot_leaves_the_outcome_unknown(
     assert attempt(*DIALOGUE, timeout=timedelta(milliseconds=200)).fate is Fate.UNKNOWN
 
 
-@pytest.mark.parametrize("replies", [(b"554 go away",), (b"421 too busy",), (None,), (b"220 hello", b"421 closing", b"421")])
+@pytest.mark.parametrize(
+    "replies", [(b"554 go away",), (b"421 too busy",), (None,), (b"220 hello", b"421 closing", b"421")]
+)
 def test_a_server_that_does_not_want_to_talk_is_away(replies: Sequence[bytes | None]) -> None:
     with pytest.raises(OSError, match=r"\w"):
         attempt(*replies)

@@ -1,7 +1,7 @@
 """The sender: what it claims, when it stops, what it gives back. The queue and the mail server are fakes."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -48,7 +48,7 @@ class FakeMailer:
         self.letters: list[str] = []
         self.away = False
         self.closed = 0
-        self.on_deliver = lambda: None
+        self.on_deliver: Callable[[], None] = lambda: None
 
     def connect(self) -> None:
         if self.away:

@@ -41,7 +41,7 @@ class Source:
         if first is None:
             return []
         # consume(n, timeout) would wait out the whole time-out for n records: take only what is there.
-        return [_record(message) for message in [first, *self._client.consume(limit - 1, 0)] if _readable(message)]
+        return [to_record(message) for message in [first, *self._client.consume(limit - 1, 0)] if _readable(message)]
 
     def seek(self, offsets: Offsets) -> None:
         """Go to an offset in each partition; those that were revoked meanwhile are passed over."""
@@ -89,7 +89,8 @@ def _readable(message: Message) -> bool:
     return False  # the client recovers by itself and has logged it
 
 
-def _record(message: Message) -> Record:
+def to_record(message: Message) -> Record:
+    """Return a message as a plain record."""
     kind, moment = message.timestamp()
     try:
         headers = message.headers()

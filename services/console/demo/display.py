@@ -27,7 +27,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
         self._shown: dict[str, tuple[int, int]] = {}
         self._started: float | None = None
-        self._told = console.get_time()
+        self._told = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -46,7 +46,7 @@ class Display:
         """Show (done, total) of each name, and its rate from the first update to its last change."""
         now = self._console.get_time()
         if self._started is None:
-            self._started = now
+            self._started = self._told = now
         for name, (done, total) in counts.items():
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=total, rate="")

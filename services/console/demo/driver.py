@@ -53,7 +53,7 @@ class Driver:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, run: str, deadline: float) -> None:
         self._session = session
-        self._url = url
+        self.url = url
         self._run = run
         self._deadline = deadline
         self._users: dict[int, Reply] = {}
@@ -107,7 +107,7 @@ class Driver:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         try:
             async with self._session.request(
-                step.method, self._url + path, json=step.body, headers=headers, timeout=timeout
+                step.method, self.url + path, json=step.body, headers=headers, timeout=timeout
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -99,6 +99,8 @@ class Demo:
         await driver.drive(self._plans, wave, self._settings.concurrency, watch.accepted.append)
         seconds = time.monotonic() - started
         await watch.wait(watch.is_settled, self._deadline)
+        waited = time.monotonic() - started - seconds
+        self._display.say(f"drove wave {wave + 1} of 2 in {seconds:.1f} s, waited {waited:.1f} s for its effects")
         return seconds
 
     async def _look_back(self, system: System, watch: Watch, starts: Offsets) -> None:
@@ -117,8 +119,9 @@ class Demo:
         self._stop(system, [name for name in ("sink", "broker") if name in system])
 
     def _stop(self, system: System, names: Sequence[str]) -> None:
+        started = time.monotonic()
         codes = system.stop(*names)
-        self._display.say("stopped " + ", ".join(names))
+        self._display.say(f"stopped {', '.join(names)} in {time.monotonic() - started:.1f} s")
         for name, code in codes.items():
             if code != (right := BROKER_STOPPED if name == "broker" else 0):
                 self._problems.append(f"{name} ended with exit code {code} instead of {right}")

@@ -39,10 +39,14 @@ class Watch:
         """Look at every place, call `each`, and do it again until cancelled. Raises aiohttp.ClientError."""
         while True:
             await asyncio.to_thread(self._log.poll)
-            self._inbox.poll()
+            self.look_at_mails()
             await self._trail.poll()
             each()
             await asyncio.sleep(PAUSE_SECONDS)
+
+    def look_at_mails(self) -> None:
+        """Read the mails that have arrived."""
+        self._inbox.poll()
 
     async def wait(self, done: Callable[[], bool], patience: float) -> None:
         """Wait while something moves: until done, or until nothing has moved for so many seconds."""

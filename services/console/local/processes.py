@@ -73,17 +73,20 @@ class Process:
                 raise self._error(f"is not ready after {seconds:g} s: {seen}")
             time.sleep(POLL_SECONDS)
 
-    def stop(self, seconds: float) -> int:
-        """Ask for an orderly end, return the exit code; kill and raise ProcessError when it takes longer."""
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM, once: a second one would end an orderly end."""
         self._child.terminate()
+
+    def wait_end(self, seconds: float) -> int:
+        """Wait for its end and return the exit code; kill it and raise ProcessError when it takes longer."""
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise self._error(f"did not end within {seconds:g} s of SIGTERM and was killed") from None
+            raise self._error(f"did not end within {seconds:g} s and was killed") from None
 
     def kill(self) -> None:
-        """End it with SIGKILL, now."""
+        """End it with SIGKILL, now; nothing happens when it has ended."""
         self._child.kill()
         self._child.wait()
 

@@ -55,8 +55,15 @@ class System:
             self._running[name].wait_ready(seconds)
 
     def stop(self, *names: str) -> dict[str, int]:
-        """End parts in order, each orderly, and return their exit codes; raises ProcessError."""
-        return {name: self._running.pop(name).stop(STOP_SECONDS) for name in names}
+        """End parts side by side, each in order, and return their exit codes; raises ProcessError."""
+        parts = {name: self._running.pop(name) for name in names}
+        for part in parts.values():
+            part.ask_to_stop()
+        try:
+            return {name: part.wait_end(STOP_SECONDS) for name, part in parts.items()}
+        finally:
+            for part in parts.values():
+                part.kill()
 
     def kill(self, name: str) -> None:
         """End a part with SIGKILL."""
