@@ -1,6 +1,7 @@
 """Where the audit service is put together; the only module that names concrete classes."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -94,8 +95,8 @@ def verify(settings: VerifySettings, output: Console) -> None:
     Raises BadEntryError, or StoreError when it is no store of this log.
     """
     verification = Verification(settings.audit_origin, {t.name for t in TOPICS if t.cleanup == "delete"})
-    with store.existing(settings.database_url) as connection:
+    with store.existing(settings.database_url) as connection, closing(store.read_entries(connection)) as entries:
         size = store.read_size(connection, settings.audit_origin)
-        verification.check(report.followed(store.read_entries(connection), size, output))
+        verification.check(report.followed(entries, size, output))
         verification.compare(size, store.read_chains(connection))
     output.print(report.summary(list(verification.chains.values()), settings.audit_origin))

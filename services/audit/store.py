@@ -4,7 +4,7 @@ A tree and checkpoints can be added beside them: an entry's bytes are in its row
 row before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def read_chains(connection: Connection) -> dict[tuple[str, int], Chain]:
     return {(row.topic_id, row.partition): Chain(*row) for row in connection.execute(select(*columns))}
 
 
-def read_entries(connection: Connection) -> Iterator[Entry]:
+def read_entries(connection: Connection) -> Generator[Entry]:
     """Yield all entries in the order of the log, some at a time."""
     query = select(entries).order_by(entries.c.position)
     with connection.execution_options(yield_per=READ_ROWS).execute(query) as rows:

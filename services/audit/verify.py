@@ -52,6 +52,9 @@ class Verification:
 
 
 def _content_problem(entry: Entry, chain: Chain) -> str | None:
+    # Whoever edits an SQLite file by hand may leave a text where bytes were: columns there have no types.
+    if any(isinstance(part, str) for part in (entry.key, entry.value, entry.headers, entry.chain)):
+        return "a text stands where bytes were stored"
     if entry.flags != flags_of(entry.key, entry.value, entry.headers):
         return f"flags are {entry.flags}, but what is null says otherwise"
     stored = entry.chain

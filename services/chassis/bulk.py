@@ -20,11 +20,11 @@ def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) 
         connection.exec_driver_sql(_insert(table, names, connection.dialect.paramstyle), list(rows))
 
 
-def insert_new(connection: Connection, table: Table, rows: Rows) -> int:
+def insert_new(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> int:
     """Insert those tuples whose keys are new. Returns how many were."""
     if not rows:
         return 0
-    statement = _insert(table, (), connection.dialect.paramstyle) + " ON CONFLICT DO NOTHING"
+    statement = _insert(table, names, connection.dialect.paramstyle) + " ON CONFLICT DO NOTHING"
     return connection.exec_driver_sql(statement, list(rows)).rowcount
 
 

@@ -59,7 +59,7 @@ def _consumers(console: Console, bootstrap: str, folder: Path) -> Table:
 
         def measure_bare(topics: Sequence[str] = topics, write: bare.Write = write, expected: int = expected) -> float:
             path = next(files)  # noqa: B023  # used within its own turn of the loop
-            ours.prepare(service, path)  # noqa: B023
+            ours.prepare(service, bootstrap, path)  # noqa: B023
             return bare.run(bootstrap, topics, path, write, expected)
 
         def measure_ours(expected: int = expected) -> float:

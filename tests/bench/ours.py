@@ -44,10 +44,10 @@ def plan_audit(variables: Mapping[str, str], told: Telemetry) -> Plan:
 PLANS: dict[str, Any] = {"notification": plan_notification, "audit": plan_audit}
 
 
-def prepare(service: str, path: str) -> None:
+def prepare(service: str, bootstrap: str, path: str) -> None:
     """Create a service's tables in a database file."""
     told = telemetry(service)
-    plan = PLANS[service](environment("127.0.0.1:1", path), told)
+    plan = PLANS[service](environment(bootstrap, path), told)
     plan.prepare()
     plan.close()
     Path(path).stat()

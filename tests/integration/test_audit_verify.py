@@ -117,3 +117,14 @@ def test_the_command_ends_with_0_when_well_1_when_changed_and_2_when_it_is_anoth
     changed = run_verify(database_url)
     assert changed.returncode == 1
     assert "user.events.v1[0]@2, at position 2: chain is" in changed.stderr
+
+
+def test_a_text_where_bytes_were_is_found_and_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/audit.db"
+    database = Database(url)
+    open_log(database)
+    record_all(database, a_fact(0), a_fact(1))
+    change(database, "UPDATE entries SET value = 'edited by hand' WHERE position = 1")
+    database.close()
+    with pytest.raises(BadEntryError, match=r"@1, at position 1: a text stands where bytes were"):
+        verify(url)

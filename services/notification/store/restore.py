@@ -5,7 +5,6 @@ not settled is sent, with the Message-ID it had. Notices that come again find th
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -23,6 +22,7 @@ from services.contracts.notification import (
     NotificationSent,
     NotificationSuppressed,
 )
+from services.contracts.envelope import Envelope
 from services.notification.domain import State
 from services.notification.store.batch import INTENT
 from services.notification.store.tables import intents
@@ -61,12 +61,22 @@ def _restore_events(connection: Connection, restored: Sequence[Event]) -> None:
 
 
 def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
-    decided = [event for event in restored if isinstance(event.data, NotificationQueued | NotificationSuppressed)]
-    settled = [_settled(event) for event in restored if isinstance(event.data, NotificationSent | NotificationFailed)]
-    bulk.insert_new(connection, intents, [_intent_row(event) for event in decided], INTENT)
+    decided: list[tuple[object, ...]] = []
+    settled: list[dict[str, object]] = []
+    for event in restored:
+        fact = event.data
+        if isinstance(fact, NotificationQueued):
+            state = (State.OPEN, "", 0, 0, 0)
+            decided.append(_intent_row(event.envelope, fact, fact.personal.email, state))
+        elif isinstance(fact, NotificationSuppressed):
+            decided.append(_intent_row(event.envelope, fact, None, (State.SUPPRESSED, fact.reason, 0, 0, None)))
+        elif isinstance(fact, NotificationSent):
+            settled.append(_settlement(event.envelope, fact, State.SENT, ""))
+        elif isinstance(fact, NotificationFailed):
+            settled.append(_settlement(event.envelope, fact, State.FAILED, fact.reason))
+    bulk.insert_new(connection, intents, decided, INTENT)
     if settled:
-        statement = update(intents).where(intents.c.notification_id == bindparam("of"))
-        connection.execute(statement, settled)
+        connection.execute(update(intents).where(intents.c.notification_id == bindparam("settled")), settled)
 
 
 def _event_row(event: Event) -> tuple[object, ...]:
@@ -85,24 +95,26 @@ def _event_row(event: Event) -> tuple[object, ...]:
     )
 
 
-def _intent_row(event: Event) -> tuple[object, ...]:
-    envelope, fact = event.envelope, event.data
-    is_queued = isinstance(fact, NotificationQueued)
-    recipient = fact.personal.email if isinstance(fact, NotificationQueued) else None
-    state = (State.OPEN, "", 0, 0, 0) if is_queued else (State.SUPPRESSED, fact.reason, 0, 0, None)
+def _intent_row(
+    envelope: Envelope,
+    fact: NotificationQueued | NotificationSuppressed,
+    recipient: str | None,
+    state: tuple[object, ...],
+) -> tuple[object, ...]:
     what = (fact.notification_id, fact.notice_id, fact.template, recipient)
     whose = (fact.user_id, fact.user_version, envelope.id, envelope.correlation_id, envelope.traceparent)
-    return (*what, *whose, *state, to_micros(envelope.time), to_micros(envelope.time))
+    moment = to_micros(envelope.time)
+    return (*what, *whose, *state, moment, moment)
 
 
-def _settled(event: Event) -> dict[str, Any]:
-    fact = event.data
-    is_sent = isinstance(fact, NotificationSent)
+def _settlement(
+    envelope: Envelope, fact: NotificationSent | NotificationFailed, state: State, detail: str
+) -> dict[str, object]:
     return {
-        "of": fact.notification_id,
-        "state": State.SENT if is_sent else State.FAILED,
-        "detail": "" if is_sent else fact.reason,
+        "settled": fact.notification_id,
+        "state": state,
+        "detail": detail,
         "tries": fact.tries,
         "due_at": None,
-        "updated_at": to_micros(event.envelope.time),
+        "updated_at": to_micros(envelope.time),
     }
