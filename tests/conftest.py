@@ -1,6 +1,5 @@
 """Fixtures for all tests. Each store test runs on SQLite and on PostgreSQL."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,16 @@ import hypothesis
 import pytest
 
 from services.chassis.database import Database
+from services.chassis.kafka.topics import Topics
+from services.chassis.settings import KafkaSettings
+from services.console.local.broker import broker as local_broker
+from services.console.local.system import System
+from services.contracts.catalog import TOPICS
 from tests import postgres
+from tests.ports import free_ports
+
+JARS = Path(__file__).parents[1] / ".eventline" / "kafka"
+READY_S = 60.0
 
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
@@ -22,22 +30,26 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="session")
-def postgres_server(free_port: int) -> Iterator[postgres.Server]:
+def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL server for the whole run."""
     folder = postgres.binaries()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    server = postgres.Server(folder, free_port)
+    server = postgres.Server(folder, free_ports(1)[0])
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap servers of a real broker for the whole run, with the catalog's topics."""
+    port, controller = free_ports(2)
+    with System([local_broker(port, controller, jars=JARS, state=tmp_path_factory.mktemp("broker"))]) as system:
+        system.start("broker")
+        system.wait_ready(READY_S, "broker")
+        address = f"127.0.0.1:{port}"
+        Topics(KafkaSettings(kafka_bootstrap_servers=address), "tests").ensure(TOPICS)
+        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -20,21 +20,30 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 Natural = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-S = TypeVar("S", bound="Settings")
+S = TypeVar("S", bound="KafkaSettings")
 
 
 class SettingsError(ValueError):
     """Every setting that is wrong, one line each, with what to write instead."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every service is told. Durations are written with their unit: `500ms`, `10s`, `5m`, `1h`."""
+class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every client of the broker is told. Durations are written with their unit: `500ms`, `10s`, `5m`, `1h`."""
 
     kafka_bootstrap_servers: Text
     kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"
     kafka_message_timeout: timedelta = timedelta(seconds=10)
     kafka_replication_factor: Natural = 1
     kafka_min_insync_replicas: Natural = 1
+
+    def problems(self) -> list[str]:
+        """Return what contradicts what, a line each; a service adds its own."""
+        return []
+
+
+class Settings(KafkaSettings, frozen=True, kw_only=True):
+    """What every service is told."""
+
     database_url: Text
     http_host: Text = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the local run says 127.0.0.1
     http_port: Port = 8080
@@ -47,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_delay: timedelta = timedelta(0)
 
     def problems(self) -> list[str]:
-        """Return what contradicts what, a line each; a service adds its own."""
+        """Return what contradicts what, a line each."""
         if self.kafka_message_timeout * 2 <= self.relay_lease:
             return []
         both = f"APP_KAFKA_MESSAGE_TIMEOUT ({self.kafka_message_timeout}), APP_RELAY_LEASE ({self.relay_lease})"

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from pathlib import Path
 
-from services.chassis.settings import Natural, Port, Settings, Text
+from services.chassis.settings import KafkaSettings, Natural, Port
 
 
-class ConsoleSettings(Settings, frozen=True, kw_only=True):
+class ConsoleSettings(KafkaSettings, frozen=True, kw_only=True):
     """What the local run and the demo are told.
 
     Without `kafka_bootstrap_servers` a broker is started here, from the jars in `state_dir`/kafka.
@@ -14,7 +14,6 @@ class ConsoleSettings(Settings, frozen=True, kw_only=True):
     """
 
     kafka_bootstrap_servers: str = ""
-    database_url: Text = "sqlite://"  # the console keeps nothing; each local service gets a file of its own
     state_dir: Path = Path(".eventline")
     users: Natural = 1000
     seed: int = 1

@@ -30,10 +30,11 @@ CONSUMED = [
 class Store:
     """A notification service's store with its handler and its queue."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, name: str = "rebuilt") -> None:
         self.database = prepare(database)
-        self.queue = Queue(database, lambda: NOW, ids("sent"), "no-reply@example.org", threading.Event())
-        self._handler = a_handler(ids())
+        new_id = ids(name)
+        self.queue = Queue(database, lambda: NOW, new_id, "no-reply@example.org", threading.Event())
+        self._handler = a_handler(new_id)
 
     def consume(self, *records: Record) -> None:
         """Take a batch."""
@@ -78,7 +79,7 @@ class Store:
 def lost(tmp_path: Path) -> Iterator[Store]:
     """A store that will be lost."""
     database = Database(f"sqlite:///{tmp_path}/lost.db")
-    yield Store(database)
+    yield Store(database, "lost")
     database.close()
 
 

@@ -51,9 +51,11 @@ class Service:
         stop = threading.Event()
         thread = threading.Thread(target=self._writer.run, args=(stop,))
         thread.start()
-        yield
-        stop.set()
-        thread.join(20)
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(20)
         assert not thread.is_alive()
 
     def serve(self, talk: Talk) -> None:

@@ -43,9 +43,11 @@ def running(execute: Callable[[Sequence[int]], Sequence[int]], limit: int = 128)
     writer = Writer[int, int](execute, limit, a_telemetry())
     thread = threading.Thread(target=writer.run, args=(stop,))
     thread.start()
-    yield writer
-    stop.set()
-    thread.join(PATIENCE_S)
+    try:
+        yield writer
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError
 
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 
 # A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
 LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
@@ -16,7 +16,7 @@ Config = dict[str, Any]
 log = structlog.get_logger()
 
 
-def client(settings: Settings, name: str, on_error: Callable[[KafkaError], None] | None = None) -> Config:
+def client(settings: KafkaSettings, name: str, on_error: Callable[[KafkaError], None] | None = None) -> Config:
     """Return what every client needs."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -28,7 +28,7 @@ def client(settings: Settings, name: str, on_error: Callable[[KafkaError], None]
     }
 
 
-def producer(settings: Settings, name: str) -> Config:
+def producer(settings: KafkaSettings, name: str) -> Config:
     """Return the configuration of an idempotent producer that agrees with Java clients on partitions."""
     return client(settings, name) | {
         "enable.idempotence": True,
@@ -41,7 +41,7 @@ def producer(settings: Settings, name: str) -> Config:
     }
 
 
-def consumer(settings: Settings, group: str) -> Config:
+def consumer(settings: KafkaSettings, group: str) -> Config:
     """Return the configuration of a group member whose position lies in SQL, not in Kafka."""
     return client(settings, group) | {
         "group.id": group,

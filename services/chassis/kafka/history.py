@@ -8,7 +8,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 from services.chassis.kafka import config
 from services.chassis.kafka.source import to_record
 from services.chassis.record import Record, TopicPartition
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 
 BATCH = 1000
 SILENCE_S = 10.0  # without a record or an end for so long, the broker is away
@@ -18,7 +18,7 @@ class HistoryError(ConnectionError):
     """The topic cannot be read to its end now; the message says why. Trying again is the cure."""
 
 
-def read(settings: Settings, topic: str, partitions: int) -> Iterator[list[Record]]:
+def read(settings: KafkaSettings, topic: str, partitions: int) -> Iterator[list[Record]]:
     """Yield a topic's records in batches; the order holds within a partition. Raises HistoryError."""
     client = Consumer(config.consumer(settings, f"{topic}-history") | {"enable.partition.eof": True})
     unread = {TopicPartition(topic, number) for number in range(partitions)}

@@ -10,7 +10,7 @@ from confluent_kafka import Producer as Client
 from services.chassis.kafka import config
 from services.chassis.publishing import PublishError
 from services.chassis.record import Outgoing
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 
 POLL_S = 0.1
 GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond that the client is broken
@@ -19,7 +19,7 @@ GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond th
 class Producer:
     """An idempotent producer. After a PublishError it must be closed and not be used again."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._client = Client(config.producer(settings, name))
         self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
         self._unreported = 0

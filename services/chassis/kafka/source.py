@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config
 from services.chassis.record import Record, TopicPartition
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 
 Offsets = Mapping[TopicPartition, int]
 Starts = Callable[[Sequence[TopicPartition]], Offsets]
@@ -24,7 +24,7 @@ class Source:
     it is called from within `poll`, and what it raises comes out of `poll`. Not thread-safe.
     """
 
-    def __init__(self, settings: Settings, group: str, topics: Sequence[str], starts: Starts) -> None:
+    def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str], starts: Starts) -> None:
         self._client = Consumer(config.consumer(settings, group))
         self._starts = starts
         self._assigned: set[TopicPartition] = set()

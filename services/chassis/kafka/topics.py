@@ -10,7 +10,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.kafka import config
 from services.chassis.record import TopicPartition
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 
 REQUEST_S = 10.0
 
@@ -41,7 +41,7 @@ class Described(Protocol):
 class Topics:
     """An administrator's view of the broker. Every method raises BrokerUnavailableError when it is away."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._admin = AdminClient(config.client(settings, name))
         self._replication = settings.kafka_replication_factor
         self._min_insync = str(settings.kafka_min_insync_replicas)

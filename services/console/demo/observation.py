@@ -9,7 +9,7 @@ import msgspec
 
 from services.chassis.kafka.source import Source
 from services.chassis.record import Record, TopicPartition
-from services.chassis.settings import Settings
+from services.chassis.settings import KafkaSettings
 from services.console.demo.counting import Effect, Sighting
 from services.console.local.sink import Mail
 from services.contracts import catalog
@@ -24,7 +24,7 @@ Offsets = Mapping[TopicPartition, int]
 class Log:
     """The records of all topics of the catalog from given offsets on."""
 
-    def __init__(self, settings: Settings, group: str, starts: Offsets) -> None:
+    def __init__(self, settings: KafkaSettings, group: str, starts: Offsets) -> None:
         topics = [topic.name for topic in catalog.TOPICS]
         self._source = Source(settings, group, topics, lambda fresh: {place: starts[place] for place in fresh})
         self.seen: dict[str, list[Sighting]] = {name: [] for name in topics}

@@ -16,13 +16,13 @@ from services.chassis.event_store import Metadata, counter, events
 from services.chassis.lease import relay
 from services.chassis.record import Record
 from services.contracts.catalog import TYPE_NAMES
+from services.contracts.envelope import Envelope
 from services.contracts.notification import (
     NotificationFailed,
     NotificationQueued,
     NotificationSent,
     NotificationSuppressed,
 )
-from services.contracts.envelope import Envelope
 from services.notification.domain import State
 from services.notification.store.batch import INTENT
 from services.notification.store.tables import intents
@@ -36,7 +36,8 @@ class RestoreError(Exception):
 
 def is_empty(connection: Connection) -> bool:
     """Return whether nothing was ever appended; whoever asks next waits for the end of this transaction."""
-    return connection.execute(select(counter).with_for_update()).one().last_sequence == 0
+    last: int = connection.execute(select(counter).with_for_update()).one().last_sequence
+    return last == 0
 
 
 def restore(connection: Connection, batches: Iterable[Sequence[Record]]) -> int:
