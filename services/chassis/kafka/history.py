@@ -11,23 +11,24 @@ from services.chassis.record import Record, TopicPartition
 from services.chassis.settings import KafkaSettings
 
 BATCH = 1000
-SILENCE_S = 10.0  # without a record or an end for so long, the broker is away
+SILENCE_S = 10.0  # without a record or an end for so long, the broker or the topic is away
+REMEDY = "is the broker there, and is the topic, which `console topics` creates?"
 
 
 class HistoryError(ConnectionError):
     """The topic cannot be read to its end now; the message says why. Trying again is the cure."""
 
 
-def read(settings: KafkaSettings, topic: str, partitions: int) -> Iterator[list[Record]]:
+def read(settings: KafkaSettings, topic: str, partitions: int, silence_s: float = SILENCE_S) -> Iterator[list[Record]]:
     """Yield a topic's records in batches; the order holds within a partition. Raises HistoryError."""
     client = Consumer(config.consumer(settings, f"{topic}-history") | {"enable.partition.eof": True})
     unread = {TopicPartition(topic, number) for number in range(partitions)}
     try:
         client.assign([ClientPartition(topic, place.partition, OFFSET_BEGINNING) for place in unread])
         while unread:
-            first = client.poll(SILENCE_S)
+            first = client.poll(silence_s)
             if first is None:
-                raise HistoryError(f"{topic}: the broker has been silent for {SILENCE_S:.0f} s")
+                raise HistoryError(f"{topic}: nothing heard for {silence_s:g} s; {REMEDY}")
             messages = [first, *client.consume(BATCH - 1, 0)]
             ended = {place for message in messages if (place := _end(message))}
             yield [to_record(message) for message in messages if message.error() is None]
