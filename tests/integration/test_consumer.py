@@ -270,7 +270,7 @@ def told_when_opened(world: World, progress_at_put: list[int]) -> Callable[[], A
     open_producer = world.letters.open_producer
     other = Database(world.database.engine.url.render_as_string(hide_password=False))
 
-    def opened() -> Any:  # noqa: ANN401  # a fake producer
+    def opened() -> Any:  # a fake producer
         with other.read() as connection:
             progress_at_put.append(len(progress.read(connection, [P0])))
         other.close()

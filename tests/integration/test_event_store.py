@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, insert, select
@@ -32,12 +33,12 @@ def append_many(database: Database, name: str) -> None:
     """Append in many transactions, of which each third is refused after its events are decided."""
     for number in range(ROUNDS):
         with database.write() as connection:
-            event_store.append(connection, NOW, lambda _, number=number: _some(name, number))
+            event_store.append(connection, NOW, partial(_some, name, number))
             if number % 3 == 0:
                 connection.rollback()
 
 
-def _some(name: str, number: int) -> Iterator[NewEvent]:
+def _some(name: str, number: int, _: datetime) -> Iterator[NewEvent]:
     for version in (1, 2):
         subject = f"{name}-{number}"
         yield a_new_event(version, event_id=f"{subject}-{version}", subject=subject)
@@ -117,8 +118,12 @@ def test_what_was_decided_in_a_transaction_that_fails_leaves_nothing(database: D
 def test_a_version_of_a_subject_and_an_event_id_exist_once(database: Database) -> None:
     append_events(database, 1)
     for twice in (a_new_event(2, event_id="event-1"), a_new_event(1, event_id="event-2")):
+
+        def decide(_: datetime, event: NewEvent = twice) -> list[NewEvent]:
+            return [event]
+
         with pytest.raises(IntegrityError), database.write() as connection:
-            event_store.append(connection, NOW, lambda _, event=twice: [event])
+            event_store.append(connection, NOW, decide)
 
 
 def test_time_never_goes_back_though_the_clock_may(database: Database) -> None:

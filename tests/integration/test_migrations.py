@@ -15,7 +15,9 @@ import services
 from services.chassis.database import Database, metadata
 from services.chassis.migrations import upgrade
 
-FOLDERS = sorted(path.parent for path in Path(services.__path__[0]).glob("*/migrations") if path.parent.name != "chassis")
+FOLDERS = sorted(
+    path.parent for path in Path(services.__path__[0]).glob("*/migrations") if path.parent.name != "chassis"
+)
 of_each_service = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 PATIENCE_S = 30.0
 
@@ -24,9 +26,7 @@ PATIENCE_S = 30.0
 def declared(service: str) -> frozenset[str]:
     """Return the tables that a service declares; asked in a process of its own, which imports no other service."""
     code = (
-        f"import services.{service}.bootstrap\n"
-        "from services.chassis.database import metadata\n"
-        "print(*metadata.tables)"
+        f"import services.{service}.bootstrap\nfrom services.chassis.database import metadata\nprint(*metadata.tables)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return frozenset(done.stdout.split())

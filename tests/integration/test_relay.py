@@ -155,9 +155,7 @@ def test_a_relay_that_was_taken_over_stops_publishing_and_waits(
     assert Leases(database, "third", LONG).take() != 0
 
 
-def test_a_relay_that_leads_renews_its_lease(
-    database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relay_that_leads_renews_its_lease(database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch) -> None:
     def ends() -> int:
         with database.read() as connection:
             return int(connection.execute(select(lease.relay.c.expires_at)).scalar_one())

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -154,9 +155,10 @@ def test_a_group_larger_than_a_databases_limit_on_variables_is_committed(databas
     group = [register(f"user-{number}") for number in range(1000)]
     assert commit(database, *group) == [1] * 1000
     assert len(reserved(database)) == 2000
-    assert commit(database, *[change(f"user-{number}", 1, locale="de") for number in range(1000)], events="x") == [
-        2
-    ] * 1000
+    assert (
+        commit(database, *[change(f"user-{number}", 1, locale="de") for number in range(1000)], events="x")
+        == [2] * 1000
+    )
 
 
 users_of_a_story = st.sampled_from(["ada", "eve", "bob"])
@@ -183,7 +185,7 @@ def test_how_commands_are_grouped_makes_no_difference(
                 connection.execute(table.delete())
             seen: list[object] = []
             new_id = ids()
-            for start, end in zip(borders, borders[1:], strict=False):
+            for start, end in pairwise(borders):
                 seen += [_short(outcome) for outcome in store.commit_group(connection, NOW, story[start:end], new_id)]
             rows = connection.execute(select(store.reservations).order_by("kind", "key")).all()
             states = connection.execute(select(store.users).order_by("user_id")).all()

@@ -43,9 +43,12 @@ def producer(settings: KafkaSettings, name: str) -> Config:
 
 def consumer(settings: KafkaSettings, group: str) -> Config:
     """Return the configuration of a group member whose position lies in SQL, not in Kafka."""
+    # Under `classic` incremental assignment needs a cooperative assignor; under `consumer` naming one is refused.
+    classic = {"partition.assignment.strategy": "cooperative-sticky"}
     return client(settings, group) | {
         "group.id": group,
         "group.protocol": settings.kafka_group_protocol,
+        **(classic if settings.kafka_group_protocol == "classic" else {}),
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 100,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
 from confluent_kafka.cimpl import NewTopic
@@ -88,15 +88,6 @@ class Topics:
             except KafkaException as error:
                 raise _explained(error, f"{place.topic}[{place.partition}]") from error
         return ends
-
-    def committed(self, group: str) -> dict[TopicPartition, int]:
-        """Return the offsets that a group has committed to Kafka: a hint for lag, never a position to read from."""
-        request = [ConsumerGroupTopicPartitions(group)]
-        try:
-            answer = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)[group].result()
-        except KafkaException as error:
-            raise _explained(error, f"group {group}") from error
-        return {TopicPartition(p.topic, p.partition): p.offset for p in answer.topic_partitions}
 
     def _create(self, topic: Described) -> bool:
         settings = topic.settings() | {"min.insync.replicas": self._min_insync}

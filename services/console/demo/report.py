@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.console.demo.counting import Line, percentiles
+from services.contracts.catalog import TOPICS
 
 RANKS = (50, 95, 99)
 
@@ -50,8 +51,10 @@ def _counts(result: Result) -> Table:
     title = f"What became of {result.commands:,} commands for {result.users:,} users"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Where", no_wrap=True)
+    table.caption = "\n".join(f"  {topic.name}: {topic.pattern.value}" for topic in TOPICS)
+    table.caption_justify = "left"
     for name in ("Expected", "Arrived", "Missing", "Repeated", "Unexpected"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     kind = ""
     for line in result.lines:
         if line.kind != kind:
