@@ -167,6 +167,14 @@ def test_a_seek_goes_back_or_forward_and_to_the_beginning_where_nothing_is_named
     assert await_values(source, 3) == [b"a", b"b", b"c"]
 
 
+def test_a_seek_right_after_the_assignment_is_obeyed(world: World, opened: Callable[[Starts], AnySource]) -> None:
+    world.write(b"a", b"b", b"c")
+    source = opened(lambda _: {world.place: 3})
+    await_assignment(source)
+    source.seek({world.place: 1})
+    assert await_values(source, 2) == [b"b", b"c"]
+
+
 def test_a_paused_member_keeps_its_partitions_and_gets_nothing_until_it_is_resumed_where_it_was_told(
     world: World, opened: Callable[[Starts], AnySource]
 ) -> None:

@@ -45,7 +45,6 @@ def _waiting() -> None:
         sa.Column("traceparent", sa.Text()),
         sa.Column("since", sa.BigInteger(), nullable=False),
     )
-    op.create_index("ix_waiting_since", "waiting", ["since"])
     op.create_index("waiting_by_user", "waiting", ["user_id", "version"])
 
 

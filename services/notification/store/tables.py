@@ -29,7 +29,7 @@ waiting = Table(
     Column("type", String(64), nullable=False),
     Column("correlation_id", Text, nullable=False),
     Column("traceparent", Text),
-    Column("since", BigInteger, nullable=False, index=True),  # microseconds since 1970
+    Column("since", BigInteger, nullable=False),  # microseconds since 1970
     Index("waiting_by_user", "user_id", "version"),
 )
 intents = Table(
