@@ -142,8 +142,9 @@ def _watch(settings: Settings, database: Database, consumer: Consumer, telemetry
 
 
 def _senders(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> list[Sender]:
-    queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended)
-    limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds())
+    claim_s = settings.sender_claim_time.total_seconds()
+    queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended, claim_s)
+    limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
     return [
         Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry.health)
         for number in range(1, settings.sender_threads + 1)

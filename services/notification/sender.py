@@ -23,7 +23,7 @@ class Queue(Protocol):
     """Where mails wait; see `store.intents.Queue`."""
 
     def claim(self, limit: int) -> list[Claim]:
-        """Claim due mails for CLAIM_S seconds."""
+        """Claim due mails for a time."""
 
     def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
         """Write down what came of claims; give the unused ones back."""
@@ -43,15 +43,16 @@ class Mailer(Protocol):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much a sender takes at once, and how long one mail may take, in seconds."""
+    """How much a sender takes at once, how long one mail may take, and how long a claim lasts, in seconds."""
 
     claim: int
     mail_s: float
+    claim_s: float = CLAIM_S
 
     @staticmethod
-    def of(claim: int, smtp_timeout_s: float) -> "Limits":
+    def of(claim: int, smtp_timeout_s: float, claim_s: float) -> "Limits":
         """Return limits where each answer of the server takes at most a time-out."""
-        return Limits(claim, smtp_timeout_s * ANSWERS_PER_MAIL)
+        return Limits(claim, smtp_timeout_s * ANSWERS_PER_MAIL, claim_s)
 
 
 class Sender:
@@ -88,7 +89,7 @@ class Sender:
         """Claim mails and send them. Returns whether there were any. Raises OSError: the mail server is away."""
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
-        latest_start = claimed_at + CLAIM_S - self._limits.mail_s
+        latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
         attempts: list[Attempt] = []
         try:
             for claim in claims:
@@ -97,7 +98,7 @@ class Sender:
                 attempts.append(self._attempt(claim))
         finally:
             if claims:
-                self._settle(attempts, claims[len(attempts) :], claimed_at + CLAIM_S)
+                self._settle(attempts, claims[len(attempts) :], claimed_at + self._limits.claim_s)
         return bool(claims)
 
     def _attempt(self, claim: Claim) -> Attempt:

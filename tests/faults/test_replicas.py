@@ -10,7 +10,7 @@ from services.console.local.system import SERVICES, local_programs, service, ser
 from services.console.settings import ConsoleSettings
 from tests import postgres
 from tests.faults.effects import problems, value
-from tests.faults.trial import HASTE, settings_on_free_ports, trial, wrong
+from tests.faults.trial import haste, settings_on_free_ports, trial, wrong
 from tests.ports import free_ports
 
 USERS = 150
@@ -61,4 +61,4 @@ def twin(name: str, settings: ConsoleSettings, urls: Mapping[str, str], folder: 
 
 def environment(name: str, settings: ConsoleSettings, urls: Mapping[str, str]) -> dict[str, str]:
     """Return a service's variables, with a database on PostgreSQL and short leases."""
-    return {**service_environment(name, settings, Path()), **HASTE, "APP_DATABASE_URL": urls[name]}
+    return {**service_environment(name, settings, Path()), **haste(name), "APP_DATABASE_URL": urls[name]}

@@ -21,8 +21,6 @@ from services.notification import domain
 from services.notification.domain import CLAIM_S, Attempt, Claim, Letter, Next, State
 from services.notification.store.tables import intents, replica
 
-CLAIM_MS = int(CLAIM_S * 1000)
-
 
 class Queue(msgspec.Struct, frozen=True):
     """The intents that are not finished. Each user's are worked off in order. See `sender.Queue`."""
@@ -32,11 +30,12 @@ class Queue(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
     mail_from: str
     appended: threading.Event
+    claim_s: float = CLAIM_S
 
     def claim(self, limit: int) -> list[Claim]:
         """Claim up to `limit` due intents, each the oldest unfinished one of its user; committed on return."""
         with self.database.write() as connection:
-            rows = connection.execute(_claim(now_ms(connection), limit)).all()
+            rows = connection.execute(_claim(now_ms(connection), self.claim_s, limit)).all()
             names = _full_names(connection, [row.user_id for row in rows])
         return [self._claim(row, names) for row in sorted(rows, key=lambda row: int(row.id))]
 
@@ -122,7 +121,7 @@ class _Settlement:
         ]
 
 
-def _claim(now: int, limit: int) -> TypedReturnsRows[*tuple[object, ...]]:
+def _claim(now: int, seconds: float, limit: int) -> TypedReturnsRows[*tuple[object, ...]]:
     # A CTE, because PostgreSQL may run a subquery in IN several times and would then lock more than the limit.
     earlier = intents.alias()
     same_user = (earlier.c.user_id == intents.c.user_id, earlier.c.id < intents.c.id, earlier.c.due_at.is_not(None))
@@ -134,7 +133,7 @@ def _claim(now: int, limit: int) -> TypedReturnsRows[*tuple[object, ...]]:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = {"state": State.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + CLAIM_MS}
+    taken = {"state": State.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + int(seconds * 1000)}
     return update(intents).where(intents.c.id.in_(select(due.c.id))).values(taken).returning(intents)
 
 
