@@ -11,6 +11,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # How many users the demo registers.
 USERS ?= 1000
+# The load: requests a second and seconds (a default of its own without), KNEE=1 searches for the highest rate.
+RATE ?= 100
+SECONDS ?=
+KNEE ?=
 
 STATE := .eventline
 VENV := $(STATE)/venv
@@ -25,6 +29,12 @@ BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 ##@ Run
 demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count what happened
 	@APP_USERS=$(USERS) $(BIN)/python -m services.console demo
+
+run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C
+	@$(BIN)/python -m services.console run
+
+load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the highest rate with KNEE=1
+	@$(BIN)/python -m services.console load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KNEE),--knee) $(ARGS)
 
 verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behind
 	@$(BIN)/python -m services.console verify
@@ -43,7 +53,15 @@ lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
 bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure the consumers against a bare loop
 	@$(BIN)/python -m tests.bench
 
+soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks: many users, a backlog, five minutes at 70 % of the knee
+	@APP_USERS=20000 $(BIN)/python -m services.console demo
+	@$(BIN)/python -m services.console backlog --records 200000
+	@$(BIN)/python -m services.console load --of-knee 0.7 --seconds 300 --json $(STATE)/soak.json
+
 ##@ Tend
+docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html anew from services/contracts
+	@$(BIN)/python -m tests.contract
+
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
@@ -75,4 +93,4 @@ $(KAFKA_READY): services/console/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo verify test lint bench lock clean help
+.PHONY: demo run load verify test lint bench soak docs lock clean help

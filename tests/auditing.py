@@ -6,9 +6,9 @@ from services.audit import handlers, store
 from services.audit.bootstrap import REVISIONS
 from services.audit.domain import Entry, Page, Query
 from services.chassis import migrations
-from services.chassis.consumer import Outcome
 from services.chassis.database import Database
 from services.chassis.record import Record
+from services.chassis.subscription import Outcome
 from tests.builders import NOW, a_record, a_user_registered, an_envelope
 
 ORIGIN = "eventline.local/audit"

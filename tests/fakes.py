@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.chassis.consumer import Starts
 from services.chassis.kafka.source import SourceError
 from services.chassis.publishing import PublishError
 from services.chassis.record import Headers, Outgoing, Record, TopicPartition
+from services.chassis.subscription import Starts
 
 
 class FakeClock:

@@ -25,9 +25,10 @@ def a_state(  # noqa: PLR0913  # each part changeable by its name
     wants_mail: bool = True,
     flagged: bool = False,
     name: str = "Ada Lovelace",
+    locale: str = "en",
 ) -> UserState:
     """Return a user as the topic of states carries it."""
-    person = a_person(email=email, full_name=name)
+    person = a_person(email=email, full_name=name, locale=locale)
     return UserState(user_id, version, Status.ACTIVE, person, Preferences(wants_mail), flagged)
 
 

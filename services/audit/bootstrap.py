@@ -12,7 +12,7 @@ from services.audit.domain import Page, Query
 from services.audit.settings import Settings, VerifySettings
 from services.audit.verify import Verification
 from services.chassis import migrations
-from services.chassis.consumer import Consumer, Outcome, Starts, Subscription
+from services.chassis.consumer import Consumer
 from services.chassis.database import Database
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -20,6 +20,7 @@ from services.chassis.metrics import AUDIT_SIZE
 from services.chassis.positions import Broker
 from services.chassis.record import Record, TopicPartition
 from services.chassis.runtime import Plan
+from services.chassis.subscription import Outcome, Starts, Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
 from services.contracts.catalog import TOPICS

@@ -11,8 +11,8 @@ from typing import Protocol
 from services.audit import domain
 from services.audit.domain import Chain, Entry, Search
 from services.chassis.clock import to_micros
-from services.chassis.consumer import Outcome
 from services.chassis.record import Record
+from services.chassis.subscription import Outcome
 from services.contracts.catalog import TYPES
 
 

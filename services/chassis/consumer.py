@@ -5,90 +5,22 @@ Kafka afterwards is a hint for lag tools and is never read back.
 """
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable
 
-import msgspec
 import structlog
-from sqlalchemy import Connection
 
+from services.chassis.applying import AWAY, Applying
 from services.chassis.database import UNAVAILABLE, Database
-from services.chassis.dead_letters import CeilingError, DeadLetters, Refusal
-from services.chassis.metrics import SYSTEM
-from services.chassis.positions import Broker, Positions, TopicChangedError
+from services.chassis.positions import Positions
 from services.chassis.progress import LostRaceError
-from services.chassis.record import Record, TopicPartition
+from services.chassis.record import TopicPartition
+from services.chassis.subscription import Source, Subscription
 from services.chassis.telemetry import Telemetry
 
 POLL_S = 0.25
 BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()
-
-
-class Outcome(msgspec.Struct):
-    """What a handler did with a batch. `applied` holds each event's record, type and time, for the latency."""
-
-    refused: list[Refusal] = []
-    applied: list[tuple[Record, str, datetime]] = []
-    repeats: Counter[str] = msgspec.field(default_factory=Counter)
-    not_subscribed: Counter[str] = msgspec.field(default_factory=Counter)
-
-
-Handler = Callable[[Connection, Sequence[Record]], Outcome]
-
-
-class CannotApplyError(Exception):
-    """A record cannot be applied by this code; the message says which and why."""
-
-
-class Source(Protocol):
-    """A group member; see `chassis.kafka.source.Source`."""
-
-    @property
-    def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that are this member's now."""
-
-    def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the records at hand, waiting only for the first."""
-
-    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Go to an offset in every assigned partition, the beginning where none is named."""
-
-    def pause(self) -> None:
-        """Stop fetching."""
-
-    def resume(self) -> None:
-        """Fetch again."""
-
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Hint to Kafka how far the group is."""
-
-    def close(self) -> None:
-        """Leave the group."""
-
-
-Starts = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
-OpenSource = Callable[[str, Sequence[str], Starts], Source]  # group, topics, where to start
-
-
-class Subscription(msgspec.Struct, frozen=True):
-    """Who reads what, and what is done with it. `dead_letters` is None for a handler that refuses nothing.
-
-    `wakes` are set after each commit: relay and others need not poll for what the handler wrote.
-    """
-
-    group: str
-    topics: tuple[str, ...]
-    handle: Handler
-    open_source: OpenSource
-    broker: Broker
-    dead_letters: DeadLetters | None = None
-    batch: int = 1000
-    wakes: tuple[threading.Event, ...] = ()
 
 
 class Consumer:
@@ -105,8 +37,9 @@ class Consumer:
         self._database = database
         self._metrics = telemetry.metrics
         self._health = telemetry.health
-        self._clock = telemetry.clock
         self._positions = Positions(database, subscription.broker)
+        self._applying = Applying(subscription, database, self._positions, telemetry)
+        self._tried_again: frozenset[TopicPartition] = frozenset()
         self._failures = 0
         self._waiting = False
 
@@ -119,12 +52,12 @@ class Consumer:
         """Consume until told to stop; the batch in hand is committed first."""
         while not stop.is_set():
             source = self._open()
-            self._waiting = False
+            self._waiting, self._tried_again = False, frozenset()
             try:
                 while not stop.is_set():
                     self._health.beat(self.name)
                     self.step(source)
-            except (*UNAVAILABLE, ConnectionError) as error:
+            except AWAY as error:
                 # Raised within the assignment: only a new member gets a new assignment.
                 self._back_off(error, stop.wait)
             finally:
@@ -141,59 +74,31 @@ class Consumer:
             return
         records = source.poll(self._subscription.batch, POLL_S)
         self._positions.forget_all_but(source.assigned)
-        if not records:
-            return
         try:
-            self._take(records)
+            self._try_parked_again(source, idle=not records)
+            if records:
+                self._applying.take(records)
         except LostRaceError as error:
             log.warning("another consumer was faster", reason=str(error))
             self._metrics.lost_races.inc()
             source.seek(self._positions.read_again(source.assigned))
-        except (*UNAVAILABLE, ConnectionError) as error:
+        except AWAY as error:
             # Paused, not gone: polling keeps the membership, and nothing is dead-lettered for a dependency's sake.
             source.pause()
             self._waiting = True
             self._back_off(error, lambda seconds: source.poll(1, seconds))
         else:
             self._failures = 0
-            source.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+            if records:
+                source.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
 
-    def _take(self, records: Sequence[Record]) -> None:
-        started = time.perf_counter()
-        try:
-            outcome = self._commit(records)
-        except (*UNAVAILABLE, ConnectionError, LostRaceError, TopicChangedError, CeilingError):
-            raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the record behind it must be named
-            self._find(records, error)
-        else:
-            self._observe(records, outcome, time.perf_counter() - started)
-
-    def _find(self, records: Sequence[Record], error: Exception) -> None:
-        # The batch failed as a whole: run it again record by record, so that the message names the one.
-        if len(records) == 1:
-            raise CannotApplyError(f"{records[0].place}: {type(error).__name__}: {error}") from error
-        for record in records:
-            self._take([record])
-
-    def _commit(self, records: Sequence[Record]) -> Outcome:
-        targets = self._positions.after(records)
-        with self._database.write() as connection:
-            outcome = self._subscription.handle(connection, records)
-            if outcome.refused:
-                self._put_aside(outcome.refused)
-            self._positions.move(connection, targets)
-        self._positions.moved(targets)
-        for wake in self._subscription.wakes:
-            wake.set()
-        return outcome
-
-    def _put_aside(self, refused: Sequence[Refusal]) -> None:
-        if self._subscription.dead_letters is None:
-            raise CannotApplyError(f"{refused[0].record.place}: {refused[0].detail}, and there is no dead-letter topic")
-        self._subscription.dead_letters.put(refused, self._positions.topic_ids)
-        for refusal in refused:
-            log.error("dead letter", place=refusal.record.place, reason=refusal.reason, detail=refusal.detail)
+    def _try_parked_again(self, source: Source, *, idle: bool) -> None:
+        # At each assignment, for this code may be newer than the one that parked; and when a person asks.
+        fresh = source.assigned - self._tried_again
+        self._applying.try_parked_again(fresh, asked=False)
+        self._tried_again = source.assigned
+        if idle:
+            self._applying.try_parked_again(source.assigned, asked=True)
 
     def _try_to_resume(self, source: Source) -> None:
         try:
@@ -209,21 +114,3 @@ class Consumer:
         self._failures += 1
         log.warning("cannot consume now, trying again", error=str(error), seconds=seconds)
         wait(seconds)
-
-    def _observe(self, records: Sequence[Record], outcome: Outcome, seconds: float) -> None:
-        group, metrics = self._subscription.group, self._metrics
-        for topic, number in Counter(record.topic for record in records).items():
-            metrics.consumed.labels(SYSTEM, topic, group).inc(number)
-        metrics.process_duration.labels(SYSTEM, group).observe(seconds)
-        for topic, number in outcome.repeats.items():
-            metrics.repeats.labels(topic).inc(number)
-        for topic, number in outcome.not_subscribed.items():
-            metrics.not_subscribed.labels(topic).inc(number)
-        for refusal in outcome.refused:
-            metrics.dead_letters.labels(refusal.reason).inc()
-        now = self._clock()
-        kinds = {kind for _, kind, _ in outcome.applied}
-        latencies = {kind: metrics.end_to_end.labels(metrics.service, kind) for kind in kinds}
-        for record, kind, moment in outcome.applied:
-            if not self._positions.is_replay(record):
-                latencies[kind].observe((now - moment).total_seconds())

@@ -84,7 +84,8 @@ def now_ms(connection: Connection) -> int:
 def _sqlite_engine(url: str) -> Engine:
     if path := make_url(url).database:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"timeout": BUSY_TIMEOUT_S})
+    options = {"timeout": BUSY_TIMEOUT_S}
+    engine = create_engine(url, pool_size=POOL_SIZE, connect_args=options, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -107,6 +108,7 @@ def _postgresql_engine(url: str) -> Engine:
         url,
         pool_size=POOL_SIZE,
         pool_pre_ping=True,
+        hide_parameters=True,  # they are people's names and addresses, and errors are logged
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )

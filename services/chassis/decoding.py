@@ -8,20 +8,26 @@ import msgspec
 
 from services.chassis.dead_letters import Refusal
 from services.chassis.record import Record
-from services.contracts.envelope import Envelope, EnvelopeError, from_headers, schema_of
+from services.contracts import structured
+from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A decoded record. `data` is of the type's struct, None for a tombstone."""
+    """A decoded record. `data` is of the type's struct, None for a tombstone.
+
+    `content` is the data's bytes where they are not the record's value (structured mode).
+    """
 
     record: Record
     envelope: Envelope
     data: msgspec.Struct | None
+    content: bytes | None = None
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the value: what tells a repeat from a conflict."""
-        return hashlib.sha256(self.record.value or b"").digest()
+        """SHA-256 of the data, in either mode: what tells a repeat from a conflict."""
+        content = self.record.value if self.content is None else self.content
+        return hashlib.sha256(content or b"").digest()
 
 
 class Decoded(msgspec.Struct):
@@ -66,32 +72,46 @@ class Decoder:
         return decoded
 
     def _event(self, record: Record) -> Event | None:
-        envelope = _envelope(record)
+        envelope, content = _opened(record)
         if record.key != envelope.subject.encode():
             raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
         if (decoder := self._decoders.get(envelope.type)) is None:
             return None
         if envelope.schema != self._schemas[envelope.type]:
             raise UnknownShapeError(f"{record.place}: {envelope.schema}, known is {self._schemas[envelope.type]}")
-        return Event(record, envelope, self._data(record, decoder))
-
-    def _data(self, record: Record, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgspec.Struct | None:
         if record.value is None:
-            if record.topic in self._tombstones:
-                return None
+            self._refuse_tombstone(record.topic)
+            return Event(record, envelope, None)
+        return Event(record, envelope, _data(record.value if content is None else content, decoder), content)
+
+    def _refuse_tombstone(self, topic: str) -> None:
+        if topic not in self._tombstones:
             raise _RefusedError("unexpected_tombstone", "a record without a value on a topic without tombstones")
-        try:
-            return decoder.decode(record.value)
-        except msgspec.ValidationError as error:
-            raise _RefusedError("invalid", str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _RefusedError("malformed", str(error)) from None
 
 
-def _envelope(record: Record) -> Envelope:
+def _opened(record: Record) -> tuple[Envelope, bytes | None]:
+    """Return the envelope, and the data's bytes where they are not the record's value."""
     if record.headers is None:
         raise _RefusedError("unreadable_headers", "a header's name is not UTF-8")
     try:
-        return from_headers(record.headers)
+        return from_headers(record.headers), None
+    except StructuredModeError:
+        return _opened_structured(record)
     except EnvelopeError as error:
         raise _RefusedError("envelope", str(error)) from None
+
+
+def _opened_structured(record: Record) -> tuple[Envelope, bytes]:
+    try:
+        return structured.read(dict(record.headers or ()), record.value)
+    except EnvelopeError as error:
+        raise _RefusedError("envelope", str(error)) from None
+
+
+def _data(content: bytes, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise _RefusedError("invalid", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _RefusedError("malformed", str(error)) from None

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 SYSTEM = "kafka"
@@ -58,6 +66,7 @@ NOT_SUBSCRIBED = Declared(
 )
 LOST_RACES = Declared("progress_lost_races_total", "Batches rolled back because another consumer was faster.")
 GROUP_SIZE = Declared("writer_group_size", "Commands committed together.", buckets=SIZES)
+PARKED_KEYS = Declared("parked_keys", "Keys with records that wait because they cannot be applied.")
 RELAY_EPOCH = Declared("relay_epoch", "Fencing epoch of this process's relay, 0 while it does not lead.")
 OUTBOX_PENDING = Declared("outbox_pending_events", "Events stored and not yet acknowledged by the broker.")
 REPLICA_WAIT = Declared("replica_wait_seconds", "Age of the oldest notice that waits for its replica, 0 when none.")
@@ -73,6 +82,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.service = service
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         Info("app_build", "What runs here.", registry=self.registry).info({"service": service, "version": version})
         self.sent = self._counter(SENT)
         self.consumed = self._counter(CONSUMED)

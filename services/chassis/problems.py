@@ -1,27 +1,62 @@
-"""From exceptions to RFC 9457 problem details: the one place that decides the status of an error."""
+"""From exceptions to RFC 9457 problem details: the one place that decides the status of an error.
 
+`python -m services.chassis.problems` prints the catalogue of errors, which is `docs/errors.md`.
+"""
+
+import sys
 from typing import Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 
 from services.chassis.database import UNAVAILABLE
 
 MEDIA_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    409: "Conflict",
-    412: "Precondition Failed",
-    413: "Content Too Large",
-    415: "Unsupported Media Type",
-    422: "Unprocessable Content",
-    428: "Precondition Required",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A status: its phrase (RFC 9110), what it says here, what to do."""
+
+    title: str
+    meaning: str
+    remedy: str
+
+
+CATALOGUE = {
+    400: Kind("Bad Request", "The body is not JSON in UTF-8, or a header is not of its form.", "Correct the request."),
+    404: Kind("Not Found", "There is no such path, or nobody with this id.", "Look at the path and the id."),
+    405: Kind("Method Not Allowed", "The path does not have this method.", "The header Allow names those it has."),
+    408: Kind("Request Timeout", "The request did not arrive in time.", "Send it without pauses."),
+    409: Kind(
+        "Conflict",
+        "Somebody else has the login or the address (in any case and Unicode form), or the user is deactivated.",
+        "Choose another login or address.",
+    ),
+    412: Kind("Precondition Failed", "The user is not at the version of If-Match.", "Read the user, try its ETag."),
+    413: Kind("Content Too Large", "The body, or the event it would lead to, is above the limit.", "Send less."),
+    415: Kind(
+        "Unsupported Media Type",
+        "The body is not application/json, or it is compressed.",
+        "Send Content-Type: application/json and no Content-Encoding.",
+    ),
+    422: Kind(
+        "Unprocessable Content",
+        "JSON of another shape: an unknown or read-only field, a wrong type, a text that cannot be a name or an "
+        "address; or a parameter that is unknown or out of range; or an Idempotency-Key used for another request.",
+        "`errors` and `detail` name the fields: correct them.",
+    ),
+    428: Kind("Precondition Required", "If-Match is missing.", "Send the ETag of the version you read, or *."),
+    431: Kind("Request Header Fields Too Large", "The head of the request is above the limit.", "Send less."),
+    500: Kind("Internal Server Error", "A bug; the log has it under the correlation id.", "Tell the operator the id."),
+    503: Kind(
+        "Service Unavailable",
+        "The database is away or busy, or the service stops.",
+        "Repeat the request with the same Idempotency-Key after the seconds of Retry-After.",
+    ),
 }
 log = structlog.get_logger()
 
@@ -44,11 +79,43 @@ class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
         self.status = status
 
 
+def problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> Problem:
+    """Return a problem with the phrase of its status."""
+    kind = CATALOGUE.get(status)
+    return Problem(kind.title if kind else "Error", status, detail, errors=errors or [])
+
+
+def described(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return statuses as an operation's description in OpenAPI names them, each with an example."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            generate_examples=False,
+            description=f"{CATALOGUE[status].meaning} {CATALOGUE[status].remedy}",
+            media_type=MEDIA_TYPE,
+            examples=[Example(value=msgspec.to_builtins(problem(status, CATALOGUE[status].meaning)))],
+        )
+        for status in statuses
+    }
+
+
+def markdown() -> str:
+    """Return the catalogue of errors as a page."""
+    rows = [f"| {status} {kind.title} | {kind.meaning} | {kind.remedy} |" for status, kind in CATALOGUE.items()]
+    head = (
+        "# Errors\n"
+        f"Every error of an HTTP API is a problem detail (RFC 9457, `{MEDIA_TYPE}`): `title`, `status`, `detail`, and\n"
+        "`errors` where fields can be named. `X-Correlation-ID` is in every answer; the log has it too.\n"
+        "This page is printed by `python -m services.chassis.problems`.\n\n"
+        "| Status | What it says | What to do |\n|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
 def answer(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> Response[Problem]:
     """Return a problem as a response."""
-    problem = Problem(TITLES.get(status, "Error"), status, detail, errors=errors or [])
     headers = {"Retry-After": "1"} if status == 503 else {}  # noqa: PLR2004  # a status code is its own name
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(problem(status, detail, errors), status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
@@ -56,28 +123,19 @@ def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
     return answer(error.status, str(error))
 
 
-def on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
-    """Answer well-formed JSON of the wrong shape (422), or what is no JSON at all (400)."""
-    if request.headers.get("content-length") == "0":
-        return answer(400, "the body is not valid JSON: it is empty")
-    if isinstance(error.__cause__, (SerializationException, msgspec.DecodeError)) and not isinstance(
-        error.__cause__, msgspec.ValidationError
-    ):
-        return answer(400, f"the body is not valid JSON: {error.__cause__}")
+def on_validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
+    """Answer well-formed JSON, or a parameter, of the wrong shape."""
     errors = [dict(item) for item in error.extra] if isinstance(error.extra, list) else []
     return answer(422, error.detail, errors)
-
-
-def on_malformed(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer a body that is not JSON, not UTF-8 or nested too deep."""
-    return answer(400, f"the body is not valid JSON: {error}")
 
 
 def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
     """Answer what the framework refuses: unknown path, wrong method, body too large."""
     if isinstance(error.__cause__, SerializationException):
-        return answer(400, f"the body is not valid JSON: {error.detail}")
-    return answer(error.status_code, error.detail)
+        return answer(422, error.detail)
+    response = answer(error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -95,11 +153,11 @@ def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
 HANDLERS: dict[Any, Any] = {
     Refused: on_refused,
     ValidationException: on_validation,
-    SerializationException: on_malformed,
-    UnicodeDecodeError: on_malformed,
-    RecursionError: on_malformed,
     HTTPException: on_http,
     **dict.fromkeys(UNAVAILABLE, on_unavailable),
     ConnectionError: on_unavailable,
     Exception: on_bug,
 }
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

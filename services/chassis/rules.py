@@ -6,9 +6,10 @@ import msgspec
 
 
 class Verdict(enum.Enum):
-    """Apply it, recognise it as a repeat, or refuse it because it contradicts what was applied."""
+    """Apply it, recognise it as a repeat, refuse it as a contradiction, or park it because others are missing."""
 
     APPLY = "apply"
+    GAP = "gap"
     REPEAT = "repeat"
     CONFLICT = "conflict"
 
@@ -35,3 +36,13 @@ def once(have: Applied | None, incoming: Applied) -> Verdict:
     if have is None:
         return Verdict.APPLY
     return Verdict.REPEAT if incoming == have else Verdict.CONFLICT
+
+
+def contiguous(have: Applied | None, incoming: Applied) -> Verdict:
+    """Versions of a subject rise by one from 1, and a gap means that something is lost (topics that are the truth)."""
+    applied = have.version if have else 0
+    if incoming.version == applied + 1:
+        return Verdict.APPLY
+    if incoming.version > applied:
+        return Verdict.GAP
+    return Verdict.CONFLICT if have and incoming.version == applied and incoming != have else Verdict.REPEAT

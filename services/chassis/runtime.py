@@ -4,8 +4,10 @@ Stop order is the order of the components: intake first, what finishes its work 
 itself takes the process down with exit code 1: it is loud, and whoever supervises the process restarts it.
 """
 
+import contextlib
 import gc
 import os
+import queue
 import signal
 import sys
 import threading
@@ -44,13 +46,34 @@ class Component(Protocol):
         """Work until `stop` is set, then finish what is in hand and return. May raise: that ends the process."""
 
 
+class _Request:
+    """A request to stop, which a signal's handler may make at any moment.
+
+    Not an Event: its lock is held for an instant within `wait`, and a handler that then runs in the same thread
+    would wait for it for ever. SimpleQueue's `put` is made for that.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def make(self) -> None:
+        self.made = True
+        self._woken.put(None)
+
+    def wait(self, seconds: float | None) -> None:
+        if not self.made:
+            with contextlib.suppress(queue.Empty):
+                self._woken.get(timeout=seconds)
+
+
 class Runtime:
     """Runs components, each in a thread of its own, until SIGTERM, SIGINT or the failure of one."""
 
     def __init__(self, health: Health, drain_delay: timedelta) -> None:
         self._health = health
         self._drain_delay = drain_delay.total_seconds()
-        self._stopping = threading.Event()
+        self._stopping = _Request()
         self._failed: list[str] = []
 
     def run(self, prepare: Callable[[], None], components: Sequence[Component]) -> int:
@@ -61,7 +84,7 @@ class Runtime:
             running = [(component, *self._start(component)) for component in components]
             self._health.has("start")
             log.info("started", components=[component.name for component in components])
-            self._stopping.wait()
+            self._stopping.wait(None)
             self._health.lacks("stop", "stopping")
             threading.Event().wait(self._drain_delay)
             for component, thread, stop in running:
@@ -70,7 +93,7 @@ class Runtime:
         return 1 if self._failed else 0
 
     def _prepare(self, prepare: Callable[[], None]) -> bool:
-        while not self._stopping.is_set():
+        while not self._stopping.made:
             try:
                 prepare()
             except ConnectionError as error:
@@ -97,7 +120,7 @@ class Runtime:
         if not in_order:
             self._failed.append(component.name)
         self._health.ended(component.name)
-        self._stopping.set()
+        self._stopping.make()
 
     def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event) -> None:
         stop.set()
@@ -108,7 +131,7 @@ class Runtime:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         log.info("stop asked for", signal=signal.Signals(number).name)
-        self._stopping.set()
+        self._stopping.make()
 
 
 def collect_rarely() -> None:

@@ -51,6 +51,7 @@ class Settings(KafkaSettings, frozen=True, kw_only=True):
     relay_lease: timedelta = timedelta(seconds=20)
     consumer_batch: Natural = 1000
     consumer_dead_letter_ceiling: Natural = 100
+    consumer_parked_ceiling: Natural = 1000
     writer_group: Natural = 128
     log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
     drain_delay: timedelta = timedelta(0)

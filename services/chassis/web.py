@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,36 +16,55 @@ import uvicorn
 from litestar import Litestar
 from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Message, Receive, Scope, Send
 
 from services.chassis import problems, sockets
+from services.chassis.checks import check
+from services.chassis.docs import DocsPage
 from services.chassis.health import Health
 from services.chassis.metrics import Metrics
+from services.chassis.protocol import Protocol
 from services.chassis.settings import Settings
 
-LARGEST_BODY = 64 * 1024
-BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
+LARGEST_BODY = 256 * 1024
+REQUEST_S = 20.0
 CORRELATION = "X-Correlation-ID"
 CORRELATION_FORM = re.compile(rb"[\x21-\x7e]{1,64}")
+DESCRIPTION = (
+    "Errors are problem details (RFC 9457). `X-Correlation-ID` is taken where it has 1 to 64 printable characters, "
+    "made where not, and stands in every answer and on every event that a request leads to."
+)
 GRACE_S = 10  # for requests in hand when the service stops
 STOP_SEEN_WITHIN_S = 0.05
 
 log = structlog.get_logger()
 
 
-def application(handlers: Sequence[ControllerRouterHandler], title: str) -> Litestar:
-    """Return an application whose every error is a problem detail."""
-    return Litestar(
+def application(
+    handlers: Sequence[ControllerRouterHandler], title: str, closed: Sequence[type[msgspec.Struct]] = ()
+) -> Litestar:
+    """Return an application whose every error is a problem detail, with its description under `/schema`.
+
+    `closed` names the bodies that forbid unknown fields: Litestar does not say so in the description.
+    """
+    app = Litestar(
         route_handlers=handlers,
+        before_request=check,
         exception_handlers=problems.HANDLERS,
-        openapi_config=OpenAPIConfig(title=title, version="1"),
+        openapi_config=OpenAPIConfig(
+            title=title, version="1", description=DESCRIPTION, render_plugins=[DocsPage(), JsonRenderPlugin()]
+        ),
         request_max_body_size=LARGEST_BODY,
         logging_config=None,
     )
+    for body in closed:
+        app.openapi_schema.components.schemas[body.__name__].additional_properties = False
+    return app
 
 
 class Frame:
-    """Around every request: a correlation id in and out, content checks, one log line, one measurement."""
+    """Around every request: a correlation id in and out, one log line, one measurement."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -56,10 +76,7 @@ class Frame:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        if refusal := _content_problem(scope["method"], dict(scope["headers"])):
-            await _refuse(refusal, exchange.send)
-        else:
-            await self._app(scope, receive, exchange.send)
+        await self._app(scope, receive, exchange.send)
         self._observe(scope, exchange)
 
     def _observe(self, scope: HTTPScope, exchange: "_Exchange") -> None:
@@ -101,17 +118,18 @@ def correlation_id(headers: Any) -> str:  # noqa: ANN401  # ASGI's own loose typ
 class Server:
     """Runs an application on an address, as a component. In-flight requests are finished at the stop.
 
-    Raises AddressError at construction: port taken.
+    A request has `patience_s` to arrive. Raises AddressError at construction: port taken.
     """
 
     name = "http"
 
-    def __init__(self, app: ASGIApp, settings: Settings, health: Health) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, health: Health, patience_s: float = REQUEST_S) -> None:
         self._socket = sockets.bind(settings.http_host, settings.http_port, "APP_HTTP_PORT")
         self._health = health
         self._health.lacks("http", "not listening yet")
         self._config = uvicorn.Config(
             app,
+            http=partial(Protocol, patience_s=patience_s),  # type: ignore[arg-type]  # it is called, no more
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -140,22 +158,3 @@ class _Announced(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._health.has("http")
-
-
-def _content_problem(method: str, headers: dict[bytes, bytes]) -> str | None:
-    if method not in BODY_METHODS:
-        return None
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
-        return f"Content-Type is {kind.decode('latin-1')!r}, send application/json"
-    encoding = headers.get(b"content-encoding", b"identity")
-    if encoding != b"identity":
-        return f"Content-Encoding {encoding.decode('latin-1')!r} is not taken, send the body as it is"
-    return None
-
-
-async def _refuse(detail: str, send: Any) -> None:  # noqa: ANN401  # an ASGI send
-    body = msgspec.json.encode(problems.Problem(problems.TITLES[415], 415, detail))
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode()), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 415, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

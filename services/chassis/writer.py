@@ -94,7 +94,11 @@ class Writer(Generic[C, R]):
             replies = self._execute([waiting.command for waiting in group])
         except Exception as error:  # whatever it is, every caller must hear of it
             log.exception("group not committed", commands=len(group))
-            _tell(group, partial(_fail, group, error))
+            if len(group) == 1 or isinstance(error, UNAVAILABLE):
+                _tell(group, partial(_fail, group, error))
+                return
+            for waiting in group:  # one command's fault is not the others'
+                self._commit([waiting])
         else:
             _tell(group, partial(_resolve, group, replies))
 

@@ -1,44 +1,36 @@
-"""The console's commands. An error that a person can mend is told in a line, without a traceback."""
+"""The console's commands. What they do stands in the modules that they call; how they fail, in `failures`."""
 
 import asyncio
 import os
-import signal
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
-import aiohttp
 import msgspec
 import typer
+from rich import box
 from rich.console import Console
+from rich.table import Table
 
-from services.chassis.kafka.topics import BrokerUnavailableError, Topics, TopicsError
-from services.chassis.settings import SettingsError, load
+from services.chassis.clock import utc_now
+from services.chassis.kafka.topics import Topics
+from services.chassis.settings import load as load_settings
+from services.console import events, lag, parked
+from services.console.backlog import Backlog
 from services.console.demo.display import Display
-from services.console.demo.driver import RefusedError
-from services.console.demo.report import print_result
+from services.console.demo.report import print_result, print_verdict
 from services.console.demo.run import Demo
+from services.console.failures import WRONG, told
+from services.console.flags import flags
+from services.console.live.run import Run
+from services.console.load.command import load
+from services.console.load.options import LoadOptions
 from services.console.local import sink as mail_sink
-from services.console.local.ports import PortTakenError
-from services.console.local.processes import ProcessError
 from services.console.local.system import bootstrap_servers, verify_audit
 from services.console.settings import ConsoleSettings
 from services.contracts import catalog
 
-EXPECTED = (
-    BrokerUnavailableError,
-    FileNotFoundError,
-    PortTakenError,
-    ProcessError,
-    RefusedError,
-    SettingsError,
-    TopicsError,
-    aiohttp.ClientError,
-)
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -46,19 +38,29 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 def demo() -> None:
     """Run the whole system on this machine and count what happened."""
     console = Console()
-    with _told(), Display(console) as display:
-        settings = load(ConsoleSettings, os.environ)
-        result = Demo(settings, uuid.uuid4().hex[:8], display).play()
+    with told(), Display(console) as display:
+        result = Demo(_settings(), uuid.uuid4().hex[:8], display).play()
     print_result(console, result)
-    sys.exit(1 if result.wrong() else 0)
+    sys.exit(WRONG if result.wrong() else 0)
+
+
+@app.command()
+def run() -> None:
+    """Start the whole system on this machine and stay up until Ctrl-C; its state is kept."""
+    console = Console()
+    with told():
+        problems = Run(_settings(), console).stay()
+    for problem in problems:
+        console.print(f"[bold red]WRONG[/] {problem}", highlight=False, soft_wrap=True)
+    sys.exit(WRONG if problems else 0)
 
 
 @app.command()
 def verify() -> None:
     """Verify the audit chain that the last demo left behind."""
-    with _told():
-        settings = load(ConsoleSettings, os.environ)
-        done = verify_audit(settings, settings.demo_dir)
+    with told():
+        settings = _settings()
+        done = verify_audit(settings, settings.folder("demo"))
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     sys.exit(done.returncode)
@@ -67,11 +69,44 @@ def verify() -> None:
 @app.command()
 def topics() -> None:
     """Create the topics of the catalog that the broker does not have."""
-    with _told():
-        settings = load(ConsoleSettings, os.environ)
-        client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
-        created = Topics(client, "console").ensure(catalog.TOPICS)
+    with told():
+        created = Topics(_client(), "console").ensure(catalog.TOPICS)
     sys.stdout.write(f"created: {', '.join(created) or 'nothing, all topics are there'}\n")
+
+
+@app.command(name="lag")
+def show_lag() -> None:
+    """Show how far each consumer group is behind, also while it is dead."""
+    with told():
+        client = _client()
+        found = lag.lags(Topics(client, "console"), lag.Ages(client, utc_now))
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("Group")
+    table.add_column("Topic", no_wrap=True)
+    table.add_column("Records", justify="right")
+    table.add_column("Oldest, s", justify="right")
+    for one in found:
+        table.add_row(one.group, one.topic, f"{one.records:,}", "?" if one.seconds is None else f"{one.seconds:,}")
+    Console().print(table)
+
+
+def show_events(options: events.EventsOptions) -> None:
+    """Show what stands on the topics, decoded, a line for each record."""
+    with told():
+        try:
+            events.show(_client(), options, utc_now, typer.echo)
+        except KeyboardInterrupt:
+            sys.exit(0)  # how following ends
+
+
+@app.command()
+def backlog(records: Annotated[int, typer.Option(min=2, help="How many.")] = 200_000) -> None:
+    """Let notification and audit consume a backlog, and check the memory that they take for it."""
+    console = Console()
+    with told(), Display(console) as display:
+        problems = Backlog(_settings(), display).consume(records)
+    print_verdict(console, problems)
+    sys.exit(WRONG if problems else 0)
 
 
 @app.command()
@@ -83,34 +118,18 @@ def sink(
     asyncio.run(mail_sink.serve(port, file))
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn SIGTERM into an orderly way out, and an expected error into its message and exit code 1."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit("stopped before the end")
-    except EXPECTED as error:
-        sys.exit(str(error))
-    except BaseExceptionGroup as group:
-        expected, others = group.split(EXPECTED)
-        if others is not None or expected is None:
-            raise
-        sys.exit("\n".join(str(error) for error in _leaves(expected)))
+def _settings() -> ConsoleSettings:
+    return load_settings(ConsoleSettings, os.environ)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _client() -> ConsoleSettings:
+    settings = _settings()
+    return msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
-
+app.command(name="load")(flags(LoadOptions, load))
+app.add_typer(parked.app, name="parked")
+app.command(name="events")(flags(events.EventsOptions, show_events))
 
 if __name__ == "__main__":
     app()

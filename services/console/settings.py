@@ -29,7 +29,6 @@ class ConsoleSettings(KafkaSettings, frozen=True, kw_only=True):
     audit_port: Port = 18082
     audit_metrics_port: Port = 19466
 
-    @property
-    def demo_dir(self) -> Path:
-        """Where the demo's stores, logs and mails are."""
-        return self.state_dir.absolute() / "demo"
+    def folder(self, command: str) -> Path:
+        """Where a command keeps its stores, logs and mails: each has its own, so that none spoils another's."""
+        return self.state_dir.absolute() / command

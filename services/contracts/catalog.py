@@ -6,7 +6,8 @@ A topic's rule says what a reader may rely on:
 """
 
 import enum
-from typing import Literal
+from types import UnionType
+from typing import Literal, get_args
 
 import msgspec
 
@@ -36,13 +37,18 @@ class Pattern(enum.StrEnum):
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. `retention_ms` -1 means for ever; `publisher` and `readers` are names of services."""
+    """One topic. `retention_ms` -1 means for ever; `publisher` and `readers` are names of services.
+
+    `source` and `types` are the `ce_source` and `ce_type` of its records; dead letters keep those they came with.
+    """
 
     name: str
     pattern: Pattern
     rule: Rule
     publisher: str
     readers: tuple[str, ...]
+    source: str | None = None
+    types: tuple[str, ...] = ()
     partitions: int = 6
     cleanup: Literal["delete", "compact"] = "delete"
     retention_ms: int = FOREVER
@@ -62,49 +68,6 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
         return settings | {"min.compaction.lag.ms": kept, "delete.retention.ms": kept}
 
 
-USER_EVENTS = Topic(
-    name="user.events.v1",
-    pattern=Pattern.EVENT_SOURCING,
-    rule=Rule.CONTIGUOUS,
-    publisher="user",
-    readers=("audit",),
-)
-USER_STATE = Topic(
-    name="user.state.v1",
-    pattern=Pattern.STATE_TRANSFER,
-    rule=Rule.NEWEST,
-    publisher="user",
-    readers=("notification", "audit"),
-    cleanup="compact",
-)
-USER_NOTICES = Topic(
-    name="user.notices.v1",
-    pattern=Pattern.NOTIFICATION,
-    rule=Rule.ONCE,
-    publisher="user",
-    readers=("notification", "audit"),
-    retention_ms=7 * DAY_MS,
-)
-NOTIFICATION_EVENTS = Topic(
-    name="notification.events.v1",
-    pattern=Pattern.EVENT_SOURCING,
-    rule=Rule.ONCE,
-    publisher="notification",
-    readers=("audit",),
-    retention_ms=30 * DAY_MS,
-)
-NOTIFICATION_DEAD_LETTERS = Topic(
-    name="notification.dlq.v1",
-    pattern=Pattern.DEAD_LETTERS,
-    rule=Rule.ONCE,
-    publisher="notification",
-    readers=("audit",),
-    partitions=1,
-    retention_ms=30 * DAY_MS,
-    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
-)
-TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, NOTIFICATION_DEAD_LETTERS)
-
 TYPES: dict[str, type[msgspec.Struct]] = {
     "user.registered": user.UserRegistered,
     "user.email_changed": user.EmailChanged,
@@ -120,3 +83,69 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "notification.failed": notification.NotificationFailed,
 }
 TYPE_NAMES = {struct: name for name, struct in TYPES.items()}
+
+
+def _names(facts: UnionType) -> tuple[str, ...]:
+    return tuple(TYPE_NAMES[fact] for fact in get_args(facts))
+
+
+USER_EVENTS = Topic(
+    name="user.events.v1",
+    pattern=Pattern.EVENT_SOURCING,
+    rule=Rule.CONTIGUOUS,
+    publisher="user",
+    readers=("audit",),
+    source=user.EVENTS,
+    types=_names(user.Fact),
+)
+USER_STATE = Topic(
+    name="user.state.v1",
+    pattern=Pattern.STATE_TRANSFER,
+    rule=Rule.NEWEST,
+    publisher="user",
+    readers=("notification", "audit"),
+    source=user.STATE,
+    types=("user.state",),
+    cleanup="compact",
+)
+USER_NOTICES = Topic(
+    name="user.notices.v1",
+    pattern=Pattern.NOTIFICATION,
+    rule=Rule.ONCE,
+    publisher="user",
+    readers=("notification", "audit"),
+    source=user.NOTICES,
+    types=("user.notice",),
+    retention_ms=7 * DAY_MS,
+)
+NOTIFICATION_EVENTS = Topic(
+    name="notification.events.v1",
+    pattern=Pattern.EVENT_SOURCING,
+    rule=Rule.ONCE,
+    publisher="notification",
+    readers=("user", "audit"),
+    source=notification.EVENTS,
+    types=_names(notification.Fact),
+    retention_ms=30 * DAY_MS,
+)
+USER_DEAD_LETTERS = Topic(
+    name="user.dlq.v1",
+    pattern=Pattern.DEAD_LETTERS,
+    rule=Rule.ONCE,
+    publisher="user",
+    readers=("audit",),
+    partitions=1,
+    retention_ms=30 * DAY_MS,
+    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
+)
+NOTIFICATION_DEAD_LETTERS = Topic(
+    name="notification.dlq.v1",
+    pattern=Pattern.DEAD_LETTERS,
+    rule=Rule.ONCE,
+    publisher="notification",
+    readers=("audit",),
+    partitions=1,
+    retention_ms=30 * DAY_MS,
+    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
+)
+TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, USER_DEAD_LETTERS, NOTIFICATION_DEAD_LETTERS)

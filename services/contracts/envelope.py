@@ -1,11 +1,11 @@
-"""The envelope of every record: CloudEvents 1.0 in Kafka's binary content mode.
+"""The envelope of every record: CloudEvents 1.0 in Kafka's binary content mode, which is what we write.
 
-Knows attribute names and their text forms; knows no event by name and no Kafka client.
-Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2; W3C Trace Context for `traceparent`.
+Knows attribute names and their text forms; knows no event by name and no Kafka client. `structured.py` reads the
+other mode. Source: CloudEvents 1.0.2 and its Kafka binding, section 3.2; W3C Trace Context for `traceparent`.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,7 +14,9 @@ Headers = list[tuple[str, bytes | None]]
 
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
+STRUCTURED = b"application/cloudevents"  # what the content-type of a record in structured mode starts with
 TEXTS = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_dataschema", "ce_correlationid")
+NUMBERS = ("ce_sequence", "ce_subjectversion")
 OPTIONAL = ("ce_causationid", "traceparent")
 LONGEST_TEXT = 64  # what readers keep room for
 LARGEST_SEQUENCE = 2**63 - 1
@@ -24,6 +26,10 @@ SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded
 
 class EnvelopeError(ValueError):
     """A record's headers are not a CloudEvents envelope; the message names the header and what is wrong."""
+
+
+class StructuredModeError(EnvelopeError):
+    """The attributes stand in the record's value, not in its headers."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +87,20 @@ def to_headers(envelope: Envelope) -> Headers:
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Return the envelope that record headers carry, ignoring headers it does not know.
 
-    Raises EnvelopeError for a required attribute that is missing, null, repeated or not of its form.
+    Raises EnvelopeError for a required attribute that is missing, null, repeated or not of its form, and
+    StructuredModeError for a record in structured content mode.
     """
     pairs = headers if isinstance(headers, list) else list(headers)
     found = dict(pairs)
     if len(found) != len(pairs):
         _refuse_repeats(pairs)
+    if found.get("content-type") != CONTENT_TYPE:
+        _refuse_structured(found.get("content-type"))
+    return from_attributes(found)
+
+
+def from_attributes(found: Mapping[str, bytes | None]) -> Envelope:
+    """Return the envelope of attributes under their names as headers. Raises EnvelopeError."""
     if (spec := found.get("ce_specversion")) != SPEC_VERSION:
         raise EnvelopeError(f"header ce_specversion is {spec!r:.100}, expected {SPEC_VERSION!r}")
     try:
@@ -95,7 +109,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
         raise EnvelopeError(_worst(found)) from None
 
 
-def _read(found: dict[str, bytes | None]) -> Envelope:
+def _read(found: Mapping[str, bytes | None]) -> Envelope:
     # Attribute access on a null header raises AttributeError: one try in the caller covers the hot path.
     return Envelope(
         id=_text(found["ce_id"]),
@@ -125,7 +139,11 @@ def _known(value: bytes | None) -> str:
 
 
 def _optional(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+    if value is None:
+        return None
+    if not (text := value.decode()).isprintable():  # PostgreSQL's text takes no NUL
+        raise ValueError("not printable characters")
+    return text
 
 
 def _natural(value: bytes | None, most: int) -> int:
@@ -148,7 +166,13 @@ def _refuse_repeats(pairs: Headers) -> None:
             raise EnvelopeError(f"header {name} is repeated")
 
 
-def _worst(found: dict[str, bytes | None]) -> str:
+def _refuse_structured(content_type: bytes | None) -> None:
+    # Section 3: the content type tells the modes apart, whatever `ce_` headers stand beside it.
+    if content_type is not None and content_type.lower().startswith(STRUCTURED):
+        raise StructuredModeError(f"header content-type is {content_type!r:.100}: the attributes are not in headers")
+
+
+def _worst(found: Mapping[str, bytes | None]) -> str:
     # Read again one by one, off the hot path, so that the message names the header.
     forms: dict[str, Callable[[bytes | None], object]] = {
         **dict.fromkeys(TEXTS, _text),

@@ -47,13 +47,17 @@ class NotificationSent(msgspec.Struct, frozen=True):
 
 
 class NotificationFailed(msgspec.Struct, frozen=True):
-    """`notification.failed`: given up. `permanent` says the server refused for good (SMTP 5xx)."""
+    """`notification.failed`: given up. `permanent`: the server refused the address in `personal` for good.
+
+    That is a 5xx to RCPT that is no matter of policy (RFC 3463: not 5.7.x); other refusals say nothing of the address.
+    """
 
     notification_id: str
     user_id: str
     reason: str
     permanent: bool
     tries: int
+    personal: Recipient
 
 
 Fact = NotificationQueued | NotificationSuppressed | NotificationSent | NotificationFailed

@@ -13,7 +13,7 @@ import uuid_utils
 from sqlalchemy import Connection
 
 from services.chassis import migrations
-from services.chassis.consumer import Consumer, Subscription
+from services.chassis.consumer import Consumer
 from services.chassis.database import Database
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.decoding import Decoder
@@ -24,13 +24,17 @@ from services.chassis.kafka.topics import Topics
 from services.chassis.lease import Leases
 from services.chassis.relay import Outbox, Relay
 from services.chassis.runtime import Component, Plan
+from services.chassis.subscription import Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
 from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
 from services.notification import publisher
 from services.notification.api import Api
+from services.notification.composer import Composer
+from services.notification.connection import Login
+from services.notification.connection import Server as MailServer
 from services.notification.handlers import Handler, Tools
-from services.notification.mailer import Composer, Mailer
+from services.notification.mailer import Mailer
 from services.notification.sender import Limits, Sender
 from services.notification.settings import Settings
 from services.notification.store import restore, views
@@ -119,6 +123,7 @@ def _subscription(
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
         wakes=tuple(wakes),
+        parked_keys_ceiling=settings.consumer_parked_ceiling,
     )
 
 
@@ -152,8 +157,15 @@ def _senders(settings: Settings, database: Database, appended: threading.Event, 
 
 
 def _mailer(settings: Settings) -> Mailer:
-    address = settings.smtp_host, settings.smtp_port
-    return Mailer(address, settings.smtp_timeout, Composer(settings.mail_from))
+    server = MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        timeout_s=settings.smtp_timeout.total_seconds(),
+        trust=settings.trust(),
+        tls_first=settings.smtp_tls == "tls",
+        login=Login(settings.smtp_user, settings.smtp_password) if settings.smtp_user else None,
+    )
+    return Mailer(server, Composer(settings.mail_from))
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:

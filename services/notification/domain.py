@@ -1,17 +1,19 @@
 """Which notices make which messages, and what follows from a mail server's answer. Pure: no clock, no SQL, no SMTP."""
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
 
 from services.contracts.user import UserState
 
-TEMPLATES = {"user.registered": "welcome", "user.email_changed": "email_changed"}
+TEMPLATES = {"user.registered": "welcome", "user.email_changed": "email_changed", "user.deactivated": "goodbye"}
+FALLBACK_LOCALE = "en"
 RETRY_AFTER_S = (10, 30, 60, 120, 300, 900, 1800)  # seven waits between eight tries, 54 minutes in all
 CLAIM_S = 60.0  # how long a claimed intent is its sender's
-ANSWERS_PER_MAIL = 4  # MAIL, RCPT, DATA, the final dot: each may take the time-out
+WAITS_PER_MAIL = 5  # MAIL, RCPT, DATA, the content, the final dot: each may take the time-out
+POLICY = b"5.7."  # RFC 3463: the server's rules or its doubts about us, whatever the recipient is
 
 
 class Reason(enum.StrEnum):
@@ -65,7 +67,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """All that a mail is made of, the same at every try. `full_name` is None where the user is not known any more."""
+    """All that a mail is made of. Name and locale are None where the user is not known (any more)."""
 
     message_id: str
     template: str
@@ -73,6 +75,7 @@ class Letter(msgspec.Struct, frozen=True):
     full_name: str | None
     correlation_id: str
     queued_at: datetime
+    locale: str | None = None
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -98,6 +101,7 @@ class Fate(enum.Enum):
     SENT = "sent"
     DEFERRED = "deferred"  # not now: 4xx, or the connection broke before the final dot
     REFUSED = "refused"  # never: 5xx, or no mail can be made of it
+    BOUNCED = "bounced"  # never, and no other mail to this recipient either: 5xx to the address
     UNKNOWN = "unknown"  # the connection broke after the final dot: it may have been taken
     UNTRIED = "untried"  # the server went away before it heard of this mail
 
@@ -128,7 +132,10 @@ class State(enum.StrEnum):
 
 
 class Next(msgspec.Struct, frozen=True):
-    """Where an intent goes after an attempt. `wait_s` is None when it is finished."""
+    """Where an intent goes after an attempt. `wait_s` is None when it is finished.
+
+    `permanent` says that the recipient's address is at fault.
+    """
 
     state: State
     wait_s: int | None = None
@@ -200,8 +207,8 @@ def after(fate: Fate, tries: int, doubts: int) -> Next:
     """Return where an intent goes after its `tries`-th try, when `doubts` earlier ones ended unknown."""
     if fate is Fate.SENT:
         return Next(State.SENT)
-    if fate is Fate.REFUSED:
-        return Next(State.FAILED, permanent=True)
+    if fate in {Fate.REFUSED, Fate.BOUNCED}:
+        return Next(State.FAILED, permanent=fate is Fate.BOUNCED)
     if tries > len(RETRY_AFTER_S) or (fate is Fate.UNKNOWN and doubts):
         return Next(State.FAILED)
     return Next(State.UNKNOWN if fate is Fate.UNKNOWN else State.OPEN, RETRY_AFTER_S[tries - 1])
@@ -210,6 +217,20 @@ def after(fate: Fate, tries: int, doubts: int) -> Next:
 def fate_of(code: int) -> Fate:
     """Return the fate that an SMTP reply code means (RFC 5321, section 4.2.1)."""
     return {2: Fate.SENT, 4: Fate.DEFERRED, 5: Fate.REFUSED}.get(code // 100, Fate.DEFERRED)
+
+
+def fate_of_recipient(code: int, reply: bytes) -> Fate:
+    """Return the fate that a reply to RCPT means: a refusal is the address's fault unless it is said to be policy."""
+    fate = fate_of(code)
+    return Fate.BOUNCED if fate is Fate.REFUSED and not reply.startswith(POLICY) else fate
+
+
+def locale_of(wanted: str | None, offered: Collection[str]) -> str:
+    """Return the locale to write in: the wanted one, else its language, else English (RFC 4647, section 3.4)."""
+    tag = (wanted or "").lower()
+    while tag and tag not in offered:
+        tag = tag.rpartition("-")[0]
+    return tag or FALLBACK_LOCALE
 
 
 def status_of(state: State) -> str:

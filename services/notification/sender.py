@@ -10,7 +10,7 @@ import structlog
 
 from services.chassis.database import UNAVAILABLE
 from services.chassis.health import Health
-from services.notification.domain import ANSWERS_PER_MAIL, CLAIM_S, Attempt, Claim, Delivery, Fate, Letter
+from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
 AWAY_S = (1.0, 2.0, 5.0, 10.0)  # between tries while the mail server or the database is away
@@ -51,8 +51,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(claim: int, smtp_timeout_s: float, claim_s: float) -> "Limits":
-        """Return limits where each answer of the server takes at most a time-out."""
-        return Limits(claim, smtp_timeout_s * ANSWERS_PER_MAIL, claim_s)
+        """Return limits where each wait for the server takes at most a time-out."""
+        return Limits(claim, smtp_timeout_s * WAITS_PER_MAIL, claim_s)
 
 
 class Sender:
@@ -93,7 +93,10 @@ class Sender:
         attempts: list[Attempt] = []
         try:
             for claim in claims:
-                if stop.is_set() or time.monotonic() > latest_start:
+                if stop.is_set():
+                    break
+                self._mailer.connect()  # before the look at the clock: it may take long
+                if time.monotonic() > latest_start:
                     break
                 attempts.append(self._attempt(claim))
         finally:
@@ -103,7 +106,6 @@ class Sender:
 
     def _attempt(self, claim: Claim) -> Attempt:
         self._health.beat(self.name)
-        self._mailer.connect()
         delivery = self._mailer.deliver(claim.letter)
         if delivery.fate is Fate.UNTRIED:
             raise ConnectionError(delivery.detail)

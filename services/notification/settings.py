@@ -1,33 +1,73 @@
 """What the notification service is told; see `chassis.settings` for what every service is told."""
 
+import ssl
 from datetime import timedelta
+from typing import Annotated
+
+import msgspec
 
 from services.chassis import settings
 from services.chassis.settings import Natural, Port, Text
-from services.notification.domain import ANSWERS_PER_MAIL, CLAIM_S
+from services.notification.domain import CLAIM_S, WAITS_PER_MAIL
 
 
 class Settings(settings.Settings, frozen=True, kw_only=True):
-    """Where mail goes and how patiently. `replica_wait` is how long a notice may be ahead before it is alarmed."""
+    """Where mail goes and how patiently. `replica_wait` is how long a notice may be ahead before it is alarmed.
+
+    `smtp_tls` is `off`, `starttls` (and never on without it) or `tls` from the first byte on; `smtp_ca_file` holds the
+    certificates to trust in PEM, else the machine's own are trusted. Answers to mails go to `mail_from`.
+    """
 
     smtp_host: Text
     smtp_port: Port = 25
     smtp_timeout: timedelta = timedelta(seconds=10)
-    mail_from: Text = "no-reply@eventline.local"
+    smtp_tls: Annotated[str, msgspec.Meta(pattern="^(off|starttls|tls)$")] = "off"
+    smtp_ca_file: Text = ""
+    smtp_user: Text = ""
+    smtp_password: Text = ""
+    mail_from: Text = "hello@eventline.local"
     sender_threads: Natural = 2
     sender_claim: Natural = 10
     sender_claim_time: timedelta = timedelta(seconds=CLAIM_S)
     replica_wait: timedelta = timedelta(seconds=60)
 
+    def __repr__(self) -> str:
+        """Return nothing that must not stand in a log."""
+        return "Settings(…)"
+
     def problems(self) -> list[str]:
         """Return what contradicts what, a line each."""
-        problems = super().problems()
-        if self.smtp_timeout * ANSWERS_PER_MAIL >= self.sender_claim_time:
+        problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
+        if self.smtp_timeout * WAITS_PER_MAIL >= self.sender_claim_time:
             both = f"APP_SMTP_TIMEOUT ({self.smtp_timeout}), APP_SENDER_CLAIM_TIME ({self.sender_claim_time})"
             problems.append(
-                f"{both}: a mail takes up to {ANSWERS_PER_MAIL} answers and must end within its claim, "
-                f"so the first must be below a {ANSWERS_PER_MAIL}th of the second"
+                f"{both}: a mail waits up to {WAITS_PER_MAIL} times and must end within its claim, "
+                f"so the first must be below a {WAITS_PER_MAIL}th of the second"
             )
         if "@" not in self.mail_from:
             problems.append(f"APP_MAIL_FROM={self.mail_from!r} is not an address: write name@domain")
         return problems
+
+    def trust(self) -> ssl.SSLContext | None:
+        """Return whose certificates are good, None without TLS. Raises OSError for a file that has none."""
+        return None if self.smtp_tls == "off" else ssl.create_default_context(cafile=self.smtp_ca_file or None)
+
+    def _login_problems(self) -> list[str]:
+        problems = []
+        if bool(self.smtp_user) != bool(self.smtp_password):
+            problems.append("APP_SMTP_USER and APP_SMTP_PASSWORD belong together: give both or neither")
+        if self.smtp_password and self.smtp_tls == "off":
+            advice = "write APP_SMTP_TLS=starttls or APP_SMTP_TLS=tls"
+            problems.append(f"APP_SMTP_PASSWORD would travel in the clear with APP_SMTP_TLS=off: {advice}")
+        if not (self.smtp_user + self.smtp_password).isascii():
+            problems.append("APP_SMTP_USER and APP_SMTP_PASSWORD can have ASCII characters only")
+        return problems
+
+    def _trust_problems(self) -> list[str]:
+        if self.smtp_ca_file and self.smtp_tls == "off":
+            return ["APP_SMTP_CA_FILE has no meaning with APP_SMTP_TLS=off: leave it away, or turn TLS on"]
+        try:
+            self.trust()
+        except OSError as error:
+            return [f"APP_SMTP_CA_FILE={self.smtp_ca_file!r}: {error}: name a file of certificates in PEM"]
+        return []

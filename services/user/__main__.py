@@ -1,10 +1,52 @@
-"""`python -m services.user` runs the user service."""
+"""`python -m services.user` runs the user service; `… rebuild --check` folds the log and compares it with the store."""
 
+import os
 import sys
+from typing import Annotated
 
+import typer
+from rich.console import Console
+
+from services.chassis import logs
 from services.chassis.runtime import main
-from services.user.bootstrap import build
+from services.chassis.settings import SettingsError, load
+from services.user import bootstrap
+from services.user.rebuilding import StuckError
 from services.user.settings import Settings
 
+SHOWN = 5  # differences told one by one
+
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def serve(context: typer.Context) -> None:
+    """Run the user service."""
+    if context.invoked_subcommand is None:
+        sys.exit(main("user", Settings, bootstrap.build))
+
+
+@app.command()
+def rebuild(
+    *, check: Annotated[bool, typer.Option(help="compare only: the service's own table stays as it is")]
+) -> None:
+    """Fold user.events.v1 into a fresh table: 0 equal to the service's own, 1 not, 2 it could not be done."""
+    if not check:
+        sys.stderr.write("say --check: the user service's own table is never overwritten\n")
+        sys.exit(2)
+    logs.configure("user", "error")
+    try:
+        found = bootstrap.rebuild_and_compare(load(Settings, os.environ), Console())
+    except (SettingsError, StuckError, ConnectionError) as error:
+        sys.stderr.write(f"cannot rebuild: {error}\n")
+        sys.exit(2)
+    for difference in found[:SHOWN]:
+        sys.stderr.write(f"{difference}\n")
+    if found:
+        sys.stderr.write(f"the log and the service differ in {len(found)} users\n")
+        sys.exit(1)
+    Console().print("equal: the log alone gives every user as the service has it")
+
+
 if __name__ == "__main__":
-    sys.exit(main("user", Settings, build))
+    app()

@@ -2,65 +2,151 @@
 
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Concatenate, ParamSpec, TypeVar
 
 import uuid_utils
+from rich.console import Console
+from sqlalchemy import Connection
 
 from services.chassis import migrations
+from services.chassis.consumer import Consumer
 from services.chassis.database import Database
+from services.chassis.dead_letters import DeadLetters
 from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.source import Source
+from services.chassis.kafka.topics import Topics
 from services.chassis.lease import Leases
 from services.chassis.relay import Outbox, Relay
-from services.chassis.runtime import Plan
+from services.chassis.runtime import Component, Plan
+from services.chassis.subscription import Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
 from services.chassis.writer import Writer, retried
-from services.contracts.user import UserState
-from services.user import publisher, store
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS
+from services.user import publisher, rebuild, rebuilding, store
 from services.user.api import Api
+from services.user.bounces import Handler, Tools
 from services.user.domain import RefusedError
 from services.user.handlers import Command, Reply
 from services.user.settings import Settings
+from services.user.shapes import CLOSED
 
 REVISIONS = Path(__file__).parent / "migrations"
+GROUP = "user"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
     database = Database(settings.database_url)
     appended = threading.Event()
-    holder = f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-64:]
+    dead_letters = _dead_letters(settings)
+    writer = _writer(settings, database, appended, telemetry)
+    subscription = _subscription(settings, telemetry, dead_letters, appended)
 
+    def close() -> None:
+        dead_letters.close()
+        database.close()
+
+    return Plan(
+        prepare=lambda: migrations.upgrade(database, REVISIONS),
+        components=[
+            _http(settings, database, writer, telemetry),
+            writer,
+            Consumer(subscription, database, telemetry),
+            _relay(settings, database, appended, telemetry),
+        ],
+        close=close,
+    )
+
+
+def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
+    """Fold the log into a fresh table and return how the service's own differs. Raises StuckError, ConnectionError."""
+    source = rebuilding.Source(partial(Source, settings), Topics(settings, rebuilding.GROUP))
+    with TemporaryDirectory() as folder:
+        scratch, database = rebuilding.scratch(Path(folder)), Database(settings.database_url)
+        try:
+            if parked := rebuilding.fold_into(scratch, source, output):
+                output.print(f"{parked} users could not be folded to their end")
+            with scratch.read() as log, database.read() as own:
+                return rebuild.differences(rebuild.kept(own), rebuild.folded(log))
+        finally:
+            scratch.close()
+            database.close()
+
+
+def new_id() -> str:
+    """Return a fresh UUIDv7 as text (RFC 9562): sorted by time, so that indexes grow at their end."""
+    return str(uuid_utils.uuid7())
+
+
+def _writer(
+    settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry
+) -> Writer[Command, Reply | RefusedError]:
     def execute(commands: Sequence[Command]) -> list[Reply | RefusedError]:
         with database.write() as connection:
             outcomes = store.commit_group(connection, telemetry.clock(), commands, new_id)
         appended.set()
         return outcomes
 
-    def read_user(user_id: str) -> UserState | None:
-        with database.read() as connection:
-            return store.read_user(connection, user_id)
+    return Writer(retried(execute), settings.writer_group, telemetry)
 
-    writer = Writer(retried(execute), settings.writer_group, telemetry)
-    api = application(Api(writer, read_user, new_id).routes(), "Eventline users")
+
+def _http(
+    settings: Settings, database: Database, writer: Writer[Command, Reply | RefusedError], telemetry: Telemetry
+) -> Component:
+    api = Api(writer, _reader(database, store.read_user), _reader(database, store.read_page), new_id)
+    app = application(api.routes(), "Eventline users", CLOSED)
+    return Server(Frame(app, telemetry.metrics), settings, telemetry.health)
+
+
+def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with database.read() as connection:
+            return read(connection, *args, **kwargs)
+
+    return call
+
+
+def _subscription(
+    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, appended: threading.Event
+) -> Subscription:
+    return Subscription(
+        group=GROUP,
+        topics=(NOTIFICATION_EVENTS.name,),
+        handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
+        open_source=partial(Source, settings),
+        broker=Topics(settings, GROUP),
+        dead_letters=dead_letters,
+        batch=settings.consumer_batch,
+        wakes=(appended,),
+        parked_keys_ceiling=settings.consumer_parked_ceiling,
+    )
+
+
+def _dead_letters(settings: Settings) -> DeadLetters:
+    return DeadLetters(
+        USER_DEAD_LETTERS.name,
+        GROUP,
+        lambda: Producer(settings, f"{GROUP}-dead-letters"),
+        settings.consumer_dead_letter_ceiling,
+        time.monotonic,
+    )
+
+
+def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
+    holder = f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-64:]
     outbox = Outbox(
         database=database,
         leases=Leases(database, holder, settings.relay_lease),
         records=publisher.records,
-        open_producer=lambda: Producer(settings, "user"),
+        open_producer=lambda: Producer(settings, GROUP),
     )
-    return Plan(
-        prepare=lambda: migrations.upgrade(database, REVISIONS),
-        components=[
-            Server(Frame(api, telemetry.metrics), settings, telemetry.health),
-            writer,
-            Relay(outbox, appended, telemetry),
-        ],
-        close=database.close,
-    )
-
-
-def new_id() -> str:
-    """Return a fresh UUIDv7 as text (RFC 9562): sorted by time, so that indexes grow at their end."""
-    return str(uuid_utils.uuid7())
+    return Relay(outbox, appended, telemetry)

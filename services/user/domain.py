@@ -40,6 +40,7 @@ class Because(enum.StrEnum):
     STALE = "stale"
     DEACTIVATED = "deactivated"
     KEY_REUSED = "key reused"
+    TOO_LARGE = "too large"
 
 
 class RefusedError(Exception):
@@ -95,6 +96,13 @@ def change(user: UserState, changes: Changes) -> list[Fact]:
 def deactivate(user: UserState) -> list[Fact]:
     """Return the fact of a deactivation, nothing when it happened before."""
     return [] if user.status is Status.DEACTIVATED else [UserDeactivated()]
+
+
+def flag(user: UserState, email: str, reason: str) -> list[Fact]:
+    """Return the fact that mail to a user's address bounces; nothing when it is known, or is not the address now."""
+    if user.contact_flagged or user.personal.email != email or user.status is Status.DEACTIVATED:
+        return []
+    return [ContactFlagged(reason)]
 
 
 def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:

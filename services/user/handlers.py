@@ -9,10 +9,12 @@ from typing import Protocol
 import msgspec
 
 from services.chassis.event_store import Metadata, NewEvent
-from services.contracts.catalog import TYPE_NAMES
+from services.contracts.catalog import LARGEST_RECORD, TYPE_NAMES
 from services.contracts.user import Fact, Personal, Preferences, UserRegistered, UserState
 from services.user import domain
 from services.user.domain import Because, Changes, RefusedError
+
+LARGEST_VALUE = LARGEST_RECORD - 4096  # leaves room for key, headers and framing
 
 
 class Register(msgspec.Struct, frozen=True):
@@ -38,10 +40,21 @@ class Deactivate(msgspec.Struct, frozen=True):
     expected: int | None
 
 
+class Flag(msgspec.Struct, frozen=True):
+    """Mail to an address bounced for good."""
+
+    user_id: str
+    email: str
+    reason: str
+
+
+Action = Register | Change | Deactivate | Flag
+
+
 class Command(msgspec.Struct, frozen=True):
     """An action with its context. `key` makes it repeatable; `fingerprint` tells what it was first used for."""
 
-    action: Register | Change | Deactivate
+    action: Action
     key: str
     fingerprint: bytes
     metadata: Metadata
@@ -97,26 +110,29 @@ class Group:
         try:
             if before := self._touched.answered(command.key):
                 return _same(before, command)
-            facts = facts_of(command.action, self._touched)
+            return self._accept(command, facts_of(command.action, self._touched))
         except RefusedError as refused:
             return refused
-        return self._accept(command, facts)
 
     def _accept(self, command: Command, facts: Sequence[Fact]) -> Reply:
         user_id = command.action.user_id
         user = self._touched.user(user_id)
+        events = []
         for fact in facts:
             user = domain.evolve(user_id, user, fact)
-            self._touched.put(user)
-            self.events.append(new_event(self._new_id(), user, fact, command.metadata))
+            events.append(new_event(self._new_id(), user, fact, command.metadata))
         if user is None:
             raise ValueError(f"a command without facts for user {user_id}, who does not exist")
+        refuse_large(events)
+        if events:
+            self._touched.put(user)
+            self.events += events
         reply = Reply(user_id, user.version, command.metadata.correlation_id)
         self._touched.answer(command.key, Answered(command.fingerprint, reply))
         return reply
 
 
-def facts_of(action: Register | Change | Deactivate, touched: Touched) -> list[Fact]:
+def facts_of(action: Action, touched: Touched) -> list[Fact]:
     """Return the facts that an action leads to. Raises RefusedError."""
     if isinstance(action, Register):
         refuse_taken(touched, "login", action.personal.login, action.user_id)
@@ -125,6 +141,8 @@ def facts_of(action: Register | Change | Deactivate, touched: Touched) -> list[F
     user = touched.user(action.user_id)
     if user is None:
         raise RefusedError(Because.NOT_FOUND, f"there is no user {action.user_id}")
+    if isinstance(action, Flag):
+        return domain.flag(user, action.email, action.reason)
     domain.refuse_stale(user, action.expected)
     if isinstance(action, Deactivate):
         return domain.deactivate(user)
@@ -138,6 +156,15 @@ def refuse_taken(touched: Touched, kind: str, text: str, user_id: str) -> None:
     """Raise RefusedError where somebody else holds a login or an address."""
     if touched.owner(kind, domain.key_of(text)) not in (None, user_id):
         raise RefusedError(Because.TAKEN, f"this {kind} is taken: choose another")
+
+
+def refuse_large(events: Sequence[NewEvent]) -> None:
+    """Raise RefusedError for what no topic would take: it must not be committed, for it could never be published."""
+    for event in events:
+        size = max(len(event.data.encode()), len((event.state or "").encode()))
+        if size > LARGEST_VALUE:
+            detail = f"a {event.type} of {size} bytes is more than a record can hold ({LARGEST_VALUE}): send less"
+            raise RefusedError(Because.TOO_LARGE, detail)
 
 
 def _same(before: Answered, command: Command) -> Reply:

@@ -8,8 +8,10 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Index,
     Integer,
     LargeBinary,
+    Select,
     String,
     Table,
     Text,
@@ -22,7 +24,7 @@ from sqlalchemy import (
 from services.chassis import bulk
 from services.chassis.database import metadata
 from services.chassis.event_store import NewEvent, append
-from services.contracts.user import UserState
+from services.contracts.user import Status, UserState
 from services.user.domain import RefusedError, key_of
 from services.user.handlers import Answered, Change, Command, Group, Register, Reply
 
@@ -31,7 +33,9 @@ users = Table(
     metadata,
     Column("user_id", String(36), primary_key=True),
     Column("version", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
     Column("state", Text, nullable=False),
+    Index("users_by_status", "status", "user_id"),  # pages of one status, in the order of ids
 )
 # A table of its own, not unique columns of users: within a group an address may pass from one user to another, and
 # rows are written in no particular order.
@@ -109,9 +113,17 @@ def commit_group(
     connection: Connection, now: datetime, commands: Sequence[Command], new_id: Callable[[], str]
 ) -> list[Reply | RefusedError]:
     """Decide a group and write its events, states and replies in the caller's transaction."""
+    return commit_gathered(connection, now, lambda: commands, new_id)
+
+
+def commit_gathered(
+    connection: Connection, now: datetime, gather: Callable[[], Sequence[Command]], new_id: Callable[[], str]
+) -> list[Reply | RefusedError]:
+    """Do the same with a group that `gather` returns: it may read and write, for nobody else can append by then."""
     outcomes: list[Reply | RefusedError] = []
 
     def decide(_: datetime) -> Sequence[NewEvent]:
+        commands = gather()
         rows = Rows(connection, commands)
         group = Group(rows, new_id)
         outcomes.extend(group.decide_all(commands))
@@ -125,6 +137,18 @@ def commit_group(
 def read_user(connection: Connection, user_id: str) -> UserState | None:
     """Return a user as it was last committed."""
     return _read_users(connection, {user_id}).get(user_id)
+
+
+def read_page(connection: Connection, after: str, limit: int, status: Status | None) -> list[UserState]:
+    """Return up to `limit` users whose ids follow `after`, in the order of ids; of one status, or of any."""
+    states = connection.scalars(page(after, limit, status))
+    return [msgspec.json.decode(state, type=UserState) for state in states]
+
+
+def page(after: str, limit: int, status: Status | None) -> Select[str]:
+    """Return the query of a page; an index serves it in its order."""
+    query = select(users.c.state).where(users.c.user_id > after).order_by(users.c.user_id).limit(limit)
+    return query if status is None else query.where(users.c.status == status.value)
 
 
 def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
@@ -173,7 +197,7 @@ def _wanted_by(commands: Sequence[Command]) -> set[Owner]:
 
 
 def _user_row(user: UserState) -> tuple[object, ...]:
-    return (user.user_id, user.version, msgspec.json.encode(user).decode())
+    return (user.user_id, user.version, user.status.value, msgspec.json.encode(user).decode())
 
 
 def _reply_row(key: str, answered: Answered) -> tuple[object, ...]:

@@ -39,7 +39,14 @@ DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
     (
         notification.EVENTS,
         "notification.failed",
-        notification.NotificationFailed(NOTIFICATION_ID, USER_ID, "550 no such mailbox", permanent=True, tries=1),
+        notification.NotificationFailed(
+            notification_id=NOTIFICATION_ID,
+            user_id=USER_ID,
+            reason="550 no such mailbox",
+            permanent=True,
+            tries=1,
+            personal=notification.Recipient("ada@example.org"),
+        ),
     ),
 )
 

@@ -33,7 +33,7 @@ def test_replicas_share_a_database_and_survive_the_death_of_one_of_each(
                 run.system.kill(name if leads else f"{name}-2")
                 survivors.append(f"{name}-2" if leads else name)
             for driver in run.drivers:  # as a load balancer would
-                driver.url = run.url(survivors[1])
+                driver.api.url = run.url(survivors[1])
 
         watch = run.play(kill_the_leaders, [run.url("user"), run.url("user-2")])
         assert wrong(watch.lines(), mails_may_repeat=SEND_WINDOW) == []

@@ -29,7 +29,7 @@ def client(database: Database) -> Iterator[TestClient[Litestar]]:
         yield client
 
 
-def get(client: TestClient[Litestar], **params: str | int) -> Any:  # noqa: ANN401  # JSON
+def get(client: TestClient[Litestar], **params: str | int) -> Any:  # JSON
     answer = client.get("/audit/entries", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()

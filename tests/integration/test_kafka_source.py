@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
-from services.chassis.consumer import Source as AnySource
-from services.chassis.consumer import Starts
 from services.chassis.kafka import config
 from services.chassis.kafka.source import Source, SourceError
 from services.chassis.record import Record, TopicPartition
+from services.chassis.subscription import Source as AnySource
+from services.chassis.subscription import Starts
 from tests import broker as helper
 from tests.broker import a_group, create, settings
 from tests.fakes import FakeBroker

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sqlalchemy import MetaData, inspect, text
 
 import services
 from services.chassis.database import Database, metadata
-from services.chassis.migrations import upgrade
+from services.chassis.migrations import LOCK, upgrade
 
 FOLDERS = sorted(
     path.parent for path in Path(services.__path__[0]).glob("*/migrations") if path.parent.name != "chassis"
@@ -98,6 +99,22 @@ def test_two_replicas_may_migrate_at_once(folder: Path, database: Database, data
         _, errors = replica.communicate(timeout=PATIENCE_S)
     other.close()
     assert (failures, replica.returncode) == ([], 0), errors
+    assert len(content(database)["alembic_version"]) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_replica_waits_while_another_one_migrates(database: Database) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    thread = threading.Thread(target=upgrade, args=(database, FOLDERS[0] / "migrations"))
+    with database.write() as other:
+        other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        thread.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while other.scalar(waiting) == 0:
+            assert time.monotonic() < deadline, "nobody waits for the lock"
+            assert thread.is_alive(), "it did not wait"
+        assert inspect(other).get_table_names() == []
+    thread.join(PATIENCE_S)
     assert len(content(database)["alembic_version"]) == 1
 
 

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from services.chassis import event_store
-from services.chassis.consumer import Outcome
 from services.chassis.database import Database
 from services.chassis.record import Record
+from services.chassis.subscription import Outcome
 from services.contracts.notification import NotificationQueued, NotificationSuppressed, Recipient
 from services.notification.handlers import Handler
 from services.notification.store.tables import addresses, intents, replica, waiting

@@ -1,76 +1,22 @@
 """The queue of mails: who may claim what and when, and what a settlement leaves behind; on both databases."""
 
 import threading
-from collections.abc import Iterable
 
 import msgspec
 import pytest
-from sqlalchemy import select, update
 
 from services.chassis import event_store
 from services.chassis.database import Database
 from services.contracts.notification import NotificationFailed, NotificationSent
-from services.notification.domain import Attempt, Claim, Delivery, Fate
-from services.notification.store.intents import Queue
-from services.notification.store.tables import intents
-from tests.builders import NOW, ids
-from tests.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
+from services.notification.domain import Attempt, Delivery, Fate
+from tests.builders import NOW
+from tests.mailroom import Mailroom, user
 
 SENT = Delivery(Fate.SENT, "250 ok")
 DEFERRED = Delivery(Fate.DEFERRED, "451 later")
-REFUSED = Delivery(Fate.REFUSED, "550 no such user")
+BOUNCED = Delivery(Fate.BOUNCED, "550 no such user")
+REFUSED = Delivery(Fate.REFUSED, "554 spam")
 UNKNOWN = Delivery(Fate.UNKNOWN, "no answer")
-
-
-def user(number: int) -> str:
-    return f"{number:036}"
-
-
-class Mailroom:
-    """A store with queued mails."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = prepare(database)
-        self.appended = threading.Event()
-        self.queue = Queue(database, lambda: NOW, ids("sent"), "no-reply@example.org", self.appended)
-        self._handler = a_handler(ids())
-
-    def register(self, *users: int) -> None:
-        """Queue a welcome for each user."""
-        records = [
-            record
-            for number in users
-            for record in (a_state_record(a_state(1, user_id=user(number))), a_notice_record(1, user_id=user(number)))
-        ]
-        with self.database.write() as connection:
-            assert not self._handler(connection, records).refused
-
-    def move(self, number: int, version: int) -> None:
-        """Queue two mails about a changed address."""
-        state = a_state(version, user_id=user(number), email=f"ada{version}@example.org")
-        notice = a_notice_record(version, "user.email_changed", user_id=user(number))
-        with self.database.write() as connection:
-            self._handler(connection, [a_state_record(state), notice])
-
-    def settle(self, claims: Iterable[Claim], delivery: Delivery) -> None:
-        """Let an attempt at each claim end so."""
-        self.queue.settle([Attempt(claim, delivery) for claim in claims], [])
-
-    def expire(self) -> None:
-        """Let backoffs and claims end."""
-        with self.database.write() as connection:
-            connection.execute(update(intents).where(intents.c.due_at.is_not(None)).values(due_at=1))
-
-    def states(self) -> list[tuple[str, int]]:
-        """Return state and tries of each intent."""
-        with self.database.read() as connection:
-            rows = connection.execute(select(intents.c.state, intents.c.tries).order_by(intents.c.id))
-            return [(row.state, row.tries) for row in rows]
-
-    def last_events(self, number: int) -> list[event_store.NewEvent]:
-        """Return the events behind those of the registrations."""
-        with self.database.read() as connection:
-            return [stored.event for stored in event_store.read(connection, 0, 1000)][-number:]
 
 
 @pytest.fixture
@@ -87,13 +33,14 @@ def test_a_claim_is_committed_before_anything_is_sent_and_nobody_else_gets_it(ro
 
 
 def test_a_claim_carries_what_the_mail_is_made_of(room: Mailroom) -> None:
-    room.register(1)
+    room.register(1, locale="de-AT")
     [claim] = room.queue.claim(1)
     assert claim.letter.full_name == "Ada Lovelace"
     assert claim.letter.recipient == "ada@example.org"
     assert claim.letter.message_id == f"<{claim.notification_id}@example.org>"
     assert claim.letter.correlation_id == "correlation-1"
     assert claim.letter.queued_at == NOW
+    assert claim.letter.locale == "de-AT"
 
 
 def test_claimers_in_threads_never_get_the_same_intent(room: Mailroom) -> None:
@@ -136,12 +83,15 @@ def test_what_was_sent_is_told_with_its_cause_and_the_next_version_of_its_user(r
     assert room.appended.is_set()
 
 
-def test_a_refused_mail_fails_for_good(room: Mailroom) -> None:
+@pytest.mark.parametrize(("delivery", "permanent"), [(BOUNCED, True), (REFUSED, False)])
+def test_a_refused_mail_fails_at_once_and_says_whether_the_address_is_at_fault(
+    room: Mailroom, delivery: Delivery, *, permanent: bool
+) -> None:
     room.register(1)
-    room.settle(room.queue.claim(1), REFUSED)
+    room.settle(room.queue.claim(1), delivery)
     assert room.states() == [("failed", 1)]
     fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
-    assert (fact.permanent, fact.reason, fact.tries) == (True, "550 no such user", 1)
+    assert (fact.permanent, fact.reason, fact.tries) == (permanent, delivery.detail, 1)
 
 
 def test_a_deferred_mail_waits_out_its_backoff_and_is_given_up_after_eight_tries(room: Mailroom) -> None:

@@ -15,7 +15,7 @@ from services.chassis import event_store
 from services.chassis.database import Database
 from services.chassis.event_store import Metadata, StoredEvent
 from services.chassis.migrations import upgrade
-from services.contracts.user import Preferences, UserState
+from services.contracts.user import Preferences, Status, UserState
 from services.user import domain, store
 from services.user.domain import Because, Changes, RefusedError
 from services.user.handlers import Change, Command, Deactivate, Register, Reply
@@ -159,6 +159,40 @@ def test_a_group_larger_than_a_databases_limit_on_variables_is_committed(databas
         commit(database, *[change(f"user-{number}", 1, locale="de") for number in range(1000)], events="x")
         == [2] * 1000
     )
+
+
+def page(database: Database, after: str = "", limit: int = 2, status: Status | None = None) -> list[str]:
+    with database.read() as connection:
+        return [user.user_id for user in store.read_page(connection, after, limit, status)]
+
+
+def test_pages_follow_each_other_in_the_order_of_ids_whatever_is_added_meanwhile(database: Database) -> None:
+    commit(database, *[register(f"user-{number}") for number in (5, 1, 3, 7)])
+    assert page(database) == ["user-1", "user-3"]
+    commit(database, register("user-2"), register("user-4"), events="meanwhile")
+    assert page(database, "user-3") == ["user-4", "user-5"]
+    assert page(database, "user-5") == ["user-7"]
+    assert page(database, "user-7") == []
+
+
+def test_a_page_of_a_status_has_those_who_have_it_now(database: Database) -> None:
+    commit(database, *[register(f"user-{number}") for number in range(6)], deactivate("user-1"), deactivate("user-4"))
+    assert page(database, status=Status.DEACTIVATED) == ["user-1", "user-4"]
+    assert page(database, "user-2", 10, Status.ACTIVE) == ["user-3", "user-5"]
+
+
+@pytest.mark.parametrize(("status", "index"), [(None, "users_pkey"), (Status.ACTIVE, "users_by_status")])
+def test_an_index_serves_a_page_in_its_order(database: Database, status: Status | None, index: str) -> None:
+    sqlite = database.is_sqlite
+    with database.read() as connection:
+        if not sqlite:
+            connection.exec_driver_sql("SET enable_seqscan = off")  # of an empty table it would be cheaper
+            connection.exec_driver_sql("SET enable_bitmapscan = off")
+        query = str(store.page("user-1", 10, status).compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = str(connection.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' if sqlite else ''}{query}").all())
+    assert (index if index == "users_by_status" or not sqlite else "sqlite_autoindex_users_1") in plan
+    assert "sort" not in plan.lower()
+    assert "b-tree" not in plan.lower()
 
 
 users_of_a_story = st.sampled_from(["ada", "eve", "bob"])

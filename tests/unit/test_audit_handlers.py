@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from services.audit import handlers
 from services.audit.domain import Chain, Entry, new_chain
 from services.chassis.clock import to_micros
-from services.chassis.consumer import Outcome
 from services.chassis.record import Record
+from services.chassis.subscription import Outcome
 from tests.auditing import ORIGIN, TOPIC_IDS, a_fact
 from tests.builders import NOW
 

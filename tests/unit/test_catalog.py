@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.contracts import catalog
-from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Rule, Topic
+from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Pattern, Rule, Topic
 
 DELETE = {"cleanup.policy": "delete", "max.message.bytes": "1048576", "message.timestamp.type": "CreateTime"}
 SETTINGS = {
@@ -18,6 +18,7 @@ SETTINGS = {
     },
     "user.notices.v1": DELETE | {"retention.ms": str(7 * DAY_MS)},
     "notification.events.v1": DELETE | {"retention.ms": str(30 * DAY_MS)},
+    "user.dlq.v1": DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"},
     "notification.dlq.v1": DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"},
 }
 of_every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
@@ -45,7 +46,7 @@ def test_audit_reads_every_topic_and_nobody_reads_their_own(topic: Topic) -> Non
 
 @of_every_topic
 def test_records_of_one_user_share_a_partition_number_on_every_topic_but_dead_letters(topic: Topic) -> None:
-    assert topic.partitions == (1 if topic is catalog.NOTIFICATION_DEAD_LETTERS else 6)
+    assert topic.partitions == (1 if topic.pattern is Pattern.DEAD_LETTERS else 6)
 
 
 def test_a_state_waits_with_compaction_as_long_as_notices_are_kept() -> None:
@@ -62,3 +63,15 @@ def test_holes_are_normal_only_where_topics_are_compacted() -> None:
 
 def test_each_struct_has_one_type_name() -> None:
     assert {name: struct for struct, name in TYPE_NAMES.items()} == TYPES
+
+
+def test_each_type_stands_on_one_topic_of_its_publisher_and_dead_letters_have_none_of_their_own() -> None:
+    assert sorted(kind for topic in TOPICS for kind in topic.types) == sorted(TYPES)
+    for topic in TOPICS:
+        assert all(kind.startswith(f"{topic.publisher}.") for kind in topic.types)
+        assert (topic.source is None) == (topic.types == ()) == (topic.pattern is Pattern.DEAD_LETTERS)
+
+
+def test_each_topic_has_a_source_of_its_own() -> None:
+    sources = [topic.source for topic in TOPICS if topic.source]
+    assert len(set(sources)) == len(sources)

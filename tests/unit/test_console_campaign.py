@@ -47,3 +47,11 @@ def test_a_moved_user_is_told_at_the_old_and_the_new_address() -> None:
             if step.kind == "move" and step.mailed:
                 assert step.mailed == (address, body["email"])
             address = str(body.get("email", address))
+
+
+def test_who_leaves_is_told_goodbye_at_the_last_address_or_the_mail_is_suppressed() -> None:
+    left = [steps([plan]) for plan in campaign(1000, seed=1) if steps([plan])[-1].kind == "leave"]
+    assert {(len(done[-1].mailed), done[-1].suppressed) for done in left} == {(1, 0), (0, 1)}
+    for done in left:
+        addresses = [str(step.body["email"]) for step in done if step.body and "email" in step.body]
+        assert set(done[-1].mailed) <= set(addresses[-1:])

@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from services.console.demo.campaign import Plan, Step, campaign
-from services.console.demo.driver import Accepted, Driver, RefusedError
+from services.console.demo.client import RefusedError
+from services.console.demo.driver import Accepted, Driver
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 REGISTER = Step(kind="register", method="POST", body={"login": "ada"})

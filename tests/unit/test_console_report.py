@@ -7,6 +7,7 @@ from rich.console import Console
 
 from services.console.demo.counting import Line
 from services.console.demo.report import Result, print_result
+from services.console.usage import MIB, Usage
 
 
 def a_line(*, missing: int = 0, repeated: int = 0) -> Line:
@@ -29,6 +30,7 @@ A_RESULT = Result(
     total_seconds=9.5,
     lines=[a_line()],
     durations={"its answer": [0.01, 0.02], "its first mail in the inbox": []},
+    used={"user": Usage(resident=90 * MIB, peak=95 * MIB, cpu_seconds=1.0)},
     problems=[],
 )
 
@@ -60,3 +62,7 @@ def test_a_wrong_result_ends_with_what_is_wrong() -> None:
 
 def test_a_duration_without_measurements_is_a_dash() -> None:
     assert "-" in next(line for line in printed(A_RESULT).splitlines() if "first mail" in line)
+
+
+def test_the_memory_of_each_service_is_told() -> None:
+    assert "Resident memory at the end: user 90 MiB." in printed(A_RESULT)

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contracts.envelope import Envelope, EnvelopeError, Headers, from_headers, schema_of, to_headers, to_text
+from services.contracts.envelope import (
+    Envelope,
+    EnvelopeError,
+    Headers,
+    StructuredModeError,
+    from_headers,
+    schema_of,
+    to_headers,
+    to_text,
+)
 from tests.builders import NOW, an_envelope
 
 REQUIRED = [name for name, _ in to_headers(an_envelope())]
@@ -31,7 +40,8 @@ envelopes = st.builds(
 
 
 def with_header(name: str, value: bytes | None) -> Headers:
-    return [(name, value) if name == each else (each, before) for each, before in to_headers(an_envelope())]
+    full = to_headers(an_envelope(causation_id="cause-1", traceparent="00-1-2-01"))
+    return [(name, value) if name == each else (each, before) for each, before in full]
 
 
 def complaint_about(headers: Headers) -> str:
@@ -95,6 +105,8 @@ def test_a_header_that_is_repeated_is_named(name: str) -> None:
         ("ce_subjectversion", b"0", "not a number from 1 to 2147483647"),
         ("ce_subjectversion", b"2147483648", "not a number from 1 to 2147483647"),
         ("ce_subjectversion", b"1_0", "not a number from 1 to 2147483647"),
+        ("ce_causationid", b"a\0b", "not printable characters"),
+        ("traceparent", b"00-\n", "not printable characters"),
     ],
 )
 def test_a_header_that_is_not_of_its_form_is_named_with_its_value(name: str, value: bytes, complaint: str) -> None:
@@ -114,6 +126,17 @@ def test_a_value_that_is_wrong_is_told_even_when_another_header_is_missing() -> 
 def test_headers_of_others_are_ignored_however_many_and_however_often() -> None:
     headers: Headers = [*to_headers(an_envelope()), *[("x-other", None)] * 10_000]
     assert from_headers(headers) == an_envelope()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [b"application/cloudevents+json", b"Application/CloudEvents+JSON; charset=utf-8", b"application/cloudevents+avro"],
+)
+def test_the_content_type_tells_the_structured_mode_even_beside_the_headers_of_the_binary_one(
+    content_type: bytes,
+) -> None:
+    with pytest.raises(StructuredModeError, match="the attributes are not in headers"):
+        from_headers(with_header("content-type", content_type))
 
 
 def test_times_are_written_in_utc_with_microseconds_whatever_their_zone() -> None:

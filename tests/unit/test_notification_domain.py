@@ -28,6 +28,13 @@ def test_a_registration_is_welcomed_at_its_address() -> None:
     assert domain.messages(a_notice(), a_replica(a_state()), history) == [Message("welcome", OLD)]
 
 
+def test_who_leaves_is_told_goodbye_at_the_last_address_unless_mail_is_unwelcome() -> None:
+    notice, history = a_notice(3, "user.deactivated"), a_history((1, OLD), (2, NEW))
+    assert domain.messages(notice, a_replica(a_state(3)), history) == [Message("goodbye", NEW)]
+    silent = a_replica(a_state(3, wants_mail=False))
+    assert domain.messages(notice, silent, history) == [Message("goodbye", NEW, Reason.OPTED_OUT)]
+
+
 def test_a_welcome_goes_to_the_address_of_its_time_even_when_it_has_changed_since() -> None:
     history = a_history((1, OLD), (2, NEW))
     assert domain.messages(a_notice(), a_replica(a_state(2)), history) == [Message("welcome", OLD)]
@@ -89,8 +96,9 @@ def test_a_deferred_mail_is_tried_eight_times_within_an_hour_and_then_given_up()
     assert not steps[-1].permanent
 
 
-def test_a_refused_mail_fails_at_once_and_for_good() -> None:
-    assert domain.after(Fate.REFUSED, 1, 0) == Next(State.FAILED, permanent=True)
+def test_a_refused_mail_fails_at_once_and_for_good_where_the_address_is_at_fault() -> None:
+    assert domain.after(Fate.BOUNCED, 1, 0) == Next(State.FAILED, permanent=True)
+    assert domain.after(Fate.REFUSED, 1, 0) == Next(State.FAILED)
 
 
 def test_a_mail_of_unknown_outcome_is_tried_once_more_and_then_given_up() -> None:
@@ -105,6 +113,26 @@ def test_a_mail_of_unknown_outcome_is_tried_once_more_and_then_given_up() -> Non
 )
 def test_a_reply_code_means_what_its_first_digit_says(code: int, fate: Fate) -> None:
     assert domain.fate_of(code) is fate
+
+
+@pytest.mark.parametrize(
+    ("wanted", "locale"),
+    [
+        ("en", "en"),
+        ("de", "de"),
+        ("DE", "de"),
+        ("de-AT", "de"),
+        ("pt-BR", "pt-br"),
+        ("pt-PT", "en"),
+        ("zh-Hant-TW", "zh-hant"),
+        ("fr", "en"),
+        ("../../etc", "en"),
+        ("-", "en"),
+        (None, "en"),
+    ],
+)
+def test_a_locale_falls_back_to_its_language_and_then_to_english(wanted: str | None, locale: str) -> None:
+    assert domain.locale_of(wanted, {"en", "de", "pt-br", "zh-hant"}) == locale
 
 
 def test_a_message_id_is_the_same_at_every_try() -> None:

@@ -7,15 +7,27 @@ from email.message import EmailMessage
 import msgspec
 import pytest
 
+from services.notification import domain
+from services.notification.composer import TEMPLATES, CannotComposeError, Composer, dotted
 from services.notification.domain import Letter
-from services.notification.mailer import CannotComposeError, Composer, dotted
 from tests.builders import NOW
 
 LETTER = Letter("<n-1@example.org>", "welcome", "ada@example.org", "Ada Lovelace", "correlation-1", NOW)
 
 
+LOCALES = ("en", "de")
+NAMELESS = {"en": "Hello,", "de": "Guten Tag,"}
+
+
+def body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None, f"there is no {kind} part"
+    content: str = part.get_content()
+    return content
+
+
 def compose(**changed: str | None) -> EmailMessage:
-    mail = Composer("no-reply@eventline.local").compose(msgspec.structs.replace(LETTER, **changed))
+    mail = Composer("hello@eventline.local").compose(msgspec.structs.replace(LETTER, **changed))
     content = mail.content.removesuffix(b".\r\n")
     return email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
 
@@ -24,25 +36,53 @@ def test_a_mail_names_its_command_its_notification_and_its_recipient() -> None:
     mail = compose()
     assert mail["X-Correlation-ID"] == "correlation-1"
     assert mail["Message-ID"] == "<n-1@example.org>"
-    assert mail["From"] == "no-reply@eventline.local"
+    assert mail["From"] == "hello@eventline.local"
     assert mail["To"] == "ada@example.org"
-    assert mail["Subject"] == "Welcome"
+    assert mail["Subject"] == "Welcome to Eventline"
     assert mail["Date"].datetime == NOW
-    assert "Hello Ada Lovelace," in mail.get_content()
+    assert "Hello Ada Lovelace," in body(mail, "plain")
 
 
-@pytest.mark.parametrize("template", ["welcome", "email_changed"])
-def test_every_template_does_without_a_name(template: str) -> None:
-    assert "Hello," in compose(template=template, full_name=None).get_content()
+def test_a_mail_is_text_and_html_that_say_the_same() -> None:
+    mail = compose()
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    for kind in ("plain", "html"):
+        assert "We will write to this address" in body(mail, kind)
 
 
-def test_a_name_of_any_script_arrives_as_it_is_and_is_not_taken_for_a_template() -> None:
-    name = "Șora {{ 7 * 7 }} <b>李</b>"
-    assert f"Hello {name}," in compose(full_name=name).get_content()
+def test_every_locale_has_every_template_and_each_does_without_a_name() -> None:
+    assert sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()) == sorted(LOCALES)
+    for locale in LOCALES:
+        for template in domain.TEMPLATES.values():
+            mail = compose(template=template, locale=locale, full_name=None)
+            assert mail["Content-Language"] == locale
+            assert NAMELESS[locale] in body(mail, "plain")
+            assert NAMELESS[locale] in body(mail, "html")
+            assert f'<html lang="{locale}">' in body(mail, "html")
+
+
+def test_a_german_gets_a_german_mail() -> None:
+    mail = compose(template="email_changed", locale="de-CH")
+    assert mail["Subject"] == "Ihre E-Mail-Adresse wurde geändert"
+    assert "Guten Tag Ada Lovelace," in body(mail, "plain")
+    assert "Diese Nachricht geht an die alte und an die neue Adresse." in body(mail, "html")
+
+
+def test_a_name_of_any_script_arrives_as_it_is_and_is_taken_neither_for_a_template_nor_for_html() -> None:
+    mail = compose(full_name="Șora {{ 7 * 7 }} <b>李</b>")
+    assert "Hello Șora {{ 7 * 7 }} <b>李</b>," in body(mail, "plain")
+    assert "Hello Șora {{ 7 * 7 }} &lt;b&gt;李&lt;/b&gt;," in body(mail, "html")
+
+
+def test_a_mail_travels_in_short_lines_of_ascii_whatever_is_in_it() -> None:
+    letter = msgspec.structs.replace(LETTER, locale="de", full_name="李" * 2000)
+    content = Composer("hello@eventline.local").compose(letter).content
+    assert content.isascii()
+    assert max(map(len, content.splitlines())) < 998
 
 
 def test_every_try_makes_the_same_bytes() -> None:
-    composer = Composer("no-reply@eventline.local")
+    composer = Composer("hello@eventline.local")
     assert composer.compose(LETTER) == composer.compose(LETTER)
 
 
@@ -64,7 +104,7 @@ def test_what_would_be_another_mail_cannot_be_composed(changed: dict[str, str]) 
 
 
 def test_only_an_address_beyond_ascii_needs_more_of_the_server() -> None:
-    composer = Composer("no-reply@eventline.local")
+    composer = Composer("hello@eventline.local")
     assert not composer.compose(LETTER).needs_utf8
     assert composer.compose(msgspec.structs.replace(LETTER, recipient="jürgen@example.org")).needs_utf8
 

@@ -48,9 +48,11 @@ class FakeMailer:
         self.letters: list[str] = []
         self.away = False
         self.closed = 0
+        self.on_connect: Callable[[], object] = lambda: None
         self.on_deliver: Callable[[], None] = lambda: None
 
     def connect(self) -> None:
+        self.on_connect()
         if self.away:
             raise ConnectionRefusedError("nobody listens")
 
@@ -121,6 +123,13 @@ def test_a_mail_that_could_outlive_its_claim_is_not_begun() -> None:
     queue = FakeQueue(a_claim(1))
     a_sender(queue, FakeMailer(), Limits(10, mail_s=61.0)).step(threading.Event())
     assert numbers(queue.unused) == [1]
+
+
+def test_a_connection_that_took_as_long_as_the_claim_begins_no_mail() -> None:
+    queue, mailer = FakeQueue(a_claim(1)), FakeMailer()
+    mailer.on_connect = lambda: threading.Event().wait(0.05)
+    a_sender(queue, mailer, Limits(10, mail_s=0.0, claim_s=0.04)).step(threading.Event())
+    assert (mailer.letters, numbers(queue.unused)) == ([], [1])
 
 
 def test_what_was_sent_is_written_down_although_the_database_was_away_for_a_moment() -> None:

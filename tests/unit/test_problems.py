@@ -64,11 +64,16 @@ def detail(response: httpx.Response, status: int) -> str:
         b'{"number": "\xff"}',
         b'{"number": NaN}',
         b'{"number": ' + b"[" * 30_000,
-        b'{"\\ud800": 1}',
+        b'{"number": "\\ud8',
     ],
 )
 def test_what_is_no_json_is_a_bad_request(body: bytes) -> None:
     assert "JSON" in detail(send("POST", "/numbers", body), 400)
+
+
+@pytest.mark.parametrize("body", [b'{"\\ud800": 1}', b'{"number": "\\uDfff"}'])
+def test_half_of_a_surrogate_pair_is_no_character(body: bytes) -> None:
+    assert "surrogate" in detail(send("POST", "/numbers", body), 422)
 
 
 @pytest.mark.parametrize("number", [b"1e400", b"9" * 10_000])
@@ -84,7 +89,7 @@ def test_json_of_another_shape_is_unprocessable(body: bytes) -> None:
 
 
 def test_a_body_above_the_limit_is_too_large() -> None:
-    assert detail(send("POST", "/numbers", b" " * 70_000), 413)
+    assert detail(send("POST", "/numbers", b" " * 300_000), 413)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,7 @@ NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.py)`((?:,? `[A-Za-z_.]+`)*)")
 
 def named() -> list[tuple[str, str]]:
     """Return every file under services with the names that the README gives beside it."""
-    return [
-        (file, name) for file, names in NAMED.findall(README) for name in re.findall(r"`([A-Za-z_.]+)`", names)
-    ]
+    return [(file, name) for file, names in NAMED.findall(README) for name in re.findall(r"`([A-Za-z_.]+)`", names)]
 
 
 @pytest.mark.parametrize(("file", "name"), named())

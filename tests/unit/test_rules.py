@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.chassis.rules import Applied, Verdict, newest, once
+from services.chassis.rules import Applied, Verdict, contiguous, newest, once
 
 HAVE = Applied(3, "id-3", b"digest-3")
 
@@ -38,3 +38,21 @@ def test_once_recognises_only_what_is_the_same_in_all_parts(incoming: Applied, v
 def test_what_is_new_is_applied_whatever_its_version() -> None:
     assert newest(None, HAVE) is Verdict.APPLY
     assert once(None, HAVE) is Verdict.APPLY
+
+
+@pytest.mark.parametrize(
+    ("have", "incoming", "verdict"),
+    [
+        (None, Applied(1, "id-1", b"digest-1"), Verdict.APPLY),
+        (None, Applied(2, "id-2", b"digest-2"), Verdict.GAP),
+        (HAVE, Applied(4, "id-4", b"digest-4"), Verdict.APPLY),
+        (HAVE, Applied(5, "id-5", b"digest-5"), Verdict.GAP),
+        (HAVE, Applied(2, "id-2", b"digest-2"), Verdict.REPEAT),
+        (HAVE, HAVE, Verdict.REPEAT),
+        (HAVE, Applied(3, "id-x", b"digest-3"), Verdict.CONFLICT),
+    ],
+)
+def test_contiguous_takes_only_the_next_version_and_knows_a_hole(
+    have: Applied | None, incoming: Applied, verdict: Verdict
+) -> None:
+    assert contiguous(have, incoming) is verdict

@@ -116,6 +116,7 @@ def test_a_command_for_another_version_is_stale_one_for_any_is_not() -> None:
         ("Straße", "STRASSE"),
         ("é", "e\u0301"),
         ("Ⅳ", "iv"),
+        ("ℌ", "h"),
         ("Å", "\u212b"),
         ("ﬁn", "FIN"),
         ("ΌΣΟΣ", "όσος"),

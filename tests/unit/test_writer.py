@@ -179,3 +179,25 @@ def test_other_errors_are_not_tried_again() -> None:
     with pytest.raises(ValueError, match="a bug"):
         retried(failing)([1])
     assert failing.calls == 1
+
+
+def test_a_command_that_fails_fails_alone() -> None:
+    first, go_on = threading.Event(), threading.Event()
+
+    def execute(commands: Sequence[int]) -> list[int]:
+        first.set()
+        assert go_on.wait(PATIENCE_S)
+        return [10 // number for number in commands]
+
+    async def story(writer: Writer[int, int]) -> list[object]:
+        held = asyncio.create_task(writer.submit(5))
+        assert await asyncio.to_thread(first.wait, PATIENCE_S)
+        rest = [asyncio.create_task(writer.submit(number)) for number in (1, 0, 2)]
+        await asyncio.sleep(0)  # they stand on the queue now, one group
+        go_on.set()
+        return list(await asyncio.gather(held, *rest, return_exceptions=True))
+
+    with running(execute) as writer:
+        held, one, zero, two = asyncio.run(story(writer))
+    assert (held, one, two) == (2, 10, 5)
+    assert isinstance(zero, ZeroDivisionError)

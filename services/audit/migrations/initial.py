@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("next_offset", sa.BigInteger(), nullable=False),
     )
     _entries()
+    _parked()
 
 
 def _entries() -> None:
@@ -66,3 +67,22 @@ def _entries() -> None:
     op.create_index("entries_by_subject", "entries", ["subject", "position"])
     op.create_index("entries_by_correlation", "entries", ["correlation_id", "position"])
     op.create_index("entries_by_time", "entries", ["event_time", "position"])
+
+
+def _parked() -> None:
+    # Every consumer's database has it; audit refuses nothing, so nothing is ever parked here.
+    op.create_table(
+        "parked",
+        sa.Column("topic", sa.String(249), primary_key=True),
+        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("offset", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("timestamp_type", sa.SmallInteger(), nullable=False),
+        sa.Column("timestamp_ms", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary()),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+    )
+    op.create_index("parked_by_key", "parked", ["topic", "key"])

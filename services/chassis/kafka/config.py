@@ -10,7 +10,11 @@ from services.chassis.settings import KafkaSettings
 
 # A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
 LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
-QUEUED_KBYTES = 16 * 1024  # librdkafka's default of 64 MB a partition lets a backlog eat the memory
+# What a client holds of a backlog. A broker compresses six records into the room of one, and sends at least one batch
+# however small the bounds are. With fetches of 1 MB a partition and 16 MB queued, 200,000 records took 200 MB more.
+QUEUED_KBYTES = 4 * 1024
+FETCHED_BYTES = 4 * 1024 * 1024
+FETCHED_BYTES_OF_PARTITION = 128 * 1024
 
 Config = dict[str, Any]
 log = structlog.get_logger()
@@ -53,7 +57,8 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 100,
         "queued.max.messages.kbytes": QUEUED_KBYTES,
-        "fetch.message.max.bytes": LARGEST_MESSAGE,
+        "fetch.max.bytes": FETCHED_BYTES,
+        "fetch.message.max.bytes": FETCHED_BYTES_OF_PARTITION,
     }
 
 

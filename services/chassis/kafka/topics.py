@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
 from confluent_kafka.cimpl import NewTopic
@@ -76,18 +76,43 @@ class Topics:
                 raise _explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
         return found
 
+    def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset of the oldest record that each partition still has."""
+        return self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
     def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset that the next record of each partition will get."""
-        latest = {ClientPartition(p.topic, p.partition): OffsetSpec.latest() for p in partitions}  # type: ignore[no-untyped-call]
-        if not latest:
+        return self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def since(self, partitions: Sequence[TopicPartition], moment_ms: int) -> dict[TopicPartition, int]:
+        """Return the offset of each partition's first record from a time on (since 1970), its end where none is."""
+        found = self._offsets(partitions, OffsetSpec.for_timestamp(moment_ms))
+        ends = self.ends(partitions)
+        return {place: offset if offset >= 0 else ends[place] for place, offset in found.items()}
+
+    def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offsets that a group told Kafka, also while it has no member; none where it told nothing."""
+        asked = ConsumerGroupTopicPartitions(group, [ClientPartition(p.topic, p.partition) for p in partitions])
+        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REQUEST_S)[group]
+        try:
+            told = answer.result().topic_partitions
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            raise _explained(error, f"offsets of group {group}") from error
+        return {TopicPartition(place.topic, place.partition): place.offset for place in told if place.offset >= 0}
+
+    def _offsets(self, partitions: Iterable[TopicPartition], which: OffsetSpec) -> dict[TopicPartition, int]:
+        asked = {ClientPartition(p.topic, p.partition): which for p in partitions}
+        if not asked:
             return {}
-        ends = {}
-        for place, future in self._admin.list_offsets(latest, request_timeout=REQUEST_S).items():
+        found = {}
+        for place, future in self._admin.list_offsets(asked, request_timeout=REQUEST_S).items():
             try:
-                ends[TopicPartition(place.topic, place.partition)] = future.result().offset
+                found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
                 raise _explained(error, f"{place.topic}[{place.partition}]") from error
-        return ends
+        return found
 
     def _create(self, topic: Described) -> bool:
         settings = topic.settings() | {"min.insync.replicas": self._min_insync}

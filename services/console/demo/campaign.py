@@ -44,40 +44,58 @@ def campaign(users: int, seed: int) -> list[Plan]:
 def _plan(number: int, chance: random.Random) -> Plan:
     old, new, newest = (f"user{number}.{address}@example.org" for address in ("old", "new", "newest"))
     opted_in = chance.random() >= SHARE_OPTED_OUT
-    first = [_register(f"user{number}", old, _name(chance), opted_in=opted_in)]
+    first = [register(f"user{number}", old, a_name(chance), opted_in=opted_in)]
     address = old
     if chance.random() < SHARE_MOVED:
-        first.append(_move(old, new, opted_in=opted_in))
+        first.append(move(old, new, opted_in=opted_in))
         address = new
     if chance.random() < SHARE_RENAMED:
-        first.append(Step(kind="rename", method="PATCH", body={"full_name": f"{_name(chance)} {number}"}))
+        first.append(Step(kind="rename", method="PATCH", body={"full_name": f"{a_name(chance)} {number}"}))
     if chance.random() < SHARE_CHANGED_MIND:
         return Plan(number, (tuple(first), _change_mind(address, newest, opted_in=not opted_in)))
-    left = (Step(kind="leave", method="DELETE"),) if chance.random() < SHARE_LEFT else ()
+    left = (leave(address, opted_in=opted_in),) if chance.random() < SHARE_LEFT else ()
     return Plan(number, (tuple(first), left))
 
 
-def _name(chance: random.Random) -> str:
+def a_name(chance: random.Random) -> str:
+    """Return a name out of many countries."""
     return f"{chance.choice(FIRST_NAMES)} {chance.choice(LAST_NAMES)}"
 
 
-def _register(login: str, address: str, name: str, *, opted_in: bool) -> Step:
+def register(login: str, address: str, name: str, *, opted_in: bool) -> Step:
+    """Return a registration."""
     preferences = {"email": opted_in}
     body = {"login": login, "email": address, "full_name": name, "locale": "en", "preferences": preferences}
-    step = Step(kind="register", method="POST", body=body)
-    return _telling(step, (address,), opted_in=opted_in)
+    return _telling(Step(kind="register", method="POST", body=body), (address, address), opted_in=opted_in)
 
 
-def _move(old: str, new: str, *, opted_in: bool) -> Step:
+def move(old: str, new: str, *, opted_in: bool) -> Step:
+    """Return a change of address."""
     return _telling(Step(kind="move", method="PATCH", body={"email": new}), (old, new), opted_in=opted_in)
+
+
+def leave(address: str, *, opted_in: bool) -> Step:
+    """Return a deactivation."""
+    return _telling(Step(kind="leave", method="DELETE"), (address, address), opted_in=opted_in)
+
+
+def recipients(kind: str, old: str, new: str) -> tuple[str, ...]:
+    """Return who is told of a command, given the address before and after it."""
+    return {"register": (new,), "move": (old, new), "leave": (old,)}.get(kind, ())
 
 
 def _change_mind(old: str, new: str, *, opted_in: bool) -> tuple[Step, ...]:
     prefer = Step(kind="prefer", method="PATCH", body={"preferences": {"email": opted_in}})
-    return prefer, _move(old, new, opted_in=opted_in)
+    return prefer, move(old, new, opted_in=opted_in)
 
 
-def _telling(step: Step, recipients: tuple[str, ...], *, opted_in: bool) -> Step:
+def _telling(step: Step, addresses: tuple[str, str], *, opted_in: bool) -> Step:
+    told = recipients(step.kind, *addresses)
+    return addressed(step, told, opted_in=opted_in)
+
+
+def addressed(step: Step, told: tuple[str, ...], *, opted_in: bool) -> Step:
+    """Return a step with its messages: mailed to those who are told, or as many suppressed."""
     if opted_in:
-        return msgspec.structs.replace(step, mailed=recipients)
-    return msgspec.structs.replace(step, suppressed=len(recipients))
+        return msgspec.structs.replace(step, mailed=told, suppressed=0)
+    return msgspec.structs.replace(step, mailed=(), suppressed=len(told))

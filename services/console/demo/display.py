@@ -26,8 +26,8 @@ class Display:
         )
         self._tasks: dict[str, TaskID] = {}
         self._shown: dict[str, tuple[int, int]] = {}
-        self._started: float | None = None
-        self._told = 0.0
+        self._started: dict[str, float] = {}
+        self._told: float | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -43,15 +43,17 @@ class Display:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def update(self, counts: dict[str, tuple[int, int]]) -> None:
-        """Show (done, total) of each name, and its rate from the first update to its last change."""
+        """Show (done, total) of each name, and its rate from its first update to its last change. Others go away."""
         now = self._console.get_time()
-        if self._started is None:
-            self._started = self._told = now
+        self._told = self._told or now
+        for name in self._tasks.keys() - counts.keys():
+            self._bars.remove_task(self._tasks.pop(name))
         for name, (done, total) in counts.items():
+            started = self._started.setdefault(name, now)
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name, total=total, rate="")
             if self._shown.get(name) != (done, total):
-                rate = f"{done / max(now - self._started, SHORTEST_SECONDS):,.0f}/s"
+                rate = f"{done / max(now - started, SHORTEST_SECONDS):,.0f}/s"
                 self._bars.update(self._tasks[name], completed=done, total=total, rate=rate)
         self._shown = dict(counts)
         if self._bars.disable and now - self._told >= LINE_EVERY_SECONDS:

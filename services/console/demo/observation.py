@@ -7,16 +7,18 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from services.chassis.kafka.source import Source
+from services.chassis.kafka.tail import Tail
 from services.chassis.record import Record, TopicPartition
 from services.chassis.settings import KafkaSettings
 from services.console.demo.counting import Effect, Sighting
 from services.console.local.sink import Mail
 from services.contracts import catalog
-from services.contracts.envelope import EnvelopeError, from_headers
+from services.contracts.envelope import Envelope, EnvelopeError, from_headers
+from services.contracts.notification import NotificationQueued
 
 PAGE = 1000
 PATIENCE_SECONDS = 0.05
+QUEUED = catalog.TYPE_NAMES[NotificationQueued]
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -24,34 +26,51 @@ Offsets = Mapping[TopicPartition, int]
 class Log:
     """The records of all topics of the catalog from given offsets on."""
 
-    def __init__(self, settings: KafkaSettings, group: str, starts: Offsets) -> None:
+    def __init__(self, settings: KafkaSettings, name: str, starts: Offsets) -> None:
         topics = [topic.name for topic in catalog.TOPICS]
-        self._source = Source(settings, group, topics, lambda fresh: {place: starts[place] for place in fresh})
+        self._tail = Tail(settings, name, starts)
         self.seen: dict[str, list[Sighting]] = {name: [] for name in topics}
         self.places: dict[str, list[Effect]] = {name: [] for name in topics}
+        self.queued: list[tuple[str, float]] = []  # command and epoch seconds of each decision to send a mail
 
     def poll(self) -> None:
         """Read what is at hand. Blocks for a moment."""
-        for record in self._source.poll(PAGE, PATIENCE_SECONDS):
-            self.seen[record.topic].append(_sighting(record))
-            self.places[record.topic].append(_place(record.topic, record.partition, record.offset))
+        for record in self._tail.poll(PAGE, PATIENCE_SECONDS):
+            self._note(record)
 
     def close(self) -> None:
-        """Leave the group."""
-        self._source.close()
+        """Free the client."""
+        self._tail.close()
+
+    def _note(self, record: Record) -> None:
+        place = _place(record.topic, record.partition, record.offset)
+        self.places[record.topic].append(place)
+        try:
+            envelope = from_headers(record.headers or [])
+        except EnvelopeError:
+            self.seen[record.topic].append(Sighting(place, place))
+            return
+        self.seen[record.topic].append(_sighting(record.topic, envelope))
+        if envelope.type == QUEUED:
+            self.queued.append((envelope.correlation_id, envelope.time.timestamp()))
 
 
 class Inbox:
-    """The mails that the sink wrote down."""
+    """The mails that the sink wrote down. A system somewhere else has its sink there: then the path is None."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._read = 0
         self.mails: list[Mail] = []
 
+    @property
+    def is_known(self) -> bool:
+        """Whether mails can be seen at all."""
+        return self._path is not None
+
     def poll(self) -> None:
         """Read the lines that were added; a line that is still being written waits."""
-        if not self._path.exists():
+        if self._path is None or not self._path.exists():
             return
         with self._path.open("rb") as file:
             file.seek(self._read)
@@ -128,12 +147,6 @@ def _place(topic: str, partition: int, offset: int) -> Effect:
     return topic, partition, offset
 
 
-def _sighting(record: Record) -> Sighting:
-    place = _place(record.topic, record.partition, record.offset)
-    try:
-        envelope = from_headers(record.headers or [])
-    except EnvelopeError:
-        return Sighting(place, place)
-    of_notification = record.topic == catalog.NOTIFICATION_EVENTS.name
-    what = envelope.type if of_notification else envelope.version
+def _sighting(topic: str, envelope: Envelope) -> Sighting:
+    what = envelope.type if topic == catalog.NOTIFICATION_EVENTS.name else envelope.version
     return Sighting((envelope.source, envelope.id), (envelope.correlation_id, what))

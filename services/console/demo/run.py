@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import shutil
 import time
-from collections.abc import Sequence
 
 import aiohttp
 import msgspec
@@ -16,9 +15,9 @@ from services.console.demo.driver import Driver
 from services.console.demo.observation import AuditTrail, Inbox, Log, Offsets, partitions
 from services.console.demo.report import Result
 from services.console.demo.watch import Watch
+from services.console.local.life import Life
 from services.console.local.ports import HOST
 from services.console.local.system import (
-    BROKER_STOPPED,
     MAILS,
     SERVICES,
     System,
@@ -28,7 +27,7 @@ from services.console.local.system import (
     verify_audit,
 )
 from services.console.settings import ConsoleSettings
-from services.contracts import catalog
+from services.console.usage import Usage, of_system, too_large
 
 
 class Demo:
@@ -42,7 +41,9 @@ class Demo:
         self._topics = Topics(self._client, "console")
         self._deadline = settings.deadline.total_seconds()
         self._plans = campaign(settings.users, settings.seed)
+        self._folder = settings.folder("demo")
         self._problems: list[str] = []
+        self._used: dict[str, Usage] = {}
 
     def play(self) -> Result:
         """Run the demo and return what was counted.
@@ -52,11 +53,12 @@ class Demo:
         """
         started = time.monotonic()
         require_ports(self._settings)
-        shutil.rmtree(self._settings.demo_dir, ignore_errors=True)
-        with System(local_programs(self._settings, self._settings.demo_dir)) as system:
-            self._start(system)
-            watch, driving_seconds = asyncio.run(self._drive(system))
-            self._finish(system)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with System(local_programs(self._settings, self._folder)) as system:
+            life = Life(system, self._settings, self._display.say)
+            life.start(self._topics)
+            watch, driving_seconds = asyncio.run(self._drive(system, life))
+            self._finish(life)
         return Result(
             users=self._settings.users,
             commands=len(watch.accepted),
@@ -65,32 +67,23 @@ class Demo:
             total_seconds=time.monotonic() - started,
             lines=watch.lines(),
             durations=watch.durations(),
-            problems=self._problems,
+            used=self._used,
+            problems=self._problems + life.problems + too_large(self._used),
         )
 
-    def _start(self, system: System) -> None:
-        self._launch(system, [name for name in ("broker", "sink") if name in system])
-        self._topics.ensure(catalog.TOPICS)
-        self._launch(system, SERVICES)
-
-    def _launch(self, system: System, names: Sequence[str]) -> None:
-        started = time.monotonic()
-        system.start(*names)
-        system.wait_ready(self._deadline, *names)
-        self._display.say(f"started {', '.join(names)} in {time.monotonic() - started:.1f} s")
-
-    async def _drive(self, system: System) -> tuple[Watch, float]:
+    async def _drive(self, system: System, life: Life) -> tuple[Watch, float]:
         starts = self._topics.ends(partitions())
         commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
         with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
             async with aiohttp.ClientSession() as session:
                 trail = AuditTrail(session, f"http://{HOST}:{self._settings.audit_port}", starts)
-                watch = Watch(commands, log, Inbox(self._settings.demo_dir / MAILS), trail)
+                watch = Watch(commands, log, Inbox(self._folder / MAILS), trail)
                 driver = Driver(session, f"http://{HOST}:{self._settings.user_port}", self._run, self._deadline)
                 async with asyncio.TaskGroup() as group:
                     following = group.create_task(watch.follow(lambda: self._tell(system, watch)))
                     seconds = [await self._wave(driver, watch, wave) for wave in (0, 1)]
-                    await self._look_back(system, watch, starts)
+                    self._used = of_system(system, *SERVICES)
+                    await self._look_back(life, watch, starts)
                     following.cancel()
         return watch, sum(seconds)
 
@@ -103,28 +96,20 @@ class Demo:
         self._display.say(f"drove wave {wave + 1} of 2 in {seconds:.1f} s, waited {waited:.1f} s for its effects")
         return seconds
 
-    async def _look_back(self, system: System, watch: Watch, starts: Offsets) -> None:
+    async def _look_back(self, life: Life, watch: Watch, starts: Offsets) -> None:
         # Who publishes is stopped before the last look, so that nothing arrives after the count.
-        await asyncio.to_thread(self._stop, system, ("user", "notification"))
+        await asyncio.to_thread(life.stop, ("user", "notification"))
         ends = self._topics.ends(partitions())
         written = sum(ends[place] - starts[place] for place in ends)
         await watch.wait(lambda: watch.records() == watch.entries() == written, self._deadline)
 
-    def _finish(self, system: System) -> None:
-        self._stop(system, ("audit",))
-        verified = verify_audit(self._settings, self._settings.demo_dir)
+    def _finish(self, life: Life) -> None:
+        life.stop(("audit",))
+        verified = verify_audit(self._settings, self._folder)
         self._display.say("verified the audit chain: " + "".join(verified.stdout.splitlines()[-1:]))
         if verified.returncode != 0:
             self._problems.append(f"audit verify ended with {verified.returncode}: {verified.stderr.strip()}")
-        self._stop(system, [name for name in ("sink", "broker") if name in system])
-
-    def _stop(self, system: System, names: Sequence[str]) -> None:
-        started = time.monotonic()
-        codes = system.stop(*names)
-        self._display.say(f"stopped {', '.join(names)} in {time.monotonic() - started:.1f} s")
-        for name, code in codes.items():
-            if code != (right := BROKER_STOPPED if name == "broker" else 0):
-                self._problems.append(f"{name} ended with exit code {code} instead of {right}")
+        life.end()
 
     def _tell(self, system: System, watch: Watch) -> None:
         system.require_running()

@@ -74,6 +74,11 @@ class System:
         for process in list(self._running.values()):  # a stop in another thread takes parts away
             process.require_running()
 
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The names of the parts that were started and not ended here."""
+        return tuple(self._running)
+
     def process(self, name: str) -> Process:
         """Return a part that runs; raises KeyError."""
         return self._running[name]

@@ -127,3 +127,18 @@ def _consumer() -> None:
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.UniqueConstraint("source", "subject", "version"),
     )
+    op.create_table(
+        "parked",
+        sa.Column("topic", sa.String(249), primary_key=True),
+        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("offset", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("timestamp_type", sa.SmallInteger(), nullable=False),
+        sa.Column("timestamp_ms", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary()),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+    )
+    op.create_index("parked_by_key", "parked", ["topic", "key"])

@@ -4,7 +4,7 @@ A claim is known by its end: what has been claimed again since has another, and 
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,8 +15,8 @@ from services.chassis.clock import Clock, from_micros, to_micros
 from services.chassis.database import Database, now_ms
 from services.chassis.event_store import Metadata, NewEvent, append, last_versions
 from services.contracts.catalog import TYPE_NAMES
-from services.contracts.notification import NotificationFailed, NotificationSent
-from services.contracts.user import UserState
+from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
+from services.contracts.user import Personal, UserState
 from services.notification import domain
 from services.notification.domain import CLAIM_S, Attempt, Claim, Letter, Next, State
 from services.notification.store.tables import intents, replica
@@ -36,8 +36,8 @@ class Queue(msgspec.Struct, frozen=True):
         """Claim up to `limit` due intents, each the oldest unfinished one of its user; committed on return."""
         with self.database.write() as connection:
             rows = connection.execute(_claim(now_ms(connection), self.claim_s, limit)).all()
-            names = _full_names(connection, [row.user_id for row in rows])
-        return [self._claim(row, names) for row in sorted(rows, key=lambda row: int(row.id))]
+            people = _people(connection, [row.user_id for row in rows])
+        return [self._claim(row, people.get(row.user_id)) for row in sorted(rows, key=lambda row: int(row.id))]
 
     def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
         """Write what came of claims, and the events that say so; give unused claims back without counting a try."""
@@ -46,14 +46,15 @@ class Queue(msgspec.Struct, frozen=True):
             append(connection, self.clock(), lambda moment: settlement.decide(attempts, unused, moment))
         self.appended.set()
 
-    def _claim(self, row: Row[*tuple[object, ...]], names: Mapping[str, str]) -> Claim:
+    def _claim(self, row: Row[*tuple[object, ...]], person: Personal | None) -> Claim:
         letter = Letter(
             message_id=domain.message_id(row.notification_id, self.mail_from),
             template=row.template,
             recipient=row.recipient,
-            full_name=names.get(row.user_id),
+            full_name=person.full_name if person else None,
             correlation_id=row.correlation_id,
             queued_at=from_micros(row.queued_at),
+            locale=person.locale if person else None,
         )
         return Claim(
             id=row.id,
@@ -137,9 +138,9 @@ def _claim(now: int, seconds: float, limit: int) -> TypedReturnsRows[*tuple[obje
     return update(intents).where(intents.c.id.in_(select(due.c.id))).values(taken).returning(intents)
 
 
-def _full_names(connection: Connection, user_ids: Sequence[str]) -> dict[str, str]:
+def _people(connection: Connection, user_ids: Sequence[str]) -> dict[str, Personal]:
     rows = connection.execute(select(replica).where(replica.c.user_id.in_(user_ids), replica.c.state.is_not(None)))
-    return {row.user_id: msgspec.json.decode(row.state, type=UserState).personal.full_name for row in rows}
+    return {row.user_id: msgspec.json.decode(row.state, type=UserState).personal for row in rows}
 
 
 def _event(event_id: str, version: int, attempt: Attempt, then: Next) -> NewEvent:
@@ -159,5 +160,5 @@ def _fact(attempt: Attempt, then: Next) -> NotificationSent | NotificationFailed
     claim = attempt.claim
     if then.state is State.SENT:
         return NotificationSent(claim.notification_id, claim.user_id, claim.letter.message_id, claim.tries)
-    reason = attempt.delivery.detail
-    return NotificationFailed(claim.notification_id, claim.user_id, reason, then.permanent, claim.tries)
+    what = (claim.notification_id, claim.user_id, attempt.delivery.detail, then.permanent, claim.tries)
+    return NotificationFailed(*what, Recipient(claim.letter.recipient))

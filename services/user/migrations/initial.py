@@ -1,4 +1,4 @@
-"""The first schema: users and their reservations, replies, the event store and its relay."""
+"""The first schema: users, reservations, replies, and the chassis's event store, relay, progress, inbox, parking."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,8 +13,10 @@ def upgrade() -> None:
         "users",
         sa.Column("user_id", sa.String(36), primary_key=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
     )
+    op.create_index("users_by_status", "users", ["status", "user_id"])
     op.create_table(
         "reservations",
         sa.Column("kind", sa.String(8), primary_key=True),
@@ -29,6 +31,7 @@ def upgrade() -> None:
     )
     _event_store()
     _relay()
+    _consumer()
 
 
 def _event_store() -> None:
@@ -64,3 +67,37 @@ def _relay() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
     )
     op.bulk_insert(relay, [{"id": 1, "cursor": 0, "epoch": 0, "holder": None, "expires_at": 0}])
+
+
+def _consumer() -> None:
+    op.create_table(
+        "progress",
+        sa.Column("topic", sa.String(249), primary_key=True),
+        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("topic_id", sa.String(22), nullable=False),
+        sa.Column("next_offset", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "inbox",
+        sa.Column("source", sa.String(128), primary_key=True),
+        sa.Column("event_id", sa.String(64), primary_key=True),
+        sa.Column("subject", sa.String(64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
+        sa.UniqueConstraint("source", "subject", "version"),
+    )
+    op.create_table(
+        "parked",
+        sa.Column("topic", sa.String(249), primary_key=True),
+        sa.Column("partition", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("offset", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("timestamp_type", sa.SmallInteger(), nullable=False),
+        sa.Column("timestamp_ms", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.LargeBinary()),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+    )
+    op.create_index("parked_by_key", "parked", ["topic", "key"])

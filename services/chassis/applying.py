@@ -1,0 +1,176 @@
+"""Applying a batch: its effects, its dead letters and its position in one SQL transaction.
+
+A batch that fails as a whole is run again record by record, so that only the key that fails is parked.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import structlog
+from sqlalchemy import Connection
+
+from services.chassis import parking
+from services.chassis.database import UNAVAILABLE, Database
+from services.chassis.dead_letters import CeilingError, Refusal
+from services.chassis.metrics import PARKED_KEYS, SYSTEM
+from services.chassis.parking import Parked
+from services.chassis.positions import Positions, TopicChangedError
+from services.chassis.progress import LostRaceError
+from services.chassis.record import Record, TopicPartition
+from services.chassis.subscription import Outcome, Subscription
+from services.chassis.telemetry import Telemetry
+
+AWAY = (*UNAVAILABLE, ConnectionError)  # a shared dependency, no fault of the record
+OF_THE_WHOLE = (*AWAY, LostRaceError, TopicChangedError, CeilingError)
+
+log = structlog.get_logger()
+
+
+class CannotApplyError(Exception):
+    """A record cannot be applied by this code; the message says which and why."""
+
+
+class Applying:
+    """Applies batches of one subscription. Raises what is not one record's fault, and CannotApplyError."""
+
+    def __init__(
+        self, subscription: Subscription, database: Database, positions: Positions, telemetry: Telemetry
+    ) -> None:
+        self._subscription = subscription
+        self._database = database
+        self._positions = positions
+        self._metrics = telemetry.metrics
+        self._clock = telemetry.clock
+        if self._parks:
+            self._metrics.on_scrape(PARKED_KEYS, self._count_parked)
+
+    @property
+    def _parks(self) -> bool:
+        return self._subscription.parked_keys_ceiling > 0
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Apply a batch and move the positions behind it; park what cannot be applied."""
+        started = time.perf_counter()
+        try:
+            outcome = self._commit(records)
+        except OF_THE_WHOLE:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the record behind it must be found
+            if len(records) == 1:
+                self._park(records[0], error)
+                return
+            for record in records:
+                self.take([record])
+        else:
+            self._observe(outcome, time.perf_counter() - started)
+            self._count_consumed(records)
+
+    def try_parked_again(self, partitions: Collection[TopicPartition], *, asked: bool) -> None:
+        """Apply what is parked in partitions, each key in order as far as it goes; or only what was asked for."""
+        if not self._parks or not partitions:
+            return
+        with self._database.read() as connection:
+            queues = parking.queues(connection, partitions, asked=asked)
+        for queue in queues:
+            self._drain(queue)
+
+    def _commit(self, records: Sequence[Record]) -> Outcome:
+        targets = self._positions.after(records)
+        with self._database.write() as connection:
+            outcome = self._handle(connection, self._hold_back(connection, records))
+            self._positions.move(connection, targets)
+        self._positions.moved(targets)
+        self._wake()
+        return outcome
+
+    def _hold_back(self, connection: Connection, records: Sequence[Record]) -> Sequence[Record]:
+        blocked = parking.blocked(connection, records) if self._parks else set()
+        if not blocked:
+            return records
+        behind = [record for record in records if (record.topic, parking.key_of(record)) in blocked]
+        parking.put(connection, behind, "behind an earlier one of its key", self._clock())
+        return [record for record in records if record not in behind]
+
+    def _handle(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        outcome = self._subscription.handle(connection, records) if records else Outcome()
+        if outcome.refused:
+            self._put_aside(outcome.refused)
+        return outcome
+
+    def _put_aside(self, refused: Sequence[Refusal]) -> None:
+        if self._subscription.dead_letters is None:
+            raise CannotApplyError(f"{refused[0].record.place}: {refused[0].detail}, and there is no dead-letter topic")
+        self._subscription.dead_letters.put(refused, self._positions.topic_ids)
+        for refusal in refused:
+            log.error("dead letter", place=refusal.record.place, reason=refusal.reason, detail=refusal.detail)
+
+    def _park(self, record: Record, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if not self._parks:
+            raise CannotApplyError(f"{record.place}: {reason}") from error
+        targets = self._positions.after([record])
+        with self._database.write() as connection:
+            self._refuse_flood(connection, record, reason)
+            parking.put(connection, [record], reason, self._clock())
+            self._positions.move(connection, targets)
+        self._positions.moved(targets)
+        self._count_consumed([record])
+        log.error("parked", place=record.place, reason=reason)
+
+    def _refuse_flood(self, connection: Connection, record: Record, reason: str) -> None:
+        ceiling = self._subscription.parked_keys_ceiling
+        if parking.count_keys(connection) >= ceiling:
+            raise CannotApplyError(
+                f"{record.place}: {reason}; {ceiling} keys are parked already (APP_CONSUMER_PARKED_CEILING), "
+                "so it is not a matter of single keys: a newer version, or a correction, is needed"
+            )
+
+    def _drain(self, queue: Sequence[Parked]) -> None:
+        for one in queue:
+            try:
+                outcome = self._apply_parked(one.record)
+            except OF_THE_WHOLE:
+                raise
+            except Exception as error:  # noqa: BLE001  # it stays parked, and says why
+                with self._database.write() as connection:
+                    parking.failed_again(connection, one.record, f"{type(error).__name__}: {error}")
+                log.warning("still parked", place=one.record.place, waiting=len(queue), reason=str(error))
+                return
+            self._observe(outcome, 0.0)
+            log.info("no longer parked", place=one.record.place)
+
+    def _apply_parked(self, record: Record) -> Outcome:
+        with self._database.write() as connection:
+            outcome = self._handle(connection, [record])
+            parking.remove(connection, record)
+        self._wake()
+        return outcome
+
+    def _wake(self) -> None:
+        for wake in self._subscription.wakes:
+            wake.set()
+
+    def _count_parked(self) -> float:
+        with self._database.read() as connection:
+            return parking.count_keys(connection)
+
+    def _count_consumed(self, records: Sequence[Record]) -> None:
+        for topic, number in Counter(record.topic for record in records).items():
+            self._metrics.consumed.labels(SYSTEM, topic, self._subscription.group).inc(number)
+
+    def _observe(self, outcome: Outcome, seconds: float) -> None:
+        metrics = self._metrics
+        metrics.process_duration.labels(SYSTEM, self._subscription.group).observe(seconds)
+        for topic, number in outcome.repeats.items():
+            metrics.repeats.labels(topic).inc(number)
+        for topic, number in outcome.not_subscribed.items():
+            metrics.not_subscribed.labels(topic).inc(number)
+        for refusal in outcome.refused:
+            metrics.dead_letters.labels(refusal.reason).inc()
+        now = self._clock()
+        kinds = {kind for _, kind, _ in outcome.applied}
+        latencies = {kind: metrics.end_to_end.labels(metrics.service, kind) for kind in kinds}
+        for record, kind, moment in outcome.applied:
+            if not self._positions.is_replay(record):
+                latencies[kind].observe((now - moment).total_seconds())

@@ -1,0 +1,136 @@
+"""What stands on the topics, decoded: followed from a place, filtered, a line for each record.
+
+Personal data is shown only to who asks for it: fields named `personal`, and addresses in any text.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import typer
+
+from services.chassis.clock import Clock
+from services.chassis.kafka.tail import Tail
+from services.chassis.kafka.topics import Topics
+from services.chassis.record import Record
+from services.chassis.settings import KafkaSettings
+from services.console.demo.observation import Offsets, partitions
+from services.console.failures import UnknownIdError, UsageError
+from services.contracts import catalog
+from services.contracts.envelope import Envelope, EnvelopeError, from_headers, to_text
+
+POLL_SECONDS = 0.25
+BATCH = 500
+ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
+HIDDEN = "(hidden: --personal shows it)"
+
+
+class EventsOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `console events`; every one has a default."""
+
+    topic: Annotated[list[str], typer.Option(help="Only this topic; repeatable.")] = []
+    type: Annotated[str | None, typer.Option(help="Only this ce_type, such as user.registered.")] = None
+    subject: Annotated[str | None, typer.Option(help="Only this user id.")] = None
+    correlation_id: Annotated[str | None, typer.Option(help="Only what this command led to.")] = None
+    start: Annotated[str, typer.Option("--from", help="beginning, end, or a time: 2026-11-22T12:00:00Z.")] = "beginning"
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None
+    follow: Annotated[bool, typer.Option(help="At the end wait for more, until Ctrl-C.")] = True
+    personal: Annotated[bool, typer.Option("--personal", help="Show personal data.")] = False
+
+
+def show(settings: KafkaSettings, options: EventsOptions, clock: Clock, write: Callable[[str], object]) -> None:
+    """Write a line for each record that the options let through.
+
+    Raises UsageError, UnknownIdError where nothing at all was found, and what the broker's clients raise.
+    """
+    starts = _starts(Topics(settings, "console"), options, clock())
+    shown = 0
+    with contextlib.closing(Tail(settings, "console-events", starts)) as tail:
+        while options.follow or not tail.at_end:
+            for record in tail.poll(BATCH, POLL_SECONDS):
+                if not wanted(record, options):
+                    continue
+                write(line(record, personal=options.personal))
+                shown += 1
+                if shown == options.count:
+                    return
+    if not shown:
+        asked = {name: value for name in ("type", "subject", "correlation_id") if (value := getattr(options, name))}
+        what = ", ".join(f"{name} {value}" for name, value in asked.items()) or "anything"
+        raise UnknownIdError(f"no record of {what} from the {options.start} on: check the id, or look `--from` earlier")
+
+
+def wanted(record: Record, options: EventsOptions) -> bool:
+    """Return whether the options let a record through; one without an envelope only when nothing is asked of it."""
+    asked = (options.type, options.subject, options.correlation_id)
+    if asked == (None, None, None):
+        return True
+    envelope = _envelope(record)
+    if envelope is None:
+        return False
+    there = (envelope.type, envelope.subject, envelope.correlation_id)
+    return all(want in (None, has) for want, has in zip(asked, there, strict=True))
+
+
+def line(record: Record, *, personal: bool) -> str:
+    """Return a record as a line: time, place, type, subject with version, correlation id, value."""
+    envelope = _envelope(record)
+    value = _value(record.value, personal=personal)
+    if envelope is None:
+        moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+        return f"{to_text(moment)} {record.place} (no envelope) {value}"
+    what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
+    return f"{to_text(envelope.time)} {record.place} {what} {value}"
+
+
+def _starts(topics: Topics, options: EventsOptions, now: datetime) -> Offsets:
+    known = [topic.name for topic in catalog.TOPICS]
+    if unknown := sorted(set(options.topic) - set(known)):
+        raise UnknownIdError(f"no topic {', '.join(unknown)} in the catalog; there are {', '.join(known)}")
+    places = [place for place in partitions() if place.topic in (options.topic or known)]
+    if options.start == "beginning":
+        return topics.begins(places)
+    if options.start == "end":
+        return topics.ends(places)
+    return topics.since(places, round(_moment(options.start, now).timestamp() * 1000))
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    forms = "write beginning, end, or a time with its zone, such as 2026-11-22T12:00:00Z"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--from {text!r} is no time: {forms}") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"--from {text!r} has no zone: {forms}")
+    if moment > now:
+        raise UsageError(f"--from {text!r} is in the future, now is {to_text(now)}: {forms}")
+    return moment
+
+
+def _envelope(record: Record) -> Envelope | None:
+    try:
+        return from_headers(record.headers or [])
+    except EnvelopeError:
+        return None
+
+
+def _value(value: bytes | None, *, personal: bool) -> str:
+    if value is None:
+        return "(tombstone)"
+    try:
+        decoded = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return repr(value) if personal else f"({len(value)} bytes that are no JSON)"
+    return msgspec.json.encode(decoded if personal else _masked(decoded)).decode()
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: HIDDEN if name == "personal" else _masked(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner) for inner in value]
+    return ADDRESS.sub(HIDDEN, value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""The system that stays up: `console run`, with its status."""

@@ -1,0 +1,30 @@
+"""What a load is told on the command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+STEP_SECONDS = 10.0
+LOAD_SECONDS = 60.0
+
+
+class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `console load`; every one has a default.
+
+    A running system's broker is the setting `kafka_bootstrap_servers`, as for every command.
+    """
+
+    rate: Annotated[float, typer.Option(min=1, help="Requests a second; with --knee, of the first step.")] = 100.0
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long; a step of the knee, unless --of-knee.")] = None
+    knee: Annotated[bool, typer.Option("--knee", help="Step the rate up to the highest that is kept.")] = False
+    of_knee: Annotated[float | None, typer.Option(min=0.1, max=1, help="Find the knee, then load with this share.")] = (
+        None
+    )
+    population: Annotated[int, typer.Option(min=1, help="Users registered before anything is measured.")] = 500
+    seed: Annotated[int, typer.Option(help="The same seed gives the same requests.")] = 1
+    user_url: Annotated[str | None, typer.Option(help="A running system's user API; its broker is a setting.")] = None
+    audit_url: Annotated[str | None, typer.Option(help="Its audit API.")] = None
+    metrics_url: Annotated[list[str], typer.Option(help="Its /metrics for CPU and memory: NAME=URL, repeatable.")] = []
+    json: Annotated[Path | None, typer.Option(help="Write the result there too.")] = None

@@ -1,0 +1,117 @@
+"""All users again, out of `user.events.v1` alone: folded into a table of their own, and compared row by row.
+
+The log is the truth; this proves it. Knows the topic's rule (contiguous), no broker.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import msgspec
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, select
+
+from services.chassis import bulk
+from services.chassis.dead_letters import Refusal
+from services.chassis.decoding import Decoder, Event
+from services.chassis.record import Record
+from services.chassis.rules import Applied, Verdict, contiguous
+from services.chassis.subscription import Outcome
+from services.contracts.catalog import TYPES, USER_EVENTS
+from services.contracts.user import Fact, UserState
+from services.user.domain import evolve
+from services.user.store import users
+
+FACTS = {name: struct for name, struct in TYPES.items() if name.startswith("user.") and struct in Fact.__args__}
+
+rebuilt = Table(
+    "rebuilt",
+    MetaData(),  # in a database of its own, beside no other table of the service
+    Column("user_id", String(36), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("event_id", String(64), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+
+class GapError(Exception):
+    """A version is missing before this one; the message says which."""
+
+
+class Row(msgspec.Struct):
+    """A user as folded so far, and the event that came last."""
+
+    applied: Applied
+    state: UserState
+
+
+class Fold:
+    """The handler of the rebuild: see `chassis.subscription.Handler`. Raises GapError: the user is parked."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder(FACTS)
+
+    def __call__(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        """Fold a batch into the table."""
+        decoded = self._decoder.decode(records)
+        outcome = Outcome(refused=decoded.refused, not_subscribed=decoded.not_subscribed)
+        rows = _read(connection, {event.envelope.subject for event in decoded.events})
+        changed = {user for event in decoded.events if (user := self._fold(event, rows, outcome))}
+        bulk.upsert(connection, rebuilt, [_row(user_id, rows[user_id]) for user_id in changed])
+        return outcome
+
+    def _fold(self, event: Event, rows: dict[str, Row], outcome: Outcome) -> str | None:
+        user_id, row = event.envelope.subject, rows.get(event.envelope.subject)
+        incoming = Applied(event.envelope.version, event.envelope.id, event.digest)
+        verdict = contiguous(row.applied if row else None, incoming)
+        if verdict is Verdict.GAP:
+            have = row.applied.version if row else 0
+            raise GapError(
+                f"version {incoming.version} of user {user_id} follows {have}: {USER_EVENTS.name} has a hole"
+            )
+        if verdict is Verdict.CONFLICT:
+            outcome.refused.append(Refusal(event.record, "conflict", f"version {incoming.version} stands twice"))
+        elif verdict is Verdict.REPEAT:
+            outcome.repeats[event.record.topic] += 1
+        else:
+            rows[user_id] = Row(incoming, evolve(user_id, row.state if row else None, cast("Fact", event.data)))
+            return user_id
+        return None
+
+
+def folded(connection: Connection) -> dict[str, str]:
+    """Return every user's state as folded, in JSON."""
+    return {row.user_id: row.state for row in connection.execute(select(rebuilt.c.user_id, rebuilt.c.state))}
+
+
+def kept(connection: Connection) -> dict[str, str]:
+    """Return every user's state as the service keeps it, in JSON."""
+    return {row.user_id: row.state for row in connection.execute(select(users.c.user_id, users.c.state))}
+
+
+def differences(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Return a line for each user that is not the same in both, without personal data; empty when all are."""
+    return [
+        f"user {user_id}: the service has {_said(own.get(user_id))}, the log gives {_said(other.get(user_id))}"
+        for user_id in sorted(own.keys() | other.keys())
+        if own.get(user_id) != other.get(user_id)
+    ]
+
+
+def _said(state: str | None) -> str:
+    if state is None:
+        return "nothing"
+    user = msgspec.json.decode(state, type=UserState)
+    return f"version {user.version} ({user.status})"
+
+
+def _read(connection: Connection, user_ids: set[str]) -> dict[str, Row]:
+    found = connection.execute(select(rebuilt).where(bulk.one_of(connection, rebuilt.c.user_id, user_ids)))
+    return {
+        row.user_id: Row(Applied(row.version, row.event_id, row.digest), msgspec.json.decode(row.state, type=UserState))
+        for row in found
+    }
+
+
+def _row(user_id: str, row: Row) -> tuple[object, ...]:
+    state = msgspec.json.encode(row.state).decode()
+    return (user_id, row.applied.version, row.applied.event_id, row.applied.digest, state)

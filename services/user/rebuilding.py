@@ -1,0 +1,85 @@
+"""Runs the rebuild: a consumer of its own, from the beginning of the topic to the end that it had at the start."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from services.chassis import parking, progress
+from services.chassis.consumer import Consumer
+from services.chassis.database import Database
+from services.chassis.positions import Broker
+from services.chassis.record import TopicPartition
+from services.chassis.subscription import OpenSource, Subscription
+from services.chassis.telemetry import telemetry
+from services.contracts.catalog import USER_EVENTS
+from services.user import rebuild
+
+LOOK_S = 0.2
+STUCK_S = 30.0
+GROUP = "user-rebuild"
+PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
+
+
+class StuckError(Exception):
+    """The rebuild does not come to an end; the message says what is missing."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where the log is read from."""
+
+    open_source: OpenSource
+    broker: Broker
+
+
+def fold_into(database: Database, source: Source, output: Console) -> int:
+    """Fold the whole topic into a database. Returns the number of keys that had to be parked. Raises StuckError."""
+    rebuild.rebuilt.create(database.engine)
+    progress.progress.create(database.engine)
+    parking.parked.create(database.engine)
+    subscription = Subscription(
+        group=f"{GROUP}-{time.time_ns()}",
+        topics=(USER_EVENTS.name,),
+        handle=rebuild.Fold(),
+        open_source=source.open_source,
+        broker=source.broker,
+        parked_keys_ceiling=2**31,
+    )
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=Consumer(subscription, database, telemetry("rebuild")).run, args=(stop,), daemon=True
+    )
+    ends = sum(source.broker.ends(PARTITIONS).values())
+    thread.start()
+    try:
+        _await_end(lambda: _folded(database), ends, output)
+    finally:
+        stop.set()
+        thread.join()
+    with database.read() as connection:
+        return parking.count_keys(connection)
+
+
+def _await_end(done: Callable[[], int], ends: int, output: Console) -> None:
+    seen, moved = -1, time.monotonic()
+    while (now := done()) < ends:
+        if now != seen:
+            seen, moved = now, time.monotonic()
+            output.print(f"folded {now:,} of {ends:,} events", highlight=False)
+        elif time.monotonic() - moved > STUCK_S:
+            raise StuckError(f"{ends - now:,} of {ends:,} events cannot be read for {STUCK_S:.0f} s: is Kafka there?")
+        time.sleep(LOOK_S)
+    output.print(f"folded {ends:,} of {ends:,} events", highlight=False)
+
+
+def _folded(database: Database) -> int:
+    with database.read() as connection:
+        return sum(position.next_offset for position in progress.read(connection, PARTITIONS).values())
+
+
+def scratch(folder: Path) -> Database:
+    """Return an empty database in a folder."""
+    return Database(f"sqlite:///{folder / 'rebuild.db'}")

@@ -1,0 +1,21 @@
+"""The JSON Schema of every type, out of its struct; a type's `ce_dataschema` is the `$id` of its schema."""
+
+from typing import Any
+
+import msgspec
+
+from services.contracts.catalog import TYPES
+from services.contracts.envelope import schema_of
+
+Schema = dict[str, Any]
+DIALECT = "https://json-schema.org/draft/2020-12/schema"  # msgspec's
+VERSION = 1  # of every type so far
+
+
+def schemas() -> dict[str, Schema]:
+    """Return the schemas by `type.version`."""
+    return {f"{name}.{VERSION}": _schema(name, struct) for name, struct in TYPES.items()}
+
+
+def _schema(name: str, struct: type[msgspec.Struct]) -> Schema:
+    return {"$schema": DIALECT, "$id": schema_of(name, VERSION), **msgspec.json.schema(struct)}

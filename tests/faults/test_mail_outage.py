@@ -1,0 +1,18 @@
+"""The mail server is away for some seconds under load; `tests/soak/mail_outage.py` does it for minutes."""
+
+from pathlib import Path
+
+from services.console.local.system import local_programs
+from tests.faults.trial import settings_on_free_ports, trial
+from tests.soak.mail_outage import play
+
+SECONDS = 6.0
+USERS_PER_SECOND = 15
+
+
+def test_a_mail_server_that_is_away_costs_no_memory_no_rebalance_no_mail_and_no_order(tmp_path: Path) -> None:
+    settings = settings_on_free_ports(1)
+    with trial(settings, local_programs(settings, tmp_path), tmp_path) as run:
+        seen = play(run, SECONDS, USERS_PER_SECOND)
+    assert seen.during.waiting > 0, "nothing was to be sent while the mail server was away"
+    assert seen.problems() == [], seen.in_words()

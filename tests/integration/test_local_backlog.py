@@ -1,0 +1,13 @@
+"""A small backlog, as a person lets it be consumed."""
+
+from pathlib import Path
+
+from tests.local import console, own_settings
+
+
+def test_a_backlog_is_consumed_to_its_end(tmp_path: Path) -> None:
+    code, said = console(own_settings(tmp_path), "backlog", "--records", "2000")
+    assert code == 0, said
+    assert "wrote 2,000 records" in said
+    assert ", 0 records are left" in said
+    assert "audit: at most " in said

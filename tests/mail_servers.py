@@ -1,0 +1,191 @@
+"""Mail servers that answer as they are told: a real one, and one that follows a script byte by byte."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from io import BufferedReader
+from typing import Self
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+HOST = "127.0.0.1"
+HANG_UP = "hang up"
+FINAL_DOT = "."
+DIALOGUE = (b"220 hello", b"250 hello", b"250 sender ok", b"250 recipient ok", b"354 go on")
+
+
+class MailServer:
+    """A real mail server (aiosmtpd) in a thread. `mails` holds what it took, `seen` all that ended with a dot.
+
+    `told` holds answers in the place of its own, each given once: by MAIL, AUTH, DATA, FINAL_DOT or a recipient.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        utf8: bool = True,
+        certificate: ssl.SSLContext | None = None,
+        tls_first: bool = False,
+        login: tuple[str, str] | None = None,
+    ) -> None:
+        self.told: dict[str, list[str]] = {}
+        self.mails: list[Envelope] = []
+        self.seen: list[Envelope] = []
+        self.heard: list[str] = []
+        starttls = None if tls_first else certificate
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(
+            self._loop.create_server(
+                lambda: _Talk(
+                    self,
+                    enable_SMTPUTF8=utf8,
+                    loop=self._loop,
+                    tls_context=starttls,
+                    authenticator=_authenticator(login),
+                    auth_require_tls=starttls is not None,
+                    timeout=30,
+                ),
+                HOST,
+                port,
+                ssl=certificate if tls_first else None,
+            )
+        )
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server, its connections and its thread."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._server.close()
+        talks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+    def answer(self, key: str) -> str | None:
+        """Return what was told for the next time, None where nothing was."""
+        self.heard.append(key)
+        answers = self.told.get(key)
+        return answers.pop(0) if answers else None
+
+
+class _Talk(SMTP):
+    """One connection; its hooks are aiosmtpd's."""
+
+    def __init__(self, boss: MailServer, **options: object) -> None:
+        self._boss = boss
+        super().__init__(self, **options)  # type: ignore[arg-type]  # handed on
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802  # its name
+        if answer := self._boss.answer("AUTH"):
+            await self.push(answer)
+        else:
+            await super().smtp_AUTH(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if answer := self._boss.answer("DATA"):
+            await self.push(answer)
+        else:
+            await super().smtp_DATA(arg)
+
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        envelope.mail_from = address
+        return self._boss.answer("MAIL") or "250 sender ok"
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if answer := self._boss.answer(address):
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 recipient ok"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self._boss.seen.append(envelope)
+        answer = self._boss.answer(FINAL_DOT) or "250 accepted"
+        if answer == HANG_UP and isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+        if answer.startswith("2"):
+            self._boss.mails.append(envelope)
+        return answer
+
+
+def _authenticator(login: tuple[str, str] | None) -> object:
+    def authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _how: str, given: object) -> AuthResult:
+        right = isinstance(given, LoginPassword) and (given.login.decode(), given.password.decode()) == login
+        return AuthResult(success=right, handled=False)
+
+    return authenticate if login else None
+
+
+class Script:
+    """A mail server of one conversation: says its greeting and then one reply per command, None hangs up.
+
+    With a pace it says one byte at a time, so many seconds apart.
+    """
+
+    def __init__(self, replies: Sequence[bytes | None], pace_s: float = 0) -> None:
+        self._listening = socket.create_server((HOST, 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._replies = replies
+        self._pace_s = pace_s
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._talk)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._thread.join(10)
+        self._listening.close()
+
+    def _talk(self) -> None:
+        connection, _ = self._listening.accept()
+        with connection, connection.makefile("rb") as heard, contextlib.suppress(ConnectionError):
+            for number, reply in enumerate(self._replies):
+                if number and not _hear(heard, in_content=number == len(DIALOGUE)):
+                    return
+                if reply is None:
+                    return
+                self._say(connection, reply)
+            connection.settimeout(10)
+            while line := heard.readline():
+                if line.upper() == b"QUIT\r\n":
+                    connection.sendall(b"221 bye\r\n")
+
+    def _say(self, connection: socket.socket, reply: bytes) -> None:
+        if not self._pace_s:
+            connection.sendall(reply)
+            connection.sendall(b"\r\n")
+            return
+        for byte in reply + b"\r\n":
+            connection.sendall(bytes([byte]))
+            self._closed.wait(self._pace_s)
+
+
+def _hear(heard: BufferedReader, *, in_content: bool) -> bool:
+    line = heard.readline()
+    while in_content and line not in {b".\r\n", b""}:
+        line = heard.readline()
+    return bool(line)
