@@ -31,7 +31,9 @@ from services.console.local.system import bootstrap_servers, verify_audit
 from services.console.settings import ConsoleSettings
 from services.contracts import catalog
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="What a person runs.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
@@ -75,10 +76,15 @@ def impatient(service: Service) -> Iterator[int]:
     settings = Settings(
         kafka_bootstrap_servers="nobody:1", database_url="-", http_host=HOST, http_port=port, metrics_port=metrics
     )
-    server = Server(service.app, settings, Health(), patience_s=0.5)
+    health = Health()
+    server = Server(service.app, settings, health, patience_s=0.5)
     stop = threading.Event()
     thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()
+    deadline = time.monotonic() + 30
+    while "http" in health.missing():
+        assert time.monotonic() < deadline, health.missing()
+        time.sleep(0.01)
     with service.running():
         yield port
         stop.set()
@@ -117,7 +123,7 @@ def test_an_endless_head(untouched: UserServer) -> None:
     with untouched.connect() as connection:
         connection.sendall(b"GET /users HTTP/1.1\r\n")
         line = b"X: " + b"x" * 1000 + b"\r\n"
-        assert not write(connection, repeat(line, 10 * LARGEST_HEAD // len(line)))
+        assert not write(connection, repeat(line, 500 * LARGEST_HEAD // len(line)))
         assert refused(answer_on(connection), 431)
 
 

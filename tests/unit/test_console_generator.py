@@ -15,9 +15,11 @@ from services.console.load.mix import Planned
 
 
 class FakeUsers:
-    """Carries out each key once. With a `gate`, writes are answered only when so many are asked at the same time."""
+    """Carries out each key once, a PATCH after a pause. With a `gate`, nothing is answered until so many have asked."""
 
     def __init__(self, gate: int = 0, failures: int = 0, refuse: int = 0) -> None:
+        self.most_patches = 0
+        self._patches = 0
         self.asked: list[tuple[str, str, object]] = []
         self.versions: Counter[str] = Counter()
         self._replies: dict[str, dict[str, object]] = {}
@@ -36,6 +38,11 @@ class FakeUsers:
             return web.json_response({"user_id": "u"})
         if self._refuse:
             return web.Response(status=self._refuse, text="no")
+        if request.method == "PATCH":
+            self._patches += 1
+            self.most_patches = max(self.most_patches, self._patches)
+            await asyncio.sleep(0.02)
+            self._patches -= 1
         reply = self._carry_out(request)
         if self._failures:
             self._failures -= 1
@@ -89,8 +96,9 @@ def test_each_command_is_accepted_once_with_the_version_that_it_made() -> None:
 def test_who_leaves_does_so_after_all_the_own_commands() -> None:
     plan = [Planned(0.0, "rename", 1)] * 10 + [Planned(0.0, "leave", 1)]
     users = FakeUsers()
-    play(users, plan, population=1)
-    assert users.asked[-1][:2] == ("DELETE", "/users/u1")
+    _, accepted = play(users, plan, population=1)
+    assert [command.version for command in accepted if command.step.kind == "leave"] == [12]
+    assert users.most_patches > 1
 
 
 def test_changes_of_preferences_go_one_by_one_and_each_changes_something() -> None:
@@ -98,6 +106,7 @@ def test_changes_of_preferences_go_one_by_one_and_each_changes_something() -> No
     play(users, [Planned(0.0, "prefer", 1)] * 6, population=1)
     wanted = [body["preferences"]["email"] for _, _, body in users.asked if isinstance(body, dict) and len(body) == 1]
     assert wanted in ([True, False] * 3, [False, True] * 3)
+    assert users.most_patches == 1
 
 
 def test_an_unknown_outcome_is_an_error_and_yet_counted_as_what_it_became() -> None:

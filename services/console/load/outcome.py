@@ -18,8 +18,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One load. `offered` and `achieved` are requests a second; an error is an answer that is not achieved.
 
     `answers` and `intents` are percentiles by rank (100 is the longest) from the intended start. `commands` are the
-    accepted writes; reads ride along in `cpu_per_command`. `settling` is how long the effects took to arrive after
-    the last answer.
+    accepted writes; reads ride along in `cpu_per_command`. `settling` is the time from the last answer
+    until all effects had arrived and were read and counted.
     """
 
     offered: float

@@ -33,7 +33,7 @@ def step_line(outcome: Outcome) -> str:
     verdict = (
         "kept" if outcome.is_kept else f"not kept (achieved/offered >= {LEAST_KEPT}, p99 < {LONGEST_P99 * 1000:g} ms)"
     )
-    return f"{_rates(outcome)}, settled in {outcome.settling:.1f} s{_errors(outcome)}: {verdict}"
+    return f"{_rates(outcome)}, counted {outcome.settling:.1f} s later{_errors(outcome)}: {verdict}"
 
 
 def figures(outcome: Outcome) -> str:
@@ -42,7 +42,7 @@ def figures(outcome: Outcome) -> str:
     memory = ", ".join(f"{part} {size / MIB:,.0f} MiB" for part, size in outcome.resident.items())
     return "\n".join(
         [
-            f"{_rates(outcome)}{_errors(outcome)}; the effects took {outcome.settling:.1f} s more to arrive.",
+            f"{_rates(outcome)}{_errors(outcome)}; all effects were counted {outcome.settling:.1f} s later.",
             f"Processor time per command (reads ride along): {cost or 'not known here'}.",
             f"Resident memory at the end: {memory or 'not known here'}.",
         ]
