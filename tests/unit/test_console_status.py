@@ -30,7 +30,7 @@ def test_rates_are_what_grew_between_two_moments() -> None:
     assert found == {
         "requests": "user 10/s",
         "records sent": "user 30/s, notification 30/s",
-        "records consumed": "notification 20/s, audit 10/s",
+        "records consumed": "user 20/s, notification 20/s, audit 10/s",
         "outbox": "user 4 pending, oldest 0.2 s, notification 4 pending, oldest 0.2 s",
         "lag in records": "audit 7, notification 0",
         "mails": "120 in the sink, 10/s",

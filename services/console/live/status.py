@@ -38,7 +38,7 @@ def rows(before: Moment, now: Moment) -> list[tuple[str, str]]:
     return [
         ("requests", f"user {rate('user', of_user[0])}"),
         ("records sent", f"user {rate('user', of_user[1])}, notification {rate('notification', of_user[1])}"),
-        ("records consumed", f"notification {rate('notification', consumed)}, audit {rate('audit', consumed)}"),
+        ("records consumed", ", ".join(f"{name} {rate(name, consumed)}" for name in now.metrics)),
         ("outbox", ", ".join(outbox)),
         ("lag in records", _lags(now.lags)),
         ("mails", f"{now.mails:,} in the sink, {(now.mails - before.mails) / seconds if seconds > 0 else 0:,.0f}/s"),
