@@ -33,6 +33,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_bootstrap_servers: Text
     kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"
     kafka_message_timeout: timedelta = timedelta(seconds=10)
+    kafka_request_timeout: timedelta = timedelta(seconds=10)
     kafka_replication_factor: Natural = 1
     kafka_min_insync_replicas: Natural = 1
 

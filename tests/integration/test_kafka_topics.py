@@ -2,11 +2,13 @@
 
 import re
 import time
+from datetime import timedelta
 
 import pytest
 
 from services.chassis.kafka.topics import BrokerUnavailableError, Topics, TopicsError
 from services.chassis.record import TopicPartition
+from services.chassis.settings import KafkaSettings
 from services.contracts.catalog import DAY_MS, TOPICS, Topic
 from tests import broker as helper
 from tests.broker import a_topic, create, settings, write
@@ -94,9 +96,9 @@ def test_ends_are_the_offsets_of_the_next_records(broker: str, topics: Topics) -
     assert topics.ends([]) == {}
 
 
-def test_a_broker_that_is_away_is_said_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.chassis.kafka.topics.REQUEST_S", 0.2)
-    topics = Topics(settings(f"127.0.0.1:{free_ports(1)[0]}"), "test")
+def test_a_broker_that_is_away_is_said_to_be_away() -> None:
+    away, patience = f"127.0.0.1:{free_ports(1)[0]}", timedelta(seconds=0.2)
+    topics = Topics(KafkaSettings(kafka_bootstrap_servers=away, kafka_request_timeout=patience), "test")
     partition = TopicPartition("any.v1", 0)
     for ask in (lambda: topics.ensure([a_topic()]), lambda: topics.ids(["any.v1"]), lambda: topics.ends([partition])):
         with pytest.raises(BrokerUnavailableError):

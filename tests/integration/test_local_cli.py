@@ -33,7 +33,7 @@ def test_bad_input_cli_unknown_id(broker: str, argv: tuple[str, str]) -> None:
 @pytest.mark.parametrize("command", ["lag", "events", "topics"])
 def test_bad_input_cli_broker_down(command: str) -> None:
     address = f"{HOST}:{free_ports(1)[0]}"
-    code, said = console({BROKER: address}, command)
+    code, said = console({BROKER: address, "APP_KAFKA_REQUEST_TIMEOUT": "1s"}, command)
     assert code == 4, said
     assert "`make run`" in said
     assert "Traceback" not in said

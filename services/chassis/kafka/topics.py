@@ -12,8 +12,6 @@ from services.chassis.kafka import config
 from services.chassis.record import TopicPartition
 from services.chassis.settings import KafkaSettings
 
-REQUEST_S = 10.0
-
 
 class TopicsError(Exception):
     """The broker's topics are not what they should be; the message says what to do."""
@@ -43,6 +41,7 @@ class Topics:
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._admin = AdminClient(config.client(settings, name))
+        self._patience = settings.kafka_request_timeout.total_seconds()
         self._replication = settings.kafka_replication_factor
         self._min_insync = str(settings.kafka_min_insync_replicas)
 
@@ -67,7 +66,7 @@ class Topics:
         """Return the 22-character id of each topic; one that does not exist counts as not there yet."""
         found = {}
         for name, future in self._admin.describe_topics(
-            TopicCollection(list(names)), request_timeout=REQUEST_S
+            TopicCollection(list(names)), request_timeout=self._patience
         ).items():
             try:
                 # librdkafka prints standard base64, Kafka's own tools the URL-safe form.
@@ -93,7 +92,7 @@ class Topics:
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offsets that a group told Kafka, also while it has no member; none where it told nothing."""
         asked = ConsumerGroupTopicPartitions(group, [ClientPartition(p.topic, p.partition) for p in partitions])
-        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REQUEST_S)[group]
+        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=self._patience)[group]
         try:
             told = answer.result().topic_partitions
         except KafkaException as error:
@@ -107,7 +106,7 @@ class Topics:
         if not asked:
             return {}
         found = {}
-        for place, future in self._admin.list_offsets(asked, request_timeout=REQUEST_S).items():
+        for place, future in self._admin.list_offsets(asked, request_timeout=self._patience).items():
             try:
                 found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
@@ -118,7 +117,7 @@ class Topics:
         settings = topic.settings() | {"min.insync.replicas": self._min_insync}
         new = NewTopic(topic.name, topic.partitions, self._replication, config=settings)
         try:
-            self._admin.create_topics([new], request_timeout=REQUEST_S)[topic.name].result()
+            self._admin.create_topics([new], request_timeout=self._patience)[topic.name].result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
@@ -127,7 +126,7 @@ class Topics:
 
     def _partition_counts(self) -> dict[str, int]:
         try:
-            there = self._admin.list_topics(timeout=REQUEST_S).topics
+            there = self._admin.list_topics(timeout=self._patience).topics
         except KafkaException as error:
             raise _explained(error, "list of topics") from error
         return {name: len(topic.partitions) for name, topic in there.items()}
