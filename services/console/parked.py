@@ -4,19 +4,17 @@ Works on the service's own database, named by APP_DATABASE_URL: run it where the
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis import parking
 from services.chassis.clock import utc_now
 from services.chassis.database import Database
+from services.console.failures import UnknownIdError, UsageError, told
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -24,43 +22,37 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 @app.command("list")
 def list_parked() -> None:
     """Show every parked key with the reason and what waits behind it."""
-    with _database() as database, database.read() as connection:
+    with told(), _database() as database, database.read() as connection:
         queues = parking.listed(connection)
     if not queues:
-        Console().print("nothing is parked")
+        typer.echo("nothing is parked")
         return
-    table = Table("topic", "key", "records", "first at", "waiting for", "reason")
     for queue in queues:
-        first = queue[0]
-        waited = f"{(utc_now() - first.since).total_seconds():,.0f} s"
-        place = f"[{first.record.partition}]@{first.record.offset}"
-        key = parking.key_of(first.record)
-        table.add_row(first.record.topic, key, str(len(queue)), place, waited, first.reason)
-    Console().print(table)
+        first, waited = queue[0], (utc_now() - queue[0].since).total_seconds()
+        typer.echo(f"{first.record.place}  key {parking.key_of(first.record)}  {len(queue)} records  {waited:,.0f} s")
+        typer.echo(f"    {first.reason}")
 
 
 @app.command()
 def retry(key: Annotated[str | None, typer.Argument(help="one key; all of them where it is left away")] = None) -> None:
     """Ask the running service for another try, in order; it does so within a second."""
-    with _database() as database, database.write() as connection:
-        asked = parking.ask(connection, key)
-    if not asked:
-        sys.stderr.write(f"nothing is parked{f' for the key {key}' if key else ''}: see `console parked list`\n")
-        sys.exit(1)
-    Console().print(f"another try of {asked} records is asked for: see `console parked list` and the service's log")
+    with told(), _database() as database:
+        with database.write() as connection:
+            asked = parking.ask(connection, key)
+        if not asked:
+            raise UnknownIdError(f"nothing is parked{f' for the key {key}' if key else ''}: see `console parked list`")
+    typer.echo(f"another try of {asked} records is asked for: see `console parked list` and the service's log")
 
 
 @contextmanager
 def _database() -> Iterator[Database]:
     url = os.environ.get("APP_DATABASE_URL", "")
     if not url:
-        sys.stderr.write("APP_DATABASE_URL is missing: name the database of the service whose parked keys you want\n")
-        sys.exit(2)
+        raise UsageError("APP_DATABASE_URL is missing: name the database of the service whose parked keys you want")
     database = Database(url)
     try:
         yield database
     except SQLAlchemyError as error:
-        sys.stderr.write(f"the database of APP_DATABASE_URL cannot be asked: {error}\n")
-        sys.exit(2)
+        raise UsageError(f"the database of APP_DATABASE_URL cannot be asked: {error}") from error
     finally:
         database.close()
