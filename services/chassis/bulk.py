@@ -34,6 +34,13 @@ def upsert(connection: Connection, table: Table, rows: Rows) -> None:
         connection.exec_driver_sql(_upsert(table, connection.dialect.paramstyle), list(rows))
 
 
+def change(connection: Connection, table: Table, name: str, same: Names, rows: Rows) -> int:
+    """Set a column where others have given values: tuples of the new value and those. Returns how many rows did."""
+    if not rows:
+        return 0
+    return connection.exec_driver_sql(_update(table, name, same, connection.dialect.paramstyle), list(rows)).rowcount
+
+
 def one_of(connection: Connection, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
     """Return the condition that a text column has one of many values: one parameter, however many there are."""
     if connection.dialect.name == "sqlite":
@@ -55,6 +62,13 @@ def _upsert(table: Table, paramstyle: str) -> str:
     others = [column.name for column in table.c if column.name not in keys]
     overwrite = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
     return f"{_insert(table, (), paramstyle)} ON CONFLICT ({_quoted(keys)}) DO UPDATE SET {overwrite}"
+
+
+@functools.cache
+def _update(table: Table, name: str, same: Names, paramstyle: str) -> str:
+    mark = "?" if paramstyle == "qmark" else "%s"
+    where = " AND ".join(f'"{column}" = {mark}' for column in same)
+    return f'UPDATE {table.name} SET "{name}" = {mark} WHERE {where}'  # noqa: S608  # our own names
 
 
 def _quoted(names: Names) -> str:

@@ -90,7 +90,7 @@ class Consumer:
         else:
             self._failures = 0
             if records:
-                source.commit({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+                source.commit(self._positions.reached(records))
 
     def _try_parked_again(self, source: Source, *, idle: bool) -> None:
         # At each assignment, for this code may be newer than the one that parked; and when a person asks.

@@ -1,7 +1,7 @@
 """The memory behind the rule *once*: which events of which source have been applied."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import (
@@ -50,16 +50,16 @@ def sift(connection: Connection, events: Sequence[Event]) -> Sifted:
         incoming = Applied(event.envelope.version, event.envelope.id, event.digest)
         parts[once(have.get(_key(event)), incoming)].append(event)
         have.setdefault(_key(event), incoming)
-    _remember(connection, sifted)
+    _remember(connection, sifted, have)
     return sifted
 
 
-def _remember(connection: Connection, sifted: Sifted) -> None:
+def _remember(connection: Connection, sifted: Sifted, seen: Mapping[Key, Applied]) -> None:
     """Insert fresh events. One whose version is another event's is not inserted, and thereby a conflict."""
     fresh = sifted.fresh
     if not fresh:
         return
-    if bulk.insert_new(connection, inbox, [_row(event) for event in fresh]) != len(fresh):
+    if bulk.insert_new(connection, inbox, [_row(event, seen[_key(event)].digest) for event in fresh]) != len(fresh):
         inserted = _read(connection, fresh)
         sifted.fresh = [event for event in fresh if _key(event) in inserted]
         sifted.conflicts += [event for event in fresh if _key(event) not in inserted]
@@ -82,6 +82,6 @@ def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]
     return found
 
 
-def _row(event: Event) -> tuple[object, ...]:
+def _row(event: Event, digest: bytes) -> tuple[object, ...]:
     envelope = event.envelope
-    return (envelope.source, envelope.id, envelope.subject, envelope.version, event.digest)
+    return (envelope.source, envelope.id, envelope.subject, envelope.version, digest)

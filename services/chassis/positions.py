@@ -49,6 +49,8 @@ class Positions:
 
     def is_replay(self, record: Record) -> bool:
         """Whether a record was on the log before its partition was first read."""
+        if not self._replay_ends:
+            return False
         return record.offset < self._replay_ends.get(TopicPartition(record.topic, record.partition), 0)
 
     def next(self, partition: TopicPartition) -> int:
@@ -84,16 +86,24 @@ class Positions:
 
     def after(self, records: Iterable[Record]) -> dict[TopicPartition, Position]:
         """Return the positions behind a batch. Raises TopicChangedError for a record that was passed before."""
-        targets: dict[TopicPartition, Position] = {}
+        ends: dict[tuple[str, int], int] = {}
         for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            if record.offset < self.next(partition):
+            place = (record.topic, record.partition)
+            begin = ends.get(place)
+            if begin is None:
+                begin = self.next(TopicPartition(*place))
+            if record.offset < begin:
                 raise TopicChangedError(
-                    f"{record.place} was read, but everything below {self.next(partition)} is applied already: "
+                    f"{record.place} was read, but everything below {begin} is applied already: "
                     f"the topic was truncated or made anew; {REMEDY}"
                 )
-            targets[partition] = Position(self._topic_ids[record.topic], record.offset + 1)
-        return targets
+            ends[place] = record.offset + 1
+        return {TopicPartition(*place): Position(self._topic_ids[place[0]], end) for place, end in ends.items()}
+
+    def reached(self, records: Iterable[Record]) -> dict[TopicPartition, int]:
+        """Return the offset to read next in each partition of a batch."""
+        places = {(record.topic, record.partition) for record in records}
+        return {place: self.next(place) for place in (TopicPartition(*place) for place in places)}
 
     def move(self, connection: Connection, to: Mapping[TopicPartition, Position]) -> None:
         """Write positions within the caller's transaction. Raises LostRaceError."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, select
 
-from services.chassis.database import insert_or_ignore, metadata
+from services.chassis import bulk
+from services.chassis.database import metadata
 from services.chassis.record import TopicPartition
 
 progress = Table(
@@ -29,6 +30,7 @@ class LostRaceError(Exception):
     """Another consumer has moved the progress: this batch must be rolled back."""
 
 
+PLACE = ("topic", "partition", "topic_id")
 Positions = Mapping[TopicPartition, Position]
 
 
@@ -42,15 +44,16 @@ def read(connection: Connection, partitions: Iterable[TopicPartition]) -> dict[T
 
 def move(connection: Connection, have: Positions, to: Positions) -> None:
     """Move positions from what was last read or written. Raises LostRaceError where that is no longer so."""
-    for partition, position in to.items():
-        row = {"topic": partition.topic, "partition": partition.partition, "topic_id": position.topic_id}
+    fresh: list[tuple[object, ...]] = []
+    moved: list[tuple[object, ...]] = []
+    for partition in sorted(to, key=lambda one: (one.topic, one.partition)):  # one order of locks for all
+        place, position = (partition.topic, partition.partition, to[partition].topic_id), to[partition]
         if (old := have.get(partition)) is None:
-            statement = insert_or_ignore(connection, progress).values(**row, next_offset=position.next_offset)
-            # Without the option SQLAlchemy says -1 of an INSERT on PostgreSQL.
-            moved = connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+            fresh.append((*place, position.next_offset))
         else:
-            same = [progress.c[name] == value for name, value in row.items()]
-            where = update(progress).where(*same, progress.c.next_offset == old.next_offset)
-            moved = connection.execute(where.values(next_offset=position.next_offset)).rowcount
-        if moved != 1:
-            raise LostRaceError(f"{partition.topic}[{partition.partition}] is no longer at {old}")
+            moved.append((position.next_offset, *place, old.next_offset))
+    done = bulk.insert_new(connection, progress, fresh)
+    done += bulk.change(connection, progress, "next_offset", (*PLACE, "next_offset"), moved)
+    if done != len(to):
+        places = ", ".join(f"{partition.topic}[{partition.partition}]" for partition in to)
+        raise LostRaceError(f"{places}: not every position is where it was read")
