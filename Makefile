@@ -40,8 +40,11 @@ verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behin
 	@$(BIN)/python -m services.console verify
 
 ##@ Check
-test: $(PACKAGES_READY) $(KAFKA_READY) ## run all tests; ARGS="-k word" goes to pytest
+test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests; ARGS="-k word" goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take half a minute and more each
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
 	$(BIN)/ruff check
@@ -72,7 +75,7 @@ clean: ## remove everything that was made, the demo's state included
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make <target>" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  \033[36m%-8s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  \033[36m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(PACKAGES_READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -93,4 +96,4 @@ $(KAFKA_READY): services/console/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify test lint bench soak docs lock clean help
+.PHONY: demo run load verify test test-long lint bench soak docs lock clean help

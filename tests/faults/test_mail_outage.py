@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.console.local.system import local_programs
 from tests.faults.trial import settings_on_free_ports, trial
 from tests.soak.mail_outage import play
+
+pytestmark = pytest.mark.long
 
 SECONDS = 6.0
 USERS_PER_SECOND = 15

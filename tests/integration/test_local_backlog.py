@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.local import console, own_settings
+
+pytestmark = pytest.mark.long
 
 
 def test_a_backlog_is_consumed_to_its_end(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from services.console.load.command import Result
 from tests.local import console, own_settings
+
+pytestmark = pytest.mark.long
 
 
 def test_all_that_a_load_leads_to_is_counted(tmp_path: Path) -> None:

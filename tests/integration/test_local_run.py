@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from services.console.local.system import clean_environment
 from tests.local import DEADLINE, Settings, argv, console, own_settings
+
+pytestmark = pytest.mark.long
 
 ADDRESSES = ("USER", "AUDIT", "USER_METRICS")
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
