@@ -13,6 +13,8 @@ from services.console.settings import ConsoleSettings
 from services.contracts import catalog
 from tests.ports import free_ports
 
+pytestmark = pytest.mark.long
+
 DEADLINE = 60.0
 JARS = Path(".eventline/kafka")
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.local import Settings, console, own_settings
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
