@@ -8,8 +8,9 @@ import pytest
 from services.chassis.probes import Probes
 from services.chassis.sockets import AddressError
 from services.chassis.telemetry import Telemetry
-from services.console.local.ports import HOST, free
+from services.console.local.ports import HOST
 from tests.builders import a_telemetry
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def told() -> Telemetry:
 
 @pytest.fixture
 def port(told: Telemetry) -> Iterator[int]:
-    port = free(1)[0]
+    port = free_ports(1)[0]
     probes = Probes(HOST, port, told.health, told.metrics.registry)
     yield port
     probes.close()

@@ -14,8 +14,9 @@ from services.chassis.runtime import Component, Plan, Runtime, main, serve
 from services.chassis.settings import Settings
 from services.chassis.sockets import AddressError
 from services.chassis.telemetry import Telemetry
-from services.console.local.ports import HOST, free
+from services.console.local.ports import HOST
 from tests.builders import a_telemetry
+from tests.ports import free_ports
 
 PATIENCE_S = 10.0
 
@@ -157,7 +158,7 @@ def some_settings(port: int) -> Settings:
 
 def test_a_service_prepares_runs_and_closes_what_it_opened(story: list[str]) -> None:
     plan = a_plan([Loop("loop", story, terminate)], story)
-    assert serve(some_settings(free(1)[0]), a_telemetry(), plan) == 0
+    assert serve(some_settings(free_ports(1)[0]), a_telemetry(), plan) == 0
     assert story == ["prepared", "loop stopped", "closed"]
 
 
@@ -182,6 +183,6 @@ def test_a_taken_port_is_named_before_anything_is_prepared(story: list[str]) -> 
             serve(some_settings(port), a_telemetry(), a_plan([], story))
         return Plan(lambda: None, [Loop("loop", story, terminate)], lambda: None)
 
-    port = free(1)[0]
+    port = free_ports(1)[0]
     assert serve(some_settings(port), a_telemetry(), inner) == 0
     assert story == ["loop stopped"]

@@ -23,10 +23,3 @@ def require_free(ports: Mapping[str, int]) -> None:
     if taken:
         lines = (f"port {port} is taken: stop what listens there, or set {name}" for name, port in taken.items())
         raise PortTakenError("\n".join(lines))
-
-
-def free(count: int) -> list[int]:
-    """Return so many different ports that nobody holds at this moment."""
-    with contextlib.ExitStack() as held:
-        servers = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
