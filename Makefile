@@ -15,6 +15,8 @@ USERS ?= 1000
 RATE ?= 100
 SECONDS ?=
 KNEE ?=
+# Where the stories are told: local, compose or kind.
+TARGET ?= local
 
 STATE := .eventline
 VENV := $(STATE)/venv
@@ -46,24 +48,51 @@ test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests; ARGS="-k word" goes to 
 test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take half a minute and more each
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
+test-charts: $(PACKAGES_READY) ## check the Helm charts with each Helm that is there
+	@$(BIN)/python -m pytest -m charts tests/charts $(ARGS)
+
+test-images: $(PACKAGES_READY) ## look into the images that `make images` built
+	@$(BIN)/python -m pytest -m images tests/images $(ARGS)
+
+e2e: $(PACKAGES_READY) ## tell the stories on TARGET=local, compose or kind
+	@$(BIN)/python -m pytest -m e2e tests/e2e --target $(TARGET) $(ARGS)
+
 lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy services tests
+	$(BIN)/mypy services tests k8s
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 
-bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure the consumers against a bare loop
-	@$(BIN)/python -m tests.bench
+bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure ours against the least that could do the same; ARGS="a c" chooses
+	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks: many users, a backlog, five minutes at 70 % of the knee
-	@APP_USERS=20000 $(BIN)/python -m services.console demo
-	@$(BIN)/python -m services.console backlog --records 200000
-	@$(BIN)/python -m services.console load --of-knee 0.7 --seconds 300 --json $(STATE)/soak.json
+soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks, half an hour; ARGS="memory rebuild --scale 0.01"
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+##@ Deploy
+images: ## build the four images: eventline/user, notification, audit and console
+	@REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) docker compose build
+
+cluster: $(PACKAGES_READY) ## make the kind cluster, unless it is there
+	@$(BIN)/python -m k8s cluster
+
+deploy: $(PACKAGES_READY) images ## put the whole system on kind; KIND_USER_PORT=... moves a port
+	@$(BIN)/python -m k8s deploy
+
+undeploy: $(PACKAGES_READY) ## remove the release and its data from the cluster
+	@$(BIN)/python -m k8s undeploy
+
+destroy: $(PACKAGES_READY) ## remove the kind cluster
+	@$(BIN)/python -m k8s destroy
+
+doctor: $(PACKAGES_READY) ## say what this machine lacks for all this, and how to get it
+	@$(BIN)/python -m k8s doctor
 
 ##@ Tend
-docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html anew from services/contracts
+docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html from services/contracts, the charts' schemas and tables from their values
 	@$(BIN)/python -m tests.contract
+	@$(BIN)/python -m tests.charts
 
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
@@ -75,7 +104,7 @@ clean: ## remove everything that was made, the demo's state included
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make <target>" } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  \033[36m%-9s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  \033[36m%-11s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(PACKAGES_READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -96,4 +125,5 @@ $(KAFKA_READY): services/console/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify test test-long lint bench soak docs lock clean help
+.PHONY: demo run load verify test test-long test-charts test-images e2e lint bench soak
+.PHONY: images cluster deploy undeploy destroy doctor docs lock clean help

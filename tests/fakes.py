@@ -53,9 +53,10 @@ class FakeProducer:
         self._number = number
         self._usable = True
 
-    def publish(self, records: Sequence[Outgoing]) -> Counter[str]:
+    def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Write records; a refused batch leaves its first record on the log, as a broker may."""
         assert self._usable, "a producer was used after its failure or its end"
+        records = list(records)
         if self._log.refuse:
             self._log.refuse -= 1
             self._usable = False

@@ -25,10 +25,11 @@ def version(folder: Path) -> str:
 
 
 class Server:
-    """A running server; `close` stops it and removes its files."""
+    """A running server; `close` stops it and removes its files. Only a `durable` one waits for the disk."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, durable: bool = False) -> None:
         self.port = port
+        self._durable = durable
         self._home = Path(tempfile.mkdtemp(prefix="eventline-postgres-"))
         self._folder = folder
         self._databases = 0
@@ -55,8 +56,9 @@ class Server:
         shutil.rmtree(self._home)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # fsync off: these tests are about what is committed, not about power failure.
-        options = ["-p", str(self.port), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+        # fsync off: tests are about what is committed, not about power failure. Measurements are.
+        fsync = f"fsync={'on' if self._durable else 'off'}"
+        options = ["-p", str(self.port), "-c", fsync, "-c", "listen_addresses=127.0.0.1"]
         command = [
             str(self._folder / "postgres"),
             "-D",

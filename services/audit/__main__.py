@@ -1,4 +1,7 @@
-"""`python -m services.audit` runs the audit service; `python -m services.audit verify` checks its store."""
+"""`python -m services.audit` runs the audit service; `… migrate` brings its schema to the newest and ends.
+
+`… verify` checks its store.
+"""
 
 import os
 import sys
@@ -6,9 +9,10 @@ import sys
 import typer
 
 from services.audit import bootstrap, report
-from services.audit.settings import Settings, VerifySettings
+from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
 from services.audit.verify import BadEntryError
+from services.chassis import migrating
 from services.chassis.runtime import main
 from services.chassis.settings import SettingsError, load
 
@@ -28,11 +32,17 @@ def serve(context: typer.Context) -> None:
 
 
 @app.command()
+def migrate() -> None:
+    """Bring the schema of APP_DATABASE_URL to the newest: 0 done, 1 not within APP_MIGRATE_WITHIN, 2 misconfigured."""
+    sys.exit(migrating.main("audit", StoreSettings, bootstrap.REVISIONS))
+
+
+@app.command()
 def verify() -> None:
     """Check the store of APP_DATABASE_URL from beginning to end: 0 well, 1 not, 2 no store of this log."""
     output = report.console()
     try:
-        bootstrap.verify(load(VerifySettings, os.environ), output)
+        bootstrap.verify(load(StoreSettings, os.environ), output)
     except (SettingsError, StoreError) as error:
         sys.stderr.write(f"nothing to verify: {error}\n")
         sys.exit(2)

@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 
 from services.audit import api, handlers, report, store
 from services.audit.domain import Page, Query
-from services.audit.settings import Settings, VerifySettings
+from services.audit.settings import Settings, StoreSettings
 from services.audit.verify import Verification
 from services.chassis import migrations
 from services.chassis.consumer import Consumer
+from services.chassis.contact import Contact
 from services.chassis.database import Database
+from services.chassis.database_watch import DatabaseWatch
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
 from services.chassis.metrics import AUDIT_SIZE
@@ -53,12 +55,13 @@ class KnownIds:
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database_url)
-    broker = KnownIds(Topics(settings, GROUP))
+    database = Database(settings.database)
+    topics = Topics(settings, GROUP)
+    broker = KnownIds(topics)
     names = tuple(topic.name for topic in TOPICS)
 
     def prepare() -> None:
-        migrations.upgrade(database, REVISIONS)
+        migrations.prepare(database, REVISIONS, migrate=settings.database_migrate)
         with database.write() as connection:
             store.open_log(connection, settings.audit_origin)
         telemetry.metrics.on_scrape(AUDIT_SIZE, size)
@@ -85,18 +88,20 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         components=[
             Server(Frame(app, telemetry.metrics), settings, telemetry.health),
             Consumer(subscription, database, telemetry),
+            Contact(topics, telemetry, needed=True),
+            DatabaseWatch(database, telemetry),
         ],
         close=database.close,
     )
 
 
-def verify(settings: VerifySettings, output: Console) -> None:
+def verify(settings: StoreSettings, output: Console) -> None:
     """Check the whole store and print what it holds; it may be in use.
 
     Raises BadEntryError, or StoreError when it is no store of this log.
     """
     verification = Verification(settings.audit_origin, {t.name for t in TOPICS if t.cleanup == "delete"})
-    with store.existing(settings.database_url) as connection, closing(store.read_entries(connection)) as entries:
+    with store.existing(settings.database) as connection, closing(store.read_entries(connection)) as entries:
         size = store.read_size(connection, settings.audit_origin)
         verification.check(report.followed(entries, size, output))
         verification.compare(size, store.read_chains(connection))

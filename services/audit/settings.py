@@ -10,7 +10,7 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
     audit_origin: Text = "eventline.local/audit"
 
 
-class VerifySettings(Settings, frozen=True, kw_only=True):
-    """What `verify` is told: the same, but it needs no broker."""
+class StoreSettings(Settings, frozen=True, kw_only=True):
+    """What `verify` and `migrate` are told: the same, but they need no broker."""
 
     kafka_bootstrap_servers: str = ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Connection,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    make_url,
     select,
     update,
 )
@@ -117,12 +117,11 @@ class Log:
 
 
 @contextmanager
-def existing(url: str) -> Iterator[Connection]:
+def existing(address: URL) -> Iterator[Connection]:
     """Yield a connection that sees one moment of a store that is there already. Raises StoreError."""
-    address = make_url(url)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         raise StoreError(f"there is no file {address.database}")  # and none must come to be by looking
-    database = Database(url)
+    database = Database(address)
     try:
         with database.snapshot() as connection:
             yield connection

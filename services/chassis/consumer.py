@@ -37,7 +37,7 @@ class Consumer:
         self._database = database
         self._metrics = telemetry.metrics
         self._health = telemetry.health
-        self._positions = Positions(database, subscription.broker)
+        self._positions = Positions(database, subscription.broker, subscription.partitions)
         self._applying = Applying(subscription, database, self._positions, telemetry)
         self._tried_again: frozenset[TopicPartition] = frozenset()
         self._failures = 0

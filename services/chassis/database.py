@@ -11,11 +11,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Insert, MetaData, create_engine, event, make_url, text
+import psycopg
+from sqlalchemy import URL, Connection, Engine, Insert, MetaData, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.schema import Table
+
+from services.chassis import database_url
 
 metadata = MetaData()  # of every table that this process knows
 
@@ -27,15 +31,21 @@ UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 class Database:
     """A database to read from and to write to, from any thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
         self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._trouble: str | None = None
 
     @property
     def engine(self) -> Engine:
         """The SQLAlchemy engine, for migrations."""
         return self._engine
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last write was not possible, None when it was."""
+        return self._trouble
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -57,10 +67,16 @@ class Database:
 
         Waits for other writers. Raises one of UNAVAILABLE when the database is away or busy for too long.
         """
-        with self._write_lock, self._engine.connect() as connection:
-            writer = connection.execution_options(writes=True)
-            with writer.begin():
-                yield writer
+        try:
+            with self._write_lock, self._engine.connect() as connection:
+                writer = connection.execution_options(writes=True)
+                with writer.begin():
+                    yield writer
+        except UNAVAILABLE as error:
+            self._trouble = str(getattr(error, "orig", None) or error)
+            raise
+        else:
+            self._trouble = None
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -81,7 +97,7 @@ def now_ms(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")))
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str | URL) -> Engine:
     if path := make_url(url).database:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     options = {"timeout": BUSY_TIMEOUT_S}
@@ -103,8 +119,8 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _postgresql_engine(url: str) -> Engine:
-    return create_engine(
+def _postgresql_engine(url: str | URL) -> Engine:
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         pool_pre_ping=True,
@@ -112,3 +128,22 @@ def _postgresql_engine(url: str) -> Engine:
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
     )
+
+    def connect(dialect: Dialect, _: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
+        try:
+            return dialect.connect(*args, **options)
+        except psycopg.OperationalError as error:
+            if why := database_url.refusal(engine.url):
+                raise psycopg.OperationalError(f"{why} ({error})") from error
+            raise
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "handle_error", _read_only, retval=True)
+    return engine
+
+
+def _read_only(context: ExceptionContext) -> Exception | None:
+    # psycopg counts it among internal errors, as if it were a bug: it is a standby, or a server that somebody closed.
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        return OperationalError(context.statement, None, context.original_exception)
+    return None

@@ -6,6 +6,7 @@ order of commits is the order of sequence numbers, without gaps, however many re
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -49,6 +50,11 @@ events = Table(
     Column("metadata", Text, nullable=False),
     UniqueConstraint("subject", "version"),
 )
+LAST_VERSIONS = (
+    select(events.c.subject, func.max(events.c.version))
+    .where(bulk.one_of(events.c.subject, "subjects"))
+    .group_by(events.c.subject)
+)
 
 
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,6 +63,9 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+
+
+METADATA = msgspec.json.Decoder(Metadata)
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -104,6 +113,12 @@ def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
     return [_stored(row) for row in connection.execute(query)]
 
 
+def ids(connection: Connection, sequences: Sequence[int]) -> dict[int, str]:
+    """Return the ids of the events under some sequence numbers; a number that was never given has none."""
+    query = select(events.c.sequence, events.c.event_id).where(events.c.sequence.in_(sequences))
+    return {row.sequence: row.event_id for row in connection.execute(query)}
+
+
 def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
     """Return how many events follow a sequence number, and the time of the oldest of them."""
     query = select(func.count(), func.min(events.c.time)).where(events.c.sequence > after)
@@ -113,12 +128,7 @@ def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
 
 def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
     """Return the last version of each subject that has one."""
-    query = (
-        select(events.c.subject, func.max(events.c.version))
-        .where(bulk.one_of(connection, events.c.subject, subjects))
-        .group_by(events.c.subject)
-    )
-    return {row.subject: row[1] for row in connection.execute(query)}
+    return {row.subject: row[1] for row in connection.execute(LAST_VERSIONS, {"subjects": subjects})}
 
 
 def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
@@ -127,14 +137,8 @@ def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
     return (sequence, *named, time, event.data, event.state, origin)
 
 
-def _stored(row: Row[tuple[object, ...]]) -> StoredEvent:
-    event = NewEvent(
-        event_id=row.event_id,
-        subject=row.subject,
-        version=row.version,
-        type=row.type,
-        data=row.data,
-        metadata=msgspec.json.decode(row.metadata, type=Metadata),
-        state=row.state,
-    )
-    return StoredEvent(sequence=row.sequence, time=from_micros(row.time), event=event)
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
+    # Unpacked: a row's columns by name cost three microseconds an event more.
+    sequence, event_id, subject, version, kind, time, data, state, origin = row
+    event = NewEvent(event_id, subject, version, kind, data, METADATA.decode(origin), state)
+    return StoredEvent(sequence, from_micros(time), event)

@@ -14,17 +14,19 @@ class Health:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._missing: dict[str, str] = {"start": "not started yet"}
+        self._absent: dict[str, str] = {}
         self._beats: dict[str, float] = {}
 
-    def lacks(self, what: str, reason: str) -> None:
-        """Say that something is missing, and why; the service is not ready until `has`."""
+    def lacks(self, what: str, reason: str, *, needed: bool = True) -> None:
+        """Say that something is missing, and why, until `has`. If it is needed the service is not ready meanwhile."""
         with self._lock:
-            self._missing[what] = reason
+            (self._missing if needed else self._absent)[what] = reason
 
     def has(self, what: str) -> None:
         """Say that something is there."""
         with self._lock:
             self._missing.pop(what, None)
+            self._absent.pop(what, None)
 
     def beat(self, loop: str) -> None:
         """Say that a loop moves."""
@@ -38,6 +40,11 @@ class Health:
         """Return what is missing, with reasons; empty when ready."""
         with self._lock:
             return dict(self._missing)
+
+    def absent(self) -> dict[str, str]:
+        """Return what is missing that the service does without, with reasons."""
+        with self._lock:
+            return dict(self._absent)
 
     def stalled(self) -> list[str]:
         """Return the loops that have not moved for a minute; empty when alive."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     select,
 )
 
@@ -30,6 +31,8 @@ inbox = Table(
     Column("digest", LargeBinary(32), nullable=False),
     UniqueConstraint("source", "subject", "version"),
 )
+# Per source, with a plain IN: for a row value IN a list SQLite reads the whole table.
+SAME = select(inbox).where(inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids"))
 Key = tuple[str, str]  # source, event id
 
 
@@ -70,14 +73,12 @@ def _key(event: Event) -> Key:
 
 
 def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]:
-    # Per source, with a plain IN: for a row value IN a list SQLite reads the whole table.
     ids: defaultdict[str, list[str]] = defaultdict(list)
     for event in events:
         ids[event.envelope.source].append(event.envelope.id)
     found: dict[Key, Applied] = {}
     for source, wanted in ids.items():
-        same = bulk.one_of(connection, inbox.c.event_id, wanted)
-        for row in connection.execute(select(inbox).where(inbox.c.source == source, same)):
+        for row in connection.execute(SAME, {"source": source, "ids": wanted}):
             found[source, row.event_id] = Applied(row.version, row.event_id, row.digest)
     return found
 

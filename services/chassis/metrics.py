@@ -73,6 +73,17 @@ REPLICA_WAIT = Declared("replica_wait_seconds", "Age of the oldest notice that w
 OUTBOX_AGE = Declared("outbox_oldest_age_seconds", "Age of the oldest pending event, 0 when none.")
 
 AUDIT_SIZE = Declared("audit_log_size", "Entries in the audit log.")
+LAG_RECORDS = Declared(
+    "consumer_lag_records",
+    "Records that a consumer group has yet to consume; no series while the broker cannot be asked.",
+    ("messaging_consumer_group_name", "messaging_destination_name"),
+)
+LAG_SECONDS = Declared(
+    "consumer_lag_seconds",
+    "Age of the oldest record that a consumer group has yet to consume, 0 when none, NaN when it could not be read.",
+    ("messaging_consumer_group_name", "messaging_destination_name"),
+)
+LAG_FAILURES = Declared("lag_probe_failures_total", "Times that the lag probe could not ask the broker.")
 
 
 class Metrics:
@@ -84,15 +95,15 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         Info("app_build", "What runs here.", registry=self.registry).info({"service": service, "version": version})
-        self.sent = self._counter(SENT)
-        self.consumed = self._counter(CONSUMED)
+        self.sent = self.counter(SENT)
+        self.consumed = self.counter(CONSUMED)
         self.process_duration = self._histogram(PROCESS_DURATION)
         self.end_to_end = self._histogram(END_TO_END)
         self.http_duration = self._histogram(HTTP_DURATION)
-        self.dead_letters = self._counter(DEAD_LETTERS)
-        self.repeats = self._counter(REPEATS)
-        self.not_subscribed = self._counter(NOT_SUBSCRIBED)
-        self.lost_races = self._counter(LOST_RACES)
+        self.dead_letters = self.counter(DEAD_LETTERS)
+        self.repeats = self.counter(REPEATS)
+        self.not_subscribed = self.counter(NOT_SUBSCRIBED)
+        self.lost_races = self.counter(LOST_RACES)
         self.group_size = self._histogram(GROUP_SIZE)
         self.relay_epoch = Gauge(RELAY_EPOCH.name, RELAY_EPOCH.meaning, registry=self.registry)
 
@@ -113,8 +124,13 @@ class Metrics:
         for topic, number in per_topic.items():
             self.sent.labels(SYSTEM, topic).inc(number)
 
-    def _counter(self, declared: Declared) -> Counter:
+    def counter(self, declared: Declared) -> Counter:
+        """Add a counter."""
         return Counter(declared.name, declared.meaning, declared.labels, registry=self.registry)
+
+    def gauge(self, declared: Declared) -> Gauge:
+        """Add a gauge that is set."""
+        return Gauge(declared.name, declared.meaning, declared.labels, registry=self.registry)
 
     def _histogram(self, declared: Declared) -> Histogram:
         return Histogram(

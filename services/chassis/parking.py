@@ -73,8 +73,8 @@ def blocked(connection: Connection, records: Sequence[Record]) -> set[Place]:
     if connection.scalar(select(parked.c.offset).limit(1)) is None:
         return set()
     keys = {key_of(record) for record in records}
-    query = select(parked.c.topic, parked.c.key).where(bulk.one_of(connection, parked.c.key, keys)).distinct()
-    return {(row.topic, row.key) for row in connection.execute(query)}
+    query = select(parked.c.topic, parked.c.key).where(bulk.one_of(parked.c.key, "keys")).distinct()
+    return {(row.topic, row.key) for row in connection.execute(query, {"keys": keys})}
 
 
 def put(connection: Connection, records: Iterable[Record], reason: str, now: datetime) -> None:

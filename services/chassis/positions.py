@@ -30,9 +30,10 @@ class Broker(Protocol):
 class Positions:
     """The positions of one consumer: read from SQL at assignment, moved with each batch's effects."""
 
-    def __init__(self, database: Database, broker: Broker) -> None:
+    def __init__(self, database: Database, broker: Broker, partitions: Mapping[str, int]) -> None:
         self._database = database
         self._broker = broker
+        self._partitions = partitions
         self._topic_ids: dict[str, str] = {}
         self._have: dict[TopicPartition, Position] = {}
         self._replay_ends: dict[TopicPartition, int] = {}
@@ -64,6 +65,7 @@ class Positions:
 
     def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return where to read on in newly assigned partitions. Raises TopicChangedError."""
+        self._refuse_added(partitions)
         self._topic_ids |= self._broker.ids({partition.topic for partition in partitions})
         starts = self.read_again(partitions)
         self._replay_ends |= self._broker.ends(partition for partition in partitions if partition not in starts)
@@ -83,6 +85,16 @@ class Positions:
             self._have.pop(partition, None)
         self._have |= positions
         return {partition: position.next_offset for partition, position in positions.items()}
+
+    def _refuse_added(self, assigned: Iterable[TopicPartition]) -> None:
+        for place in assigned:
+            expected = self._partitions.get(place.topic)
+            if expected is not None and place.partition >= expected:
+                raise TopicChangedError(
+                    f"topic {place.topic} has {place.partition + 1} partitions or more on the broker, {expected} "
+                    "in the catalog: some were added, keys have moved between partitions and their order is lost; "
+                    "make the topic anew with its old number and publish it again"
+                )
 
     def after(self, records: Iterable[Record]) -> dict[TopicPartition, Position]:
         """Return the positions behind a batch. Raises TopicChangedError for a record that was passed before."""

@@ -1,7 +1,7 @@
 """The port for machines: `/metrics`, `/livez`, `/readyz`, `/startupz`."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from socketserver import ThreadingMixIn
 from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -51,13 +51,18 @@ class Probes:
         problems = self._problems(request["PATH_INFO"])
         status = "404 Not Found" if problems is None else "503 Service Unavailable" if problems else "200 OK"
         respond(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [("\n".join(problems or ["ok"]) + "\n").encode()]
+        absent = self._health.absent() if request["PATH_INFO"] == "/readyz" else {}
+        return [("\n".join((problems or ["ok"]) + _lines(absent)) + "\n").encode()]
 
     def _problems(self, path: str) -> list[str] | None:
         if path == "/livez":
             return [f"the loop {loop!r} does not move" for loop in self._health.stalled()]
         if path == "/readyz":
-            return [f"{what}: {reason}" for what, reason in self._health.missing().items()]
+            return _lines(self._health.missing())
         if path == "/startupz":
             return [] if self._health.started else ["not started yet"]
         return None
+
+
+def _lines(reasons: Mapping[str, str]) -> list[str]:
+    return [f"{what}: {reason}" for what, reason in reasons.items()]

@@ -54,7 +54,7 @@ CATALOGUE = {
     500: Kind("Internal Server Error", "A bug; the log has it under the correlation id.", "Tell the operator the id."),
     503: Kind(
         "Service Unavailable",
-        "The database is away or busy, or the service stops.",
+        "The database is away, busy, full or read-only, or the service stops.",
         "Repeat the request with the same Idempotency-Key after the seconds of Retry-After.",
     ),
 }

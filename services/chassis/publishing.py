@@ -1,6 +1,6 @@
 """What writes records, as its users see it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from services.chassis.record import Outgoing
@@ -13,7 +13,7 @@ class PublishError(ConnectionError):
 class Publisher(Protocol):
     """A producer; see `chassis.kafka.producer.Producer`. After a PublishError it must be closed and not used again."""
 
-    def publish(self, records: Sequence[Outgoing]) -> Mapping[str, int]:
+    def publish(self, records: Iterable[Outgoing]) -> Mapping[str, int]:
         """Write records in order and wait for the broker's word on each. Returns the number per topic."""
 
     def close(self) -> None:

@@ -12,16 +12,17 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from services.chassis import event_store
+from services.chassis import event_store, past
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, LeaseLostError, Leases
 from services.chassis.metrics import OUTBOX_AGE, OUTBOX_PENDING
-from services.chassis.publishing import OpenProducer, Publisher, PublishError
+from services.chassis.past import Newest, PastError
+from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
 from services.chassis.telemetry import Telemetry
 
-CHUNK = 500  # events published and acknowledged together
+CHUNK = 1000  # events published and acknowledged together
 IDLE_S = 0.25  # how soon an event of another process is noticed; one of this process wakes the relay
 RENEW_S = 5.0
 AGAIN_S = 1.0
@@ -31,12 +32,16 @@ Records = Callable[[StoredEvent], Sequence[Outgoing]]
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """What is relayed: the store, the right to publish it, the records of an event, and how to write them."""
+    """What is relayed: the store, the right to publish it, the records of an event, and how to write them.
+
+    `newest` tells what the log has already; the store must have it too.
+    """
 
     database: Database
     leases: Leases
     records: Records
     open_producer: OpenProducer
+    newest: Newest = lambda: ()  # nothing is on the log yet
 
 
 class Relay:
@@ -63,7 +68,11 @@ class Relay:
                     self._lead(taken, stop)
                 else:
                     stop.wait(min(taken, RENEW_S))
-            except (*UNAVAILABLE, PublishError, LeaseLostError) as error:
+            except PastError as error:
+                log.error("nothing is published", error=str(error))  # noqa: TRY400  # the words say it all
+                self._health.lacks(self.name, str(error))
+                stop.wait(RENEW_S)
+            except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
                 log.warning("cannot publish now, trying again", error=str(error))
                 stop.wait(AGAIN_S)
 
@@ -71,10 +80,18 @@ class Relay:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
         self._metrics.relay_epoch.set(lease.epoch)
         try:
+            self._require_own_past(lease)
             self._publish(lease, stop)
         finally:
             self._metrics.relay_epoch.set(0)
             self._give_back(lease)
+
+    def _require_own_past(self, lease: Lease) -> None:
+        newest = self._outbox.newest()
+        with self._outbox.database.read() as connection:
+            past.require_own(connection, newest)
+        self._health.has(self.name)
+        self._outbox.leases.renew(lease)  # to ask the log may have taken long
 
     def _publish(self, lease: Lease, stop: threading.Event) -> None:
         producer = self._outbox.open_producer()
@@ -97,7 +114,8 @@ class Relay:
             producer.close()
 
     def _send(self, lease: Lease, producer: Publisher, chunk: Sequence[StoredEvent]) -> int:
-        sent = producer.publish([record for event in chunk for record in self._outbox.records(event)])
+        # One by one, so that the client sends the first while the last is made.
+        sent = producer.publish(record for event in chunk for record in self._outbox.records(event))
         self._outbox.leases.advance(lease, chunk[-1].sequence)
         self._metrics.count_sent(sent)
         return chunk[-1].sequence

@@ -22,7 +22,7 @@ import structlog
 from services.chassis import logs
 from services.chassis.health import Health
 from services.chassis.probes import Probes
-from services.chassis.settings import Settings, SettingsError, load
+from services.chassis.settings import ProcessSettings, SettingsError, load
 from services.chassis.sockets import AddressError
 from services.chassis.telemetry import Telemetry, telemetry
 
@@ -30,7 +30,7 @@ STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
 PREPARE_AGAIN_S = 1.0
 COLLECT_AFTER = (50_000, 20, 100)  # objects, young collections, middle collections
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=ProcessSettings)
 
 log = structlog.get_logger()
 

@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
+from sqlalchemy import URL
+
+from services.chassis import database_url
+from services.chassis.security import KafkaSecurity
 
 PREFIX = "APP_"
 PLACEHOLDERS = frozenset({"changeme", "change-me", "todo", "xxx"})
+SESSION = timedelta(seconds=45)  # after which a broker's defaults take a silent consumer for dead
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 Natural = Annotated[int, msgspec.Meta(ge=1)]
@@ -27,42 +32,70 @@ class SettingsError(ValueError):
     """Every setting that is wrong, one line each, with what to write instead."""
 
 
-class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True):
+class KafkaSettings(KafkaSecurity, frozen=True, kw_only=True):
     """What every client of the broker is told. Durations are written with their unit: `500ms`, `10s`, `5m`, `1h`."""
 
     kafka_bootstrap_servers: Text
     kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"
     kafka_message_timeout: timedelta = timedelta(seconds=10)
     kafka_request_timeout: timedelta = timedelta(seconds=10)
+    kafka_poll_interval: timedelta = timedelta(minutes=5)
     kafka_replication_factor: Natural = 1
     kafka_min_insync_replicas: Natural = 1
 
     def problems(self) -> list[str]:
         """Return what contradicts what, a line each; a service adds its own."""
-        return []
+        return self.security_problems()
 
 
-class Settings(KafkaSettings, frozen=True, kw_only=True):
-    """What every service is told."""
+class ProcessSettings(KafkaSettings, frozen=True, kw_only=True):
+    """What every process is told that stays up: where its probes and metrics are, how it logs and ends."""
+
+    http_host: Text = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the local run says 127.0.0.1
+    metrics_port: Port = 9464
+    log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    drain_delay: timedelta = timedelta(0)
+
+
+class Settings(ProcessSettings, frozen=True, kw_only=True):
+    """What every service is told. The database's password can stand apart from the URL, and hold any character.
+
+    `database_migrate`: the service migrates at its start; if not, it waits for the schema that it needs, not ready.
+    `migrate_within` is how long the command `migrate` tries while the database is away.
+    """
 
     database_url: Text
-    http_host: Text = "0.0.0.0"  # noqa: S104  # a container is reached from outside; the local run says 127.0.0.1
+    database_password: str = ""
+    database_migrate: bool = True
+    migrate_within: timedelta = timedelta(minutes=2)
     http_port: Port = 8080
-    metrics_port: Port = 9464
     relay_lease: timedelta = timedelta(seconds=20)
     consumer_batch: Natural = 1000
     consumer_dead_letter_ceiling: Natural = 100
     consumer_parked_ceiling: Natural = 1000
     writer_group: Natural = 128
-    log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
-    drain_delay: timedelta = timedelta(0)
 
     def problems(self) -> list[str]:
         """Return what contradicts what, a line each."""
-        if self.kafka_message_timeout * 2 <= self.relay_lease:
+        problems = super().problems() + database_url.problems(self.database_url, self.database_password)
+        if self.kafka_message_timeout * 2 > self.relay_lease:
+            both = f"APP_KAFKA_MESSAGE_TIMEOUT ({self.kafka_message_timeout}), APP_RELAY_LEASE ({self.relay_lease})"
+            problems.append(f"{both}: the first must be at most half of the second, or two relays could send at once")
+        return problems + self._poll_problems()
+
+    def _poll_problems(self) -> list[str]:
+        # A batch may wait for the report on its dead letters, an assignment for ids and ends of its topics.
+        longest = max(self.kafka_message_timeout + 2 * self.kafka_request_timeout, SESSION)
+        if self.kafka_poll_interval > longest:
             return []
-        both = f"APP_KAFKA_MESSAGE_TIMEOUT ({self.kafka_message_timeout}), APP_RELAY_LEASE ({self.relay_lease})"
-        return [f"{both}: the first must be at most half of the second, or two relays could send at once"]
+        sum_of = "APP_KAFKA_MESSAGE_TIMEOUT and twice APP_KAFKA_REQUEST_TIMEOUT, at least a group's session"
+        remedy = "the first must be longer, or the broker takes partitions from a consumer that works"
+        return [f"APP_KAFKA_POLL_INTERVAL ({self.kafka_poll_interval}), {longest} for a batch ({sum_of}): {remedy}"]
+
+    @property
+    def database(self) -> URL:
+        """Where the database is, and who we are there."""
+        return database_url.address(self.database_url, self.database_password)
 
 
 def load(kind: type[S], environment: Mapping[str, str]) -> S:

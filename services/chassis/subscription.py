@@ -61,6 +61,7 @@ class Subscription(msgspec.Struct, frozen=True):
 
     `wakes` are set after each commit: relay and others need not poll for what the handler wrote.
     `parked_keys_ceiling` is how many keys may be parked; 0: a record that cannot be applied stops the consumer.
+    `partitions` says how many a topic has; one more stops the consumer. What is not named is not checked.
     """
 
     group: str
@@ -72,3 +73,4 @@ class Subscription(msgspec.Struct, frozen=True):
     batch: int = 1000
     wakes: tuple[threading.Event, ...] = ()
     parked_keys_ceiling: int = 0
+    partitions: Mapping[str, int] = {}

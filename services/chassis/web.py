@@ -115,6 +115,22 @@ def correlation_id(headers: Any) -> str:  # noqa: ANN401  # ASGI's own loose typ
     return given.decode() if CORRELATION_FORM.fullmatch(given) else str(uuid_utils.uuid7())
 
 
+class _Farewell:
+    """While the service stops, each answer ends its connection, so that none in use is cut when the listener ends."""
+
+    def __init__(self, app: ASGIApp, health: Health) -> None:
+        self._app = app
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_last(message: Message) -> None:
+            if message["type"] == "http.response.start" and "stop" in self._health.missing():
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, send_last)
+
+
 class Server:
     """Runs an application on an address, as a component. In-flight requests are finished at the stop.
 
@@ -128,7 +144,7 @@ class Server:
         self._health = health
         self._health.lacks("http", "not listening yet")
         self._config = uvicorn.Config(
-            app,
+            _Farewell(app, health),
             http=partial(Protocol, patience_s=patience_s),  # type: ignore[arg-type]  # it is called, no more
             log_config=None,
             access_log=False,

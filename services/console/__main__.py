@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +14,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from services.chassis import logs
 from services.chassis.clock import utc_now
 from services.chassis.kafka.topics import Topics
+from services.chassis.runtime import serve
 from services.chassis.settings import load as load_settings
-from services.console import events, lag, parked
+from services.chassis.telemetry import telemetry
+from services.console import events, lag, parked, probe, rebuild
+from services.console import topics as provisioning
 from services.console.backlog import Backlog
 from services.console.demo.display import Display
 from services.console.demo.report import print_result, print_verdict
@@ -29,7 +34,6 @@ from services.console.load.options import LoadOptions
 from services.console.local import sink as mail_sink
 from services.console.local.system import bootstrap_servers, verify_audit
 from services.console.settings import ConsoleSettings
-from services.contracts import catalog
 
 app = typer.Typer(
     help="What a person runs.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -68,11 +72,19 @@ def verify() -> None:
     sys.exit(done.returncode)
 
 
+def check_users(options: rebuild.RebuildOptions) -> None:
+    """Fold user.events.v1 into a fresh table and compare it with the user service's own, row by row."""
+    with told():
+        code = rebuild.rebuild(_settings(), options)
+    sys.exit(code)
+
+
 @app.command()
 def topics() -> None:
-    """Create the topics of the catalog that the broker does not have."""
+    """Create the topics of the catalog that the broker does not have, waiting for it up to APP_DEADLINE."""
     with told():
-        created = Topics(_client(), "console").ensure(catalog.TOPICS)
+        client = _client()
+        created = provisioning.ensure(Topics(client, "console"), client.deadline, partial(typer.echo, err=True))
     sys.stdout.write(f"created: {', '.join(created) or 'nothing, all topics are there'}\n")
 
 
@@ -90,6 +102,16 @@ def show_lag() -> None:
     for one in found:
         table.add_row(one.group, one.topic, f"{one.records:,}", "?" if one.seconds is None else f"{one.seconds:,}")
     Console().print(table)
+
+
+@app.command(name="probe")
+def run_probe() -> None:
+    """Serve the lag of every consumer group as metrics on APP_METRICS_PORT, until SIGTERM."""
+    with told():
+        settings = load_settings(probe.ProbeSettings, os.environ)
+        logs.configure(probe.NAME, settings.log_level)
+        code = serve(settings, telemetry(probe.NAME), probe.build)
+    sys.exit(code)
 
 
 def show_events(options: events.EventsOptions) -> None:
@@ -131,6 +153,7 @@ def _client() -> ConsoleSettings:
 
 app.command(name="load")(flags(LoadOptions, load))
 app.add_typer(parked.app, name="parked")
+app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from types import FrameType
 import aiohttp
 
 from services.chassis.kafka.source import SourceError
-from services.chassis.kafka.topics import BrokerUnavailableError, TopicsError
+from services.chassis.kafka.topics import BrokerRefusedError, BrokerUnavailableError, TopicsError
 from services.chassis.settings import SettingsError
+from services.chassis.sockets import AddressError
 from services.console.demo.client import RefusedError
 from services.console.local.ports import PortTakenError
 from services.console.local.processes import ProcessError
@@ -34,6 +35,8 @@ CODES: dict[type[BaseException], int] = {
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     PortTakenError: 3,
+    AddressError: 3,
+    BrokerRefusedError: 4,  # says itself what to do
     BrokerUnavailableError: 4,
     UnknownIdError: 5,
     ProcessError: 6,

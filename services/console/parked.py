@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis import parking
 from services.chassis.clock import utc_now
 from services.chassis.database import Database
+from services.chassis.database_url import address
 from services.console.failures import UnknownIdError, UsageError, told
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -49,7 +50,7 @@ def _database() -> Iterator[Database]:
     url = os.environ.get("APP_DATABASE_URL", "")
     if not url:
         raise UsageError("APP_DATABASE_URL is missing: name the database of the service whose parked keys you want")
-    database = Database(url)
+    database = Database(address(url, os.environ.get("APP_DATABASE_PASSWORD", "")))
     try:
         yield database
     except SQLAlchemyError as error:

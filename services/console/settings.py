@@ -29,6 +29,14 @@ class ConsoleSettings(KafkaSettings, frozen=True, kw_only=True):
     audit_port: Port = 18082
     audit_metrics_port: Port = 19466
 
+    def problems(self) -> list[str]:
+        """Return what contradicts what, a line each."""
+        if self.kafka_bootstrap_servers or self.kafka_security_protocol == "plaintext":
+            return super().problems()
+        setting = f"APP_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
+        advice = "set APP_KAFKA_BOOTSTRAP_SERVERS to the broker that is meant"
+        return [f"{setting}, but the broker that is started here speaks plaintext: {advice}"]
+
     def folder(self, command: str) -> Path:
         """Where a command keeps its stores, logs and mails: each has its own, so that none spoils another's."""
         return self.state_dir.absolute() / command

@@ -18,6 +18,7 @@ STRUCTURED = b"application/cloudevents"  # what the content-type of a record in 
 TEXTS = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_dataschema", "ce_correlationid")
 NUMBERS = ("ce_sequence", "ce_subjectversion")
 OPTIONAL = ("ce_causationid", "traceparent")
+SOURCE, TYPE, SCHEMA = 2, 3, 6  # where `to_headers` puts them
 LONGEST_TEXT = 64  # what readers keep room for
 LARGEST_SEQUENCE = 2**63 - 1
 LARGEST_VERSION = 2**31 - 1
@@ -52,6 +53,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
 
 
+@functools.lru_cache(maxsize=1024)
 def schema_of(event_type: str, shape_version: int = 1) -> str:
     """Return the absolute `dataschema` URI of a type: `urn:eventline:user.registered:1`."""
     return f"urn:eventline:{event_type}:{shape_version}"
@@ -64,14 +66,15 @@ def to_text(moment: datetime) -> str:
 
 def to_headers(envelope: Envelope) -> Headers:
     """Return the record headers of an event, in a fixed order."""
+    source, kind, schema = _origin(envelope.source, envelope.type, envelope.schema)
     headers: Headers = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_id", envelope.id.encode()),
-        ("ce_source", envelope.source.encode()),
-        ("ce_type", envelope.type.encode()),
+        source,
+        kind,
         ("ce_subject", envelope.subject.encode()),
         ("ce_time", to_text(envelope.time).encode()),
-        ("ce_dataschema", envelope.schema.encode()),
+        schema,
         ("ce_sequence", b"%0*d" % (SEQUENCE_DIGITS, envelope.sequence)),
         ("ce_subjectversion", b"%d" % envelope.version),
         ("ce_correlationid", envelope.correlation_id.encode()),
@@ -82,6 +85,13 @@ def to_headers(envelope: Envelope) -> Headers:
     if envelope.traceparent is not None:
         headers.append(("traceparent", envelope.traceparent.encode()))
     return headers
+
+
+def to_headers_of(headers: Headers, source: str, event_type: str) -> Headers:
+    """Return the headers of another record of the same event: source, type and schema differ, the rest is shared."""
+    other = headers.copy()
+    other[SOURCE], other[TYPE], other[SCHEMA] = _origin(source, event_type, schema_of(event_type))
+    return other
 
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
@@ -131,6 +141,12 @@ def _text(value: bytes | None) -> str:
     if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
         raise ValueError(f"not 1 to {LONGEST_TEXT} printable characters")
     return text
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(source: str, event_type: str, schema: str) -> Headers:
+    texts = {"ce_source": source, "ce_type": event_type, "ce_dataschema": schema}
+    return [(name, text.encode()) for name, text in texts.items()]
 
 
 @functools.lru_cache(maxsize=1024)  # the same few sources, types and schemas stand in every record

@@ -14,10 +14,13 @@ from sqlalchemy import Connection
 
 from services.chassis import migrations
 from services.chassis.consumer import Consumer
+from services.chassis.contact import Contact
 from services.chassis.database import Database
+from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.decoding import Decoder
 from services.chassis.kafka import history
+from services.chassis.kafka.newest import Newest
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -28,6 +31,7 @@ from services.chassis.subscription import Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
 from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
+from services.contracts.notification import EVENTS
 from services.notification import publisher
 from services.notification.api import Api
 from services.notification.composer import Composer
@@ -53,19 +57,20 @@ T = TypeVar("T")
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     appended = threading.Event()
     dead_letters = _dead_letters(settings)
     senders = _senders(settings, database, appended, telemetry)
     wakes = (appended, *(sender.wake for sender in senders))
-    consumer = Consumer(_subscription(settings, telemetry, dead_letters, wakes), database, telemetry)
+    topics = Topics(settings, GROUP)
+    consumer = Consumer(_subscription(settings, telemetry, dead_letters, wakes, topics), database, telemetry)
 
     def close() -> None:
         dead_letters.close()
         database.close()
 
     def prepare() -> None:
-        migrations.upgrade(database, REVISIONS)
+        migrations.prepare(database, REVISIONS, migrate=settings.database_migrate)
         _restore(settings, database)
 
     return Plan(
@@ -76,6 +81,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
             _watch(settings, database, consumer, telemetry),
             *senders,
             _relay(settings, database, appended, telemetry),
+            Contact(topics, telemetry, needed=True),
+            DatabaseWatch(database, telemetry),
         ],
         close=close,
     )
@@ -110,20 +117,24 @@ def _http(settings: Settings, database: Database, telemetry: Telemetry) -> Compo
 
 
 def _subscription(
-    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, wakes: Sequence[threading.Event]
+    settings: Settings,
+    telemetry: Telemetry,
+    dead_letters: DeadLetters,
+    wakes: Sequence[threading.Event],
+    broker: Topics,
 ) -> Subscription:
-    topics = (USER_STATE.name, USER_NOTICES.name)
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
     return Subscription(
         group=GROUP,
-        topics=topics,
+        topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
         open_source=partial(Source, settings),
-        broker=Topics(settings, GROUP),
+        broker=broker,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
         wakes=tuple(wakes),
         parked_keys_ceiling=settings.consumer_parked_ceiling,
+        partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
     )
 
 
@@ -175,5 +186,6 @@ def _relay(settings: Settings, database: Database, appended: threading.Event, te
         leases=Leases(database, holder, settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP),
+        newest=Newest(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

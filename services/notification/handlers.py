@@ -101,6 +101,7 @@ class Batch:
         self._rows = tools.open_rows(connection)
         self._new_id = tools.new_id
         self._outcome = outcome
+        self._histories: dict[str, list[Address]] = {}  # of the users that are new in this batch: theirs is all here
 
     def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
         """Write what the events change and return the events they lead to."""
@@ -147,7 +148,12 @@ class Batch:
             have = replicas.get(incoming.user_id)
             verdict = newest(_applied(have) if have else None, _applied(incoming))
             if verdict is Verdict.APPLY:
-                moves += _move(have, incoming)
+                moved = _move(have, incoming)
+                moves += moved
+                if have is None:
+                    self._histories[incoming.user_id] = moved
+                elif incoming.user_id in self._histories:
+                    self._histories[incoming.user_id] += moved
                 replicas[incoming.user_id] = changed[incoming.user_id] = incoming
                 applied.append(event)
             elif verdict is Verdict.REPEAT:
@@ -161,7 +167,7 @@ class Batch:
 
     def _messages(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[tuple[Notice, Message]]:
         decided = self._rows.decided([notice.id for notice in ready])
-        histories = self._rows.addresses({notice.user_id for notice in ready})
+        histories = self._histories | self._rows.addresses({n.user_id for n in ready} - self._histories.keys())
         for notice in ready:
             for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
                 # Decided already: by the events that a store rebuilt from nothing was restored from.

@@ -31,10 +31,6 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
     sender_claim_time: timedelta = timedelta(seconds=CLAIM_S)
     replica_wait: timedelta = timedelta(seconds=60)
 
-    def __repr__(self) -> str:
-        """Return nothing that must not stand in a log."""
-        return "Settings(…)"
-
     def problems(self) -> list[str]:
         """Return what contradicts what, a line each."""
         problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
@@ -71,3 +67,10 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
         except OSError as error:
             return [f"APP_SMTP_CA_FILE={self.smtp_ca_file!r}: {error}: name a file of certificates in PEM"]
         return []
+
+
+class StoreSettings(Settings, frozen=True, kw_only=True):
+    """What `migrate` is told: the same, but it needs neither broker nor mail server."""
+
+    kafka_bootstrap_servers: str = ""
+    smtp_host: str = ""

@@ -1,4 +1,7 @@
-"""`python -m services.user` runs the user service; `… rebuild --check` folds the log and compares it with the store."""
+"""`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
+
+`… rebuild --check` folds the log and compares it with the store.
+"""
 
 import os
 import sys
@@ -7,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.chassis import logs
+from services.chassis import logs, migrating
 from services.chassis.runtime import main
 from services.chassis.settings import SettingsError, load
 from services.user import bootstrap
 from services.user.rebuilding import StuckError
-from services.user.settings import Settings
+from services.user.settings import Settings, StoreSettings
 
 SHOWN = 5  # differences told one by one
 
@@ -24,6 +27,12 @@ def serve(context: typer.Context) -> None:
     """Run the user service."""
     if context.invoked_subcommand is None:
         sys.exit(main("user", Settings, bootstrap.build))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the schema of APP_DATABASE_URL to the newest: 0 done, 1 not within APP_MIGRATE_WITHIN, 2 misconfigured."""
+    sys.exit(migrating.main("user", StoreSettings, bootstrap.REVISIONS))
 
 
 @app.command()

@@ -15,8 +15,11 @@ from sqlalchemy import Connection
 
 from services.chassis import migrations
 from services.chassis.consumer import Consumer
+from services.chassis.contact import Contact
 from services.chassis.database import Database
+from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
+from services.chassis.kafka.newest import Newest
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -27,7 +30,8 @@ from services.chassis.subscription import Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
 from services.chassis.writer import Writer, retried
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
+from services.contracts.user import EVENTS
 from services.user import publisher, rebuild, rebuilding, store
 from services.user.api import Api
 from services.user.bounces import Handler, Tools
@@ -45,23 +49,26 @@ T = TypeVar("T")
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database_url)
+    database = Database(settings.database)
     appended = threading.Event()
     dead_letters = _dead_letters(settings)
     writer = _writer(settings, database, appended, telemetry)
-    subscription = _subscription(settings, telemetry, dead_letters, appended)
+    topics = Topics(settings, GROUP)
+    subscription = _subscription(settings, telemetry, dead_letters, appended, topics)
 
     def close() -> None:
         dead_letters.close()
         database.close()
 
     return Plan(
-        prepare=lambda: migrations.upgrade(database, REVISIONS),
+        prepare=lambda: migrations.prepare(database, REVISIONS, migrate=settings.database_migrate),
         components=[
             _http(settings, database, writer, telemetry),
             writer,
             Consumer(subscription, database, telemetry),
             _relay(settings, database, appended, telemetry),
+            Contact(topics, telemetry, needed=False),
+            DatabaseWatch(database, telemetry),
         ],
         close=close,
     )
@@ -71,7 +78,7 @@ def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
     """Fold the log into a fresh table and return how the service's own differs. Raises StuckError, ConnectionError."""
     source = rebuilding.Source(partial(Source, settings), Topics(settings, rebuilding.GROUP))
     with TemporaryDirectory() as folder:
-        scratch, database = rebuilding.scratch(Path(folder)), Database(settings.database_url)
+        scratch, database = rebuilding.scratch(Path(folder)), Database(settings.database)
         try:
             if parked := rebuilding.fold_into(scratch, source, output):
                 output.print(f"{parked} users could not be folded to their end")
@@ -116,18 +123,19 @@ def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -
 
 
 def _subscription(
-    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, appended: threading.Event
+    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, appended: threading.Event, topics: Topics
 ) -> Subscription:
     return Subscription(
         group=GROUP,
         topics=(NOTIFICATION_EVENTS.name,),
         handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
         open_source=partial(Source, settings),
-        broker=Topics(settings, GROUP),
+        broker=topics,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
         wakes=(appended,),
         parked_keys_ceiling=settings.consumer_parked_ceiling,
+        partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
     )
 
 
@@ -148,5 +156,6 @@ def _relay(settings: Settings, database: Database, appended: threading.Event, te
         leases=Leases(database, holder, settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP),
+        newest=Newest(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

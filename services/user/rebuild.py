@@ -105,7 +105,7 @@ def _said(state: str | None) -> str:
 
 
 def _read(connection: Connection, user_ids: set[str]) -> dict[str, Row]:
-    found = connection.execute(select(rebuilt).where(bulk.one_of(connection, rebuilt.c.user_id, user_ids)))
+    found = connection.execute(select(rebuilt).where(bulk.one_of(rebuilt.c.user_id, "ids")), {"ids": user_ids})
     return {
         row.user_id: Row(Applied(row.version, row.event_id, row.digest), msgspec.json.decode(row.state, type=UserState))
         for row in found

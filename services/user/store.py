@@ -6,7 +6,6 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 )
 
 from services.chassis import bulk
+from services.chassis.bulk import one_of
 from services.chassis.database import metadata
 from services.chassis.event_store import NewEvent, append
 from services.contracts.user import Status, UserState
@@ -53,6 +53,12 @@ replies = Table(
     Column("fingerprint", LargeBinary(32), nullable=False),
     Column("reply", Text, nullable=False),
 )
+USERS = select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids"))
+# Per kind, with a plain IN: for a row value IN a list SQLite reads the whole table.
+OWNED = or_(*(and_(reservations.c.kind == kind, one_of(reservations.c.key, kind)) for kind in ("login", "email")))
+OWNERS = select(reservations).where(OWNED)
+RELEASE = delete(reservations).where(OWNED)
+ANSWERS = select(replies).where(one_of(replies.c.key, "keys"))
 Owner = tuple[str, str]  # kind, key
 
 
@@ -105,7 +111,7 @@ class Rows:
         gone = [owned for owned in before if after.get(owned) != before[owned]]
         fresh = [(*owned, user_id) for owned, user_id in after.items() if before.get(owned) != user_id]
         if gone:
-            self._connection.execute(delete(reservations).where(_in(self._connection, gone)))
+            self._connection.execute(RELEASE, _by_kind(gone))
         bulk.insert(self._connection, reservations, fresh)
 
 
@@ -152,30 +158,25 @@ def page(after: str, limit: int, status: Status | None) -> Select[str]:
 
 
 def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
-    query = select(users.c.user_id, users.c.state).where(bulk.one_of(connection, users.c.user_id, ids))
-    return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in connection.execute(query)}
+    rows = connection.execute(USERS, {"ids": ids})
+    return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in rows}
 
 
 def _read_owners(connection: Connection, owned: set[Owner]) -> dict[Owner, str]:
-    rows = connection.execute(select(reservations).where(_in(connection, owned)))
+    rows = connection.execute(OWNERS, _by_kind(owned))
     return {(row.kind, row.key): row.user_id for row in rows}
 
 
 def _read_answers(connection: Connection, keys: set[str]) -> dict[str, Answered]:
-    rows = connection.execute(select(replies).where(bulk.one_of(connection, replies.c.key, keys)))
+    rows = connection.execute(ANSWERS, {"keys": keys})
     return {row.key: Answered(row.fingerprint, msgspec.json.decode(row.reply, type=Reply)) for row in rows}
 
 
-def _in(connection: Connection, owned: Iterable[Owner]) -> ColumnElement[bool]:
-    # Per kind, with a plain IN: for a row value IN a list SQLite reads the whole table.
+def _by_kind(owned: Iterable[Owner]) -> dict[str, list[str]]:
     keys: dict[str, list[str]] = {"login": [], "email": []}
     for kind, key in owned:
         keys[kind].append(key)
-    same = [
-        and_(reservations.c.kind == kind, bulk.one_of(connection, reservations.c.key, some))
-        for kind, some in keys.items()
-    ]
-    return or_(*same)
+    return keys
 
 
 def _reserved_by(states: Iterable[UserState]) -> set[Owner]:

@@ -1,10 +1,11 @@
-"""Our consumers as the services put them together, against a fresh database, timed by their own counters."""
+"""Our consumers and relays as the services put them together, each alone, timed by its own counters."""
 
 import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from prometheus_client import Counter
 
 from services.audit import bootstrap as audit
 from services.audit.settings import Settings as AuditSettings
@@ -13,16 +14,18 @@ from services.chassis.settings import load
 from services.chassis.telemetry import Telemetry, telemetry
 from services.notification import bootstrap as notification
 from services.notification.settings import Settings as NotificationSettings
+from services.user import bootstrap as user
+from services.user.settings import Settings as UserSettings
 
 LOOK_S = 0.002
 DEADLINE_S = 120.0
 
 
-def environment(bootstrap: str, path: str) -> dict[str, str]:
-    """Return a service's settings: the broker, a database file, ports of the system's choice."""
+def environment(bootstrap: str, url: str) -> dict[str, str]:
+    """Return a service's settings: the broker, a database, ports of the system's choice."""
     return {
         "APP_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "APP_DATABASE_URL": f"sqlite:///{path}",
+        "APP_DATABASE_URL": url,
         "APP_HTTP_HOST": "127.0.0.1",
         "APP_HTTP_PORT": "0",
         "APP_METRICS_PORT": "0",
@@ -40,45 +43,61 @@ def plan_audit(variables: Mapping[str, str], told: Telemetry) -> Plan:
     return audit.build(load(AuditSettings, variables), told)
 
 
-PLANS: dict[str, Any] = {"notification": plan_notification, "audit": plan_audit}
+def plan_user(variables: Mapping[str, str], told: Telemetry) -> Plan:
+    """Return the user service."""
+    return user.build(load(UserSettings, variables), told)
+
+
+PLANS: dict[str, Any] = {"notification": plan_notification, "audit": plan_audit, "user": plan_user}
 
 
 def prepare(service: str, bootstrap: str, path: str) -> None:
     """Create a service's tables in a database file."""
-    told = telemetry(service)
-    plan = PLANS[service](environment(bootstrap, path), told)
+    plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), telemetry(service))
     plan.prepare()
     plan.close()
-    Path(path).stat()
 
 
-def run(service: str, bootstrap: str, path: str, expected: int) -> float:
+def consume(service: str, bootstrap: str, path: str, expected: int) -> float:
     """Consume everything from the beginning; return records per second, the first batch left out."""
     told = telemetry(service)
-    plan = PLANS[service](environment(bootstrap, path), told)
+    plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), told)
     plan.prepare()
+    return _run(plan, "consumer", lambda: _total(told.metrics.consumed), expected)
+
+
+def relay(bootstrap: str, path: str, expected: int) -> float:
+    """Publish the user service's filled event store; return records per second, the first chunk left out."""
+    told = telemetry("user")
+    plan = PLANS["user"](environment(bootstrap, f"sqlite:///{path}"), told)
+    return _run(plan, "relay", lambda: _total(told.metrics.sent), expected)
+
+
+def _run(plan: Plan, name: str, count: Callable[[], int], expected: int) -> float:
     collect_rarely()
-    consumer = next(part for part in plan.components if part.name == "consumer")
+    component = next(part for part in plan.components if part.name == name)
     stop = threading.Event()
-    thread = threading.Thread(target=consumer.run, args=(stop,))
+    thread = threading.Thread(target=component.run, args=(stop,))
     thread.start()
-    first, started = _await(told, 1)
-    done, ended = _await(told, expected)
-    stop.set()
-    thread.join()
-    plan.close()
+    try:
+        first, started = _await(count, 1)
+        done, ended = _await(count, expected)
+    finally:
+        stop.set()
+        thread.join()
+        plan.close()
     return (done - first) / (ended - started)
 
 
-def _await(told: Telemetry, number: int) -> tuple[int, float]:
+def _await(count: Callable[[], int], number: int) -> tuple[int, float]:
     deadline = time.monotonic() + DEADLINE_S
-    while (seen := _consumed(told)) < number:
+    while (seen := count()) < number:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{seen} of {number} records consumed after {DEADLINE_S:.0f} s")
+            raise TimeoutError(f"{seen} of {number} records after {DEADLINE_S:.0f} s")
         time.sleep(LOOK_S)
     return seen, time.perf_counter()
 
 
-def _consumed(told: Telemetry) -> int:
+def _total(counter: Counter) -> int:
     # Not the whole registry: the gauges that ask the database would be asked every two milliseconds.
-    return int(sum(sample.value for family in told.metrics.consumed.collect() for sample in family.samples))
+    return int(sum(sample.value for family in counter.collect() for sample in family.samples))

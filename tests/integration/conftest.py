@@ -1,4 +1,4 @@
-"""A user service of its own process that bad input is sent to, once per kind of database."""
+"""What several tests share: a user service that bad input is sent to, and servers with TLS."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,10 @@ import pytest
 
 from tests import postgres
 from tests.http_server import UserServer
+from tests.ports import free_ports
+from tests.secure_broker import SecureBroker, running
+from tests.secure_postgres import SecurePostgres
+from tests.tls import Files, client_files
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -27,3 +31,27 @@ def untouched(user_server: UserServer) -> Iterator[UserServer]:
     yield user_server
     assert user_server.rows() == before
     assert user_server.send("GET", "/users?limit=1").status == 200
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """What a client with TLS is given."""
+    return client_files(tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture(scope="session")
+def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """One broker with TLS and login for the whole run, without topics."""
+    with running(tmp_path_factory.mktemp("secure-broker")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def secure_postgres() -> Iterator[SecurePostgres]:
+    """One PostgreSQL with TLS for the whole run."""
+    folder = postgres.binaries()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    server = SecurePostgres(folder, free_ports(1)[0])
+    yield server
+    server.close()

@@ -11,7 +11,7 @@ from rich.console import Console
 from sqlalchemy import text
 
 from services.audit import bootstrap
-from services.audit.settings import VerifySettings
+from services.audit.settings import StoreSettings
 from services.audit.store import StoreError
 from services.audit.verify import BadEntryError
 from services.chassis.database import Database
@@ -37,7 +37,7 @@ def change(database: Database, *statements: str) -> None:
 
 def verify(url: str) -> str:
     output = io.StringIO()
-    bootstrap.verify(VerifySettings(database_url=url), Console(file=output, width=132))
+    bootstrap.verify(StoreSettings(database_url=url), Console(file=output, width=132))
     return output.getvalue()
 
 

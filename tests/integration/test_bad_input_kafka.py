@@ -3,6 +3,8 @@
 What can never be an event becomes a dead letter, the next record proceeds, and audit has all of it.
 """
 
+import base64
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from services.chassis.database import Database
+from services.chassis.dead_letters import CeilingError
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -27,14 +30,18 @@ from services.contracts import catalog
 from services.user import publisher
 from tests.bench import ours
 from tests.bench.workload import registered
+from tests.builders import a_telemetry
 from tests.conftest import JARS, READY_S
 from tests.ports import free_ports
+from tests.raw_producer import produce
 
 # Only the consumers of the services run here: the sockets of their APIs are bound and never served.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+SIZE = catalog.LARGEST_RECORD - 1024  # of a value: key and headers need room too
+RAW_KEY, RAW_VALUE = b"raw", b'{"raw":1}'
 STATE, NOTICE = 1, 2  # of the three records of a registration
 DEADLINE_S = 60.0
 Change = Callable[[Outgoing], Outgoing]
@@ -66,6 +73,24 @@ def many(record: Outgoing) -> Outgoing:
     return but(headers=[*record.headers, *headers])(record)
 
 
+def padded(record: Outgoing) -> Outgoing:
+    """Make a record as large as a topic takes, by a field that readers ignore and no compression makes smaller."""
+    padding = random.Random(1).randbytes(SIZE * 3 // 4 - 600)
+    value = (record.value or b"")[:-1] + b',"padding":"' + base64.b64encode(padding) + b'"}'
+    return but(value=value)(record)
+
+
+def at_version(version: int) -> Change:
+    """Return a change of a state's version."""
+    number = str(version).encode()
+
+    def change(record: Outgoing) -> Outgoing:
+        value = (record.value or b"").replace(b'"version":1', b'"version":' + number)
+        return header("ce_subjectversion", number)(but(value=value)(record))
+
+    return change
+
+
 # Row, which record of a registration, what is wrong with it, the reason of the dead letter (None: it is applied).
 ROWS: list[tuple[str, int, Change, str | None]] = [
     ("empty value", STATE, but(value=b""), "malformed"),
@@ -84,6 +109,10 @@ ROWS: list[tuple[str, int, Change, str | None]] = [
     ("key differs from the subject", STATE, but(key=b"somebody-else"), "key_mismatch"),
     ("unknown type", NOTICE, header("ce_type", b"user.sneezed"), None),
     ("timestamp 1970", STATE, but(timestamp_ms=0), None),
+    ("newer version of a known type", STATE, header("ce_dataschema", b"urn:eventline:user.state:2"), None),
+    ("version skipped", STATE, at_version(3), None),
+    ("record at the maximum size", STATE, padded, None),
+    ("record at the maximum size that is no event", STATE, but(value=random.Random(2).randbytes(SIZE)), "malformed"),
 ]
 
 
@@ -100,6 +129,17 @@ def conflicting() -> list[Outgoing]:
     return [good, good, header("ce_id", b"01a20344-1111-7000-8000-00000000dead")(good), other]
 
 
+def backwards() -> list[Outgoing]:
+    """Return a first version, a second one with an older timestamp, and the first again with a newer one."""
+    first = publisher.records(registered(502))[STATE]
+    return [first, but(timestamp_ms=0)(at_version(2)(first)), but(timestamp_ms=first.timestamp_ms + 1)(first)]
+
+
+def user_of(name: str) -> str:
+    """Return the id of a row's user."""
+    return (bad_record([row[0] for row in ROWS].index(name)).key or b"").decode()
+
+
 class World:
     """A broker with the bad records and a good one behind them, read by notification and audit."""
 
@@ -108,8 +148,9 @@ class World:
         self.address = address
         self.folder = folder
         self.good = publisher.records(registered(999))
-        written = [bad_record(number) for number in range(len(ROWS))] + conflicting() + list(self.good)
-        self.written = len(written)
+        written = [bad_record(number) for number in range(len(ROWS))] + conflicting() + backwards() + list(self.good)
+        self.written = len(written) + 1
+        produce(address, catalog.USER_NOTICES.name, RAW_KEY, RAW_VALUE, {b"ce_\xff": b"x"})
         producer = Producer(self.settings, "test")
         producer.publish(written)
         producer.close()
@@ -129,14 +170,18 @@ class World:
         plan.close()
 
     def path(self, service: str) -> str:
-        return str(self.folder / f"{service}.db")
+        return f"sqlite:///{self.folder / service}.db"
 
     def value(self, service: str, query: str) -> Any:
-        database = Database(f"sqlite:///{self.path(service)}")
+        database = Database(self.path(service))
         with database.read() as connection:
             found = connection.scalar(text(query))
         database.close()
         return found
+
+    def version(self, user_id: str) -> Any:
+        """Return a user's version in notification's replica."""
+        return self.value("notification", f"SELECT version FROM replica WHERE user_id = '{user_id}'")  # noqa: S608
 
     def await_progress(self, service: str) -> None:
         wanted = self.written if service == "audit" else self.written - 1  # notification reads no facts
@@ -153,7 +198,7 @@ class World:
         source = Source(self.settings, "test-letters", [topic], lambda _: {})
         found: list[Record] = []
         deadline = time.monotonic() + DEADLINE_S
-        expected = len([row for row in ROWS if row[3]]) + 2
+        expected = len([row for row in ROWS if row[3]]) + 3
         while len(found) < expected:
             assert time.monotonic() < deadline, f"{len(found)} of {expected} dead letters: {found}"
             found += source.poll(100, 0.5)
@@ -202,9 +247,38 @@ def test_row_same_version_with_other_id_or_content_is_a_conflict(
     assert letters[other_id.value or b"", good.key] == ["conflict"]
 
 
+def test_row_header_name_that_is_not_utf_8(letters: dict[tuple[bytes, bytes | None], list[str]]) -> None:
+    assert letters[RAW_VALUE, RAW_KEY] == ["unreadable_headers"]
+
+
+@pytest.mark.parametrize(("row", "version"), [("version skipped", 3), ("record at the maximum size", 1)])
+def test_rows_that_are_normal_are_applied(world: World, row: str, version: int) -> None:
+    assert world.version(user_of(row)) == version
+
+
+def test_row_timestamp_moving_backwards(world: World) -> None:
+    assert world.version((backwards()[0].key or b"").decode()) == 2
+
+
+def test_row_newer_version_of_a_known_type_is_parked(world: World) -> None:
+    user_id = user_of("newer version of a known type")
+    assert world.version(user_id) is None
+    assert world.value("notification", f"SELECT count(*) FROM parked WHERE key = '{user_id}'") == 1  # noqa: S608
+
+
+def test_row_every_record_bad(world: World) -> None:
+    ceiling = {"APP_CONSUMER_DEAD_LETTER_CEILING": "3"}
+    plan = ours.PLANS["notification"](ours.environment(world.address, world.path("flooded")) | ceiling, a_telemetry())
+    plan.prepare()
+    consumer = next(part for part in plan.components if part.name == "consumer")
+    with pytest.raises(CeilingError, match=r"ceiling 3; the last one: user\."):
+        consumer.run(threading.Event())
+    plan.close()
+
+
 def test_the_next_record_proceeds(world: World) -> None:
     user_id = (world.good[STATE].key or b"").decode()
-    assert world.value("notification", f"SELECT version FROM replica WHERE user_id = '{user_id}'") == 1  # noqa: S608
+    assert world.version(user_id) == 1
 
 
 def test_a_dead_letter_tells_where_it_comes_from(world: World) -> None:

@@ -14,6 +14,7 @@ from services.chassis.subscription import Starts
 from tests import broker as helper
 from tests.broker import a_group, create, settings
 from tests.fakes import FakeBroker
+from tests.raw_producer import produce
 
 PATIENCE_S = 40.0
 TOPIC_ID = "any"
@@ -262,6 +263,20 @@ def test_records_come_with_all_that_the_log_has_of_them(broker: str) -> None:
         records = source.poll(10, 0.1)
     source.close()
     assert records == [Record(topic, 0, 0, 1, 1_000, None, None, headers)]
+
+
+def test_headers_that_cannot_be_read_are_none_however_many_come(broker: str) -> None:
+    topic = create(broker)
+    for _ in range(40):  # an interpreter that has warmed up calls the client in another way
+        produce(broker, topic, b"key", b"value", {b"ce_\xff": b"x"})
+    source = Source(settings(broker), a_group(), [topic], from_the_beginning)
+    records: list[Record] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while len(records) < 40:
+        assert time.monotonic() < deadline, f"{len(records)} records"
+        records += source.poll(100, 0.1)
+    source.close()
+    assert {(record.key, record.value, record.headers is None) for record in records} == {(b"key", b"value", True)}
 
 
 def test_the_consumer_is_configured_so_that_kafka_never_chooses_a_position() -> None:

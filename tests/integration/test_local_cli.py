@@ -33,7 +33,8 @@ def test_bad_input_cli_unknown_id(broker: str, argv: tuple[str, str]) -> None:
 @pytest.mark.parametrize("command", ["lag", "events", "topics"])
 def test_bad_input_cli_broker_down(command: str) -> None:
     address = f"{HOST}:{free_ports(1)[0]}"
-    code, said = console({BROKER: address, "APP_KAFKA_REQUEST_TIMEOUT": "1s"}, command)
+    patience = {"APP_KAFKA_REQUEST_TIMEOUT": "1s", "APP_DEADLINE": "1s"}
+    code, said = console(patience | {BROKER: address}, command)
     assert code == 4, said
     assert "`make run`" in said
     assert "Traceback" not in said

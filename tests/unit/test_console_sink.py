@@ -1,5 +1,9 @@
 """What the mail sink reads from an SMTP envelope."""
 
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8, EmailPolicy
+
+import pytest
 from aiosmtpd.smtp import Envelope
 
 from services.console.local.sink import read_mail
@@ -28,3 +32,13 @@ def test_headers_and_text_are_read() -> None:
 def test_a_mail_without_headers_is_still_a_mail() -> None:
     mail = read_mail(an_envelope(b"\r\njust text\r\n"), received_at=0.0)
     assert (mail.message_id, mail.subject, mail.correlation_id) == ("", "", "")
+
+
+@pytest.mark.parametrize("policy", [SMTP, SMTPUTF8])
+def test_letters_beyond_ascii_are_read_whether_encoded_or_as_they_are(policy: EmailPolicy) -> None:
+    message = EmailMessage()
+    message["Subject"] = "Grüße, " * 20 + "Țepeș"
+    message.set_content("Karikó\n")
+    message.add_alternative("<p>Karikó</p>\n", subtype="html")
+    mail = read_mail(an_envelope(message.as_bytes(policy=policy)), received_at=0.0)
+    assert (mail.subject, mail.body) == ("Grüße, " * 20 + "Țepeș", "Karikó\n")

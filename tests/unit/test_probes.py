@@ -57,6 +57,13 @@ def test_metrics_are_served_with_what_runs_here(port: int) -> None:
     assert "_created" not in text
 
 
+def test_what_a_service_does_without_is_told_with_its_readiness(port: int, told: Telemetry) -> None:
+    told.health.has("start")
+    told.health.lacks("kafka", "refused", needed=False)
+    assert get(port, "/readyz") == (200, "ok\nkafka: refused\n")
+    assert get(port, "/startupz") == (200, "ok\n")
+
+
 def test_other_paths_are_not_found(port: int) -> None:
     assert get(port, "/")[0] == 404
 

@@ -95,3 +95,32 @@ def test_the_message_timeout_may_be_half_of_the_lease_and_no_more() -> None:
     (line,) = complaints(APP_KAFKA_MESSAGE_TIMEOUT="5001ms", APP_RELAY_LEASE="10s")
     assert "APP_KAFKA_MESSAGE_TIMEOUT" in line
     assert "APP_RELAY_LEASE" in line
+
+
+@pytest.mark.parametrize(
+    ("interval", "message", "request_timeout", "is_meant"),
+    [
+        ("46s", "10s", "10s", True),
+        ("45s", "10s", "10s", False),
+        ("50s", "10s", "20s", False),
+        ("51s", "10s", "20s", True),
+    ],
+)
+def test_the_poll_interval_is_longer_than_a_batch_may_take(
+    interval: str, message: str, request_timeout: str, *, is_meant: bool
+) -> None:
+    told = {
+        "APP_KAFKA_POLL_INTERVAL": interval,
+        "APP_KAFKA_MESSAGE_TIMEOUT": message,
+        "APP_KAFKA_REQUEST_TIMEOUT": request_timeout,
+    }
+    if is_meant:
+        load(Settings, GOOD | told)
+    else:
+        (line,) = complaints(**told)
+        assert line.startswith("APP_KAFKA_POLL_INTERVAL (")
+
+
+@pytest.mark.parametrize(("text", "meant"), [("true", True), ("false", False)])
+def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FBT001  # it is the example
+    assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant

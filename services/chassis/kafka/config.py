@@ -29,6 +29,7 @@ def client(settings: KafkaSettings, name: str, on_error: Callable[[KafkaError], 
         "log_level": 2,  # errors reach error_cb; librdkafka's own stderr lines say the same twice
         "reconnect.backoff.max.ms": 1000,  # the default of 10 s is added to every outage
         "allow.auto.create.topics": False,
+        **_security(settings),
     }
 
 
@@ -56,9 +57,28 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 100,
+        "max.poll.interval.ms": int(settings.kafka_poll_interval.total_seconds() * 1000),
         "queued.max.messages.kbytes": QUEUED_KBYTES,
         "fetch.max.bytes": FETCHED_BYTES,
         "fetch.message.max.bytes": FETCHED_BYTES_OF_PARTITION,
+    }
+
+
+def _security(settings: KafkaSettings) -> Config:
+    told = {
+        "ssl.ca.location": settings.kafka_ca_file,
+        "ssl.certificate.location": settings.kafka_certificate_file,
+        "ssl.key.location": settings.kafka_key_file,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_user,
+        "sasl.password": settings.kafka_password,
+    }
+    # The client's own defaults, but what is promised must not hang on them.
+    checked = {"enable.ssl.certificate.verification": True, "ssl.endpoint.identification.algorithm": "https"}
+    return {
+        "security.protocol": settings.kafka_security_protocol,
+        **(checked if settings.encrypts else {}),
+        **{name: value for name, value in told.items() if value},
     }
 
 

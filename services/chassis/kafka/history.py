@@ -7,6 +7,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config
 from services.chassis.kafka.source import to_record
+from services.chassis.kafka.trouble import Trouble
 from services.chassis.record import Record, TopicPartition
 from services.chassis.settings import KafkaSettings
 
@@ -21,14 +22,16 @@ class HistoryError(ConnectionError):
 
 def read(settings: KafkaSettings, topic: str, partitions: int, silence_s: float = SILENCE_S) -> Iterator[list[Record]]:
     """Yield a topic's records in batches; the order holds within a partition. Raises HistoryError."""
-    client = Consumer(config.consumer(settings, f"{topic}-history") | {"enable.partition.eof": True})
+    trouble = Trouble(settings)
+    own = {"enable.partition.eof": True, "error_cb": trouble}
+    client = Consumer(config.consumer(settings, f"{topic}-history") | own)
     unread = {TopicPartition(topic, number) for number in range(partitions)}
     try:
         client.assign([ClientPartition(topic, place.partition, OFFSET_BEGINNING) for place in unread])
         while unread:
             first = client.poll(silence_s)
             if first is None:
-                raise HistoryError(f"{topic}: nothing heard for {silence_s:g} s; {REMEDY}")
+                raise HistoryError(f"{topic}: nothing heard for {silence_s:g} s; {trouble.words() or REMEDY}")
             messages = [first, *client.consume(BATCH - 1, 0)]
             ended = {place for message in messages if (place := _end(message))}
             yield [to_record(message) for message in messages if message.error() is None]

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
@@ -25,19 +25,21 @@ class Producer:
         self._unreported = 0
         self._failures: Counter[str] = Counter()
 
-    def publish(self, records: Sequence[Outgoing]) -> Counter[str]:
+    def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Write records in order and wait for the broker's word on each. Returns the number per topic.
 
         Raises PublishError when one was refused, or is not reported within the message time-out.
         """
+        sent: Counter[str] = Counter()
         for record in records:
             self._send(record)
+            sent[record.topic] += 1
         deadline = time.monotonic() + self._patience
         while self._unreported and not self._failures and time.monotonic() < deadline:
-            self._client.poll(POLL_S)
+            self._client.flush(POLL_S)  # unlike poll, it lets nothing linger: nobody adds to this batch any more
         if self._failures or self._unreported:
             raise PublishError(f"{self._unreported} records unreported, failed: {dict(self._failures)}")
-        return Counter(record.topic for record in records)
+        return sent
 
     def close(self) -> None:
         """Drop what is still queued, so that nothing of this producer is written after its successor's."""

@@ -1,5 +1,6 @@
 """A member of a consumer group that starts where it is told and hands out batches of plain records."""
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
@@ -9,6 +10,9 @@ from services.chassis.kafka import config
 from services.chassis.record import Record, TopicPartition
 from services.chassis.settings import KafkaSettings
 
+# For a name that is not UTF-8 the client returns a value and leaves an exception behind, which a plain call may pass on
+# to whatever is called next. This way it is looked for at once, and found as a SystemError.
+HEADERS = operator.methodcaller("headers")
 Offsets = Mapping[TopicPartition, int]
 Starts = Callable[[Sequence[TopicPartition]], Offsets]
 
@@ -93,8 +97,8 @@ def to_record(message: Message) -> Record:
     """Return a message as a plain record."""
     kind, moment = message.timestamp()
     try:
-        headers = message.headers()
-    except (UnicodeDecodeError, KafkaException):
+        headers = HEADERS(message)
+    except (UnicodeDecodeError, KafkaException, SystemError):
         headers = None
     else:
         headers = [] if headers is None else headers
@@ -106,5 +110,5 @@ def to_record(message: Message) -> Record:
         timestamp_ms=moment,
         key=message.key(),
         value=message.value(),
-        headers=headers,  # type: ignore[arg-type]  # the stub allows dictionaries, which only producers take
+        headers=headers,
     )

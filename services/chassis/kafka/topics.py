@@ -3,14 +3,21 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
 from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.kafka import config
+from services.chassis.kafka.trouble import Trouble
 from services.chassis.record import TopicPartition
 from services.chassis.settings import KafkaSettings
+
+REPLICATION = "APP_KAFKA_REPLICATION_FACTOR"
+# librdkafka's own codes are public constants with an underscore.
+UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+# A topic just created and not yet known to every broker; a partition whose broker is still on its way, or just back.
+AWAY = UNREACHED | {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT, KafkaError.FENCED_LEADER_EPOCH}  # noqa: SLF001
 
 
 class TopicsError(Exception):
@@ -19,6 +26,10 @@ class TopicsError(Exception):
 
 class BrokerUnavailableError(ConnectionError):
     """The broker does not answer; trying again is the cure."""
+
+
+class BrokerRefusedError(BrokerUnavailableError):
+    """The broker is there and does not do for us what it is asked; the message says what to set, here or there."""
 
 
 class Described(Protocol):
@@ -40,10 +51,21 @@ class Topics:
     """An administrator's view of the broker. Every method raises BrokerUnavailableError when it is away."""
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
-        self._admin = AdminClient(config.client(settings, name))
+        self._name = f"Kafka at {settings.kafka_bootstrap_servers}"
+        self._trouble = Trouble(settings)
+        self._client = config.client(settings, name, self._trouble)
+        self._admin = AdminClient(self._client)
         self._patience = settings.kafka_request_timeout.total_seconds()
         self._replication = settings.kafka_replication_factor
         self._min_insync = str(settings.kafka_min_insync_replicas)
+
+    def reach(self, timeout_s: float) -> None:
+        """Ask the broker for anything at all: raises nothing but BrokerUnavailableError."""
+        try:
+            self._admin.list_topics(timeout=timeout_s)
+        except KafkaException as error:
+            raise self._away(error, self._name) from error
+        self._trouble.forget()
 
     def ensure(self, topics: Sequence[Described]) -> list[str]:
         """Create the topics that are missing. Returns their names.
@@ -72,7 +94,7 @@ class Topics:
                 # librdkafka prints standard base64, Kafka's own tools the URL-safe form.
                 found[name] = str(future.result().topic_id).replace("+", "-").replace("/", "_")
             except KafkaException as error:
-                raise _explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
+                raise self._explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
         return found
 
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
@@ -91,14 +113,15 @@ class Topics:
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offsets that a group told Kafka, also while it has no member; none where it told nothing."""
-        asked = ConsumerGroupTopicPartitions(group, [ClientPartition(p.topic, p.partition) for p in partitions])
-        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=self._patience)[group]
+        # Asked as a consumer that never joins: the admin client's way ends the process on a broker that has just
+        # started (librdkafka issue 5040).
+        client = Consumer(self._client | {"group.id": group, "enable.auto.commit": False})
         try:
-            told = answer.result().topic_partitions
+            told = client.committed([ClientPartition(p.topic, p.partition) for p in partitions], self._patience)
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise _explained(error, f"offsets of group {group}") from error
+            raise self._explained(error, f"offsets of group {group}") from error
+        finally:
+            client.close()
         return {TopicPartition(place.topic, place.partition): place.offset for place in told if place.offset >= 0}
 
     def _offsets(self, partitions: Iterable[TopicPartition], which: OffsetSpec) -> dict[TopicPartition, int]:
@@ -110,7 +133,10 @@ class Topics:
             try:
                 found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
-                raise _explained(error, f"{place.topic}[{place.partition}]") from error
+                if error.args[0].code() == KafkaError.FENCED_LEADER_EPOCH:
+                    # The broker was restarted; the client would go on asking with what it knew before, for minutes.
+                    self.reach(self._patience)
+                raise self._explained(error, f"{place.topic}[{place.partition}]") from error
         return found
 
     def _create(self, topic: Described) -> bool:
@@ -121,24 +147,30 @@ class Topics:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
-            raise _explained(error, f"topic {topic.name}") from error
+            raise self._explained(error, f"topic {topic.name}") from error
         return True
 
     def _partition_counts(self) -> dict[str, int]:
         try:
             there = self._admin.list_topics(timeout=self._patience).topics
         except KafkaException as error:
-            raise _explained(error, "list of topics") from error
+            raise self._explained(error, "list of topics") from error
         return {name: len(topic.partitions) for name, topic in there.items()}
 
+    def _explained(self, error: KafkaException, what: str) -> Exception:
+        cause: KafkaError = error.args[0]
+        if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still on their way
+            return BrokerRefusedError(f"{what}: {cause.str()}: start more brokers, or lower {REPLICATION}")
+        if not cause.retriable() and cause.code() not in AWAY:
+            return TopicsError(f"{what}: {cause.name()}: {cause.str()}")
+        return self._away(error, what)
 
-def _explained(error: KafkaException, what: str) -> Exception:
-    cause: KafkaError = error.args[0]
-    away = {
-        KafkaError._TIMED_OUT,  # noqa: SLF001  # librdkafka's own codes are public constants with an underscore
-        KafkaError._TRANSPORT,  # noqa: SLF001
-        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-        KafkaError.UNKNOWN_TOPIC_OR_PART,  # just created, and not yet known to every broker
-    }
-    kind = BrokerUnavailableError if cause.retriable() or cause.code() in away else TopicsError
-    return kind(f"{what}: {cause.name()}: {cause.str()}")
+    def _away(self, error: KafkaException, what: str) -> BrokerUnavailableError:
+        cause: KafkaError = error.args[0]
+        told = f"{cause.name()}: {cause.str()}"
+        if cause.code() not in UNREACHED:
+            return BrokerUnavailableError(f"{what}: {told}")
+        self._admin.poll(0)  # hands over what the client has heard
+        if refused := self._trouble.refused():
+            return BrokerRefusedError(f"{what}: {refused}")
+        return BrokerUnavailableError(f"{what}: {self._trouble.words() or told}")

@@ -5,6 +5,7 @@ The heap is small and the compiler quick to start, because the broker shares two
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from services.console.local.ports import HOST
@@ -39,8 +40,10 @@ def properties(port: int, controller_port: int, data: Path) -> dict[str, str]:
     }
 
 
-def broker(port: int, controller_port: int, jars: Path, state: Path) -> Program:
+def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mapping[str, str] | None = None) -> Program:
     """Write the configuration, format the data folder if it is new (a second), and return the program.
+
+    `more` goes over `properties`: other listeners, for example.
 
     Raises FileNotFoundError without jars, ProcessError when the format fails.
     """
@@ -49,7 +52,8 @@ def broker(port: int, controller_port: int, jars: Path, state: Path) -> Program:
     state.mkdir(parents=True, exist_ok=True)
     config = state / "server.properties"
     data = state / "data"
-    lines = (f"{key}={value}\n" for key, value in properties(port, controller_port, data).items())
+    told = properties(port, controller_port, data) | dict(more or {})
+    lines = (f"{key}={value}\n" for key, value in told.items())
     config.write_text("".join(lines))
     java = ("java", *JVM, "-cp", f"{jars}/*")
     if not (data / "meta.properties").exists():

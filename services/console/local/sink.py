@@ -5,10 +5,11 @@ The line stands in the file before the sender hears "250": what it was told is a
 
 import asyncio
 import email
-import email.policy
 import signal
 import time
 from collections.abc import Callable
+from email.header import decode_header, make_header
+from email.message import Message
 from pathlib import Path
 
 import msgspec
@@ -46,17 +47,31 @@ class Recorder:
 
 def read_mail(envelope: Envelope, received_at: float) -> Mail:
     """Return what an SMTP envelope carried; a header that is absent is empty text."""
-    message = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
-    body = message.get_body(("plain",))
+    # Not `email.policy.default`, whose header objects took ten times the work: a standing queue waits for the sink.
+    message = email.message_from_bytes(envelope.original_content or b"")
+    headers = {name.lower(): value for name, value in message.raw_items()}
     return Mail(
         received_at=received_at,
-        message_id=str(message["Message-ID"] or "").strip(),
+        message_id=_decoded(headers.get("message-id", "")).strip(),
         sender=envelope.mail_from or "",
         recipients=list(envelope.rcpt_tos),
-        subject=str(message["Subject"] or ""),
-        correlation_id=str(message["X-Correlation-ID"] or ""),
-        body=body.get_content().replace("\r\n", "\n") if body else "",
+        subject=_decoded(headers.get("subject", "")),
+        correlation_id=_decoded(headers.get("x-correlation-id", "")),
+        body=_plain_text(message),
     )
+
+
+def _decoded(header: str) -> str:
+    unfolded = "".join(header.splitlines()).encode("ascii", "surrogateescape")  # how the parser keeps UTF-8
+    return str(make_header(decode_header(unfolded.decode(errors="replace"))))
+
+
+def _plain_text(message: Message) -> str:
+    for part in message.walk():
+        content = part.get_payload(decode=True) if part.get_content_type() == "text/plain" else None
+        if isinstance(content, bytes):
+            return content.decode(part.get_content_charset("ascii"), "replace").replace("\r\n", "\n")
+    return ""
 
 
 async def serve(port: int, path: Path) -> None:

@@ -123,6 +123,7 @@ def service_environment(name: str, settings: ConsoleSettings, folder: Path) -> d
         "APP_HTTP_HOST": HOST,
         "APP_HTTP_PORT": str(getattr(settings, f"{name}_port")),
         "APP_METRICS_PORT": str(getattr(settings, f"{name}_metrics_port")),
+        **{PREFIX + key.upper(): value for key, value in settings.security().items()},
     }
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}

@@ -5,15 +5,22 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Column, Connection, Row, Select, Table, delete, select
+from sqlalchemy import Connection, Delete, Row, Select, delete, select
 
 from services.chassis import bulk
+from services.chassis.bulk import one_of
 from services.chassis.clock import to_micros
 from services.contracts.user import UserState
 from services.notification.domain import Address, Notice, Replica, State
 from services.notification.handlers import Intent
 from services.notification.store.tables import addresses, intents, replica, waiting
 
+REPLICAS = select(replica).where(one_of(replica.c.user_id, "ids"))
+ADDRESSES = select(addresses).where(one_of(addresses.c.user_id, "ids")).order_by("user_id", "version")
+FORGET = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
+WAITING = select(waiting).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
+RELEASE = delete(waiting).where(one_of(waiting.c.notice_id, "ids"))
+DECIDED = select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids"))
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
@@ -26,13 +33,13 @@ class Rows:
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
         """Return what is known of users."""
-        found = self._read(select(replica), replica.c.user_id, user_ids)
+        found = self._read(REPLICAS, user_ids)
         return {row.user_id: self._replica(row) for row in found}
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
         """Replace what is known of users; of the erased, forget the addresses."""
         bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
-        self._delete(addresses, addresses.c.user_id, [item.user_id for item in replicas if item.erased])
+        self._delete(FORGET, [item.user_id for item in replicas if item.erased])
 
     def add_addresses(self, moves: Sequence[Address]) -> None:
         """Add to the history of addresses."""
@@ -41,17 +48,15 @@ class Rows:
     def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
         """Return each user's history, by version."""
         histories: defaultdict[str, list[Address]] = defaultdict(list)
-        query = select(addresses).order_by(addresses.c.user_id, addresses.c.version)
-        for row in self._read(query, addresses.c.user_id, user_ids):
+        for row in self._read(ADDRESSES, user_ids):
             histories[row.user_id].append(Address(row.user_id, row.version, row.email))
         return histories
 
     def waiting(self, user_ids: Collection[str]) -> list[Notice]:
         """Return the notices that wait for their users' states, each user's by version."""
-        query = select(waiting).order_by(waiting.c.user_id, waiting.c.version)
         return [
             Notice(row.notice_id, row.user_id, row.version, row.type, row.correlation_id, row.traceparent)
-            for row in self._read(query, waiting.c.user_id, user_ids)
+            for row in self._read(WAITING, user_ids)
         ]
 
     def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
@@ -61,28 +66,23 @@ class Rows:
 
     def release(self, notices: Sequence[Notice]) -> None:
         """Let notices wait no more."""
-        self._delete(waiting, waiting.c.notice_id, [notice.id for notice in notices])
+        self._delete(RELEASE, [notice.id for notice in notices])
 
     def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
         """Return notice and recipient of the intents that notices have led to already."""
-        query = select(intents.c.notice_id, intents.c.recipient)
-        return {(row.notice_id, row.recipient) for row in self._read(query, intents.c.notice_id, notice_ids)}
+        return {(row.notice_id, row.recipient) for row in self._read(DECIDED, notice_ids)}
 
     def add_intents(self, fresh: Sequence[Intent], queued_at: datetime) -> None:
         """Queue messages, or note that they are suppressed."""
         moment = to_micros(queued_at)
         bulk.insert(self._connection, intents, [_intent_row(intent, moment) for intent in fresh], INTENT)
 
-    def _read(
-        self, query: Select[*tuple[object, ...]], column: Column[str], values: Collection[str]
-    ) -> Sequence[Row[*tuple[object, ...]]]:
-        if not values:
-            return []
-        return self._connection.execute(query.where(bulk.one_of(self._connection, column, values))).all()
+    def _read(self, query: Select[*tuple[object, ...]], ids: Collection[str]) -> Sequence[Row[*tuple[object, ...]]]:
+        return self._connection.execute(query, {"ids": ids}).all() if ids else []
 
-    def _delete(self, table: Table, column: Column[str], values: Collection[str]) -> None:
-        if values:
-            self._connection.execute(delete(table).where(bulk.one_of(self._connection, column, values)))
+    def _delete(self, statement: Delete, ids: Collection[str]) -> None:
+        if ids:
+            self._connection.execute(statement, {"ids": ids})
 
     def _replica(self, row: Row[*tuple[object, ...]]) -> Replica:
         state = None if row.state is None else self._decoder.decode(row.state)

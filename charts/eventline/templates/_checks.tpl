@@ -1,0 +1,16 @@
+{{/* What one chart cannot see: a part that is switched off must be named elsewhere. */}}
+{{- define "eventline.checks" -}}
+{{- $global := .Values.global -}}
+{{- if not (or .Values.kafka.enabled $global.kafka.bootstrapServers) -}}
+{{- fail "kafka.enabled=false, and global.kafka.bootstrapServers is empty: name your brokers, such as kafka.example.com:9093" -}}
+{{- end -}}
+{{- range $name := list "user" "notification" "audit" -}}
+{{- $database := (index $.Values $name).database -}}
+{{- if not (or $.Values.postgres.enabled $global.database.host $database.host (eq $database.kind "sqlite")) -}}
+{{- fail (printf "postgres.enabled=false, and neither global.database.host nor %s.database.host is given: name your server, or write %s.database.kind=sqlite with %s.persistence.enabled=true" $name $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or .Values.mail.enabled .Values.notification.smtp.host) -}}
+{{- fail "mail.enabled=false, and notification.smtp.host is empty: name your mail server" -}}
+{{- end -}}
+{{- end -}}

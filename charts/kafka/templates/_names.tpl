@@ -1,0 +1,106 @@
+{{/* Helm's usual rule; refused when a pod's name or its revision label would pass 63 characters. */}}
+{{- define "kafka.fullname" -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
+{{- if gt (len $name) 46 -}}
+{{- fail (printf "the release name %q makes the name %q, longer than 46 characters: choose a shorter release name" .Release.Name $name) -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{- define "kafka.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "kafka.labels" -}}
+{{ include "kafka.selector" . }}
+app.kubernetes.io/part-of: eventline
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "kafka.image" -}}
+{{- with .Values.image -}}
+{{ with .registry }}{{ . }}/{{ end }}{{ .repository }}:{{ .tag }}
+{{- end -}}
+{{- end -}}
+
+{{/* How many nodes: an umbrella's number wins. */}}
+{{- define "kafka.replicas" -}}
+{{- $replicas := dig "kafka" "replicas" .Values.replicas (.Values.global | default dict) | int -}}
+{{- if and (ne (int .Values.replicas) 1) (ne (int .Values.replicas) $replicas) -}}
+{{- fail (printf "kafka.replicas is %d, but global.kafka.replicas is %d: write global.kafka.replicas, which the topics follow" (int .Values.replicas) $replicas) -}}
+{{- end -}}
+{{- if not (has $replicas (list 1 3)) -}}
+{{- fail (printf "global.kafka.replicas is %d: it must be 1 or 3" $replicas) -}}
+{{- end -}}
+{{- $replicas -}}
+{{- end -}}
+
+{{/* What the schema cannot say. */}}
+{{- define "kafka.check" -}}
+{{- $replicas := include "kafka.replicas" . | int -}}
+{{- $external := .Values.externalAccess -}}
+{{- if and $external.enabled (or (lt (len $external.ports) $replicas) (lt (len $external.nodePorts) $replicas)) -}}
+{{- fail (printf "externalAccess.ports and externalAccess.nodePorts must name one port for each of the %d replicas" $replicas) -}}
+{{- end -}}
+{{- if and .Values.sasl.existingSecret (not .Values.tls.existingSecret) -}}
+{{- fail "sasl.existingSecret without tls.existingSecret would send passwords in clear text: set both" -}}
+{{- end -}}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace (include "kafka.fullname" .) -}}
+{{- if ne (int .spec.replicas) $replicas -}}
+{{- fail (printf "replicas is %d, but the quorum was made with %d: a quorum is not resized by a Helm value; install a new cluster beside it" $replicas (int .spec.replicas)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Each node's controller, by number. */}}
+{{- define "kafka.voters" -}}
+{{- $name := include "kafka.fullname" . -}}
+{{- $voters := list -}}
+{{- range $i := until (include "kafka.replicas" . | int) -}}
+{{- $voters = append $voters (printf "%d@%s-%d.%s-nodes.%s.svc:9093" $i $name $i $name $.Release.Namespace) -}}
+{{- end -}}
+{{- join "," $voters -}}
+{{- end -}}
+
+{{/* The broker's settings by their Kafka names, the chart's below the user's. */}}
+{{- define "kafka.config" -}}
+{{- $replicas := include "kafka.replicas" . | int -}}
+{{- $client := ternary (ternary "SASL_SSL" "SSL" (ne .Values.sasl.existingSecret "")) "PLAINTEXT" (ne .Values.tls.existingSecret "") -}}
+{{- $listeners := "CLIENT://:9092,CONTROLLER://:9093,INTERNAL://:9094" -}}
+{{- $protocols := printf "CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:%s" $client -}}
+{{- if .Values.externalAccess.enabled -}}
+{{- $listeners = printf "%s,EXTERNAL://:9095" $listeners -}}
+{{- $protocols = printf "%s,EXTERNAL:%s" $protocols $client -}}
+{{- end -}}
+process.roles: broker,controller
+controller.quorum.voters: {{ include "kafka.voters" . }}
+controller.listener.names: CONTROLLER
+inter.broker.listener.name: INTERNAL
+listeners: {{ $listeners }}
+listener.security.protocol.map: {{ $protocols }}
+log.dirs: /var/lib/kafka/data/log
+auto.create.topics.enable: "false"
+default.replication.factor: {{ $replicas | quote }}
+min.insync.replicas: {{ ternary "2" "1" (eq $replicas 3) | quote }}
+offsets.topic.num.partitions: "3"
+offsets.topic.replication.factor: {{ $replicas | quote }}
+share.coordinator.state.topic.replication.factor: {{ $replicas | quote }}
+transaction.state.log.replication.factor: {{ $replicas | quote }}
+transaction.state.log.min.isr: {{ ternary "2" "1" (eq $replicas 3) | quote }}
+group.initial.rebalance.delay.ms: "0"
+# A killed consumer's partitions come back within seconds instead of 45.
+group.consumer.session.timeout.ms: "6000"
+group.consumer.min.session.timeout.ms: "6000"
+group.consumer.heartbeat.interval.ms: "2000"
+group.consumer.min.heartbeat.interval.ms: "2000"
+{{- if .Values.tls.existingSecret }}
+ssl.keystore.type: PEM
+ssl.keystore.location: /etc/kafka/tls/keystore.pem
+{{- end }}
+{{- if .Values.sasl.existingSecret }}
+sasl.enabled.mechanisms: PLAIN
+{{- end }}
+{{- end -}}

@@ -1,0 +1,81 @@
+{{/* What the program is told: APP_* in the ConfigMap, secrets by reference, certificates as files. */}}
+
+{{/* `settings.logLevel` is APP_LOG_LEVEL. Numbers come as floats, and 1e+06 is no integer to the program. */}}
+{{- define "service.settings" -}}
+{{- range $key, $value := .Values.settings }}
+APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf "%.0f" (float64 (kindIs "float64" $value | ternary $value 0))) (toString $value)) | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "service.environment" -}}
+{{ include "service.kafka.environment" . }}
+{{- if .Values.database }}
+{{ include "service.database.environment" . }}
+{{- end }}
+{{- if .Values.smtp }}
+{{ include "service.smtp.environment" . }}
+{{- end }}
+{{- include "service.settings" . }}
+{{- end -}}
+
+{{- define "service.secretvalue" -}}
+- name: {{ index . 0 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ index . 1 }}
+      key: {{ index . 2 }}
+{{- end -}}
+
+{{- define "service.secrets" -}}
+{{- include "service.kafka.secrets" . }}
+{{- if .Values.database }}{{ include "service.database.secrets" . }}{{ end }}
+{{- if .Values.smtp }}{{ include "service.smtp.secrets" . }}{{ end }}
+{{- end -}}
+
+{{- define "service.files" -}}
+{{- include "service.kafka.files" . }}
+{{- if .Values.database }}{{ include "service.database.files" . }}{{ end }}
+{{- if .Values.smtp }}{{ include "service.smtp.files" . }}{{ end }}
+{{- end -}}
+
+{{/* The Secret that is rendered from values; a hook has a copy, for it runs before the release's is changed. */}}
+{{- define "service.ownsecret" -}}
+{{- .hookSecret | default (include "service.fullname" .) -}}
+{{- end -}}
+
+{{- define "service.secretdata" -}}
+{{- with (.Values.database).password }}
+password: {{ b64enc . }}
+{{- end }}
+{{- with (.Values.smtp).password }}
+smtp-password: {{ b64enc . }}
+{{- end }}
+{{- end -}}
+
+{{- define "service.checks" -}}
+{{- include "service.kafka.checks" . -}}
+{{- if .Values.database }}{{ include "service.database.checks" . }}{{ end -}}
+{{- if .Values.smtp }}{{ include "service.smtp.checks" . }}{{ end -}}
+{{- include "service.networkpolicy.checks" . -}}
+{{- end -}}
+
+{{- define "service.configmap" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "service.metadata" . | nindent 2 }}
+data:
+  {{- include "service.environment" . | nindent 2 }}
+{{- end -}}
+
+{{- define "service.secret" -}}
+{{- with include "service.secretdata" . }}
+apiVersion: v1
+kind: Secret
+metadata:
+  {{- include "service.metadata" $ | nindent 2 }}
+type: Opaque
+data:
+  {{- . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,63 @@
+{{/* What every pod of ours is: Pod Security `restricted`, a root that cannot be written, no token, no injected names. */}}
+
+{{- define "service.pod.security" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "service.container.security" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "service.container" -}}
+image: {{ include "service.image" . }}
+imagePullPolicy: {{ ((.Values.global).image).pullPolicy | default .Values.image.pullPolicy }}
+securityContext:
+  {{- include "service.container.security" . | nindent 2 }}
+resources:
+  {{- toYaml .Values.resources | nindent 2 }}
+{{- end -}}
+
+{{/* /tmp, and certificates from Secrets: {name: {secret, items: {key: file}}} as YAML. */}}
+{{- define "service.mounts" -}}
+- name: tmp
+  mountPath: /tmp
+{{- range $name, $_ := fromYaml . }}
+- name: {{ $name }}
+  mountPath: /etc/eventline/{{ $name }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{- define "service.volumes" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{- range $name, $file := fromYaml . }}
+- name: {{ $name }}
+  secret:
+    secretName: {{ $file.secret }}
+    items:
+      {{- range $key, $path := $file.items }}
+      - key: {{ $key }}
+        path: {{ $path }}
+      {{- end }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,82 @@
+"""`make deploy`: the cluster, our images, the release, and then each part in the order in which it comes up."""
+
+import os
+
+from rich.console import Console
+
+from k8s import cluster, images, release, waiting
+from k8s.command import CommandError, DeployError
+from k8s.ports import KIND_CONFIG, host_ports
+from k8s.steps import Steps
+
+TITLES = {
+    "kafka": "Kafka answers",
+    "console-topics": "Topics are made",
+    "postgres": "PostgreSQL answers",
+    "mail": "Mail is taken",
+    "console": "The lag probe is ready",
+}
+
+
+def ports() -> dict[str, int]:
+    """Return the host ports, by their variables."""
+    return host_ports(os.environ, KIND_CONFIG.read_text())
+
+
+def make_cluster(steps: Steps) -> None:
+    """Make the cluster unless it is there."""
+    with steps.step("A kind cluster") as step:
+        step.note = cluster.ensure(ports())
+
+
+def deploy(console: Console) -> None:
+    """Bring everything up; a second time changes nothing."""
+    steps = Steps(console)
+    wanted = images.tags()
+    make_cluster(steps)
+    with steps.step("Images are in the cluster") as step:
+        step.note = images.load(wanted)
+    with steps.step("The Helm release") as step:
+        step.note = _release(release.settings(wanted, ports()))
+    for workload in waiting.present():
+        with steps.step(_title(workload.part)) as step:
+            step.note = workload.reference
+            waiting.wait(workload)
+    console.print(f"\nEventline is up, after {steps.total():.0f} s.\n", highlight=False)
+    console.print(outro(ports()), highlight=False, soft_wrap=True)
+
+
+def _release(arguments: list[str]) -> str:
+    """Upgrade; what a hook's pod said belongs to the error."""
+    try:
+        return release.ensure(arguments)
+    except CommandError as error:
+        raise DeployError(f"{error}\n{waiting.diagnosis()}") from error
+
+
+def _title(part: str) -> str:
+    if part.endswith("-migrate"):
+        return f"The {part.removesuffix('-migrate')} schema is there"
+    return TITLES.get(part, f"{part.capitalize()} is ready")
+
+
+def outro(ports: dict[str, int]) -> str:
+    """Return where everything is and what to try next."""
+    at = {name.removeprefix("KIND_").removesuffix("_PORT").lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
+    return f"""\
+  user API          http://{at["user"]}/schema
+  notification API  http://{at["notification"]}/schema
+  audit API         http://{at["audit"]}/schema
+  mail              http://{at["mail"]}
+  Prometheus        http://{at["prometheus"]}
+  Kafka             {at["kafka"]}
+  metrics           http://{at["user_metrics"]}/metrics, {at["notification_metrics"]}, {at["audit_metrics"]}
+
+The APIs ask for no password. PostgreSQL does; the user service's is in a Secret:
+  kubectl -n eventline get secret eventline-postgres-user --template '{{{{.data.password}}}}' | base64 -d
+
+Next:
+  make e2e TARGET=kind                                     the stories, against this cluster
+  kubectl -n eventline get pods                            what runs
+  make undeploy                                            remove the release and its data
+  make destroy                                             remove the cluster"""

@@ -1,0 +1,56 @@
+"""`console rebuild --check`: the user service's own check of its users against the log, for a store of this machine.
+
+It is the user service that folds and compares, in a process of its own; here it is told where its store stands.
+"""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from services.chassis.kafka.topics import Topics
+from services.chassis.record import TopicPartition
+from services.console.failures import UsageError
+from services.console.local.system import bootstrap_servers, clean_environment
+from services.console.settings import ConsoleSettings
+from services.contracts.catalog import USER_EVENTS
+
+STORE = "user.db"
+KAFKA = "APP_KAFKA_"
+PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
+
+
+class RebuildOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `console rebuild`."""
+
+    check: Annotated[bool, typer.Option("--check", help="Compare only: the store stays as it is.")] = False
+    database_url: Annotated[
+        str | None, typer.Option(help="The user service's store; without, that of `make run`.", show_default=False)
+    ] = None
+
+
+def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
+    """Return the exit code: 0 equal, 1 not equal, 2 it could not be done.
+
+    Raises UsageError, FileNotFoundError, and what the topics raise when the broker is away.
+    """
+    if not options.check:
+        raise UsageError("say --check: the user service's own table is never overwritten")
+    client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+    Topics(client, "console").ends(PARTITIONS)  # so that a broker that is away is said as every command says it
+    environment = {name: value for name, value in os.environ.items() if name.startswith(KAFKA)} | {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers,
+        "APP_DATABASE_URL": options.database_url or _of_the_run(settings),
+    }
+    argv = (sys.executable, "-m", "services.user", "rebuild", "--check")
+    return subprocess.run(argv, env=clean_environment(environment), check=False).returncode  # noqa: S603  # ours
+
+
+def _of_the_run(settings: ConsoleSettings) -> str:
+    path = settings.folder("run") / STORE
+    if not path.exists():
+        raise FileNotFoundError(f"no user store in {path}: start one with `make run`, or name one: --database-url")
+    return f"sqlite:///{path}"

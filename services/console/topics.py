@@ -1,0 +1,36 @@
+"""`console topics`: the broker is waited for and given the topics of the catalog. In Kubernetes this is a Job."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from services.chassis.kafka.topics import BrokerUnavailableError, Described
+from services.contracts import catalog
+
+AGAIN_S = 1.0
+
+
+class Broker(Protocol):
+    """What is asked; see `chassis.kafka.topics.Topics`."""
+
+    def ensure(self, topics: Sequence[Described]) -> list[str]:
+        """Create what is missing and return its names. Raises BrokerUnavailableError."""
+
+
+def ensure(broker: Broker, patience: timedelta, say: Callable[[str], None]) -> list[str]:
+    """Create the topics that are missing and return their names; each new reason to wait is said once.
+
+    Raises BrokerUnavailableError with the last reason when the patience is over, TopicsError at once.
+    """
+    deadline, said = time.monotonic() + patience.total_seconds(), ""
+    while True:
+        try:
+            return broker.ensure(catalog.TOPICS)
+        except BrokerUnavailableError as error:
+            if time.monotonic() > deadline:
+                raise
+            if str(error) != said:
+                say(f"waiting: {error}")
+            said = str(error)
+        time.sleep(AGAIN_S)

@@ -1,0 +1,92 @@
+"""What was measured: pairs of rates by turns, part by part; their medians, ratios and spread in one table."""
+
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+from rich.table import Table
+
+Say = Callable[[str], None]
+COLUMNS = ("bench", "case", "against", "its", "ours", "ratio", "spread")
+WIDTH = 130  # where nobody watches, as in a log
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """Two rates per second, measured one after the other: that of what we are compared with, and ours."""
+
+    case: str
+    against: str
+    its: float
+    ours: float
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of the bench. `measure` runs one round, saying before each of its `steps` what it does."""
+
+    name: str
+    unit: str
+    steps: int
+    measure: Callable[[Say], Iterable[Pair]]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """All rounds of one case. Rates are medians per second, ratios are ours to its, round by round."""
+
+    bench: str
+    case: str
+    against: str
+    its: float
+    ours: float
+    ratio: float
+    ratios: list[float]
+
+
+def run(part: Part, rounds: int, console: Console) -> list[Outcome]:
+    """Measure a part in rounds, with a progress bar. Raises what its measurements raise."""
+    columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
+    pairs: list[Pair] = []
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(part.name, total=rounds * part.steps)
+        done = iter(range(rounds * part.steps))
+
+        def say(what: str) -> None:
+            progress.update(task, description=f"({part.name}) {what}", completed=next(done))
+
+        for _ in range(rounds):
+            pairs += part.measure(say)
+    return _outcomes(part, pairs)
+
+
+def table(outcomes: Iterable[Outcome]) -> Table:
+    """Return one table of all cases."""
+    shown = Table(title="Bench: medians of the rounds, by turns on one machine")
+    for column in COLUMNS:
+        shown.add_column(column, justify="left" if column in COLUMNS[:3] else "right")
+    last = ""
+    for outcome in outcomes:
+        if last not in ("", outcome.bench):
+            shown.add_section()
+        shown.add_row("" if outcome.bench == last else outcome.bench, *_cells(outcome))
+        last = outcome.bench
+    return shown
+
+
+def _cells(outcome: Outcome) -> Sequence[str]:
+    spread = f"{min(outcome.ratios):.2f} to {max(outcome.ratios):.2f}"
+    rates = (f"{outcome.its:,.0f}", f"{outcome.ours:,.0f}")
+    return (outcome.case, outcome.against, *rates, f"{outcome.ratio:.2f}", spread)
+
+
+def _outcomes(part: Part, pairs: Iterable[Pair]) -> list[Outcome]:
+    cases: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        cases.setdefault((pair.case, pair.against), []).append(pair)
+    return [_outcome(f"({part.name}) {part.unit}", case) for case in cases.values()]
+
+
+def _outcome(bench: str, pairs: Sequence[Pair]) -> Outcome:
+    ratios = [pair.ours / pair.its for pair in pairs]
+    its, ours = statistics.median(pair.its for pair in pairs), statistics.median(pair.ours for pair in pairs)
+    return Outcome(bench, pairs[0].case, pairs[0].against, its, ours, statistics.median(ratios), ratios)

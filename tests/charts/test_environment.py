@@ -1,0 +1,108 @@
+"""What a chart tells its program is what the program's own settings take; nothing is told that it does not know."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+import services.audit.settings
+import services.notification.settings
+import services.user.settings
+from services.chassis.settings import KafkaSettings, load
+from services.console.settings import ConsoleSettings
+from tests.charts.helm import Helm, Resource, given
+from tests.charts.pods import Pod, pods
+from tests.charts.settings import PROGRAMS
+
+pytestmark = pytest.mark.charts
+MOUNTED = "/etc/eventline"
+OF_JOBS: dict[str, type[KafkaSettings]] = {
+    "user-migrate": services.user.settings.StoreSettings,
+    "notification-migrate": services.notification.settings.StoreSettings,
+    "audit-migrate": services.audit.settings.StoreSettings,
+    "console-topics": ConsoleSettings,
+}
+KINDS: dict[str, type[KafkaSettings]] = {**PROGRAMS, **OF_JOBS}
+of_ours = [(chart, path) for chart, path in given() if chart in {*PROGRAMS, "eventline"}]
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the charts mount from Secrets."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    for name in ("kafka-ca", "database-ca", "smtp-ca", "kafka-certificate"):
+        (folder / name).mkdir()
+        authority.cert_pem.write_to_path(folder / name / "ca.crt")
+    leaf = authority.issue_cert("eventline")
+    leaf.cert_chain_pems[0].write_to_path(folder / "kafka-certificate" / "tls.crt")
+    leaf.private_key_pem.write_to_path(folder / "kafka-certificate" / "tls.key")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"), [pytest.param(chart, path, id=f"{chart}-{path.stem}") for chart, path in of_ours]
+)
+def test_a_program_takes_what_its_chart_tells_it(helm: Helm, certificates: Path, chart: str, values: Path) -> None:
+    resources = helm.resources(chart, "--values", values)
+    for pod in pods(resources):
+        if kind := KINDS.get(pod.labels["app.kubernetes.io/name"]):
+            told = _told(pod, resources)
+            files = {name: text.replace(MOUNTED, str(certificates)) for name, text in told.items()}
+            load(kind, files)  # raises what is wrong
+
+
+def test_what_is_mounted_is_what_is_named(helm: Helm) -> None:
+    resources = helm.resources(
+        "user", "--values", next(path for _, path in of_ours if path.match("user/ci/external-*"))
+    )
+    pod = next(pod for pod in pods(resources) if pod.name.startswith("Deployment/"))
+    mounted = [mount["mountPath"] for mount in pod.containers[0]["volumeMounts"]]
+    named = [text for text in _told(pod, resources).values() if text.startswith(MOUNTED)]
+    assert len(named) == 3
+    assert all(str(Path(text).parent) in mounted for text in named)
+
+
+def test_a_large_number_stays_an_integer(helm: Helm) -> None:
+    resources = helm.resources("user", "--set-json", "settings.consumerBatch=2000000")  # as from a file: a float
+    assert _data(resources, "eventline-user")["APP_CONSUMER_BATCH"] == "2000000"
+
+
+def test_a_chart_speaks_for_itself_before_global_does(helm: Helm) -> None:
+    off = "networkPolicy.enabled=false"
+    told = _of_user(helm, off, "global.kafka.bootstrapServers=a:1", "kafka.bootstrapServers=b:2")
+    assert told["APP_KAFKA_BOOTSTRAP_SERVERS"] == "b:2"
+    told = _of_user(helm, off, "global.kafka.bootstrapServers=a:1")
+    assert told["APP_KAFKA_BOOTSTRAP_SERVERS"] == "a:1"
+
+
+def test_three_brokers_hold_each_record_three_times_by_one_value(helm: Helm) -> None:
+    resources = helm.resources("eventline", "--set", "global.kafka.replicas=3")
+    job = next(pod for pod in pods(resources) if pod.name.startswith("Job/eventline-console-topics"))
+    told = _told(job, resources)
+    assert (told["APP_KAFKA_REPLICATION_FACTOR"], told["APP_KAFKA_MIN_INSYNC_REPLICAS"]) == ("3", "2")
+    broker = next(
+        resource for resource in resources if resource["kind"] == "StatefulSet" and "kafka" in str(resource["metadata"])
+    )
+    assert broker["spec"]["replicas"] == 3
+
+
+def _of_user(helm: Helm, *values: str) -> dict[str, str]:
+    resources = helm.resources("user", *(word for value in values for word in ("--set", value)))
+    return _told(next(pod for pod in pods(resources) if pod.name.startswith("Deployment/")), resources)
+
+
+def _told(pod: Pod, resources: list[Resource]) -> dict[str, str]:
+    """Return a pod's environment; a secret's value is made up."""
+    container = pod.containers[0]
+    told: dict[str, str] = {}
+    for source in container.get("envFrom", []):
+        told |= _data(resources, source["configMapRef"]["name"])
+    return told | {one["name"]: one.get("value", "a secret") for one in container.get("env", [])}
+
+
+def _data(resources: list[Resource], name: str) -> dict[str, Any]:
+    maps = (one for one in resources if one["kind"] == "ConfigMap" and one["metadata"]["name"] == name)
+    found: dict[str, Any] = next(maps)["data"]
+    return found

@@ -1,0 +1,139 @@
+"""What cannot work is refused when it is rendered, and the message names the value: the row Helm of BAD-INPUT."""
+
+import pytest
+
+from tests.charts.helm import Helm
+
+pytestmark = pytest.mark.charts
+LONG = "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("replica=2", "'replica'"),
+        ("kafka.bootstrapserver=a:1", "'bootstrapserver'"),
+        ("settings.logLevle=debug", "'logLevle'"),
+        ("service.port=80", "'port'"),
+        ("global.kafka.replica=3", "'replica'"),
+        ("global.tag=dev", "'tag'"),
+    ],
+)
+def test_an_unknown_value_is_refused(helm: Helm, value: str, named: str) -> None:
+    assert f"additional properties {named} not allowed" in refusal(helm, "user", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("replicas=two", "/replicas"),
+        ("replicas=7", "/replicas"),
+        ("autoscaling.maxReplicas=7", "/autoscaling/maxReplicas"),
+        ("kafka.partitions=12", "/kafka/partitions"),
+        ("global.kafka.partitions=3", "/global/kafka/partitions"),
+        ("kafka.bootstrapServers=kafka", "/kafka/bootstrapServers"),
+        ("kafka.securityProtocol=SSL", "/kafka/securityProtocol"),
+        ("database.kind=mysql", "/database/kind"),
+        ("database.sslMode=allow", "/database/sslMode"),
+        ("settings.drainDelay=5", "/settings/drainDelay"),
+        ("settings.writerGroup=0", "/settings/writerGroup"),
+        ("migrateWithin=300", "/migrateWithin"),
+        ("service.type=LoadBalancer", "/service/type"),
+        ("service.httpNodePort=8080", "/service/httpNodePort"),
+        ("image.tag=a b", "/image/tag"),
+        (f"fullnameOverride={LONG}", "/fullnameOverride"),
+        ("fullnameOverride=Users", "/fullnameOverride"),
+        ("serviceMonitor.enabled=true", "/serviceMonitor/enabled"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(helm: Helm, value: str, named: str) -> None:
+    assert f"at '{named}'" in refusal(helm, "user", value)
+
+
+def test_two_audit_writers_on_sqlite_are_refused(helm: Helm) -> None:
+    said = refusal(helm, "audit", "replicas=2", "persistence.enabled=true", "database.kind=sqlite")
+    assert "replicas=2 with database.kind=sqlite" in said
+
+
+def test_scaled_writers_on_sqlite_are_refused(helm: Helm) -> None:
+    said = refusal(helm, "audit", "autoscaling.enabled=true", "persistence.enabled=true", "database.kind=sqlite")
+    assert "autoscaling.enabled=true with database.kind=sqlite" in said
+
+
+def test_sqlite_without_persistence_is_refused(helm: Helm) -> None:
+    assert "persistence.enabled=false with database.kind=sqlite" in refusal(helm, "user", "database.kind=sqlite")
+
+
+def test_a_volume_that_postgresql_would_not_use_is_refused(helm: Helm) -> None:
+    assert "persistence.enabled=true has no meaning" in refusal(helm, "user", "persistence.enabled=true")
+
+
+def test_a_name_that_grows_over_63_characters_is_refused(helm: Helm) -> None:
+    said = refusal(helm, "notification", release="r" * 53)
+    assert "fullnameOverride or the release's name" in said
+    assert "of 66 characters" in said
+
+
+def test_a_name_to_which_a_job_adds_too_much_is_refused(helm: Helm) -> None:
+    said = refusal(helm, "console", f"fullnameOverride={'c' * 58}")
+    assert "fullnameOverride or the release's name" in said
+    assert "-topics-1" in said or "-test" in said
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (["kafka.securityProtocol=sasl_ssl", "kafka.saslMechanism=PLAIN"], "kafka.existingSecret is empty"),
+        (["kafka.securityProtocol=sasl_ssl", "kafka.existingSecret=s"], "kafka.saslMechanism is empty"),
+        (["kafka.saslMechanism=PLAIN"], "kafka.saslMechanism=PLAIN has no meaning"),
+        (["kafka.securityProtocol=ssl"], "kafka.caSecret is empty"),
+        (["kafka.certificateSecret=s"], "kafka.certificateSecret has no meaning"),
+        (
+            ["kafka.securityProtocol=sasl_plaintext", "kafka.saslMechanism=PLAIN", "kafka.existingSecret=s"],
+            "kafka.saslMechanism=PLAIN would send the password in the clear",
+        ),
+        (["kafka.bootstrapServers=kafka.example.com:9092"], "networkPolicy.kafka is empty"),
+        (["database.host=postgres.example.com"], "networkPolicy.database is empty"),
+        (["database.password=a", "database.existingSecret=b"], "database.password and database.existingSecret"),
+        (["autoscaling.enabled=true", "autoscaling.maxReplicas=1"], "autoscaling.minReplicas=2 is above"),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(helm: Helm, values: list[str], named: str) -> None:
+    assert named in refusal(helm, "user", *values)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (["smtp.host=smtp.example.com"], "networkPolicy.smtp is empty"),
+        (["smtp.user=a"], "smtp.password is empty"),
+        (["smtp.password=a"], "smtp.user is empty"),
+        (["smtp.user=a", "smtp.password=b"], "smtp.tls=off would send smtp.password in the clear"),
+        (["smtp.caSecret=a"], "smtp.caSecret has no meaning"),
+        (["smtp.tls=ssl"], "at '/smtp/tls'"),
+    ],
+)
+def test_mail_settings_that_contradict_each_other_are_refused(helm: Helm, values: list[str], named: str) -> None:
+    assert named in refusal(helm, "notification", *values)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("kafka.enabled=false", "global.kafka.bootstrapServers is empty"),
+        ("postgres.enabled=false", "global.database.host"),
+        ("mail.enabled=false", "notification.smtp.host is empty"),
+        ("users.replicas=2", "'users'"),
+        ("user.replica=2", "'replica'"),
+        ("global.kafka.replicas=2", "/global/kafka/replicas"),
+    ],
+)
+def test_the_whole_refuses_what_one_chart_cannot_see(helm: Helm, value: str, named: str) -> None:
+    assert named in refusal(helm, "eventline", value)
+
+
+def refusal(helm: Helm, chart: str, *values: str, release: str = "eventline") -> str:
+    """Return why a chart with these values is refused. Fails the test when it is not."""
+    done = helm.template(chart, *(word for value in values for word in ("--set", value)), release=release)
+    assert done.returncode != 0, f"{chart} takes {values}"
+    return done.stderr

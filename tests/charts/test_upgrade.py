@@ -1,0 +1,75 @@
+"""What differs between an install and an upgrade, and what a rolling update promises."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.charts.helm import Helm, Resource
+from tests.charts.pods import pods
+
+pytestmark = pytest.mark.charts
+JOBS = ["audit-migrate", "console-topics", "notification-migrate", "user-migrate"]
+PASSWORD = ("--set", "database.password=secret")
+
+
+def test_an_install_has_ordinary_jobs_for_what_they_need_comes_with_it(helm: Helm) -> None:
+    jobs = _jobs(helm.resources("eventline"))
+    assert sorted(jobs) == [f"eventline-{job}-1" for job in JOBS]
+    assert not any("annotations" in metadata for metadata in jobs.values())
+
+
+def test_an_upgrade_runs_the_same_jobs_before_it_and_removes_those_that_went_well(helm: Helm) -> None:
+    jobs = _jobs(helm.resources("eventline", "--is-upgrade"))
+    assert len(jobs) == len(JOBS)
+    for metadata in jobs.values():
+        assert metadata["annotations"]["helm.sh/hook"] == "pre-upgrade"
+        assert metadata["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+
+
+def test_a_job_before_an_upgrade_has_the_password_of_the_upgrade(helm: Helm) -> None:
+    resources = helm.resources("user", "--is-upgrade", *PASSWORD)
+    job = next(pod for pod in pods(resources) if pod.name.startswith("Job/"))
+    reference = next(one["valueFrom"]["secretKeyRef"] for one in job.containers[0]["env"] if "valueFrom" in one)
+    secret = next(one for one in resources if one["kind"] == "Secret" and one["metadata"]["name"] == reference["name"])
+    assert secret["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
+    assert base64.b64decode(secret["data"][reference["key"]]) == b"secret"
+
+
+def test_other_settings_or_another_password_roll_the_pods(helm: Helm) -> None:
+    sums = {_checksum(helm, *values) for values in [(), PASSWORD, ("--set", "settings.logLevel=debug")]}
+    assert len(sums) == 3
+
+
+def test_a_rolling_update_never_has_fewer_pods_than_asked_for(helm: Helm) -> None:
+    spec = _deployment(helm)["spec"]
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 40
+
+
+def test_two_pods_never_share_a_file_of_sqlite(helm: Helm) -> None:
+    values = ("--set", "database.kind=sqlite,persistence.enabled=true")
+    assert _deployment(helm, *values)["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_a_service_monitor_stands_where_the_cluster_knows_the_type(helm: Helm) -> None:
+    assert "ServiceMonitor" not in _kinds(helm.resources("user"))
+    assert "ServiceMonitor" in _kinds(helm.resources("user", "--api-versions", "monitoring.coreos.com/v1"))
+    assert "ServiceMonitor" in _kinds(helm.resources("user", "--set", "global.serviceMonitor.enabled=always"))
+
+
+def _jobs(resources: list[Resource]) -> dict[str, dict[str, Any]]:
+    return {one["metadata"]["name"]: one["metadata"] for one in resources if one["kind"] == "Job"}
+
+
+def _kinds(resources: list[Resource]) -> set[str]:
+    return {resource["kind"] for resource in resources}
+
+
+def _deployment(helm: Helm, *values: str) -> Resource:
+    return next(one for one in helm.resources("user", *values) if one["kind"] == "Deployment")
+
+
+def _checksum(helm: Helm, *values: str) -> str:
+    annotations: dict[str, str] = _deployment(helm, *values)["spec"]["template"]["metadata"]["annotations"]
+    return annotations["checksum/config"]

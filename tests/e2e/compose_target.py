@@ -1,0 +1,94 @@
+"""The system as docker-compose.yml describes it, as a project of its own on ports of its own."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from services.console.local.ports import HOST
+from tests.e2e.mailboxes import Mailpit
+from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
+from tests.e2e.programs import ProgramError, run
+from tests.e2e.target import BROKER, DATABASE, SERVICES
+from tests.ports import free_ports
+
+FILE = Path(__file__).parents[2] / "docker-compose.yml"
+PROJECT = "eventline-e2e"
+PARTS = {name: name for name in SERVICES} | {BROKER: "kafka", DATABASE: "postgres"}
+PORTS = ("USER_PORT", "NOTIFICATION_PORT", "AUDIT_PORT", "MAIL_PORT", "KAFKA_PORT")
+METRICS = ("USER_METRICS_PORT", "NOTIFICATION_METRICS_PORT", "AUDIT_METRICS_PORT")
+STATE = "{{.Name}}: restarts={{.RestartCount}} oom={{.State.OOMKilled}}"
+FINE = ": restarts=0 oom=false"
+
+
+class ComposeTarget(Mailpit):
+    """The running project; see `target.Target`."""
+
+    parts = frozenset(PARTS)
+
+    def __init__(self, ports: Mapping[str, int]) -> None:
+        super().__init__(f"http://{HOST}:{ports['MAIL_PORT']}")
+        self._environment = dict(os.environ) | {name: str(port) for name, port in ports.items()}
+        self.bootstrap_servers = f"{HOST}:{ports['KAFKA_PORT']}"
+        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}
+
+    def compose(self, *arguments: str) -> str:
+        """Return what docker compose wrote. Raises ProgramError."""
+        command = ("docker", "compose", "--project-name", PROJECT, "--file", str(FILE))
+        return run(*command, *arguments, environment=self._environment)
+
+    def stop(self, part: str) -> None:
+        """Stop a container."""
+        self.compose("stop", PARTS[part])
+
+    def kill(self, part: str) -> None:
+        """Kill a container."""
+        self.compose("kill", PARTS[part])
+
+    def start(self, part: str) -> None:
+        """Start a container, and wait until it is healthy."""
+        self.compose("up", "--detach", "--wait", "--no-deps", "--no-recreate", PARTS[part])
+
+    def rebuild_notification(self) -> None:
+        """Empty the database while the service is stopped; it migrates when it starts."""
+        self.stop("notification")
+        self._psql(EMPTY)
+        self.start("notification")
+
+    def misfortunes(self) -> dict[str, str]:
+        """Look for containers that were restarted by their policy or that the kernel ended."""
+        containers = self.compose("ps", "--all", "--quiet").split()
+        lines = run("docker", "inspect", "--format", STATE, *containers).splitlines()
+        return {line: self._said(line) for line in lines if not line.endswith(FINE)}
+
+    def replica(self) -> dict[str, str]:
+        """Ask the database."""
+        return read_replica(self._psql)
+
+    def _said(self, line: str) -> str:
+        return run("docker", "logs", "--tail", "60", line.partition(":")[0].strip("/"))
+
+    def _psql(self, sql: str) -> str:
+        return self.compose("exec", "--no-TTY", PARTS[DATABASE], *PSQL, sql)
+
+
+@contextlib.contextmanager
+def compose(_: Path) -> Iterator[ComposeTarget]:
+    """Yield the project, brought up from the images that `make images` built; it is removed with its volumes."""
+    names = (*PORTS, *METRICS)
+    with contextlib.closing(ComposeTarget(dict(zip(names, free_ports(len(names)), strict=True)))) as target:
+        try:
+            _up(target)
+            yield target
+        finally:
+            target.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+
+
+def _up(target: ComposeTarget) -> None:
+    try:
+        target.compose("up", "--detach", "--wait", "--no-build")
+    except ProgramError as error:
+        logs = target.compose("logs", "--no-color", "--tail", "10")
+        raise ProgramError(
+            f"{error}\n`make images` makes images that are missing; the ends of the logs:\n{logs}"
+        ) from None

@@ -1,0 +1,66 @@
+"""Where the stories are told: `--target local`, `compose` or `kind`, one system for the whole run."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.compose_target import compose
+from tests.e2e.kind_target import kind
+from tests.e2e.local_target import local
+from tests.e2e.story import Story
+from tests.e2e.target import Target
+
+HERE = Path(__file__).parent
+TARGETS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Target]]] = {
+    "local": local,
+    "compose": compose,
+    "kind": kind,
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice of a system."""
+    parser.addoption("--target", choices=sorted(TARGETS), default="local", help="where the end-to-end tests run")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is here, and leave away what another system is needed for."""
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    elsewhere = [item for item in ours if "test_kind" in item.path.name and _target(config) != "kind"]
+    for item in ours:
+        item.add_marker("e2e")
+    items[:] = [item for item in items if item not in elsewhere]
+    config.hook.pytest_deselected(items=elsewhere)
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The system."""
+    with TARGETS[_target(request.config)](tmp_path_factory.mktemp("e2e")) as target:
+        yield target
+
+
+@pytest.fixture(scope="session")
+def story(target: Target) -> Iterator[Story]:
+    """A person in front of the system."""
+    # No connection is kept: after a part's restart it would be another's.
+    with httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        yield Story(target, client, lambda: f"e2e-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ends_by_itself(target: Target) -> Iterator[None]:
+    before = target.misfortunes()
+    yield
+    fresh = {what: said for what, said in target.misfortunes().items() if what not in before}
+    for what, said in fresh.items():
+        print(f"{what}\n{said}")  # noqa: T201  # the reason, beside the failure
+    assert list(fresh) == [], "a part has ended by itself"
+
+
+def _target(config: pytest.Config) -> str:
+    return str(config.getoption("--target", "local"))

@@ -1,0 +1,118 @@
+"""The system as `make deploy` left it in the kind cluster; it is neither made nor removed here."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.kubectl import CONTEXT, NAME, NAMESPACE, RELEASE, kubectl, pods
+from tests.e2e.mailboxes import Mailpit
+from tests.e2e.polling import until
+from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
+from tests.e2e.programs import ProgramError
+from tests.e2e.target import BROKER, DATABASE, SERVICES
+
+HOST = "127.0.0.1"
+PORTS = {"user": 28080, "notification": 28081, "audit": 28082, "mail": 28025, "kafka": 29092}
+WORKLOADS = {name: f"deployment/{RELEASE}-{name}" for name in SERVICES} | {
+    BROKER: f"statefulset/{RELEASE}-kafka",
+    DATABASE: f"statefulset/{RELEASE}-postgres",
+}
+PATIENCE = "--timeout=240s"
+
+
+class KindTarget(Mailpit):
+    """The system in the cluster; see `target.Target`."""
+
+    parts = frozenset(WORKLOADS)
+
+    def __init__(self) -> None:
+        super().__init__(f"http://{_address('mail')}")
+        self.bootstrap_servers = _address("kafka")
+        self.urls: Mapping[str, str] = {name: f"http://{_address(name)}" for name in SERVICES}
+        self._replicas: dict[str, str] = {}
+
+    def stop(self, part: str) -> None:
+        """Scale a part to nothing, and wait until its pods have ended."""
+        self._scale_down(part)
+        kubectl("wait", "--for=delete", "pod", "--selector", _selector(part), PATIENCE)
+
+    def kill(self, part: str) -> None:
+        """Delete a part's pods without any grace, and let none come back."""
+        self._scale_down(part)
+        kubectl("delete", "pod", "--selector", _selector(part), "--force", "--grace-period=0", "--wait=false")
+
+    def start(self, part: str) -> None:
+        """Scale a part to what it was; it is there when it answers."""
+        self._scale_up(part)
+        self._await(part)
+
+    def rebuild_notification(self) -> None:
+        """Empty the database while no pod runs, and migrate from the new pod, which waits for the schema."""
+        part = "notification"
+        self.stop(part)
+        self._psql(EMPTY)
+        self._scale_up(part)
+        kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod", "--selector", _selector(part), PATIENCE)
+        kubectl("exec", WORKLOADS[part], "--", "python", "-m", f"services.{part}", "migrate")
+        self._await(part)
+
+    def misfortunes(self) -> dict[str, str]:
+        """Look for containers that were restarted."""
+        return {
+            f"{pod['metadata']['name']}: {status['restartCount']} restarts, {status['lastState']}": kubectl(
+                "logs", pod["metadata"]["name"], "--container", status["name"], "--previous", "--tail=20"
+            )
+            for pod in pods()
+            for status in pod["status"].get("containerStatuses", ())
+            if status["restartCount"]
+        }
+
+    def replica(self) -> dict[str, str]:
+        """Ask the database."""
+        return read_replica(self._psql)
+
+    def _scale_down(self, part: str) -> None:
+        self._replicas[part] = kubectl("get", WORKLOADS[part], "--output", "jsonpath={.spec.replicas}")
+        kubectl("scale", WORKLOADS[part], "--replicas=0")
+
+    def _scale_up(self, part: str) -> None:
+        kubectl("scale", WORKLOADS[part], f"--replicas={self._replicas.pop(part)}")
+
+    def _await(self, part: str) -> None:
+        kubectl("rollout", "status", WORKLOADS[part], PATIENCE)
+        if part in self.urls:
+            until(f"{part} answers", lambda: httpx.get(self.urls[part], timeout=5).status_code)
+
+    def _psql(self, sql: str) -> str:
+        return kubectl("exec", WORKLOADS[DATABASE], "--", *PSQL, sql)
+
+
+def require_deployed() -> None:
+    """End the run where there is nothing to test, saying what to do."""
+    try:
+        for workload in WORKLOADS.values():
+            kubectl("rollout", "status", workload, "--timeout=60s")
+    except ProgramError as error:
+        pytest.exit(f"no whole system in namespace {NAMESPACE} of {CONTEXT}: run `make deploy` first\n{error}", 1)
+
+
+@contextlib.contextmanager
+def kind(_: Path) -> Iterator[KindTarget]:
+    """Yield the system that is deployed."""
+    require_deployed()
+    with contextlib.closing(KindTarget()) as target:
+        yield target
+
+
+def _address(name: str) -> str:
+    return f"{HOST}:{os.environ.get(f'KIND_{name.upper()}_PORT', PORTS[name])}"
+
+
+def _selector(part: str) -> str:
+    return (
+        f"{NAME}={WORKLOADS[part].removeprefix('deployment/').removeprefix('statefulset/').removeprefix(RELEASE)[1:]}"
+    )

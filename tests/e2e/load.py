@@ -1,0 +1,91 @@
+"""`console load` beside a test: started, waited for, and read as figures."""
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from services.console.load.command import Result
+from services.console.load.outcome import Outcome
+from services.console.local.system import clean_environment
+from tests.e2e.target import Target
+from tests.local import argv
+
+RATE = 100
+POPULATION = 50
+STARTS_WITHIN_S = 60.0
+ENDS_WITHIN_S = 180.0
+TAIL = 50  # lines: its tables
+MEASURED = "registered"  # how the console says that the population is there and the load begins
+
+
+class Load:
+    """A load under way."""
+
+    def __init__(self, target: Target, seconds: float, folder: Path) -> None:
+        self._json = folder / "load.json"
+        self._seconds = seconds
+        self._said: list[str] = []
+        self._begun = threading.Event()
+        options = ("--rate", RATE, "--seconds", seconds, "--population", POPULATION, "--json", self._json)
+        urls = ("--user-url", target.urls["user"], "--audit-url", target.urls["audit"])
+        environment = {"APP_KAFKA_BOOTSTRAP_SERVERS": target.bootstrap_servers, "APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
+        self.child = subprocess.Popen(
+            argv("load", *map(str, options), *urls),
+            env=clean_environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._listen)
+        self._reader.start()
+
+    def await_begin(self) -> None:
+        """Wait until requests are measured."""
+        assert self._begun.wait(STARTS_WITHIN_S), f"the load has not begun: {self.said()}"
+
+    def outcome(self) -> Outcome:
+        """Wait for its end, and return its figures."""
+        self.child.wait(self._seconds + ENDS_WITHIN_S)
+        self._reader.join()
+        assert self._json.exists(), f"the load has failed: {self.said()}"
+        return msgspec.json.decode(self._json.read_bytes(), type=Result).last
+
+    def said(self) -> str:
+        """Return the end of what the console wrote so far."""
+        return "".join(self._said[-TAIL:])
+
+    def close(self) -> None:
+        """End the console if it still runs."""
+        self.child.kill()
+        self.child.wait()
+        self._reader.join()
+        if self.child.stdout:
+            self.child.stdout.close()
+
+    def _listen(self) -> None:
+        for line in self.child.stdout or ():
+            self._said.append(line)
+            if MEASURED in line:
+                self._begun.set()
+
+
+@contextlib.contextmanager
+def under_load(target: Target, seconds: float, folder: Path) -> Iterator[Load]:
+    """Offer RATE requests a second; the block begins with the first of them."""
+    load = Load(target, seconds, folder)
+    try:
+        load.await_begin()
+        yield load
+    finally:
+        load.close()
+
+
+def losses(outcome: Outcome) -> list[str]:
+    """Return what is wrong, a line each: requests that failed, and what is missing or made up; the log may repeat."""
+    failed = [f"{number} requests failed: {kind}" for kind, number in outcome.errors.items()]
+    wrong = [str(line) for line in outcome.lines if line.missing or line.unexpected]
+    return failed + wrong

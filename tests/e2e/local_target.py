@@ -1,0 +1,77 @@
+"""The system as child processes of the test, with SQLite: no container, and no database that could be killed."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from services.chassis.kafka.topics import Topics
+from services.console.local.ports import HOST
+from services.console.local.system import MAILS, SERVICES, System, bootstrap_servers, local_programs
+from services.console.settings import ConsoleSettings
+from services.contracts import catalog
+from tests.e2e.mailboxes import SinkFile
+from tests.e2e.target import BROKER
+from tests.faults.trial import hastened, settings_on_free_ports
+
+READY_S = 60.0
+REPLICA = "SELECT user_id, version || ' ' || lower(hex(digest)) FROM replica"
+
+
+class LocalTarget(SinkFile):
+    """A running local system; see `target.Target`."""
+
+    parts = frozenset((*SERVICES, BROKER))
+
+    def __init__(self, system: System, settings: ConsoleSettings, folder: Path) -> None:
+        super().__init__(folder / MAILS)
+        self._system = system
+        self._store = folder / "notification.db"
+        self.bootstrap_servers = bootstrap_servers(settings)
+        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES}
+
+    def stop(self, part: str) -> None:
+        """End a part with SIGTERM. Raises ProcessError when it does not end."""
+        self._system.stop(part)
+
+    def kill(self, part: str) -> None:
+        """End a part with SIGKILL."""
+        self._system.kill(part)
+
+    def start(self, part: str) -> None:
+        """Start a part. Raises ProcessError when it is not ready in time."""
+        self._system.start(part)
+        self._system.wait_ready(READY_S, part)
+
+    def rebuild_notification(self) -> None:
+        """Delete the store's files while the service is stopped."""
+        self.stop("notification")
+        for file in self._store.parent.glob(f"{self._store.name}*"):
+            file.unlink()
+        self.start("notification")
+
+    def misfortunes(self) -> dict[str, str]:
+        """Look for processes that have ended."""
+        parts = {name: self._system.process(name) for name in self._system.running}
+        return {name: str(part.program.log) for name, part in parts.items() if part.exit_code() is not None}
+
+    def replica(self) -> dict[str, str]:
+        """Read the service's store."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._store}?mode=ro", uri=True)) as store:
+            return dict(store.execute(REPLICA).fetchall())
+
+
+@contextlib.contextmanager
+def local(folder: Path) -> Iterator[LocalTarget]:
+    """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards."""
+    settings = settings_on_free_ports(users=1)
+    client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+    with System(hastened(program) for program in local_programs(settings, folder)) as system:
+        system.start(BROKER, "sink")
+        system.wait_ready(READY_S, BROKER, "sink")
+        Topics(client, "e2e").ensure(catalog.TOPICS)
+        system.start(*SERVICES)
+        system.wait_ready(READY_S, *SERVICES)
+        yield LocalTarget(system, settings, folder)

@@ -1,0 +1,129 @@
+"""The words that the stories are told in: what a person does, and what must follow. Knows the APIs only."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import httpx
+import msgspec
+
+from services.console.local.sink import Mail
+from tests.e2e.polling import PATIENCE_S, until
+from tests.e2e.target import Target
+
+PAGE = 500
+ENTRIES = 1000
+REGISTERED = frozenset({"user.registered", "user.state", "user.notice", "notification.queued", "notification.sent"})
+CREATED = 201
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user as the last answer left it. `correlation_id` is that of the command which was answered."""
+
+    user_id: str
+    version: int
+    correlation_id: str
+    email: str
+
+
+class Story:
+    """A system and a person in front of it. `new_name` gives a name that nobody had before."""
+
+    def __init__(self, target: Target, client: httpx.Client, new_name: Callable[[], str]) -> None:
+        self.target = target
+        self._client = client
+        self._new_name = new_name
+
+    def newcomer(self, *, mailed: bool = True, **fields: object) -> dict[str, Any]:
+        """Return the body of a registration of somebody new."""
+        name = self._new_name()
+        usual = {"login": name, "email": f"{name}@example.org", "full_name": "Ada Lovelace", "locale": "en"}
+        return usual | fields | {"preferences": {"email": mailed}}
+
+    def register_user(self, *, mailed: bool = True, **fields: object) -> User:
+        """Register somebody new; it must be accepted at once."""
+        body = self.newcomer(mailed=mailed, **fields)
+        answer = self.post(body, body["login"])
+        assert answer.status_code == CREATED, f"{answer.status_code} {answer.text}"
+        return _user(answer, body["email"])
+
+    def insist_on(self, body: Mapping[str, Any], key: str) -> User:
+        """Send a registration with the same Idempotency-Key until it is accepted."""
+        return _user(until(f"{key} is accepted", lambda: self.post(body, key), _is_created), body["email"])
+
+    def post(self, body: Mapping[str, Any], key: str) -> httpx.Response:
+        """Send a registration once. Raises httpx.TransportError."""
+        return self._client.post(f"{self.target.urls['user']}/users", json=body, headers={"Idempotency-Key": key})
+
+    def change_user(self, user: User, **fields: object) -> User:
+        """Change a user, whose version must be the one that is known here."""
+        url = f"{self.target.urls['user']}/users/{user.user_id}"
+        answer = self._client.patch(url, json=fields, headers={"If-Match": f'"{user.version}"'})
+        assert answer.is_success, f"{answer.status_code} {answer.text}"
+        return _user(answer, str(fields.get("email", user.email)))
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of every user."""
+        found: dict[str, int] = {}
+        after: dict[str, str] = {}
+        while True:
+            page = self._get("user", "/users", {"limit": str(PAGE)} | after)
+            found |= {user["user_id"]: user["version"] for user in page["items"]}
+            if page["next"] is None:
+                return found
+            after = {"after": page["next"]}
+
+    def await_mail(self, user: User, address: str = "") -> Mail:
+        """Return the mail that the user's last command led to, at the user's address or another."""
+        at = address or user.email
+
+        def look() -> list[Mail]:
+            return [mail for mail in self.target.mails(at) if mail.correlation_id == user.correlation_id]
+
+        return until(f"a mail to {at} because of {user.correlation_id}", look)[0]
+
+    def mails(self, user: User) -> list[Mail]:
+        """Return the mails at the user's address."""
+        return self.target.mails(user.email)
+
+    def await_audit(self, user: User, types: Collection[str] = REGISTERED) -> list[dict[str, Any]]:
+        """Return the audit entries of the user's last command once there are some of all these types."""
+
+        def look() -> list[dict[str, Any]]:
+            return self.audited(user.correlation_id)
+
+        what = f"entries of {', '.join(sorted(types))} because of {user.correlation_id}"
+        return until(what, look, lambda entries: {entry["type"] for entry in entries} >= set(types))
+
+    def audited(self, correlation_id: str) -> list[dict[str, Any]]:
+        """Return the audit entries of a command."""
+        query = {"correlation_id": correlation_id, "limit": str(ENTRIES)}
+        found: list[dict[str, Any]] = self._get("audit", "/audit/entries", query)["items"]
+        return found
+
+    def await_notifications(self, user: User, seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
+        """Return the user's notifications once what the last command led to is decided and, if a mail, over."""
+        query = {"user_id": user.user_id, "min_version": str(user.version)}
+
+        def look() -> dict[str, Any]:
+            return self._get("notification", "/notifications", query)
+
+        found = until(f"notifications of {user.user_id}", look, _is_over, seconds)
+        items: list[dict[str, Any]] = found["items"]
+        return items
+
+    def _get(self, service: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        answer = self._client.get(self.target.urls[service] + path, params=query)
+        body: dict[str, Any] = answer.raise_for_status().json()
+        return body
+
+
+def _is_created(answer: httpx.Response) -> bool:
+    return answer.status_code == CREATED
+
+
+def _is_over(page: Mapping[str, Any]) -> bool:
+    return bool(page["items"]) and all(item["status"] != "queued" for item in page["items"])
+
+
+def _user(answer: httpx.Response, email: str) -> User:
+    return msgspec.convert(answer.json() | {"email": email}, User)

@@ -1,0 +1,59 @@
+"""The compose file, as Docker understands it. Nothing is started here."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.console.local.broker import properties
+
+pytestmark = pytest.mark.images
+
+SERVICES = {"user", "notification", "audit"}
+PLACES = {"controller.quorum.voters", "listeners", "listener.security.protocol.map", "log.dirs"}
+
+Compose = dict[str, Any]
+
+
+def test_every_port_is_bound_to_this_machine_alone(compose: Compose) -> None:
+    """And the database has none."""
+    ports = {name: service.get("ports", []) for name, service in compose["services"].items()}
+    assert {port["host_ip"] for given in ports.values() for port in given} == {"127.0.0.1"}
+    assert ports["postgres"] == []
+
+
+def test_no_container_can_write_its_root_or_gain_rights(compose: Compose) -> None:
+    """Each has a bound on its memory too."""
+    for name, service in compose["services"].items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["mem_limit"]) > 0, name
+        assert not service.get("privileged"), name
+
+
+def test_two_services_share_no_network(compose: Compose) -> None:
+    """They can meet on topics only."""
+    networks = [network for name in SERVICES for network in compose["services"][name]["networks"]]
+    assert len(networks) == len(set(networks)) == len(SERVICES)
+
+
+def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
+    """The role and the database have the service's name."""
+    for name in SERVICES:
+        url = compose["services"][name]["environment"]["APP_DATABASE_URL"]
+        assert url == f"postgresql+psycopg://{name}@postgres:5432/{name}"
+
+
+def test_everything_that_stays_up_says_whether_it_is_healthy(compose: Compose) -> None:
+    """Mailpit's image brings its own check; the topics step ends."""
+    silent = {name for name, service in compose["services"].items() if "healthcheck" not in service}
+    assert silent == {"mail", "topics"}
+
+
+def test_the_broker_is_told_what_the_local_one_is(compose: Compose) -> None:
+    """Addresses and folders apart."""
+    given = compose["services"]["kafka"]["environment"]
+    local = properties(1, 2, Path("/data"))
+    told = {name: given.get("KAFKA_" + name.replace(".", "_").upper()) for name in local.keys() - PLACES}
+    assert told == {name: local[name] for name in local.keys() - PLACES}
