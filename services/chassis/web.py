@@ -154,7 +154,8 @@ class Server:
 
     def run(self, stop: threading.Event) -> None:
         """Serve until told to stop."""
-        asyncio.run(self._serve(stop))
+        with asyncio.Runner(loop_factory=self._config.get_loop_factory()) as runner:
+            runner.run(self._serve(stop))
 
     async def _serve(self, stop: threading.Event) -> None:
         server = _Announced(self._config, self._health)

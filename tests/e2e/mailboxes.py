@@ -36,6 +36,10 @@ class Mailpit:
         found = [self._read(summary) for summary in answer.json()["messages"]]
         return [mail for mail in found if address in mail.recipients]  # it also finds addresses that contain this one
 
+    def forget(self) -> None:
+        """Delete all mails."""
+        self._client.delete("/api/v1/messages").raise_for_status()
+
     def close(self) -> None:
         """Free the client."""
         self._client.close()

@@ -115,9 +115,11 @@ class Publisher:
         stop = threading.Event()
         thread = threading.Thread(target=Relay(outbox, threading.Event(), self.told).run, args=(stop,))
         thread.start()
-        yield
-        stop.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
     def publish(self, cursor: int) -> None:
         """Let a relay publish up to a sequence number."""

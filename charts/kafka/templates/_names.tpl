@@ -91,6 +91,7 @@ share.coordinator.state.topic.replication.factor: {{ $replicas | quote }}
 transaction.state.log.replication.factor: {{ $replicas | quote }}
 transaction.state.log.min.isr: {{ ternary "2" "1" (eq $replicas 3) | quote }}
 group.initial.rebalance.delay.ms: "0"
+log.cleaner.dedupe.buffer.size: "16777216"
 # A killed consumer's partitions come back within seconds instead of 45.
 group.consumer.session.timeout.ms: "6000"
 group.consumer.min.session.timeout.ms: "6000"

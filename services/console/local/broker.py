@@ -32,6 +32,7 @@ def properties(port: int, controller_port: int, data: Path) -> dict[str, str]:
         "offsets.topic.replication.factor": "1",
         "share.coordinator.state.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",
+        "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),  # of the heap; the default takes half of it
         "group.initial.rebalance.delay.ms": "0",
         "group.consumer.session.timeout.ms": "6000",
         "group.consumer.min.session.timeout.ms": "6000",

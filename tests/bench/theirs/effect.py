@@ -75,7 +75,7 @@ class Effect:
         self._database.close()
         rate = (self._done - 1) / (self._ended - self._started)
         named = f"{self._library} {version(self._library)}"
-        sys.stdout.write(json.dumps({"library": named, "records": self._done, "rate": rate}) + "\n")
+        sys.stdout.write(json.dumps({"library": named, "rate": rate}) + "\n")
 
     def _put(self, headers: Mapping[str, str], value: bytes) -> None:
         state = STATE.decode(value)
