@@ -36,7 +36,7 @@ class Positions:
         self._partitions = partitions
         self._topic_ids: dict[str, str] = {}
         self._have: dict[TopicPartition, Position] = {}
-        self._replay_ends: dict[TopicPartition, int] = {}
+        self._replay_ends: dict[tuple[str, int], int] = {}  # by plain tuples: each record of a replay is looked up
 
     @property
     def topic_ids(self) -> Mapping[str, str]:
@@ -46,13 +46,13 @@ class Positions:
     @property
     def replaying(self) -> bool:
         """Whether a partition read from its beginning has not yet reached the end it had at the start."""
-        return any(self.next(partition) < end for partition, end in self._replay_ends.items())
+        return any(self.next(TopicPartition(*place)) < end for place, end in self._replay_ends.items())
 
     def is_replay(self, record: Record) -> bool:
         """Whether a record was on the log before its partition was first read."""
         if not self._replay_ends:
             return False
-        return record.offset < self._replay_ends.get(TopicPartition(record.topic, record.partition), 0)
+        return record.offset < self._replay_ends.get((record.topic, record.partition), 0)
 
     def next(self, partition: TopicPartition) -> int:
         """Return the offset to read next."""
@@ -61,14 +61,17 @@ class Positions:
 
     def forget_all_but(self, assigned: Collection[TopicPartition]) -> None:
         """Wait no longer for the replay of partitions that were taken away."""
-        self._replay_ends = {place: end for place, end in self._replay_ends.items() if place in assigned}
+        self._replay_ends = {
+            place: end for place, end in self._replay_ends.items() if TopicPartition(*place) in assigned
+        }
 
     def starts(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return where to read on in newly assigned partitions. Raises TopicChangedError."""
         self._refuse_added(partitions)
         self._topic_ids |= self._broker.ids({partition.topic for partition in partitions})
         starts = self.read_again(partitions)
-        self._replay_ends |= self._broker.ends(partition for partition in partitions if partition not in starts)
+        ends = self._broker.ends(partition for partition in partitions if partition not in starts)
+        self._replay_ends |= {(partition.topic, partition.partition): end for partition, end in ends.items()}
         return starts
 
     def read_again(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

@@ -171,8 +171,13 @@ def is_joined(notice: Notice, replica: Replica | None) -> bool:
     return replica is not None and (replica.erased or replica.version >= notice.version)
 
 
+def needs_history(notice: Notice, replica: Replica) -> bool:
+    """Return whether a notice's recipients are others than the replica's own address."""
+    return notice.type == "user.email_changed" or replica.version != notice.version
+
+
 def messages(notice: Notice, replica: Replica, history: Sequence[Address]) -> list[Message]:
-    """Return what a notice with a template leads to. `history` holds the user's addresses by version.
+    """Return what a notice with a template leads to. `history` has the user's addresses by version, where it is needed.
 
     The newest preferences decide, the addresses of the notice's version receive.
     """
@@ -180,7 +185,8 @@ def messages(notice: Notice, replica: Replica, history: Sequence[Address]) -> li
     if replica.state is None:
         return [Message(template, None, Reason.ERASED)]
     reason = why_not(replica.state)
-    return [Message(template, recipient, reason) for recipient in recipients(notice, history)]
+    to = recipients(notice, history) if needs_history(notice, replica) else [replica.state.personal.email]
+    return [Message(template, recipient, reason) for recipient in to]
 
 
 def why_not(state: UserState) -> Reason | None:

@@ -26,6 +26,7 @@ from services.contracts.user import UserNotice, UserState
 from services.notification import domain
 from services.notification.domain import Address, Message, Notice, Replica
 
+SAYS_WHO = (UserState, UserNotice)  # a tombstone says nothing that could differ
 DIFFERS = "the same version of user {0} was applied with another id or content"
 
 
@@ -101,7 +102,6 @@ class Batch:
         self._rows = tools.open_rows(connection)
         self._new_id = tools.new_id
         self._outcome = outcome
-        self._histories: dict[str, list[Address]] = {}  # of the users that are new in this batch: theirs is all here
 
     def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
         """Write what the events change and return the events they lead to."""
@@ -122,8 +122,8 @@ class Batch:
 
     def _is_consistent(self, event: Event) -> bool:
         data, envelope = event.data, event.envelope
-        if not isinstance(data, UserState | UserNotice):
-            return True  # a tombstone says nothing that could differ
+        if not isinstance(data, SAYS_WHO):
+            return True
         if (data.user_id, data.version) == (envelope.subject, envelope.version):
             return True
         detail = f"the envelope says {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
@@ -148,12 +148,7 @@ class Batch:
             have = replicas.get(incoming.user_id)
             verdict = newest(_applied(have) if have else None, _applied(incoming))
             if verdict is Verdict.APPLY:
-                moved = _move(have, incoming)
-                moves += moved
-                if have is None:
-                    self._histories[incoming.user_id] = moved
-                elif incoming.user_id in self._histories:
-                    self._histories[incoming.user_id] += moved
+                moves += _move(have, incoming)
                 replicas[incoming.user_id] = changed[incoming.user_id] = incoming
                 applied.append(event)
             elif verdict is Verdict.REPEAT:
@@ -167,7 +162,8 @@ class Batch:
 
     def _messages(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[tuple[Notice, Message]]:
         decided = self._rows.decided([notice.id for notice in ready])
-        histories = self._histories | self._rows.addresses({n.user_id for n in ready} - self._histories.keys())
+        told = {n.user_id for n in ready if domain.needs_history(n, replicas[n.user_id])}
+        histories = self._rows.addresses(told)
         for notice in ready:
             for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
                 # Decided already: by the events that a store rebuilt from nothing was restored from.

@@ -28,6 +28,7 @@ def run(bootstrap: str, topics: Sequence[str], path: str, write: Write, expected
     consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic in topics for number in range(6)])
     database = sqlite3.connect(path, isolation_level=None)
     database.execute("PRAGMA synchronous=FULL")
+    database.execute("PRAGMA wal_autocheckpoint=4000")
     done = first = 0
     started = 0.0
     while done < expected:

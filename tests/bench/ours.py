@@ -17,7 +17,7 @@ from services.notification.settings import Settings as NotificationSettings
 from services.user import bootstrap as user
 from services.user.settings import Settings as UserSettings
 
-LOOK_S = 0.002
+LOOK_S = 0.02
 DEADLINE_S = 120.0
 
 

@@ -24,14 +24,13 @@ def a_history(*entries: tuple[int, str]) -> list[Address]:
 
 
 def test_a_registration_is_welcomed_at_its_address() -> None:
-    history = a_history((1, OLD))
-    assert domain.messages(a_notice(), a_replica(a_state()), history) == [Message("welcome", OLD)]
+    assert domain.messages(a_notice(), a_replica(a_state(email=OLD)), []) == [Message("welcome", OLD)]
 
 
 def test_who_leaves_is_told_goodbye_at_the_last_address_unless_mail_is_unwelcome() -> None:
     notice, history = a_notice(3, "user.deactivated"), a_history((1, OLD), (2, NEW))
-    assert domain.messages(notice, a_replica(a_state(3)), history) == [Message("goodbye", NEW)]
-    silent = a_replica(a_state(3, wants_mail=False))
+    assert domain.messages(notice, a_replica(a_state(3, email=NEW)), history) == [Message("goodbye", NEW)]
+    silent = a_replica(a_state(3, email=NEW, wants_mail=False))
     assert domain.messages(notice, silent, history) == [Message("goodbye", NEW, Reason.OPTED_OUT)]
 
 
@@ -64,13 +63,13 @@ def test_where_history_has_holes_the_nearest_known_addresses_are_told_once(
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        (a_state(wants_mail=False), Reason.OPTED_OUT),
-        (a_state(flagged=True), Reason.FLAGGED),
-        (a_state(flagged=True, wants_mail=False), Reason.FLAGGED),
+        (a_state(email=OLD, wants_mail=False), Reason.OPTED_OUT),
+        (a_state(email=OLD, flagged=True), Reason.FLAGGED),
+        (a_state(email=OLD, flagged=True, wants_mail=False), Reason.FLAGGED),
     ],
 )
 def test_who_wants_or_can_have_no_mail_gets_none(state: UserState, reason: Reason) -> None:
-    messages = domain.messages(a_notice(), a_replica(state), a_history((1, OLD)))
+    messages = domain.messages(a_notice(), a_replica(state), [])
     assert messages == [Message("welcome", OLD, reason)]
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Delete, Row, Select, delete, select
@@ -33,8 +34,7 @@ class Rows:
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
         """Return what is known of users."""
-        found = self._read(REPLICAS, user_ids)
-        return {row.user_id: self._replica(row) for row in found}
+        return {item.user_id: item for item in map(self._replica, self._read(REPLICAS, user_ids))}
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
         """Replace what is known of users; of the erased, forget the addresses."""
@@ -84,9 +84,9 @@ class Rows:
         if ids:
             self._connection.execute(statement, {"ids": ids})
 
-    def _replica(self, row: Row[*tuple[object, ...]]) -> Replica:
-        state = None if row.state is None else self._decoder.decode(row.state)
-        return Replica(row.user_id, row.version, row.event_id, row.digest, state)
+    def _replica(self, row: Sequence[Any]) -> Replica:
+        user_id, version, event_id, digest, state = row  # by name each would cost a lookup
+        return Replica(user_id, version, event_id, digest, None if state is None else self._decoder.decode(state))
 
 
 def _replica_row(item: Replica) -> tuple[object, ...]:

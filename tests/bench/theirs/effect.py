@@ -50,6 +50,7 @@ class Effect:
         self._library = library
         self._database = sqlite3.connect(sys.argv[2], isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA synchronous=FULL")
+        self._database.execute("PRAGMA wal_autocheckpoint=4000")
         self._wanted = int(sys.argv[3])
         self._done = 0
         self._started = self._ended = 0.0
