@@ -77,7 +77,7 @@ images: ## build the four images: eventline/user, notification, audit and consol
 cluster: $(PACKAGES_READY) ## make the kind cluster, unless it is there
 	@$(BIN)/python -m k8s cluster
 
-deploy: $(PACKAGES_READY) images ## put the whole system on kind; KIND_USER_PORT=... moves a port
+deploy: $(PACKAGES_READY) images ## put the whole system on kind; KIND_KAFKA_NODES=3 brokers, KIND_USER_PORT=... moves a port
 	@$(BIN)/python -m k8s deploy
 
 undeploy: $(PACKAGES_READY) ## remove the release and its data from the cluster

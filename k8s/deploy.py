@@ -9,6 +9,7 @@ from k8s.command import CommandError, DeployError
 from k8s.ports import KIND_CONFIG, host_ports
 from k8s.steps import Steps
 
+NODES = "KIND_KAFKA_NODES"  # 1 or 3
 TITLES = {
     "kafka": "Kafka answers",
     "console-topics": "Topics are made",
@@ -37,7 +38,7 @@ def deploy(console: Console) -> None:
     with steps.step("Images are in the cluster") as step:
         step.note = images.load(wanted)
     with steps.step("The Helm release") as step:
-        step.note = _release(release.settings(wanted, ports()))
+        step.note = _release(release.settings(wanted, ports(), os.environ.get(NODES, "1")))
     for workload in waiting.present():
         with steps.step(_title(workload.part)) as step:
             step.note = workload.reference

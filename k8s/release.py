@@ -19,10 +19,11 @@ _NAMESPACE = json.dumps(
 )
 
 
-def settings(tags: Mapping[str, str], ports: Mapping[str, int]) -> list[str]:
-    """Return the `--set` arguments: images by their content, and the ports by which Kafka names itself."""
+def settings(tags: Mapping[str, str], ports: Mapping[str, int], nodes: str) -> list[str]:
+    """Return the `--set` arguments: images by their content, Kafka's nodes and the ports by which it names itself."""
     kafka = [ports[name] for name in ("KIND_KAFKA_PORT", "KIND_KAFKA_1_PORT", "KIND_KAFKA_2_PORT")]
     values = [f"{service}.image.tag={tag}" for service, tag in tags.items()]
+    values.append(f"global.kafka.replicas={nodes}")
     values.append(f"kafka.externalAccess.ports={{{','.join(map(str, kafka))}}}")
     return [argument for value in values for argument in ("--set", value)]
 

@@ -13,7 +13,7 @@ from services.console.local.system import SERVICES, System, service
 from services.contracts.catalog import TOPICS, USER_EVENTS, USER_NOTICES, USER_STATE
 from tests.integration.test_bad_input_tls import ask, await_seen, environment
 from tests.mail_servers import MailServer
-from tests.secure_broker import SecureBroker
+from tests.secure_broker import running
 from tests.secure_postgres import SecurePostgres
 from tests.tls import CERTIFICATES, Files
 from tests.user_service import ADA
@@ -37,12 +37,11 @@ def mail_settings(port: int, files: Files) -> dict[str, str]:
 
 
 @pytest.mark.long
-def test_register_mail_audit_over_tls(
-    secure_broker: SecureBroker, secure_postgres: SecurePostgres, files: Files, tmp_path: Path
-) -> None:
-    told = secure_broker.settings("right", files)
-    Topics(load(KafkaSettings, told), "test").ensure(TOPICS)
+def test_register_mail_audit_over_tls(secure_postgres: SecurePostgres, files: Files, tmp_path: Path) -> None:
     with ExitStack() as stack:
+        # A broker of its own: to a log that another test has written, a fresh store would publish nothing.
+        told = stack.enter_context(running(tmp_path)).settings("right", files)
+        Topics(load(KafkaSettings, told), "test").ensure(TOPICS)
         mails = stack.enter_context(mail_server())
         settings = {name: environment(name, **told, **secure_postgres.settings(files.authority)) for name in SERVICES}
         settings["notification"] |= mail_settings(mails.port, files)
