@@ -46,8 +46,6 @@ class Sifted(msgspec.Struct):
 
 def sift(connection: Connection, events: Sequence[Event]) -> Sifted:
     """Return which events are fresh, and remember those."""
-    if _all_fresh(connection, events):
-        return Sifted(fresh=list(events))
     have = _read(connection, events)
     sifted = Sifted()
     parts = {Verdict.APPLY: sifted.fresh, Verdict.REPEAT: sifted.repeats, Verdict.CONFLICT: sifted.conflicts}
@@ -57,16 +55,6 @@ def sift(connection: Connection, events: Sequence[Event]) -> Sifted:
         have.setdefault(_key(event), incoming)
     _remember(connection, sifted, have)
     return sifted
-
-
-def _all_fresh(connection: Connection, events: Sequence[Event]) -> bool:
-    # Nearly every batch is, and then nothing needs to be read: they are inserted, and only their number is looked at.
-    rows = [_row(event, event.digest) for event in events]
-    with connection.begin_nested() as attempt:
-        if bulk.insert_new(connection, inbox, rows) == len(rows):
-            return True
-        attempt.rollback()
-    return False
 
 
 def _remember(connection: Connection, sifted: Sifted, seen: Mapping[Key, Applied]) -> None:
