@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from services.chassis import event_store
 from services.chassis.database import Database
 from services.chassis.event_store import StoredEvent
+from services.chassis.ids import new_id
 from services.chassis.migrations import upgrade
 from services.chassis.problems import MEDIA_TYPE
 from services.chassis.web import Frame, application
@@ -20,7 +21,6 @@ from services.chassis.writer import Writer, retried
 from services.contracts.user import Status, UserState
 from services.user import store
 from services.user.api import Api
-from services.user.bootstrap import new_id
 from services.user.domain import RefusedError
 from services.user.handlers import Command, Reply
 from services.user.shapes import CLOSED

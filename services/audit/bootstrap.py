@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -64,11 +65,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         migrations.prepare(database, REVISIONS, migrate=settings.database_migrate)
         with database.write() as connection:
             store.open_log(connection, settings.audit_origin)
-        telemetry.metrics.on_scrape(AUDIT_SIZE, size)
-
-    def size() -> int:
-        with database.read() as connection:
-            return store.read_size(connection, settings.audit_origin)
+        telemetry.metrics.on_scrape(AUDIT_SIZE, partial(database.reader(store.read_size), settings.audit_origin))
 
     def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
         log = store.Log(connection, settings.audit_origin)
@@ -78,8 +75,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         return Source(settings, group, topics, starts)
 
     def find(query: Query) -> Page:
-        with database.read() as connection:
-            return store.find(connection, query, settings.audit_origin)
+        return database.reader(store.find)(query, settings.audit_origin)
 
     subscription = Subscription(GROUP, names, handle, open_source, broker, batch=settings.consumer_batch)
     app = application(api.routes(find), "Eventline audit")

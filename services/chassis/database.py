@@ -6,10 +6,10 @@ their beginning (`BEGIN IMMEDIATE`) and one lock per process before that, so thr
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, Insert, MetaData, create_engine, event, make_url, text
@@ -20,6 +20,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.schema import Table
 
 from services.chassis import database_url
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 metadata = MetaData()  # of every table that this process knows
 
@@ -53,6 +56,15 @@ class Database:
         """Yield a connection to read with; it sees one committed moment per statement."""
         with self._engine.connect() as connection:
             yield connection
+
+    def reader(self, query: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
+        """Return a query that takes a connection as one that opens its own."""
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self.read() as connection:
+                return query(connection, *args, **kwargs)
+
+        return call
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import structlog
-import uuid_utils
 import uvicorn
 from litestar import Litestar
 from litestar.enums import ScopeType
@@ -23,6 +22,7 @@ from services.chassis import problems, sockets
 from services.chassis.checks import check
 from services.chassis.docs import DocsPage
 from services.chassis.health import Health
+from services.chassis.ids import new_id
 from services.chassis.metrics import Metrics
 from services.chassis.protocol import Protocol
 from services.chassis.settings import Settings
@@ -112,7 +112,7 @@ class _Exchange:
 def correlation_id(headers: Any) -> str:  # noqa: ANN401  # ASGI's own loose type
     """Return the client's correlation id where it is printable and short, else a new one."""
     given = dict(headers).get(CORRELATION.lower().encode(), b"")
-    return given.decode() if CORRELATION_FORM.fullmatch(given) else str(uuid_utils.uuid7())
+    return given.decode() if CORRELATION_FORM.fullmatch(given) else new_id()
 
 
 class _Farewell:

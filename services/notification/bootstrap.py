@@ -1,16 +1,12 @@
 """Where the notification service is put together; the only module that names concrete classes."""
 
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
-import uuid_utils
-from sqlalchemy import Connection
 
 from services.chassis import migrations
 from services.chassis.consumer import Consumer
@@ -19,6 +15,7 @@ from services.chassis.database import Database
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.decoding import Decoder
+from services.chassis.ids import new_holder, new_id
 from services.chassis.kafka import history
 from services.chassis.kafka.newest import Newest
 from services.chassis.kafka.producer import Producer
@@ -51,8 +48,6 @@ GROUP = "notification"
 SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
 
 log = structlog.get_logger()
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
@@ -88,19 +83,6 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     )
 
 
-def new_id() -> str:
-    """Return a fresh UUIDv7 as text (RFC 9562): sorted by time, so that indexes grow at their end."""
-    return str(uuid_utils.uuid7())
-
-
-def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        with database.read() as connection:
-            return read(connection, *args, **kwargs)
-
-    return call
-
-
 def _restore(settings: Settings, database: Database) -> None:
     with database.write() as connection:
         if restore.is_empty(connection):
@@ -110,7 +92,7 @@ def _restore(settings: Settings, database: Database) -> None:
 
 
 def _http(settings: Settings, database: Database, telemetry: Telemetry) -> Component:
-    api = Api(_reader(database, views.version), _reader(database, views.notifications))
+    api = Api(database.reader(views.version), database.reader(views.notifications))
     return Server(
         Frame(application(api.routes(), "Eventline notifications"), telemetry.metrics), settings, telemetry.health
     )
@@ -150,8 +132,8 @@ def _dead_letters(settings: Settings) -> DeadLetters:
 
 def _watch(settings: Settings, database: Database, consumer: Consumer, telemetry: Telemetry) -> Component:
     waiting = Views(
-        oldest=_reader(database, views.oldest_waiting),
-        overdue=_reader(database, views.overdue),
+        oldest=database.reader(views.oldest_waiting),
+        overdue=database.reader(views.overdue),
         replaying=lambda: consumer.replaying,
     )
     return ReplicaWatch(waiting, settings.replica_wait, telemetry)
@@ -180,10 +162,9 @@ def _mailer(settings: Settings) -> Mailer:
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
-    holder = f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-64:]
     outbox = Outbox(
         database=database,
-        leases=Leases(database, holder, settings.relay_lease),
+        leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP),
         newest=Newest(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS),

@@ -1,17 +1,13 @@
 """Where the user service is put together; the only module that names concrete classes."""
 
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Concatenate, ParamSpec, TypeVar
 
-import uuid_utils
 from rich.console import Console
-from sqlalchemy import Connection
 
 from services.chassis import migrations
 from services.chassis.consumer import Consumer
@@ -19,6 +15,7 @@ from services.chassis.contact import Contact
 from services.chassis.database import Database
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
+from services.chassis.ids import new_holder, new_id
 from services.chassis.kafka.newest import Newest
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
@@ -42,9 +39,6 @@ from services.user.shapes import CLOSED
 
 REVISIONS = Path(__file__).parent / "migrations"
 GROUP = "user"
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
@@ -89,11 +83,6 @@ def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
             database.close()
 
 
-def new_id() -> str:
-    """Return a fresh UUIDv7 as text (RFC 9562): sorted by time, so that indexes grow at their end."""
-    return str(uuid_utils.uuid7())
-
-
 def _writer(
     settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry
 ) -> Writer[Command, Reply | RefusedError]:
@@ -109,17 +98,9 @@ def _writer(
 def _http(
     settings: Settings, database: Database, writer: Writer[Command, Reply | RefusedError], telemetry: Telemetry
 ) -> Component:
-    api = Api(writer, _reader(database, store.read_user), _reader(database, store.read_page), new_id)
+    api = Api(writer, database.reader(store.read_user), database.reader(store.read_page), new_id)
     app = application(api.routes(), "Eventline users", CLOSED)
     return Server(Frame(app, telemetry.metrics), settings, telemetry.health)
-
-
-def _reader(database: Database, read: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        with database.read() as connection:
-            return read(connection, *args, **kwargs)
-
-    return call
 
 
 def _subscription(
@@ -150,10 +131,9 @@ def _dead_letters(settings: Settings) -> DeadLetters:
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
-    holder = f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-64:]
     outbox = Outbox(
         database=database,
-        leases=Leases(database, holder, settings.relay_lease),
+        leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP),
         newest=Newest(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from services.chassis.clock import utc_now
+from services.chassis.ids import new_id
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.source import Source
 from services.chassis.record import Outgoing
@@ -15,7 +16,6 @@ from services.contracts import notification
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import NotificationFailed, Recipient
-from services.user.bootstrap import new_id
 from tests.builders import an_envelope
 from tests.http_server import UserServer, a_person, registered, wait_until
 

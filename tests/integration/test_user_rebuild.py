@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.chassis import event_store, migrations
 from services.chassis.database import Database
 from services.chassis.event_store import Metadata
+from services.chassis.ids import new_id
 from services.chassis.kafka.producer import Producer
 from services.contracts.user import Personal, Preferences
 from services.user import bootstrap, publisher, store
@@ -43,9 +44,9 @@ def settings(broker: str, database_url: str) -> Settings:
 def users(database: Database, settings: Settings) -> Database:
     """A user store whose events are all on the log; other tests' users on it are its users too."""
     migrations.upgrade(database, bootstrap.REVISIONS)
-    fresh = [bootstrap.new_id() for _ in range(USERS)]
+    fresh = [new_id() for _ in range(USERS)]
     with database.write() as connection:
-        store.commit_group(connection, NOW, commands(fresh, "rebuild"), bootstrap.new_id)
+        store.commit_group(connection, NOW, commands(fresh, "rebuild"), new_id)
     with database.read() as connection:
         stored = event_store.read(connection, 0, 1000)
     producer = Producer(settings, "test")
