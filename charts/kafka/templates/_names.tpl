@@ -1,31 +1,3 @@
-{{/* Helm's usual rule; refused when a pod's name or its revision label would pass 63 characters. */}}
-{{- define "kafka.fullname" -}}
-{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) -}}
-{{- if gt (len $name) 46 -}}
-{{- fail (printf "the release name %q makes the name %q, longer than 46 characters: choose a shorter release name" .Release.Name $name) -}}
-{{- end -}}
-{{- $name -}}
-{{- end -}}
-
-{{- define "kafka.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end -}}
-
-{{- define "kafka.labels" -}}
-{{ include "kafka.selector" . }}
-app.kubernetes.io/part-of: eventline
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
-{{- end -}}
-
-{{- define "kafka.image" -}}
-{{- with .Values.image -}}
-{{ with .registry }}{{ . }}/{{ end }}{{ .repository }}:{{ .tag }}
-{{- end -}}
-{{- end -}}
-
 {{/* How many nodes: an umbrella's number wins. */}}
 {{- define "kafka.replicas" -}}
 {{- $replicas := dig "kafka" "replicas" .Values.replicas (.Values.global | default dict) | int -}}
@@ -48,7 +20,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if and .Values.sasl.existingSecret (not .Values.tls.existingSecret) -}}
 {{- fail "sasl.existingSecret without tls.existingSecret would send passwords in clear text: set both" -}}
 {{- end -}}
-{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace (include "kafka.fullname" .) -}}
+{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace (include "part.fullname" .) -}}
 {{- if ne (int .spec.replicas) $replicas -}}
 {{- fail (printf "replicas is %d, but the quorum was made with %d: a quorum is not resized by a Helm value; install a new cluster beside it" $replicas (int .spec.replicas)) -}}
 {{- end -}}
@@ -57,7 +29,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{/* Each node's controller, by number. */}}
 {{- define "kafka.voters" -}}
-{{- $name := include "kafka.fullname" . -}}
+{{- $name := include "part.fullname" . -}}
 {{- $voters := list -}}
 {{- range $i := until (include "kafka.replicas" . | int) -}}
 {{- $voters = append $voters (printf "%d@%s-%d.%s-nodes.%s.svc:9093" $i $name $i $name $.Release.Namespace) -}}
