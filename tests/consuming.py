@@ -110,7 +110,7 @@ class World:
         return self.told.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def applied(self) -> float:
-        return self.metric("event_end_to_end_latency_seconds_count", service="test", type="user.sang")
+        return self.metric("event_end_to_end_latency_seconds_count", type="user.sang")
 
 
 def run_until(world: World, holds: Callable[[], bool], **changed: Any) -> None:

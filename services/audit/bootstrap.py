@@ -19,7 +19,7 @@ from services.chassis.database import Database
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
-from services.chassis.metrics import AUDIT_SIZE
+from services.chassis.metrics.special import AUDIT_SIZE
 from services.chassis.positions import Broker
 from services.chassis.record import Record, TopicPartition
 from services.chassis.runtime import Plan

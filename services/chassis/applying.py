@@ -4,7 +4,6 @@ A batch that fails as a whole is run again record by record, so that only the ke
 """
 
 import time
-from collections import Counter
 from collections.abc import Collection, Sequence
 
 import structlog
@@ -13,12 +12,13 @@ from sqlalchemy import Connection
 from services.chassis import parking
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.dead_letters import CeilingError, Refusal
-from services.chassis.metrics import PARKED_KEYS, SYSTEM
+from services.chassis.metrics.consuming import CEILING, PARKED_KEYS
 from services.chassis.parking import Parked
 from services.chassis.positions import Positions, TopicChangedError
 from services.chassis.progress import LostRaceError
 from services.chassis.record import Record, TopicPartition
 from services.chassis.subscription import Outcome, Subscription
+from services.chassis.tally import Tally
 from services.chassis.telemetry import Telemetry
 
 AWAY = (*UNAVAILABLE, ConnectionError)  # a shared dependency, no fault of the record
@@ -40,10 +40,10 @@ class Applying:
         self._subscription = subscription
         self._database = database
         self._positions = positions
-        self._metrics = telemetry.metrics
         self._clock = telemetry.clock
+        self._tally = Tally(subscription.group, telemetry)
         if self._parks:
-            self._metrics.on_scrape(PARKED_KEYS, self._count_parked)
+            telemetry.metrics.on_scrape_together((PARKED_KEYS, CEILING), self._put_aside_so_far)
 
     @property
     def _parks(self) -> bool:
@@ -63,8 +63,9 @@ class Applying:
             for record in records:
                 self.take([record])
         else:
-            self._observe(outcome, time.perf_counter() - started)
-            self._count_consumed(records)
+            self._tally.took(time.perf_counter() - started)
+            self._tally.outcome(outcome, self._positions.is_replay)
+            self._tally.consumed(records)
 
     def try_parked_again(self, partitions: Collection[TopicPartition], *, asked: bool) -> None:
         """Apply what is parked in partitions, each key in order as far as it goes; or only what was asked for."""
@@ -115,7 +116,7 @@ class Applying:
             parking.put(connection, [record], reason, self._clock())
             self._positions.move(connection, targets)
         self._positions.moved(targets)
-        self._count_consumed([record])
+        self._tally.consumed([record])
         log.error("parked", place=record.place, reason=reason)
 
     def _refuse_flood(self, connection: Connection, record: Record, reason: str) -> None:
@@ -137,7 +138,7 @@ class Applying:
                     parking.failed_again(connection, one.record, f"{type(error).__name__}: {error}")
                 log.warning("still parked", place=one.record.place, waiting=len(queue), reason=str(error))
                 return
-            self._observe(outcome, 0.0)
+            self._tally.outcome(outcome, self._positions.is_replay)
             log.info("no longer parked", place=one.record.place)
 
     def _apply_parked(self, record: Record) -> Outcome:
@@ -151,26 +152,11 @@ class Applying:
         for wake in self._subscription.wakes:
             wake.set()
 
-    def _count_parked(self) -> float:
+    def _put_aside_so_far(self) -> tuple[float, dict[str, float]]:
+        subscription = self._subscription
         with self._database.read() as connection:
-            return parking.count_keys(connection)
-
-    def _count_consumed(self, records: Sequence[Record]) -> None:
-        for topic, number in Counter(record.topic for record in records).items():
-            self._metrics.consumed.labels(SYSTEM, topic, self._subscription.group).inc(number)
-
-    def _observe(self, outcome: Outcome, seconds: float) -> None:
-        metrics = self._metrics
-        metrics.process_duration.labels(SYSTEM, self._subscription.group).observe(seconds)
-        for topic, number in outcome.repeats.items():
-            metrics.repeats.labels(topic).inc(number)
-        for topic, number in outcome.not_subscribed.items():
-            metrics.not_subscribed.labels(topic).inc(number)
-        for refusal in outcome.refused:
-            metrics.dead_letters.labels(refusal.reason).inc()
-        now = self._clock()
-        kinds = {kind for _, kind, _ in outcome.applied}
-        latencies = {kind: metrics.end_to_end.labels(metrics.service, kind) for kind in kinds}
-        for record, kind, moment in outcome.applied:
-            if not self._positions.is_replay(record):
-                latencies[kind].observe((now - moment).total_seconds())
+            keys = parking.count_keys(connection)
+        used = {"parked_keys": keys / subscription.parked_keys_ceiling}
+        if subscription.dead_letters:
+            used["dead_letters"] = subscription.dead_letters.used
+        return keys, used

@@ -11,6 +11,7 @@ import structlog
 
 from services.chassis.applying import AWAY, Applying
 from services.chassis.database import UNAVAILABLE, Database
+from services.chassis.metrics.consuming import LOST_RACES
 from services.chassis.positions import Positions
 from services.chassis.progress import LostRaceError
 from services.chassis.record import TopicPartition
@@ -35,7 +36,7 @@ class Consumer:
     def __init__(self, subscription: Subscription, database: Database, telemetry: Telemetry) -> None:
         self._subscription = subscription
         self._database = database
-        self._metrics = telemetry.metrics
+        self._lost_races = telemetry.metrics.counter(LOST_RACES)
         self._health = telemetry.health
         self._positions = Positions(database, subscription.broker, subscription.partitions)
         self._applying = Applying(subscription, database, self._positions, telemetry)
@@ -80,7 +81,7 @@ class Consumer:
                 self._applying.take(records)
         except LostRaceError as error:
             log.warning("another consumer was faster", reason=str(error))
-            self._metrics.lost_races.inc()
+            self._lost_races.inc()
             source.seek(self._positions.read_again(source.assigned))
         except AWAY as error:
             # Paused, not gone: polling keeps the membership, and nothing is dead-lettered for a dependency's sake.

@@ -42,6 +42,12 @@ class DeadLetters:
         self._monotonic = monotonic
         self._recent: deque[float] = deque()
 
+    @property
+    def used(self) -> float:
+        """How much of the ceiling is used; it is asked from other threads."""
+        since = self._monotonic() - WINDOW_S
+        return sum(moment >= since for moment in tuple(self._recent)) / self._ceiling
+
     def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
         """Write refused records and wait until they are safe. Raises PublishError, or CeilingError before writing."""
         self._refuse_flood(refusals)

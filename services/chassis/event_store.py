@@ -121,9 +121,13 @@ def ids(connection: Connection, sequences: Sequence[int]) -> dict[int, str]:
 
 def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
     """Return how many events follow a sequence number, and the time of the oldest of them."""
-    query = select(func.count(), func.min(events.c.time)).where(events.c.sequence > after)
-    number, oldest = connection.execute(query).one()
-    return number, None if oldest is None else from_micros(oldest)
+    # Not counted: numbers have no gaps, and a backlog may be of millions.
+    last = select(func.max(events.c.sequence)).scalar_subquery()
+    follows = events.c.sequence > after
+    query = select(events.c.sequence, events.c.time, last).where(follows).order_by(events.c.sequence).limit(1)
+    for first, time, end in connection.execute(query):
+        return end - first + 1, from_micros(time)
+    return 0, None
 
 
 def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,6 @@ begins again after the last acknowledged event: a record may be written twice, n
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import msgspec
 import structlog
@@ -16,7 +15,8 @@ from services.chassis import event_store, past
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, LeaseLostError, Leases
-from services.chassis.metrics import OUTBOX_AGE, OUTBOX_PENDING
+from services.chassis.metrics.declared import SYSTEM
+from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, RELAY_EPOCH, SENT
 from services.chassis.past import Newest, PastError
 from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
@@ -52,11 +52,11 @@ class Relay:
     def __init__(self, outbox: Outbox, appended: threading.Event, telemetry: Telemetry) -> None:
         self._outbox = outbox
         self._appended = appended
-        self._metrics = telemetry.metrics
+        self._epoch = telemetry.metrics.gauge(RELAY_EPOCH)
+        self._sent = telemetry.metrics.counter(SENT)
         self._health = telemetry.health
         self._clock = telemetry.clock
-        self._metrics.on_scrape(OUTBOX_PENDING, self._pending)
-        self._metrics.on_scrape(OUTBOX_AGE, self._oldest_age)
+        telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE), self._backlog)
 
     def run(self, stop: threading.Event) -> None:
         """Take the lease when it is free, publish, give it back at the end."""
@@ -78,12 +78,12 @@ class Relay:
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
-        self._metrics.relay_epoch.set(lease.epoch)
+        self._epoch.set(lease.epoch)
         try:
             self._require_own_past(lease)
             self._publish(lease, stop)
         finally:
-            self._metrics.relay_epoch.set(0)
+            self._epoch.set(0)
             self._give_back(lease)
 
     def _require_own_past(self, lease: Lease) -> None:
@@ -117,7 +117,8 @@ class Relay:
         # One by one, so that the client sends the first while the last is made.
         sent = producer.publish(record for event in chunk for record in self._outbox.records(event))
         self._outbox.leases.advance(lease, chunk[-1].sequence)
-        self._metrics.count_sent(sent)
+        for topic, number in sent.items():
+            self._sent.labels(SYSTEM, topic).inc(number)
         return chunk[-1].sequence
 
     def _read(self, cursor: int) -> list[StoredEvent]:
@@ -130,14 +131,8 @@ class Relay:
         except (*UNAVAILABLE, LeaseLostError) as error:
             log.warning("lease not given back, it ends by itself", error=str(error))
 
-    def _pending(self) -> float:
-        return self._backlog()[0]
-
-    def _oldest_age(self) -> float:
-        oldest = self._backlog()[1]
-        return (self._clock() - oldest).total_seconds() if oldest else 0.0
-
-    def _backlog(self) -> tuple[int, datetime | None]:
+    def _backlog(self) -> tuple[float, float]:
         cursor = self._outbox.leases.cursor()
         with self._outbox.database.read() as connection:
-            return event_store.backlog(connection, cursor)
+            number, oldest = event_store.backlog(connection, cursor)
+        return number, (self._clock() - oldest).total_seconds() if oldest else 0.0

@@ -24,6 +24,8 @@ from services.chassis.docs import DocsPage
 from services.chassis.health import Health
 from services.chassis.ids import new_id
 from services.chassis.metrics import Metrics
+from services.chassis.metrics.registry import observe
+from services.chassis.metrics.serving import HTTP_ACTIVE, HTTP_DURATION
 from services.chassis.protocol import Protocol
 from services.chassis.settings import Settings
 
@@ -68,7 +70,8 @@ class Frame:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._metrics = metrics
+        self._durations = metrics.histogram(HTTP_DURATION)
+        self._active = metrics.gauge(HTTP_ACTIVE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; see the ASGI specification, version 3."""
@@ -76,13 +79,14 @@ class Frame:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        await self._app(scope, receive, exchange.send)
+        with self._active.track_inprogress():
+            await self._app(scope, receive, exchange.send)
         self._observe(scope, exchange)
 
     def _observe(self, scope: HTTPScope, exchange: "_Exchange") -> None:
         seconds = time.perf_counter() - exchange.started
         route = scope.get("path_template") or "unmatched"
-        self._metrics.http_duration.labels(scope["method"], route, str(exchange.status)).observe(seconds)
+        observe(self._durations.labels(scope["method"], route, str(exchange.status)), seconds)
         log.info(
             "request",
             method=scope["method"],

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from services.chassis.database import UNAVAILABLE
+from services.chassis.metrics.serving import GROUP_SIZE, WRITER_QUEUE
 from services.chassis.telemetry import Telemetry
 
 C = TypeVar("C")
@@ -49,10 +50,11 @@ class Writer(Generic[C, R]):
     def __init__(self, execute: Callable[[Sequence[C]], Sequence[R]], limit: int, telemetry: Telemetry) -> None:
         self._execute = execute
         self._limit = limit
-        self._metrics = telemetry.metrics
+        self._group_size = telemetry.metrics.histogram(GROUP_SIZE)
         self._health = telemetry.health
         self._waiting: queue.SimpleQueue[_Waiting[C, R]] = queue.SimpleQueue()
         self._ended = False
+        telemetry.metrics.on_scrape(WRITER_QUEUE, self._waiting.qsize)
 
     async def submit(self, command: C) -> R:
         """Return the reply to a command once its group is committed.
@@ -89,7 +91,7 @@ class Writer(Generic[C, R]):
         return group
 
     def _commit(self, group: list[_Waiting[C, R]]) -> None:
-        self._metrics.group_size.observe(len(group))
+        self._group_size.observe(len(group))
         try:
             replies = self._execute([waiting.command for waiting in group])
         except Exception as error:  # whatever it is, every caller must hear of it

@@ -13,7 +13,7 @@ import structlog
 
 from services.chassis.kafka.source import SourceError
 from services.chassis.kafka.topics import Topics, TopicsError
-from services.chassis.metrics import LAG_FAILURES, LAG_RECORDS, LAG_SECONDS
+from services.chassis.metrics.special import LAG_FAILURES, LAG_RECORDS, LAG_SECONDS
 from services.chassis.runtime import Plan
 from services.chassis.settings import ProcessSettings
 from services.chassis.telemetry import Telemetry

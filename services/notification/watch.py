@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from services.chassis.database import UNAVAILABLE
-from services.chassis.metrics import REPLICA_WAIT
+from services.chassis.metrics.special import REPLICA_WAIT
 from services.chassis.telemetry import Telemetry
 from services.notification.domain import Overdue
 

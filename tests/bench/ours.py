@@ -9,6 +9,8 @@ from prometheus_client import Counter
 
 from services.audit import bootstrap as audit
 from services.audit.settings import Settings as AuditSettings
+from services.chassis.metrics.consuming import CONSUMED
+from services.chassis.metrics.publishing import SENT
 from services.chassis.runtime import Plan, collect_rarely
 from services.chassis.settings import load
 from services.chassis.telemetry import Telemetry, telemetry
@@ -63,14 +65,14 @@ def consume(service: str, bootstrap: str, path: str, expected: int) -> float:
     told = telemetry(service)
     plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), told)
     plan.prepare()
-    return _run(plan, "consumer", lambda: _total(told.metrics.consumed), expected)
+    return _run(plan, "consumer", lambda: _total(told.metrics.counter(CONSUMED)), expected)
 
 
 def relay(bootstrap: str, path: str, expected: int) -> float:
     """Publish the user service's filled event store; return records per second, the first chunk left out."""
     told = telemetry("user")
     plan = PLANS["user"](environment(bootstrap, f"sqlite:///{path}"), told)
-    return _run(plan, "relay", lambda: _total(told.metrics.sent), expected)
+    return _run(plan, "relay", lambda: _total(told.metrics.counter(SENT)), expected)
 
 
 def _run(plan: Plan, name: str, count: Callable[[], int], expected: int) -> float:

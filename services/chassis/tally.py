@@ -1,0 +1,57 @@
+"""What a consumer counts of the batches that it has applied. Per batch, not per record, as far as it goes."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from services.chassis.metrics.consuming import (
+    CONSUMED,
+    DEAD_LETTERS,
+    END_TO_END,
+    NOT_SUBSCRIBED,
+    PROCESS_DURATION,
+    REPEATS,
+)
+from services.chassis.metrics.declared import SYSTEM
+from services.chassis.metrics.registry import exemplar
+from services.chassis.record import Record
+from services.chassis.subscription import Outcome
+from services.chassis.telemetry import Telemetry
+
+
+class Tally:
+    """The counters of one group."""
+
+    def __init__(self, group: str, telemetry: Telemetry) -> None:
+        metrics = telemetry.metrics
+        self._group = group
+        self._clock = telemetry.clock
+        self._consumed = metrics.counter(CONSUMED)
+        self._durations = metrics.histogram(PROCESS_DURATION).labels(SYSTEM, group)
+        self._latencies = metrics.histogram(END_TO_END)
+        self._repeats = metrics.counter(REPEATS)
+        self._not_subscribed = metrics.counter(NOT_SUBSCRIBED)
+        self._dead_letters = metrics.counter(DEAD_LETTERS)
+
+    def consumed(self, records: Sequence[Record]) -> None:
+        """Count records whose effect, or refusal, is committed."""
+        for topic, number in Counter(record.topic for record in records).items():
+            self._consumed.labels(SYSTEM, topic, self._group).inc(number)
+
+    def took(self, seconds: float) -> None:
+        """Count the time of a batch."""
+        self._durations.observe(seconds)
+
+    def outcome(self, outcome: Outcome, is_replay: Callable[[Record], bool]) -> None:
+        """Count what a handler did, and how long its events were on their way."""
+        for topic, number in outcome.repeats.items():
+            self._repeats.labels(topic).inc(number)
+        for topic, number in outcome.not_subscribed.items():
+            self._not_subscribed.labels(topic).inc(number)
+        for refusal in outcome.refused:
+            self._dead_letters.labels(refusal.reason).inc()
+        now = self._clock()
+        traced = exemplar()
+        latencies = {kind: self._latencies.labels(kind) for kind in {kind for _, kind, _ in outcome.applied}}
+        for record, kind, moment in outcome.applied:
+            if not is_replay(record):
+                latencies[kind].observe((now - moment).total_seconds(), traced)
