@@ -90,8 +90,9 @@ doctor: $(PACKAGES_READY) ## say what this machine lacks for all this, and how t
 	@$(BIN)/python -m k8s doctor
 
 ##@ Tend
-docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html from services/contracts, the charts' schemas and tables from their values
+docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html from services/contracts, the charts' schemas and tables from their values, the dashboards
 	@$(BIN)/python -m tests.contract
+	@$(BIN)/python -m k8s.dashboards
 	@$(BIN)/python -m tests.charts
 
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml

@@ -1,0 +1,203 @@
+"""Flow: an event travels, from a command over HTTP to a mail and an audit entry."""
+
+from k8s.dashboards import looks
+from k8s.dashboards.board import Board, Row
+from k8s.dashboards.kinds import Bars, Heat, Note, Series, Stat
+from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.promql import ALL_TIME, TOPIC, increases, of, per, quantile, rate
+
+HTTP = "http_server_request_duration_seconds"
+EFFECT = "event_end_to_end_latency_seconds"
+PUBLISH = "event_publish_latency_seconds"
+MAIL = "mail_delivery_latency_seconds"
+COMMAND = 'http_request_method!~"GET|HEAD|OPTIONS"'
+NOTIFICATION, AUDIT = 'job="notification"', 'job="audit"'
+MOST_PENDING = 1000  # a second's work at full load, so it is no backlog yet
+
+WAY = Note(
+    content=(
+        "**The way of an event.** A command arrives over **HTTP** ▸ its event is **stored** with the new state, in one "
+        "transaction ▸ the relay takes it from the store, which is the **outbox**, and publishes fact, state and "
+        "notice on their **topics** ▸ **notification** applies state and notice, **audit** keeps every record ▸ a "
+        "**mail** leaves, and that is an event of its own. The numbers below stand in this order."
+    ),
+)
+
+STAGES = Row(
+    "",
+    (
+        WAY,
+        Stat(
+            title="1 Commands accepted",
+            queries=(Query(per("", rate(f"{HTTP}_count", COMMAND, 'http_response_status_code=~"2.."'))),),
+            unit="reqps",
+            normal="what the callers send; with none it is zero.",
+            act="compare with Services: refused commands, errors, or nobody calls.",
+        ),
+        Stat(
+            title="2 Events stored",
+            queries=(Query(per("", rate("event_store_appended_total"))),),
+            unit="eps",
+            normal="one or more for each command, and two for each mail: queued, sent.",
+            act="without commands nothing is stored; with commands, look at Services, writer queue.",
+        ),
+        Stat(
+            title="3 Wait in the outbox",
+            queries=(Query(per("", of("outbox_pending_events"))),),
+            unit="short",
+            normal="a few dozen under load, zero at rest.",
+            act="the relay or the broker is behind: see Reliability, outbox.",
+            runbook="outbox-old",
+            good=Good.ZERO,
+            steps=looks.rising(MOST_PENDING, 10 * MOST_PENDING),
+        ),
+        Stat(
+            title="4 Records on topics",
+            queries=(Query(per("", rate("messaging_client_sent_messages_total", TOPIC))),),
+            unit="recps",
+            normal="three records for each event of a user: fact, state, notice; one for each event of a mail.",
+            act="less than stage 2 asks for: the relay is behind, see stage 3.",
+        ),
+        Stat(
+            title="5 Applied: notification",
+            queries=(Query(per("", rate(f"{EFFECT}_count", NOTIFICATION))),),
+            unit="recps",
+            normal="two for each event of a user: its state and its notice.",
+            act="look at Kafka, lag of notification, and whether it is paused or parked.",
+        ),
+        Stat(
+            title="6 Kept: audit",
+            queries=(Query(per("", rate(f"{EFFECT}_count", AUDIT))),),
+            unit="recps",
+            normal="as much as stage 4: audit keeps every record.",
+            act="look at Audit, time behind.",
+        ),
+        Stat(
+            title="7 Mails accepted",
+            queries=(Query(per("", rate("mails_total", 'outcome="sent"'))),),
+            unit="ops",
+            normal="one for each notice that has a template and a recipient who wants it.",
+            act="look at the mails at the end of this page.",
+        ),
+        Stat(
+            title="Event to effect, 95 %",
+            queries=(Query(quantile(0.95, EFFECT)),),
+            unit="s",
+            normal="well under a second; a new consumer or an outage makes it longer for a while.",
+            act="the graph below says which stage takes the time.",
+            steps=looks.rising(1, 5),
+        ),
+    ),
+)
+
+TIMES = Row(
+    "How long the way takes",
+    (
+        Series(
+            title="How old is an event when it reaches each stage? (95 %)",
+            queries=(
+                Query(quantile(0.95, PUBLISH), "on its topic"),
+                Query(quantile(0.95, EFFECT, "", NOTIFICATION), "notification applied it"),
+                Query(quantile(0.95, EFFECT, "", AUDIT), "audit keeps it"),
+            ),
+            unit="s",
+            normal="the stages lie close together, in this order, well below the line.",
+            act="the first stage that rises has the trouble; those behind it only wait.",
+            steps=looks.above(5),
+        ),
+        Heat(
+            title="Where do the times from event to effect lie?",
+            queries=(Query(per("le", increases(f"{EFFECT}_bucket")), "{{le}}"),),
+            unit="s",
+            normal="one bright band; a second band above it is a group of events that had to wait.",
+            act="find the type that waits in the panels below.",
+        ),
+    ),
+)
+
+TYPES = Row(
+    "By type of event",
+    (
+        Series(
+            title="Which events are stored?",
+            queries=(Query(per("type", rate("event_store_appended_total")), "{{type}}"),),
+            unit="eps",
+            stacked=True,
+            legend="table",
+            normal="the mix of commands: mostly registrations and changes, and what was mailed for them.",
+            act="a type that is missing: nobody asks for it, or Services shows why it is refused.",
+        ),
+        Series(
+            title="Which records are published, by topic?",
+            queries=(
+                Query(
+                    per("messaging_destination_name", rate("messaging_client_sent_messages_total", TOPIC)),
+                    "{{messaging_destination_name}}",
+                ),
+            ),
+            unit="recps",
+            legend="table",
+            normal="the three topics of the user service rise and fall together; dead letters are at zero.",
+            act="a topic that stands still while the others move: look at its dead letters and at the relay.",
+        ),
+        Bars(
+            title="How old is an event when its topic has it? (95 %)",
+            queries=(Query(quantile(0.95, PUBLISH, "type", window=ALL_TIME), "{{type}}"),),
+            unit="s",
+            normal="all types alike: the relay knows no type.",
+            act="one type alone that is slow: its events are large, or were published again after an outage.",
+            steps=looks.rising(1, 5),
+        ),
+        Bars(
+            title="How old is it when its effect is committed? (95 %)",
+            queries=(Query(quantile(0.95, EFFECT, "type", window=ALL_TIME), "{{type}}"),),
+            unit="s",
+            normal="a little more than to the left: a consumer takes what has come as one batch.",
+            act="a type alone that is slow: its consumer parks it, or waits for a replica.",
+            steps=looks.rising(1, 5),
+        ),
+    ),
+)
+
+MAILS = Row(
+    "The mails at the end",
+    (
+        Series(
+            title="What became of mails?",
+            queries=(Query(per("outcome", rate("mails_total")), "{{outcome}}"),),
+            unit="ops",
+            normal="sent, and nearly nothing else.",
+            act="retried: the server says no for now. failed: it says no for good. unknown: killed while sending.",
+            good=Good.ZERO,
+            width=8,
+        ),
+        Series(
+            title="How many mails wait?",
+            queries=(Query(per("state", of("mail_intents")), "{{state}}"),),
+            unit="short",
+            normal="open rises with a burst and falls again; attempting is what the senders hold.",
+            act="open that only rises: see whether the mail server is up, on Reliability.",
+            runbook="mail-away",
+            good=Good.ZERO,
+            width=8,
+        ),
+        Series(
+            title="How long from queued to accepted by the mail server?",
+            queries=(
+                Query(quantile(0.5, MAIL), "half of them"),
+                Query(quantile(0.95, MAIL), "95 %"),
+            ),
+            unit="s",
+            normal="some seconds in a burst: mails leave one after another.",
+            act="minutes: the mail server is slow or away, or there are too few senders.",
+            width=8,
+        ),
+    ),
+)
+
+BOARD = Board(
+    uid="eventline-flow",
+    title="Eventline / Flow",
+    question="How does an event travel, and how long does it take?",
+    rows=(STAGES, TIMES, TYPES, MAILS),
+)

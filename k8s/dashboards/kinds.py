@@ -1,0 +1,114 @@
+"""The kinds of panels, each with its look; built with Grafana's SDK."""
+
+import string
+from typing import Literal, TypeVar
+
+import msgspec
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, text, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import common as options
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmaps
+from grafana_foundation_sdk.models import text as texts
+
+from k8s.dashboards import looks
+from k8s.dashboards.panel import Panel
+
+SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
+LAST = common.ReduceDataOptions().calcs(["lastNotNull"])
+Mode = models.FieldColorModeId
+Dressed = TypeVar("Dressed", stat.Panel, timeseries.Panel, bargauge.Panel, heatmap.Panel)
+
+
+class Stat(Panel, frozen=True, kw_only=True):
+    """One number now, with its way there behind it."""
+
+    width: int = 3
+    height: int = 4
+
+    def build(self) -> stat.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = _dressed(stat.Panel(), self).reduce_options(LAST).graph_mode(options.BigValueGraphMode.AREA)
+        return panel.color_mode(options.BigValueColorMode.VALUE).color_scheme(_color(self))
+
+
+class Series(Panel, frozen=True, kw_only=True):
+    """Lines over time; stacked where the sum says something too. A table legend adds the last and the highest value."""
+
+    stacked: bool = False
+    legend: Literal["list", "table"] = "list"
+    most: float | None = None
+
+    def build(self) -> timeseries.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = (
+            _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 6)
+        )
+        panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(self._legend())
+        panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC_BY_NAME))
+        panel = panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
+        for pattern, properties in looks.overrides():
+            panel = panel.override_by_regexp(pattern, properties)
+        if self.stacked:
+            panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
+        if self.steps:
+            line = common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
+            panel = panel.thresholds_style(line)
+        return panel if self.most is None else panel.axis_soft_max(self.most)
+
+    def _legend(self) -> common.VizLegendOptions:
+        legend = common.VizLegendOptions().show_legend(True)
+        if self.legend == "list":
+            return legend.display_mode(options.LegendDisplayMode.LIST).placement(options.LegendPlacement.BOTTOM)
+        legend = legend.display_mode(options.LegendDisplayMode.TABLE).placement(options.LegendPlacement.RIGHT)
+        return legend.calcs(["lastNotNull", "max"])
+
+
+class Bars(Panel, frozen=True, kw_only=True):
+    """One bar for each series, of the whole time that is looked at."""
+
+    def build(self) -> bargauge.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = _dressed(bargauge.Panel(), self).reduce_options(LAST).orientation(options.VizOrientation.HORIZONTAL)
+        panel = panel.display_mode(options.BarGaugeDisplayMode.BASIC).color_scheme(_color(self)).min(0)
+        return panel.show_unfilled(True).value_mode(options.BarGaugeValueMode.TEXT)
+
+
+class Heat(Panel, frozen=True, kw_only=True):
+    """How many fell where, over time; its query gives buckets by `le`."""
+
+    def build(self) -> heatmap.Panel:
+        """Return it as Grafana's SDK has it."""
+        colors = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
+        panel = _dressed(heatmap.Panel(), self).calculate(False).color(colors)
+        return panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Words for a stranger."""
+
+    content: str
+    width: int = 24
+    height: int = 3
+
+    def build(self) -> text.Panel:
+        """Return it as Grafana's SDK has it."""
+        return text.Panel().mode(texts.TextMode.MARKDOWN).content(self.content).transparent(True)
+
+
+Any = Stat | Series | Bars | Heat | Note
+Built = stat.Panel | timeseries.Panel | bargauge.Panel | heatmap.Panel | text.Panel
+
+
+def _dressed(builder: Dressed, panel: Panel) -> Dressed:
+    dressed = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
+    instant = isinstance(panel, Bars)
+    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+        dressed = dressed.with_target(query.build(letter, instant=instant))
+    return dressed.thresholds(looks.thresholds(panel.steps or ((None, looks.CALM),)))
+
+
+def _color(panel: Panel) -> builders.FieldColor:
+    if panel.steps:
+        return builders.FieldColor().mode(Mode.THRESHOLDS)
+    return builders.FieldColor().mode(Mode.FIXED).fixed_color(looks.CALM)

@@ -1,0 +1,50 @@
+"""Colours: the same thing has the same one on every dashboard. Thresholds: green, orange, red.
+
+A service's colour follows its name at the start of a series' name, a topic's likewise.
+"""
+
+from collections.abc import Iterator
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import dashboard as models
+
+GOOD, WARN, BAD, CALM = "green", "orange", "red", "light-blue"
+SERVICES = {"user": "blue", "notification": "purple", "audit": "yellow", "console": "gray"}
+TOPICS = {
+    "user.events.v1": "blue",
+    "user.state.v1": "light-blue",
+    "user.notices.v1": "green",
+    "notification.events.v1": "purple",
+    "user.dlq.v1": "red",
+    "notification.dlq.v1": "orange",
+}
+
+Steps = tuple[tuple[float | None, str], ...]
+
+
+def rising(warn: float, bad: float) -> Steps:
+    """Return thresholds of what should be small."""
+    return ((None, GOOD), (warn, WARN), (bad, BAD))
+
+
+def above(bad: float) -> Steps:
+    """Return thresholds of what is wrong from a value on."""
+    return ((None, GOOD), (bad, BAD))
+
+
+def below(bad: float) -> Steps:
+    """Return thresholds of what is wrong under a value."""
+    return ((None, BAD), (bad, GOOD))
+
+
+def thresholds(steps: Steps) -> builders.ThresholdsConfig:
+    """Return thresholds as Grafana takes them."""
+    found = [models.Threshold(value=value, color=color) for value, color in steps]
+    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
+
+
+def overrides() -> Iterator[tuple[str, list[models.DynamicConfigValue]]]:
+    """Yield a regular expression of series' names, and the colour that those have."""
+    for name, color in (SERVICES | TOPICS).items():
+        fixed = {"mode": "fixed", "fixedColor": color}
+        yield f"/^{name.replace('.', '[.]')}( |$)/", [models.DynamicConfigValue("color", fixed)]

@@ -1,0 +1,55 @@
+"""What a panel says: the question in its title, the queries that answer it, and what the answer means to a person.
+
+It also says which answers are good while the system works under load; `make test-dashboards` holds it to that.
+"""
+
+import enum
+
+import msgspec
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.models import prometheus as models
+
+from k8s.dashboards.looks import Steps
+
+
+class Good(enum.StrEnum):
+    """Which answers are good under load."""
+
+    MOVES = "moves"  # every series is there and other than zero at some time
+    ZERO = "zero-is-good"  # a series must be there
+    EMPTY = "may-be-empty"  # the series exist in some places only, or once something has happened
+
+
+class Query(msgspec.Struct, frozen=True):
+    """A PromQL expression, and how its series are named."""
+
+    expression: str
+    legend: str = ""
+
+    def build(self, letter: str, *, instant: bool) -> prometheus.Dataquery:
+        """Return it as Grafana's SDK has it; a letter tells a panel's queries apart."""
+        query = prometheus.Dataquery().ref_id(letter).expr(self.expression).legend_format(self.legend or "__auto")
+        query = query.editor_mode(models.QueryEditorMode.CODE)
+        return query.instant() if instant else query.range().exemplar("_bucket" in self.expression)
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True):
+    """What all panels have. `normal` and `act` are for the person who looks: what is usual, what to do if it is not."""
+
+    title: str
+    queries: tuple[Query, ...]
+    unit: str
+    normal: str
+    act: str
+    runbook: str = ""
+    good: Good = Good.MOVES
+    width: int = 12
+    height: int = 8
+    steps: Steps = ()
+
+    @property
+    def description(self) -> str:
+        """Return what Grafana shows behind the panel's i; it ends with what else than movement is a good answer."""
+        runbook = f"\n\n**Runbook:** docs/runbooks/{self.runbook}.md" if self.runbook else ""
+        mark = "" if self.good is Good.MOVES else f"\n\n({self.good})"
+        return f"**Normal:** {self.normal}\n\n**If not:** {self.act}{runbook}{mark}"
