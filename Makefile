@@ -90,9 +90,10 @@ doctor: $(PACKAGES_READY) ## say what this machine lacks for all this, and how t
 	@$(BIN)/python -m k8s doctor
 
 ##@ Tend
-docs: $(PACKAGES_READY) ## write docs/schemas, docs/asyncapi.json and docs/events.html from services/contracts, the charts' schemas and tables from their values, the dashboards
+docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the charts' schemas and tables, dashboards, alert rules
 	@$(BIN)/python -m tests.contract
 	@$(BIN)/python -m k8s.dashboards
+	@$(BIN)/python -m k8s.alerts
 	@$(BIN)/python -m tests.charts
 
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml

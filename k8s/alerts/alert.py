@@ -1,0 +1,28 @@
+"""What an alert is: data."""
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["page", "ticket"]
+SERVICES = 'job=~"user|notification|audit|console"'  # console is the lag probe
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert. `when` is PromQL in which times and sizes have units (`> 2m`, `< 256MiB`): Prometheus gets numbers.
+
+    `lasting` is how long it must be so before it is told. `summary` and `description` are Prometheus templates.
+    """
+
+    name: str
+    when: str
+    lasting: str
+    severity: Severity
+    summary: str
+    description: str
+    labels: dict[str, str] = {}
+
+    @property
+    def runbook(self) -> str:
+        """Where it says what to do."""
+        return f"docs/runbooks/{self.name}.md"

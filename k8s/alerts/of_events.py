@@ -1,0 +1,108 @@
+"""Alerts on the way of an event: store, relay, topic, consumer, effect."""
+
+from k8s.alerts.alert import Alert
+
+LAG = "max by (namespace, messaging_consumer_group_name, messaging_destination_name)"
+GROUP = "{{ $labels.messaging_consumer_group_name }}"
+TOPIC = "{{ $labels.messaging_destination_name }}"
+OF_GROUP = {"job": GROUP}  # the probe tells it, the group's own service is meant
+
+ALERTS = (
+    Alert(
+        name="OutboxOld",
+        when="max by (job, namespace) (outbox_oldest_age_seconds) > 1m",
+        lasting="2m",
+        severity="page",
+        summary="{{ $labels.job }}'s events have waited {{ $value | humanizeDuration }} to be published",
+        description="Commands are accepted, but nobody hears of them until {{ $labels.job }}'s relay publishes.",
+    ),
+    Alert(
+        name="RelayWithoutLease",
+        # The lowest of a minute: a relay that takes the lease and fails at once must not look as if it led.
+        when="max by (job, namespace) (min_over_time(relay_epoch[1m])) == 0",
+        lasting="2m",
+        severity="page",
+        summary="Nobody leads {{ $labels.job }}'s relay",
+        description="No process of {{ $labels.job }} holds the relay's lease for long, so nothing is published.",
+    ),
+    Alert(
+        name="ConsumerLagging",
+        # The lowest that was seen: an age that could not be read (NaN) is no end of the lag.
+        when=f'{LAG} (min_over_time(consumer_lag_seconds{{messaging_consumer_group_name!="audit"}}[2m])) > 1m',
+        lasting="2m",
+        severity="page",
+        labels=OF_GROUP,
+        summary=f"{GROUP} is {{{{ $value | humanizeDuration }}}} behind on {TOPIC}",
+        description=f"The oldest record of {TOPIC} that {GROUP} has not applied is that old: its effects are late.",
+    ),
+    Alert(
+        name="AuditBehind",
+        when=f'{LAG} (min_over_time(consumer_lag_seconds{{messaging_consumer_group_name="audit"}}[2m])) > 2m',
+        lasting="3m",
+        severity="page",
+        labels=OF_GROUP,
+        summary=f"The audit log is {{{{ $value | humanizeDuration }}}} behind {TOPIC}",
+        description=f"What stands on {TOPIC} since then has no entry yet, and topics forget: see their retention.",
+    ),
+    Alert(
+        name="GroupWithoutMembers",
+        when="max by (namespace, messaging_consumer_group_name) (consumer_group_members) == 0",
+        lasting="2m",
+        severity="page",
+        labels=OF_GROUP,
+        summary=f"Nobody consumes for {GROUP}",
+        description=f"The consumer group {GROUP} has no members at the broker.",
+    ),
+    Alert(
+        name="ConsumerPaused",
+        when="max by (job, namespace) (min_over_time(consumer_paused[2m])) == 1",
+        lasting="3m",
+        severity="ticket",
+        summary="{{ $labels.job }}'s consumer waits for what it depends on",
+        description="Its database is away, or the broker for its dead letters; {{ $labels.job }} logs which.",
+    ),
+    Alert(
+        name="DeadLettersWritten",
+        # By the topic, not by the counter: the counter is born with its first letter, and a rise from nothing is none.
+        when="sum by (namespace, messaging_destination_name) "
+        '(delta(topic_end_offset{messaging_destination_name=~".+[.]dlq[.]v1"}[15m])) > 0',
+        lasting="0s",
+        severity="ticket",
+        labels={"job": '{{ reReplaceAll "[.]dlq[.].+" "" $labels.messaging_destination_name }}'},
+        summary=f"Dead letters on {TOPIC}",
+        description="Records that can never be applied were put there in a quarter of an hour, with their reasons.",
+    ),
+    Alert(
+        name="KeysParked",
+        when="max by (job, namespace) (parked_keys) > 0",
+        lasting="5m",
+        severity="ticket",
+        summary="{{ $labels.job }} has {{ $value }} parked keys",
+        description="Records that {{ $labels.job }} cannot apply wait, with the later ones of the key; others go on.",
+    ),
+    Alert(
+        name="CeilingNear",
+        when="max by (job, namespace, ceiling) (ceiling_used_ratio) >= 0.5",
+        lasting="0s",
+        severity="ticket",
+        summary="{{ $labels.job }} has used {{ $value | humanizePercentage }} of its ceiling on {{ $labels.ceiling }}",
+        description="At the ceiling the consumer of {{ $labels.job }} stops: so many are no matter of single records.",
+    ),
+    Alert(
+        name="CeilingReached",
+        # The process ends with it, so the last word of each counts for a while.
+        when="max by (job, namespace, ceiling) (max_over_time(ceiling_used_ratio[10m])) >= 1",
+        lasting="0s",
+        severity="page",
+        summary="{{ $labels.job }} has stopped at its ceiling on {{ $labels.ceiling }}",
+        description="So many records were refused that something else must be wrong: a person has to look.",
+    ),
+    Alert(
+        name="NoticesWaiting",
+        when="max by (job, namespace) (replica_wait_seconds) > 1m",
+        lasting="5m",
+        severity="ticket",
+        summary="A notice has waited {{ $value | humanizeDuration }} for its user's state",
+        description="Notices came to {{ $labels.job }} whose state did not: nothing is sent for them until it does.",
+    ),
+)

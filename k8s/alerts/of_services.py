@@ -1,0 +1,56 @@
+"""Alerts on the processes themselves: there, staying up, reaching their database."""
+
+from k8s.alerts.alert import SERVICES, Alert
+
+ALERTS = (
+    Alert(
+        name="ServiceDown",
+        when=f"max by (job, namespace) (up{{{SERVICES}}}) == 0",
+        lasting="1m",
+        severity="page",
+        summary="{{ $labels.job }} does not answer",
+        description="No process of {{ $labels.job }} answers on its metrics port.",
+    ),
+    Alert(
+        name="ServiceGone",
+        # One that ran here within hours, or one that has never been seen at all.
+        when=f"""(
+  group by (job, namespace) (last_over_time(up{{{SERVICES}}}[6h]))
+  unless on (job, namespace) up{{{SERVICES}}}
+)
+or on (job) absent(up{{job="user"}})
+or on (job) absent(up{{job="notification"}})
+or on (job) absent(up{{job="audit"}})""",
+        lasting="3m",
+        severity="page",
+        summary="{{ $labels.job }} is not there any more",
+        description="Prometheus finds no target of {{ $labels.job }}: no process runs, or discovery misses it.",
+    ),
+    Alert(
+        name="ReplicaDown",
+        when=f"""count by (job, namespace) (up{{{SERVICES}}} == 0)
+and on (job, namespace) max by (job, namespace) (up{{{SERVICES}}}) == 1""",
+        lasting="5m",
+        severity="ticket",
+        summary="{{ $value }} of {{ $labels.job }}'s processes do not answer",
+        description="The others of {{ $labels.job }} carry on without them.",
+    ),
+    Alert(
+        name="ServiceRestarting",
+        when=f"sum by (job, namespace) (changes(process_start_time_seconds{{{SERVICES}}}[15m])) >= 3",
+        lasting="0s",
+        severity="page",
+        summary="{{ $labels.job }} has restarted {{ $value }} times in a quarter of an hour",
+        description="A part of {{ $labels.job }} that fails takes its process down; its log names the part and why.",
+    ),
+    Alert(
+        name="DatabaseUnreachable",
+        # What cannot be asked is NaN, the one number that is not itself.
+        when="""max by (job, namespace) (database_size_bytes)
+!= max by (job, namespace) (database_size_bytes)""",
+        lasting="2m",
+        severity="page",
+        summary="{{ $labels.job }} cannot reach its database",
+        description="{{ $labels.job }} answers 503 and consumes nothing until its database is back. Nothing is lost.",
+    ),
+)
