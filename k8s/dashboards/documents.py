@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from k8s.dashboards import flow
+from k8s.dashboards import audit, flow, kafka, reliability, services
 from k8s.dashboards.board import json_of
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "charts/observability/files/grafana/dashboards"
-BOARDS = (flow.BOARD,)
+BOARDS = (flow.BOARD, services.BOARD, kafka.BOARD, reliability.BOARD, audit.BOARD)
 
 
 def documents() -> dict[Path, str]:

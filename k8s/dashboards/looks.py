@@ -37,6 +37,11 @@ def below(bad: float) -> Steps:
     return ((None, BAD), (bad, GOOD))
 
 
+def falling(bad: float, warn: float) -> Steps:
+    """Return thresholds of what should be large: bad below the first, all well from the second on."""
+    return ((None, BAD), (bad, WARN), (warn, GOOD))
+
+
 def thresholds(steps: Steps) -> builders.ThresholdsConfig:
     """Return thresholds as Grafana takes them."""
     found = [models.Threshold(value=value, color=color) for value, color in steps]

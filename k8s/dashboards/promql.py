@@ -5,8 +5,9 @@ The lag probe watches others: its metrics are chosen by their consumer group, no
 
 SERVICE = 'namespace=~"$namespace", job=~"$service"'
 GROUP = 'namespace=~"$namespace", messaging_consumer_group_name=~"$service"'
-LATELY, ALL_TIME = "$__rate_interval", "$__range"
+PROBE = 'namespace=~"$namespace"'
 TOPIC = 'messaging_destination_name=~"$topic"'
+LATELY, ALL_TIME = "$__rate_interval", "$__range"
 
 
 def of(metric: str, *more: str, where: str = SERVICE) -> str:
@@ -14,13 +15,18 @@ def of(metric: str, *more: str, where: str = SERVICE) -> str:
     return f"{metric}{{{', '.join((where, *more))}}}"
 
 
-def rate(metric: str, *more: str, window: str = LATELY) -> str:
-    """Return how fast each series of a counter grows, per second."""
-    return f"rate({of(metric, *more)}[{window}])"
+def rate(metric: str, *more: str, window: str = LATELY, where: str = SERVICE) -> str:
+    """Return how fast each series grows, per second."""
+    return f"rate({of(metric, *more, where=where)}[{window}])"
+
+
+def increases(metric: str, *more: str, window: str = LATELY) -> str:
+    """Return by how much each series of a counter has grown."""
+    return f"increase({of(metric, *more)}[{window}])"
 
 
 def per(labels: str, expression: str) -> str:
-    """Return a sum for each value of some labels, parted by commas; for everything at once without any."""
+    """Return a sum for each value of some labels, parted by commas; of everything without any."""
     return f"sum by ({labels}) ({expression})" if labels else f"sum({expression})"
 
 
@@ -35,6 +41,16 @@ def quantile(share: float, histogram: str, labels: str = "", *more: str, window:
     return f"histogram_quantile({share:g}, {per(f'le, {labels}' if labels else 'le', buckets)})"
 
 
-def increases(metric: str, *more: str, window: str = LATELY) -> str:
-    """Return by how much each series of a counter has grown."""
-    return f"increase({of(metric, *more)}[{window}])"
+def mean(histogram: str, labels: str = "", *more: str) -> str:
+    """Return the mean of what a histogram saw lately, for each value of some labels."""
+    return f"{per(labels, rate(f'{histogram}_sum', *more))} / {per(labels, rate(f'{histogram}_count', *more))}"
+
+
+def new_dead_letters() -> str:
+    """Return how many dead letters came in the time that is looked at.
+
+    By the topics' ends, not by the services' counters: a counter is born with its first letter, and a rise from
+    nothing is none.
+    """
+    topics = 'messaging_destination_name=~".+[.]dlq[.]v1"'
+    return per("", f"delta({of('topic_end_offset', topics, where=PROBE)}[{ALL_TIME}])")

@@ -1,0 +1,279 @@
+"""Kafka: what stands on the topics, how far the groups are, what went wrong there, and the clients' own view."""
+
+from k8s.dashboards import looks
+from k8s.dashboards.board import Board, Row
+from k8s.dashboards.kinds import Bars, Series, Stat
+from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.promql import GROUP, PROBE, TOPIC, increases, most, new_dead_letters, of, per, quantile, rate
+
+NAME, GROUP_NAME = "messaging_destination_name", "messaging_consumer_group_name"
+BY_TOPIC, BY_GROUP, BY_CLIENT = f"{{{{{NAME}}}}}", f"{{{{{GROUP_NAME}}}}}", "{{job}} {{client}}"
+END, LAG, AGE = "topic_end_offset", "consumer_lag_records", "consumer_lag_seconds"
+OPERATION = "messaging_client_operation_duration_seconds"
+BEHIND_S = 60  # as the alert says
+
+NOW = Row(
+    "",
+    (
+        Stat(
+            title="Records written",
+            queries=(Query(per("", rate(END, TOPIC, where=PROBE))),),
+            unit="recps",
+            normal="three for each event of a user, one for each event of a mail.",
+            act="zero under load: the relay is behind, see Reliability, outbox.",
+        ),
+        Stat(
+            title="Records behind",
+            queries=(Query(most("", per(GROUP_NAME, of(LAG, TOPIC, where=GROUP)))),),
+            unit="short",
+            normal="below a second's worth; the group that is furthest behind counts.",
+            act="it grows: the graph of lag names the group.",
+            runbook="ConsumerLagging",
+            good=Good.ZERO,
+            steps=looks.rising(5_000, 100_000),
+        ),
+        Stat(
+            title="Oldest unread record",
+            queries=(Query(most("", of(AGE, TOPIC, where=GROUP))),),
+            unit="s",
+            normal="some seconds at most, in the steps in which the probe looks.",
+            act="a minute and more: the group is stuck or gone, not only slow.",
+            runbook="ConsumerLagging",
+            good=Good.ZERO,
+            steps=looks.rising(10, BEHIND_S),
+        ),
+        Stat(
+            title="Brokers",
+            queries=(Query(most("", of("kafka_brokers", where=PROBE))),),
+            unit="short",
+            normal="as many as were set up.",
+            act="one less: its log; none: the probe cannot ask, see its failures.",
+            runbook="BrokerUnreachable",
+            steps=looks.below(1),
+        ),
+        Stat(
+            title="Under-replicated",
+            queries=(Query(per("", of("topic_under_replicated_partitions", TOPIC, where=PROBE))),),
+            unit="short",
+            normal="zero partitions; for a minute some, when a broker restarts.",
+            act="a broker is away or behind: do not restart another one now.",
+            runbook="PartitionsUnderReplicated",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+        Stat(
+            title="Dead letters",
+            queries=(Query(new_dead_letters()),),
+            unit="short",
+            normal="zero in the time that this page shows.",
+            act="read them, they carry origin and reason: python -m services.console events --topic user.dlq.v1.",
+            runbook="DeadLettersWritten",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+        Stat(
+            title="Parked keys",
+            queries=(Query(per("", of("parked_keys"))),),
+            unit="short",
+            normal="zero.",
+            act="python -m services.console parked list shows what waits and why; others go on meanwhile.",
+            runbook="KeysParked",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+        Stat(
+            title="Probe's failed looks",
+            queries=(Query(per("", f"increase({of('lag_probe_failures_total', where=PROBE)}[$__range])")),),
+            unit="short",
+            normal="zero: the lag probe can ask the broker.",
+            act="lag and topics on this page are old, or gone; the probe's log says why.",
+            runbook="LagProbeBlind",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+    ),
+)
+
+TOPICS = Row(
+    "Topics",
+    (
+        Series(
+            title="How fast does each topic grow?",
+            queries=(Query(per(NAME, rate(END, TOPIC, where=PROBE)), BY_TOPIC),),
+            unit="recps",
+            legend="table",
+            normal="the three topics of the user service together; dead letters not at all.",
+            act="a topic of dead letters that grows: see what is refused below.",
+        ),
+        Bars(
+            title="How many records has each topic had?",
+            queries=(Query(most(NAME, of(END, TOPIC, where=PROBE)), BY_TOPIC),),
+            unit="short",
+            width=6,
+            normal="facts are kept for ever; what retention and compaction have taken away is counted too.",
+            act="lower than yesterday: the topic was made anew, which stops its consumers on purpose.",
+        ),
+        Series(
+            title="Who consumes how much?",
+            queries=(Query(per(GROUP_NAME, rate("messaging_client_consumed_messages_total", TOPIC)), BY_GROUP),),
+            unit="recps",
+            width=6,
+            normal="each group follows the topics that it reads.",
+            act="a group at zero while topics grow: see its lag and its members.",
+        ),
+    ),
+)
+
+GROUPS = Row(
+    "Consumer groups, as the lag probe sees them: also while they are dead",
+    (
+        Series(
+            title="How many records is each group behind?",
+            queries=(Query(per(GROUP_NAME, of(LAG, TOPIC, where=GROUP)), BY_GROUP),),
+            unit="short",
+            width=6,
+            normal="near zero, with short peaks.",
+            act="a slope that lasts: it consumes less than is written. See its batches on Services.",
+            runbook="ConsumerLagging",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="How old is the oldest unread record?",
+            queries=(Query(most(GROUP_NAME, of(AGE, TOPIC, where=GROUP)), BY_GROUP),),
+            unit="s",
+            width=6,
+            normal="some seconds at most. The line is where the alert is.",
+            act="a straight slope of one second a second: nobody consumes at all.",
+            runbook="ConsumerLagging",
+            good=Good.ZERO,
+            steps=looks.above(BEHIND_S),
+        ),
+        Series(
+            title="Does each group have members?",
+            queries=(Query(most(GROUP_NAME, of("consumer_group_members", where=GROUP)), BY_GROUP),),
+            unit="short",
+            width=6,
+            normal="one for each process of the service.",
+            act="zero: the service does not run, or cannot join; its log says which.",
+            runbook="GroupWithoutMembers",
+        ),
+        Series(
+            title="When did partitions move?",
+            queries=(Query(per("job", increases("kafka_client_rebalances_total")), "{{job}}"),),
+            unit="short",
+            width=6,
+            normal="only when a process starts or ends.",
+            act="again and again: a member that joins and is lost, look at its CPU and its log.",
+            good=Good.ZERO,
+        ),
+    ),
+)
+
+REFUSED = Row(
+    "What could not be applied",
+    (
+        Series(
+            title="Which records became dead letters, since each process started?",
+            queries=(Query(per("job, reason", of("dead_letters_total")), "{{job}} {{reason}}"),),
+            unit="short",
+            width=8,
+            normal="nothing here, or a level line: old ones.",
+            act="the reason says what is wrong with the record: malformed and invalid are its publisher's doing.",
+            runbook="DeadLettersWritten",
+            good=Good.EMPTY,
+        ),
+        Series(
+            title="How many keys are parked?",
+            queries=(Query(per("job", of("parked_keys")), "{{job}}"),),
+            unit="short",
+            width=8,
+            normal="zero.",
+            act="newer code is needed for them, usually: deploy it, and they are tried again at the start.",
+            runbook="KeysParked",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="How near are consumers to their ceilings?",
+            queries=(Query(most("job, ceiling", of("ceiling_used_ratio")), "{{job}} {{ceiling}}"),),
+            unit="percentunit",
+            width=8,
+            most=1,
+            normal="near zero. At 100 % the consumer stops, so that a flood is not put aside unseen.",
+            act="find what floods before it stops: the last dead letters have the reason.",
+            runbook="CeilingNear",
+            good=Good.ZERO,
+            steps=looks.rising(0.5, 1),
+        ),
+    ),
+)
+
+CLIENTS = Row(
+    "The clients' own view of the broker",
+    (
+        Series(
+            title="How long does the broker take to answer? (99 %)",
+            queries=(Query(most("job, client", of("kafka_client_round_trip_seconds", 'percentile="99"')), BY_CLIENT),),
+            unit="s",
+            width=6,
+            normal="milliseconds for producers; a consumer's fetch waits up to 0.1 s for records, so 0.1 s is calm.",
+            act="producers above that: the broker's disk, or the network.",
+        ),
+        Series(
+            title="How long until the broker confirms? (95 %)",
+            queries=(
+                Query(
+                    quantile(0.95, OPERATION, "job, messaging_operation_name"),
+                    "{{job}} {{messaging_operation_name}}",
+                ),
+            ),
+            unit="s",
+            width=6,
+            normal="tens of milliseconds: publish is a whole chunk of the relay, commit a hint.",
+            act="seconds: replicas that do not follow, see under-replicated partitions.",
+        ),
+        Series(
+            title="How many records wait in the producers?",
+            queries=(Query(per("job, client", of("kafka_client_queue_messages")), BY_CLIENT),),
+            unit="short",
+            width=6,
+            normal="up to a chunk, and empty in between.",
+            act="full and level: the broker does not answer.",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="How much has been fetched and waits?",
+            queries=(Query(per("job", of("kafka_client_fetch_queue_bytes")), "{{job}}"),),
+            unit="bytes",
+            width=6,
+            normal="little; a backlog fills it up to its limit, which bounds memory.",
+            act="full for long: the consumer is slower than the broker, see its batches on Services.",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="How many brokers does each client reach?",
+            queries=(Query(most("job, client", of("kafka_client_brokers_up")), BY_CLIENT),),
+            unit="short",
+            normal="as many as it talks to, one at least.",
+            act="zero: address, certificates, network policy; the service's log names what was tried.",
+            runbook="BrokerUnreachable",
+        ),
+        Series(
+            title="Which requests to the broker fail or are repeated?",
+            queries=(
+                Query(per("job, client", rate("kafka_client_request_errors_total")), f"{BY_CLIENT} failed"),
+                Query(per("job, client", rate("kafka_client_request_retries_total")), f"{BY_CLIENT} repeated"),
+            ),
+            unit="reqps",
+            normal="zero, but for the moments when a broker restarts.",
+            act="steady errors: the service's log has them by name.",
+            good=Good.ZERO,
+        ),
+    ),
+)
+
+BOARD = Board(
+    uid="eventline-kafka",
+    title="Eventline / Kafka",
+    question="What stands on the topics, and does everybody keep up?",
+    rows=(NOW, TOPICS, GROUPS, REFUSED, CLIENTS),
+)

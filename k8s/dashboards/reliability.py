@@ -1,0 +1,290 @@
+"""Reliability: what is promised and how fast the budget is spent, what waits, what was repeated or put aside."""
+
+from k8s.dashboards import looks
+from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
+from k8s.dashboards.kinds import Series, Stat
+from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.promql import PROBE, most, new_dead_letters, of, per, rate
+
+FAST, SLOW = 14.4, 6  # burn rates at which somebody is called, as the alerts have it
+OLD_S = 60
+FREE = 512 * 2**20
+LARGE = 10 * 2**30
+
+
+def kept(title: str, slo: str, objective: float, promise: str, runbook: str) -> Stat:
+    """Return how much of a promise was kept lately, by the service that kept least."""
+    return Stat(
+        title=title,
+        queries=(Query(f"1 - {most('', of(f'slo:{slo}:error_ratio6h'))}"),),
+        unit="percentunit",
+        normal=f"{promise}. It shows the last six hours of the service that did worst.",
+        act="the burn rates below say since when, and whether it still goes on.",
+        runbook=runbook,
+        steps=looks.falling(1 - 2 * (1 - objective), objective),
+    )
+
+
+def burning(title: str, slo: str, runbook: str) -> Series:
+    """Return how fast the budget of errors is spent, over three windows."""
+    return Series(
+        title=title,
+        queries=tuple(
+            Query(most("", of(f"slo:{slo}:burnrate{window}")), f"over {window}") for window in ("5m", "1h", "6h")
+        ),
+        unit="short",
+        width=8,
+        normal="below 1: at 1 the budget lasts exactly 30 days. The lines are where somebody is called.",
+        act="5m high alone: it has just begun, or was short. 1h too: act now. 6h alone: it is over.",
+        runbook=runbook,
+        good=Good.ZERO,
+        steps=((None, looks.GOOD), (SLOW, looks.WARN), (FAST, looks.BAD)),
+    )
+
+
+NOW = Row(
+    "",
+    (
+        kept(
+            "Answered without error",
+            "api_availability",
+            0.999,
+            "99.9 % of requests are answered without an error of ours",
+            "ApiAvailabilityBudgetBurn",
+        ),
+        kept(
+            "Answered in time",
+            "api_latency",
+            0.99,
+            "99 % of answers take at most half a second",
+            "ApiLatencyBudgetBurn",
+        ),
+        kept(
+            "Effects in time",
+            "event_to_effect_latency",
+            0.99,
+            "99 % of events have their effect within 5 s",
+            "EventToEffectBudgetBurn",
+        ),
+        Stat(
+            title="Oldest in the outbox",
+            queries=(Query(most("", of("outbox_oldest_age_seconds"))),),
+            unit="s",
+            normal="well below a second.",
+            act="events are safe in the store; the relay or the broker is away.",
+            runbook="OutboxOld",
+            good=Good.ZERO,
+            steps=looks.rising(5, OLD_S),
+        ),
+        Stat(
+            title="Oldest open mail",
+            queries=(Query(most("", of("mail_oldest_open_age_seconds"))),),
+            unit="s",
+            normal="seconds in a burst.",
+            act="the mail server is away or says no for now; see mails below.",
+            runbook="MailsWaiting",
+            good=Good.ZERO,
+            steps=looks.rising(60, 1800),
+        ),
+        Stat(
+            title="Parked keys",
+            queries=(Query(per("", of("parked_keys"))),),
+            unit="short",
+            normal="zero.",
+            act="python -m services.console parked list shows what waits and why.",
+            runbook="KeysParked",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+        Stat(
+            title="Dead letters",
+            queries=(Query(new_dead_letters()),),
+            unit="short",
+            normal="zero in the time that this page shows.",
+            act="see Kafka, what could not be applied.",
+            runbook="DeadLettersWritten",
+            good=Good.ZERO,
+            steps=looks.above(1),
+        ),
+        Stat(
+            title="Least room left",
+            queries=(Query(f"min({of('database_free_bytes')})"),),
+            unit="bytes",
+            normal="gigabytes; PostgreSQL cannot tell, then nothing stands here.",
+            act="give the volume more room before it is full: a full one refuses commands.",
+            runbook="DatabaseSpaceLow",
+            good=Good.EMPTY,
+            steps=looks.falling(FREE, 4 * FREE),
+        ),
+    ),
+)
+
+PROMISES = Row(
+    "What is promised: how fast is the budget of errors spent?",
+    (
+        burning("Requests that fail", "api_availability", "ApiAvailabilityBudgetBurn"),
+        burning("Answers that are late", "api_latency", "ApiLatencyBudgetBurn"),
+        burning("Effects that are late", "event_to_effect_latency", "EventToEffectBudgetBurn"),
+    ),
+)
+
+OUTBOX = Row(
+    "The outbox",
+    (
+        Series(
+            title="How old is the oldest event that waits?",
+            queries=(Query(most("job", of("outbox_oldest_age_seconds")), "{{job}}"),),
+            unit="s",
+            width=8,
+            normal="below a second. The line is where the alert is.",
+            act="a straight slope: nothing is published at all. Accepted commands are safe meanwhile.",
+            runbook="OutboxOld",
+            good=Good.ZERO,
+            steps=looks.above(OLD_S),
+        ),
+        Series(
+            title="How many events wait to be published?",
+            queries=(Query(most("job", of("outbox_pending_events")), "{{job}}"),),
+            unit="short",
+            width=8,
+            normal="a few dozen under load.",
+            act="it climbs under a level load: the relay is the limit, see its publish times on Kafka.",
+            runbook="OutboxOld",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="Which term does each service's relay lead in?",
+            queries=(Query(most("job", of("relay_epoch")), "{{job}}"),),
+            unit="short",
+            width=8,
+            normal="a level line above zero; one step up for each restart or take-over.",
+            act="zero: nobody leads, nothing is published. Many steps: a leader that cannot stay.",
+            runbook="RelayWithoutLease",
+        ),
+    ),
+)
+
+ASIDE = Row(
+    "Nothing is lost silently",
+    (
+        Series(
+            title="Which records were recognised as repeats, since each process started?",
+            queries=(
+                Query(
+                    per("job, messaging_destination_name", of("repeats_total")),
+                    "{{job}} {{messaging_destination_name}}",
+                ),
+            ),
+            unit="short",
+            width=6,
+            normal="level, with a step after a restart or a take-over: delivered again, applied once.",
+            act="a steady climb: somebody publishes twice, or a group starts from the beginning again.",
+            good=Good.EMPTY,
+        ),
+        Series(
+            title="What was refused, since each process started?",
+            queries=(Query(per("job, reason", of("dead_letters_total")), "{{job}} {{reason}}"),),
+            unit="short",
+            width=6,
+            normal="nothing, or a level line.",
+            act="each is on the dead-letter topic, whole, with origin and reason.",
+            runbook="DeadLettersWritten",
+            good=Good.EMPTY,
+        ),
+        Series(
+            title="What waits to be applied?",
+            queries=(
+                Query(per("job", of("parked_keys")), "{{job}} parked keys"),
+                Query(most("job", of("replica_wait_seconds")), "{{job}} oldest notice without its state, s"),
+            ),
+            unit="short",
+            width=6,
+            normal="zero; a notice waits for a moment when it comes before its state.",
+            act="parked: newer code is needed. Without its state: see whether user.state.v1 is published.",
+            runbook="NoticesWaiting",
+            good=Good.ZERO,
+        ),
+        Series(
+            title="What is tried again?",
+            queries=(
+                Query(per("job", rate("kafka_client_request_retries_total")), "{{job}} requests to Kafka"),
+                Query(per("job", rate("mails_total", 'outcome="retried"')), "{{job}} mails"),
+                Query(per("job", rate("progress_lost_races_total")), "{{job}} batches after a lost race"),
+            ),
+            unit="ops",
+            width=6,
+            normal="zero, but for moments in which something restarts.",
+            act="steady: what it talks to is overloaded or half away.",
+            good=Good.ZERO,
+        ),
+    ),
+)
+
+GROUND = Row(
+    "What the services stand on",
+    (
+        Series(
+            title="How large is each database?",
+            queries=(Query(most("job", of("database_size_bytes")), "{{job}}"),),
+            unit="bytes",
+            width=6,
+            normal="it grows with the events: facts are kept for ever.",
+            act="faster than the events: a vacuum that does not run, or rows that nobody takes away.",
+            runbook="DatabaseLarge",
+            steps=looks.above(LARGE),
+        ),
+        Series(
+            title="How much room has each database left?",
+            queries=(Query(f"min by (job) ({of('database_free_bytes')})", "{{job}}"),),
+            unit="bytes",
+            width=6,
+            normal="a level line, gigabytes; PostgreSQL cannot tell.",
+            act="a slope: reckon when it meets the line, and give it more before.",
+            runbook="DatabaseSpaceLow",
+            good=Good.EMPTY,
+            steps=looks.below(FREE),
+        ),
+        Series(
+            title="How full is each volume?",
+            queries=(
+                Query(
+                    most(
+                        "persistentvolumeclaim",
+                        f"1 - {of('kubelet_volume_stats_available_bytes', where=PROBE)}"
+                        f" / {of('kubelet_volume_stats_capacity_bytes', where=PROBE)}",
+                    ),
+                    "{{persistentvolumeclaim}}",
+                ),
+            ),
+            unit="percentunit",
+            width=6,
+            most=1,
+            normal="below the line. Only where Kubernetes' kubelet tells; elsewhere nothing stands here.",
+            act="the broker's volume: a topic's retention, or more room.",
+            runbook="VolumeSpaceLow",
+            good=Good.EMPTY,
+            steps=looks.above(0.9),
+        ),
+        Series(
+            title="Does the mail server answer, and how old is the oldest mail?",
+            queries=(
+                Query(f"min by (job) ({of('mail_server_up')})", "{{job}} server is up"),
+                Query(most("job", of("mail_oldest_open_age_seconds")), "{{job}} oldest open mail, s"),
+            ),
+            unit="short",
+            width=6,
+            normal="up is 1, and the oldest mail some seconds.",
+            act="0: mails wait, in order, and no try is counted; look at the server.",
+            runbook="MailServerDown",
+            good=Good.ZERO,
+        ),
+    ),
+)
+
+BOARD = Board(
+    uid="eventline-reliability",
+    title="Eventline / Reliability",
+    question="Is what was promised kept, and is anything waiting, repeated or put aside?",
+    rows=(NOW, PROMISES, OUTBOX, ASIDE, GROUND),
+    variables=(NAMESPACE, SERVICE),
+)
