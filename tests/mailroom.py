@@ -7,7 +7,6 @@ from sqlalchemy import select, update
 
 from services.chassis import event_store
 from services.chassis.database import Database
-from services.chassis.health import Health
 from services.notification.composer import Composer
 from services.notification.connection import Server
 from services.notification.domain import Attempt, Claim, Delivery
@@ -15,7 +14,7 @@ from services.notification.mailer import Mailer
 from services.notification.sender import Limits, Sender
 from services.notification.store.intents import Queue
 from services.notification.store.tables import intents
-from tests.builders import NOW, ids
+from tests.builders import NOW, a_telemetry, ids
 from tests.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
 MAIL_FROM = "hello@example.org"
@@ -62,7 +61,7 @@ class Mailroom:
     def send(self, server: Server) -> None:
         """Let a sender claim what is due and hand it to a mail server. Raises ConnectionError: the server is away."""
         mailer = Mailer(server, Composer(MAIL_FROM))
-        sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), Health())
+        sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
         try:
             sender.step(threading.Event())
         finally:

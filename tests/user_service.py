@@ -46,7 +46,7 @@ class Service:
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._writer = Writer[Command, Reply | RefusedError](retried(self._execute), 128, self.told)
         api = Api(self._writer, self._read_user, self._read_page, self._new_id)
-        self.app = Frame(application(api.routes(), "Users", CLOSED), self.told.metrics)
+        self.app = Frame(application(api.routes(), "Users", CLOSED), self.told)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -82,7 +82,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     return Plan(
         prepare=prepare,
         components=[
-            Server(Frame(app, telemetry.metrics), settings, telemetry.health),
+            Server(Frame(app, telemetry), settings, telemetry.health),
             Consumer(subscription, database, telemetry),
             Contact(topics, telemetry, needed=True),
             DatabaseWatch(database, telemetry),

@@ -3,13 +3,14 @@
 A batch that fails as a whole is run again record by record, so that only the key that fails is parked.
 """
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 
 import structlog
 from sqlalchemy import Connection
 
-from services.chassis import parking
+from services.chassis import batch_line, parking
 from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.dead_letters import CeilingError, Refusal
 from services.chassis.metrics.consuming import CEILING, PARKED_KEYS
@@ -17,6 +18,7 @@ from services.chassis.parking import Parked
 from services.chassis.positions import Positions, TopicChangedError
 from services.chassis.progress import LostRaceError
 from services.chassis.record import Record, TopicPartition
+from services.chassis.spans import processing
 from services.chassis.subscription import Outcome, Subscription
 from services.chassis.tally import Tally
 from services.chassis.telemetry import Telemetry
@@ -41,6 +43,7 @@ class Applying:
         self._database = database
         self._positions = positions
         self._clock = telemetry.clock
+        self._tracing = telemetry.tracing
         self._tally = Tally(subscription.group, telemetry)
         if self._parks:
             telemetry.metrics.on_scrape_together((PARKED_KEYS, CEILING), self._put_aside_so_far)
@@ -51,9 +54,9 @@ class Applying:
 
     def take(self, records: Sequence[Record]) -> None:
         """Apply a batch and move the positions behind it; park what cannot be applied."""
-        started = time.perf_counter()
         try:
-            outcome = self._commit(records)
+            with processing(self._tracing, self._subscription.group, records) as traced:
+                self._apply(traced)
         except OF_THE_WHOLE:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the record behind it must be found
@@ -62,10 +65,6 @@ class Applying:
                 return
             for record in records:
                 self.take([record])
-        else:
-            self._tally.took(time.perf_counter() - started)
-            self._tally.outcome(outcome, self._positions.is_replay)
-            self._tally.consumed(records)
 
     def try_parked_again(self, partitions: Collection[TopicPartition], *, asked: bool) -> None:
         """Apply what is parked in partitions, each key in order as far as it goes; or only what was asked for."""
@@ -76,11 +75,22 @@ class Applying:
         for queue in queues:
             self._drain(queue)
 
+    def _apply(self, records: Sequence[Record]) -> None:
+        started = time.perf_counter()
+        outcome = self._commit(records)
+        seconds = time.perf_counter() - started
+        self._tally.took(seconds)
+        self._tally.outcome(outcome, self._positions.is_replay)
+        self._tally.consumed(records)
+        log.info("batch", **batch_line.of(self._subscription.group, records, outcome, seconds))
+
     def _commit(self, records: Sequence[Record]) -> Outcome:
         targets = self._positions.after(records)
         with self._database.write() as connection:
-            outcome = self._handle(connection, self._hold_back(connection, records))
+            taken = self._hold_back(connection, records)
+            outcome = self._handle(connection, taken)
             self._positions.move(connection, targets)
+        outcome.parked = len(records) - len(taken)
         self._positions.moved(targets)
         self._wake()
         return outcome
@@ -104,7 +114,7 @@ class Applying:
             raise CannotApplyError(f"{refused[0].record.place}: {refused[0].detail}, and there is no dead-letter topic")
         self._subscription.dead_letters.put(refused, self._positions.topic_ids)
         for refusal in refused:
-            log.error("dead letter", place=refusal.record.place, reason=refusal.reason, detail=refusal.detail)
+            self._say_of(refusal.record, logging.ERROR, "dead letter", reason=refusal.reason, detail=refusal.detail)
 
     def _park(self, record: Record, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
@@ -117,7 +127,7 @@ class Applying:
             self._positions.move(connection, targets)
         self._positions.moved(targets)
         self._tally.consumed([record])
-        log.error("parked", place=record.place, reason=reason)
+        self._say_of(record, logging.ERROR, "parked", reason=reason)
 
     def _refuse_flood(self, connection: Connection, record: Record, reason: str) -> None:
         ceiling = self._subscription.parked_keys_ceiling
@@ -136,10 +146,10 @@ class Applying:
             except Exception as error:  # noqa: BLE001  # it stays parked, and says why
                 with self._database.write() as connection:
                     parking.failed_again(connection, one.record, f"{type(error).__name__}: {error}")
-                log.warning("still parked", place=one.record.place, waiting=len(queue), reason=str(error))
+                self._say_of(one.record, logging.WARNING, "still parked", waiting=len(queue), reason=str(error))
                 return
             self._tally.outcome(outcome, self._positions.is_replay)
-            log.info("no longer parked", place=one.record.place)
+            self._say_of(one.record, logging.INFO, "no longer parked")
 
     def _apply_parked(self, record: Record) -> Outcome:
         with self._database.write() as connection:
@@ -147,6 +157,9 @@ class Applying:
             parking.remove(connection, record)
         self._wake()
         return outcome
+
+    def _say_of(self, record: Record, level: int, what: str, **more: object) -> None:
+        log.log(level, what, group=self._subscription.group, **record.named, **more)
 
     def _wake(self) -> None:
         for wake in self._subscription.wakes:

@@ -47,6 +47,11 @@ class Database:
         return self._engine
 
     @property
+    def system(self) -> str:
+        """The kind of database, as OpenTelemetry calls it."""
+        return "sqlite" if self.is_sqlite else "postgresql"
+
+    @property
     def trouble(self) -> str | None:
         """Why the last write was not possible, None when it was."""
         return self._trouble

@@ -24,6 +24,11 @@ class Event(msgspec.Struct, frozen=True):
     content: bytes | None = None
 
     @property
+    def traceparent(self) -> str | None:
+        """The context for what this event leads to: the work on it where that is recorded, else where it came from."""
+        return self.record.context or self.envelope.traceparent
+
+    @property
     def digest(self) -> bytes:
         """SHA-256 of the data, in either mode: what tells a repeat from a conflict."""
         content = self.record.value if self.content is None else self.content

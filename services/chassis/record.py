@@ -2,7 +2,11 @@
 
 import msgspec
 
+from services.chassis import tracing
+
 Headers = list[tuple[str, bytes | None]]
+NAMES = {"ce_id": "ce_id", "ce_type": "ce_type", "ce_correlationid": "correlation_id"}  # headers, fields of a log line
+LONGEST_NAME = 64
 
 
 class TopicPartition(msgspec.Struct, frozen=True):
@@ -15,7 +19,8 @@ class TopicPartition(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """A record that was read. `headers` is None where the client could not read them.
 
-    `timestamp_type` is 1 for the producer's time, 2 for the broker's; `timestamp_ms` counts from 1970.
+    `timestamp_type` is 1 for the producer's time, 2 for the broker's; `timestamp_ms` counts from 1970. `context` is the
+    `traceparent` of the work on this record, where that is recorded.
     """
 
     topic: str
@@ -26,11 +31,32 @@ class Record(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes | None
     headers: Headers | None
+    context: str | None = None
 
     @property
     def place(self) -> str:
         """Where the record stands, for messages: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
+    def traceparent(self) -> str | None:
+        """The context that the record came with."""
+        return tracing.read(self.header("traceparent") or "")
+
+    @property
+    def named(self) -> dict[str, str | int]:
+        """What a log line calls the record by; what its headers do not tell is left out."""
+        told = {name: self.header(header) for header, name in NAMES.items()}
+        told["trace_id"] = tracing.trace_id(self.traceparent)
+        place: dict[str, str | int] = {"topic": self.topic, "partition": self.partition, "offset": self.offset}
+        return place | {name: value for name, value in told.items() if value}
+
+    def header(self, name: str) -> str | None:
+        """Return the start of a header as text, None where it is missing or null."""
+        for given, value in reversed(self.headers or ()):
+            if given == name:
+                return None if value is None else value[:LONGEST_NAME].decode(errors="backslashreplace")
+        return None
 
 
 class Outgoing(msgspec.Struct, frozen=True):

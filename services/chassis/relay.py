@@ -20,6 +20,7 @@ from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, RELA
 from services.chassis.past import Newest, PastError
 from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
+from services.chassis.spans import publishing
 from services.chassis.telemetry import Telemetry
 
 CHUNK = 1000  # events published and acknowledged together
@@ -56,6 +57,7 @@ class Relay:
         self._sent = telemetry.metrics.counter(SENT)
         self._health = telemetry.health
         self._clock = telemetry.clock
+        self._tracing = telemetry.tracing
         telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE), self._backlog)
 
     def run(self, stop: threading.Event) -> None:
@@ -103,10 +105,11 @@ class Relay:
                     renewed = time.monotonic()
                     self._outbox.leases.renew(lease)
                 self._appended.clear()
+                stopping = stop.is_set()  # asked before the look: what was appended before the stop is seen
                 chunk = self._read(cursor)
                 if chunk:
                     cursor = self._send(lease, producer, chunk)
-                elif stop.is_set():
+                elif stopping:
                     return
                 else:
                     self._appended.wait(IDLE_S)
@@ -114,9 +117,12 @@ class Relay:
             producer.close()
 
     def _send(self, lease: Lease, producer: Publisher, chunk: Sequence[StoredEvent]) -> int:
-        # One by one, so that the client sends the first while the last is made.
-        sent = producer.publish(record for event in chunk for record in self._outbox.records(event))
-        self._outbox.leases.advance(lease, chunk[-1].sequence)
+        started = time.perf_counter()
+        with publishing(self._tracing, chunk) as events:
+            # One by one, so that the client sends the first while the last is made.
+            sent = producer.publish(record for event in events for record in self._outbox.records(event))
+            self._outbox.leases.advance(lease, chunk[-1].sequence)
+            log.info("published", **_told(chunk), duration_ms=round((time.perf_counter() - started) * 1000, 1))
         for topic, number in sent.items():
             self._sent.labels(SYSTEM, topic).inc(number)
         return chunk[-1].sequence
@@ -136,3 +142,11 @@ class Relay:
         with self._outbox.database.read() as connection:
             number, oldest = event_store.backlog(connection, cursor)
         return number, (self._clock() - oldest).total_seconds() if oldest else 0.0
+
+
+def _told(chunk: Sequence[StoredEvent]) -> dict[str, object]:
+    if len(chunk) == 1:
+        event = chunk[0].event
+        names = {"ce_id": event.event_id, "ce_type": event.type, "correlation_id": event.metadata.correlation_id}
+        return {"events": 1, "sequence": chunk[0].sequence, **names}
+    return {"events": len(chunk), "first_sequence": chunk[0].sequence, "last_sequence": chunk[-1].sequence}

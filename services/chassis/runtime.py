@@ -25,6 +25,7 @@ from services.chassis.probes import Probes
 from services.chassis.settings import ProcessSettings, SettingsError, load
 from services.chassis.sockets import AddressError
 from services.chassis.telemetry import Telemetry, telemetry
+from services.chassis.tracing import tracing
 
 STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
 PREPARE_AGAIN_S = 1.0
@@ -155,7 +156,8 @@ def main(name: str, kind: type[S], build: Build[S]) -> int:
     try:
         settings = load(kind, os.environ)
         logs.configure(name, settings.log_level)
-        return serve(settings, telemetry(name), build)
+        with contextlib.closing(tracing(name, os.environ)) as traces:
+            return serve(settings, telemetry(name, traces), build)
     except (SettingsError, AddressError) as error:
         sys.stderr.write(f"{name} cannot start:\n{error}\n")
         return 2

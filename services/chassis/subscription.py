@@ -15,12 +15,16 @@ from services.chassis.record import Record, TopicPartition
 
 
 class Outcome(msgspec.Struct):
-    """What a handler did with a batch. `applied` holds each event's record, type and time, for the latency."""
+    """What a handler did with a batch. `applied` holds each event's record, type and time, for the latency.
+
+    `parked` counts those that were put behind parked ones of their keys: the consumer says so, not the handler.
+    """
 
     refused: list[Refusal] = []
     applied: list[tuple[Record, str, datetime]] = []
     repeats: Counter[str] = msgspec.field(default_factory=Counter)
     not_subscribed: Counter[str] = msgspec.field(default_factory=Counter)
+    parked: int = 0
 
 
 Handler = Callable[[Connection, Sequence[Record]], Outcome]

@@ -50,8 +50,9 @@ class Tally:
         for refusal in outcome.refused:
             self._dead_letters.labels(refusal.reason).inc()
         now = self._clock()
-        traced = exemplar()
         latencies = {kind: self._latencies.labels(kind) for kind in {kind for _, kind, _ in outcome.applied}}
         for record, kind, moment in outcome.applied:
             if not is_replay(record):
-                latencies[kind].observe((now - moment).total_seconds(), traced)
+                latencies[kind].observe(
+                    (now - moment).total_seconds(), exemplar(record.context) if record.context else None
+                )

@@ -5,6 +5,7 @@ import msgspec
 from services.chassis.clock import Clock, utc_now
 from services.chassis.health import Health
 from services.chassis.metrics import Metrics
+from services.chassis.tracing import OFF, Tracing
 
 VERSION = "0.1.0"
 
@@ -15,8 +16,9 @@ class Telemetry(msgspec.Struct, frozen=True):
     metrics: Metrics
     health: Health
     clock: Clock
+    tracing: Tracing
 
 
-def telemetry(service: str) -> Telemetry:
+def telemetry(service: str, tracing: Tracing = OFF) -> Telemetry:
     """Return fresh metrics and health for a process, and the real clock."""
-    return Telemetry(Metrics(service, VERSION), Health(), utc_now)
+    return Telemetry(Metrics(service, VERSION), Health(), utc_now, tracing)

@@ -5,9 +5,8 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 import structlog
@@ -17,17 +16,19 @@ from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
-from services.chassis import problems, sockets
+from services.chassis import problems, sockets, tracing
 from services.chassis.checks import check
 from services.chassis.docs import DocsPage
 from services.chassis.health import Health
 from services.chassis.ids import new_id
-from services.chassis.metrics import Metrics
 from services.chassis.metrics.registry import observe
 from services.chassis.metrics.serving import HTTP_ACTIVE, HTTP_DURATION
 from services.chassis.protocol import Protocol
 from services.chassis.settings import Settings
+from services.chassis.telemetry import Telemetry
+from services.chassis.tracing import Attributes, Span, Work, span
 
 LARGEST_BODY = 256 * 1024
 REQUEST_S = 20.0
@@ -68,10 +69,11 @@ def application(
 class Frame:
     """Around every request: a correlation id in and out, one log line, one measurement."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
-        self._durations = metrics.histogram(HTTP_DURATION)
-        self._active = metrics.gauge(HTTP_ACTIVE)
+        self._tracing = telemetry.tracing
+        self._durations = telemetry.metrics.histogram(HTTP_DURATION)
+        self._active = telemetry.metrics.gauge(HTTP_ACTIVE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; see the ASGI specification, version 3."""
@@ -79,22 +81,31 @@ class Frame:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        with self._active.track_inprogress():
-            await self._app(scope, receive, exchange.send)
-        self._observe(scope, exchange)
+        # Neither path nor query: they hold whatever a client wrote.
+        work = Work(scope["method"], "server", {"http.request.method": scope["method"], "url.scheme": scope["scheme"]})
+        with self._active.track_inprogress(), span(self._tracing, work, exchange.traceparent) as serving:
+            scope["traceparent"] = serving.traceparent  # type: ignore[typeddict-unknown-key]  # ours, for the handlers
+            with bound_contextvars(correlation_id=exchange.correlation_id):
+                await self._app(scope, receive, exchange.send)
+                self._observe(scope, exchange, serving)
 
-    def _observe(self, scope: HTTPScope, exchange: "_Exchange") -> None:
+    def _observe(self, scope: HTTPScope, exchange: "_Exchange", serving: Span) -> None:
         seconds = time.perf_counter() - exchange.started
         route = scope.get("path_template") or "unmatched"
+        serving.note(_answered(route, exchange.status), f"{scope['method']} {route}")
         observe(self._durations.labels(scope["method"], route, str(exchange.status)), seconds)
         log.info(
             "request",
             method=scope["method"],
             route=route,
             status=exchange.status,
-            ms=round(seconds * 1000, 1),
-            correlation_id=exchange.correlation_id,
+            duration_ms=round(seconds * 1000, 1),
         )
+
+
+def _answered(route: str, status: int) -> Attributes:
+    failed = {"error.type": str(status)} if status >= 500 else {}  # noqa: PLR2004  # a status code is its own name
+    return {"http.route": route, "http.response.status_code": status, **failed}
 
 
 class _Exchange:
@@ -102,7 +113,9 @@ class _Exchange:
         self._send = send
         self.started = time.perf_counter()
         self.status = 500
-        self.correlation_id = correlation_id(scope["headers"])
+        headers = dict(scope["headers"])
+        self.correlation_id = correlation_id(headers)
+        self.traceparent = tracing.read(headers.get(b"traceparent", b"").decode("latin-1"))
         scope["correlation_id"] = self.correlation_id  # type: ignore[typeddict-unknown-key]  # ours, for the handlers
 
     async def send(self, message: Message) -> None:
@@ -113,9 +126,9 @@ class _Exchange:
         await self._send(message)
 
 
-def correlation_id(headers: Any) -> str:  # noqa: ANN401  # ASGI's own loose type
+def correlation_id(headers: Mapping[bytes, bytes]) -> str:
     """Return the client's correlation id where it is printable and short, else a new one."""
-    given = dict(headers).get(CORRELATION.lower().encode(), b"")
+    given = headers.get(CORRELATION.lower().encode(), b"")
     return given.decode() if CORRELATION_FORM.fullmatch(given) else new_id()
 
 

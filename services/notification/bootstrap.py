@@ -93,9 +93,8 @@ def _restore(settings: Settings, database: Database) -> None:
 
 def _http(settings: Settings, database: Database, telemetry: Telemetry) -> Component:
     api = Api(database.reader(views.version), database.reader(views.notifications))
-    return Server(
-        Frame(application(api.routes(), "Eventline notifications"), telemetry.metrics), settings, telemetry.health
-    )
+    app = application(api.routes(), "Eventline notifications")
+    return Server(Frame(app, telemetry), settings, telemetry.health)
 
 
 def _subscription(
@@ -144,7 +143,7 @@ def _senders(settings: Settings, database: Database, appended: threading.Event, 
     queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
     return [
-        Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry.health)
+        Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry)
         for number in range(1, settings.sender_threads + 1)
     ]
 

@@ -190,7 +190,7 @@ class Batch:
 def _notice(event: Event) -> Notice:
     envelope, data = event.envelope, event.data
     kind = data.type if isinstance(data, UserNotice) else envelope.type
-    return Notice(envelope.id, envelope.subject, envelope.version, kind, envelope.correlation_id, envelope.traceparent)
+    return Notice(envelope.id, envelope.subject, envelope.version, kind, envelope.correlation_id, event.traceparent)
 
 
 def _replica(event: Event) -> Replica:

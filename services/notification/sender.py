@@ -1,5 +1,6 @@
 """The sender: claims due mails, hands them to the mail server one by one, writes down what came of each."""
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -9,12 +10,14 @@ import msgspec
 import structlog
 
 from services.chassis.database import UNAVAILABLE
-from services.chassis.health import Health
+from services.chassis.telemetry import Telemetry
+from services.chassis.tracing import Work, span
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
 AWAY_S = (1.0, 2.0, 5.0, 10.0)  # between tries while the mail server or the database is away
 SETTLE_AGAIN_S = 0.5
+SENDING = Work("send mail", "client")
 
 log = structlog.get_logger()
 
@@ -58,13 +61,14 @@ class Limits(msgspec.Struct, frozen=True):
 class Sender:
     """Sends until told to stop; then the mail in hand is finished and the other claims are given back."""
 
-    def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, health: Health) -> None:
+    def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, telemetry: Telemetry) -> None:
         self.name = name
         self.wake = threading.Event()  # set it when mails were queued
         self._queue = queue
         self._mailer = mailer
         self._limits = limits
-        self._health = health
+        self._health = telemetry.health
+        self._tracing = telemetry.tracing
         self._failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -106,14 +110,14 @@ class Sender:
 
     def _attempt(self, claim: Claim) -> Attempt:
         self._health.beat(self.name)
-        delivery = self._mailer.deliver(claim.letter)
-        if delivery.fate is Fate.UNTRIED:
-            raise ConnectionError(delivery.detail)
-        if delivery.fate is not Fate.SENT:
-            log.warning(
-                "mail not sent", intent=claim.id, tries=claim.tries, fate=delivery.fate.value, detail=delivery.detail
-            )
-        return Attempt(claim, delivery)
+        started = time.perf_counter()
+        with span(self._tracing, SENDING, claim.traceparent) as sending:
+            delivery = self._mailer.deliver(claim.letter)
+            if delivery.fate is Fate.UNTRIED:
+                raise ConnectionError(delivery.detail)
+            sending.note({"eventline.mail.template": claim.letter.template, "eventline.mail.fate": delivery.fate.value})
+            _say(claim, delivery, time.perf_counter() - started)
+        return Attempt(msgspec.structs.replace(claim, traceparent=sending.traceparent), delivery)
 
     def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
         # What was sent must be written down before the claim ends, else it is sent again.
@@ -131,6 +135,22 @@ class Sender:
         self._failures += 1
         log.warning("cannot send now, trying again", sender=self.name, error=str(error), seconds=seconds)
         stop.wait(seconds)
+
+
+def _say(claim: Claim, delivery: Delivery, seconds: float) -> None:
+    sent = delivery.fate is Fate.SENT
+    log.log(
+        logging.INFO if sent else logging.WARNING,
+        "mail sent" if sent else "mail not sent",
+        intent=claim.id,
+        template=claim.letter.template,
+        tries=claim.tries,
+        fate=delivery.fate.value,
+        detail=delivery.detail,
+        duration_ms=round(seconds * 1000, 1),
+        ce_id=claim.event_id,
+        correlation_id=claim.letter.correlation_id,
+    )
 
 
 def _pause(seconds: float) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -37,7 +37,6 @@ from services.user.shapes import (
     body_of,
 )
 
-TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 STATUS = {
     Because.INVALID: 422,
     Because.NOT_FOUND: 404,
@@ -207,6 +206,5 @@ def _fingerprint(request: Incoming, body: object) -> bytes:
 
 
 def _metadata(request: Incoming) -> Metadata:
-    traceparent = request.headers.get("traceparent", "")
-    traced = traceparent if TRACEPARENT.fullmatch(traceparent) else None
-    return Metadata(correlation_id=request.scope["correlation_id"], traceparent=traced)  # type: ignore[typeddict-item]
+    scope: Mapping[str, Any] = request.scope
+    return Metadata(correlation_id=scope["correlation_id"], traceparent=scope["traceparent"])

@@ -23,6 +23,7 @@ from services.chassis.kafka.topics import Topics
 from services.chassis.lease import Leases
 from services.chassis.relay import Outbox, Relay
 from services.chassis.runtime import Component, Plan
+from services.chassis.spans import appending
 from services.chassis.subscription import Subscription
 from services.chassis.telemetry import Telemetry
 from services.chassis.web import Frame, Server, application
@@ -87,7 +88,8 @@ def _writer(
     settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry
 ) -> Writer[Command, Reply | RefusedError]:
     def execute(commands: Sequence[Command]) -> list[Reply | RefusedError]:
-        with database.write() as connection:
+        contexts = (command.metadata.traceparent for command in commands)
+        with appending(telemetry.tracing, database.system, contexts), database.write() as connection:
             outcomes = store.commit_group(connection, telemetry.clock(), commands, new_id)
         appended.set()
         return outcomes
@@ -100,7 +102,7 @@ def _http(
 ) -> Component:
     api = Api(writer, database.reader(store.read_user), database.reader(store.read_page), new_id)
     app = application(api.routes(), "Eventline users", CLOSED)
-    return Server(Frame(app, telemetry.metrics), settings, telemetry.health)
+    return Server(Frame(app, telemetry), settings, telemetry.health)
 
 
 def _subscription(

@@ -65,7 +65,7 @@ class Handler:
         if not isinstance(data, NotificationFailed) or not data.permanent:
             return []
         flag = Flag(envelope.subject, data.personal.email, data.reason)
-        metadata = Metadata(envelope.correlation_id, envelope.id, envelope.traceparent)
+        metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent)
         return [Command(flag, self._tools.new_id(), hashlib.sha256(envelope.id.encode()).digest(), metadata)]
 
 

@@ -11,11 +11,11 @@ import structlog
 import trustme
 
 from services.chassis.database import Database
-from services.chassis.health import Health
 from services.notification.composer import Composer
 from services.notification.connection import Login, Server, connect
 from services.notification.mailer import Mailer
 from services.notification.sender import Limits, Sender
+from tests.builders import a_telemetry
 from tests.mail_servers import MailServer
 from tests.mailroom import MAIL_FROM, Mailroom
 
@@ -116,7 +116,7 @@ def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
     with MailServer(certificate=server_side(), login=("ada", "another")) as server:
         server.told["AUTH"] = [answer.format(spoken)] * 4 if answer else []
         told = Server(HOST, server.port, 5.0, trust, login=LOGIN)
-        sender = Sender("s", room.queue, Mailer(told, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), Health())
+        sender = Sender("s", room.queue, Mailer(told, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), a_telemetry())
         with structlog.testing.capture_logs() as lines:
             sender.run(Once())
         assert set(server.heard) == {"AUTH"}

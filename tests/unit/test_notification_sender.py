@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from services.chassis.health import Health
 from services.notification.domain import Attempt, Claim, Delivery, Fate, Letter
 from services.notification.sender import Limits, Sender
-from tests.builders import NOW
+from tests.builders import NOW, a_telemetry
 
 SENT = Delivery(Fate.SENT, "250 ok")
 
@@ -66,7 +65,7 @@ class FakeMailer:
 
 
 def a_sender(queue: FakeQueue, mailer: FakeMailer, limits: Limits | None = None) -> Sender:
-    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), Health())
+    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), a_telemetry())
 
 
 def numbers(claims: Sequence[Claim]) -> list[int]:

@@ -33,7 +33,7 @@ def fail(kind: FromPath[str]) -> None:
 
 
 async def _send(method: str, path: str, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
-    app = Frame(application([take, fail], "Test"), a_telemetry().metrics)
+    app = Frame(application([take, fail], "Test"), a_telemetry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's and httpx's names for ASGI
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.request(method, path, content=content, headers=headers)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar, cast
 
 import structlog
-from opentelemetry import trace
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -19,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.chassis import tracing
 from services.chassis.metrics.declared import Declared
 from services.chassis.metrics.serving import BUILD
 
@@ -93,13 +93,12 @@ def _family(declared: Declared, reading: Reading) -> GaugeMetricFamily:
 
 
 def observe(histogram: Histogram, seconds: float) -> None:
-    """Add to a histogram, with the trace that is being recorded here as its exemplar."""
-    histogram.observe(seconds, exemplar())
+    """Add to a histogram, with the trace of the work under way as its exemplar."""
+    histogram.observe(seconds, exemplar(tracing.current()))
 
 
-def exemplar() -> dict[str, str] | None:
-    """Return the trace that is being recorded here, None where there is none."""
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid and context.trace_flags.sampled:
-        return {"trace_id": trace.format_trace_id(context.trace_id)}
+def exemplar(context: str | None) -> dict[str, str] | None:
+    """Return the trace of a context as an exemplar has it, None where nobody records it."""
+    if context is not None and tracing.is_sampled(context):
+        return {"trace_id": context[3:35]}
     return None
