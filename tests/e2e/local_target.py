@@ -9,6 +9,7 @@ import msgspec
 
 from services.chassis.kafka.topics import Topics
 from services.console.local.ports import HOST
+from services.console.local.processes import Program
 from services.console.local.system import MAILS, SERVICES, System, bootstrap_servers, local_programs
 from services.console.settings import ConsoleSettings
 from services.contracts import catalog
@@ -64,14 +65,22 @@ class LocalTarget(SinkFile):
 
 
 @contextlib.contextmanager
-def local(folder: Path) -> Iterator[LocalTarget]:
-    """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards."""
+def local(folder: Path, told: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
+    """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards.
+
+    `told` are variables for the services beside their own.
+    """
     settings = settings_on_free_ports(users=1)
     client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
-    with System(hastened(program) for program in local_programs(settings, folder)) as system:
+    with System(_told(hastened(program), told) for program in local_programs(settings, folder)) as system:
         system.start(BROKER, "sink")
         system.wait_ready(READY_S, BROKER, "sink")
         Topics(client, "e2e").ensure(catalog.TOPICS)
         system.start(*SERVICES)
         system.wait_ready(READY_S, *SERVICES)
         yield LocalTarget(system, settings, folder)
+
+
+def _told(program: Program, told: Mapping[str, str]) -> Program:
+    given = told if program.name in SERVICES else {}
+    return msgspec.structs.replace(program, environment={**program.environment, **given})
