@@ -69,11 +69,14 @@ def outro(ports: dict[str, int]) -> str:
   notification API  http://{at["notification"]}/schema
   audit API         http://{at["audit"]}/schema
   mail              http://{at["mail"]}
+  Grafana           http://{at["grafana"]}
   Prometheus        http://{at["prometheus"]}
+  Alertmanager      http://{at["alertmanager"]}
   Kafka             {at["kafka"]}
   metrics           http://{at["user_metrics"]}/metrics, {at["notification_metrics"]}, {at["audit_metrics"]}
 
-The APIs ask for no password. PostgreSQL does; the user service's is in a Secret:
+The APIs ask for no password, nor does Grafana of those who only look. Its user admin's, and PostgreSQL's user user's:
+  kubectl -n eventline get secret eventline-grafana --template '{{{{index .data "admin-password"}}}}' | base64 -d
   kubectl -n eventline get secret eventline-postgres-user --template '{{{{.data.password}}}}' | base64 -d
 
 Next:

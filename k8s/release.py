@@ -9,6 +9,7 @@ from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, helm, kubectl
 
 ROOT = Path(__file__).parent.parent
 CHARTS = ROOT / "charts"
+WATCHERS = ("prometheus", "alertmanager", "grafana")
 VALUES = Path(__file__).with_name("values-kind.yaml")
 _NAMESPACE = json.dumps(
     {
@@ -20,11 +21,14 @@ _NAMESPACE = json.dumps(
 
 
 def settings(tags: Mapping[str, str], ports: Mapping[str, int], nodes: str) -> list[str]:
-    """Return the `--set` arguments: images by their content, Kafka's nodes and the ports by which it names itself."""
+    """Return the `--set` arguments: images by their content, Kafka's nodes, and by which ports parts name themselves."""
     kafka = [ports[name] for name in ("KIND_KAFKA_PORT", "KIND_KAFKA_1_PORT", "KIND_KAFKA_2_PORT")]
     values = [f"{service}.image.tag={tag}" for service, tag in tags.items()]
     values.append(f"global.kafka.replicas={nodes}")
     values.append(f"kafka.externalAccess.ports={{{','.join(map(str, kafka))}}}")
+    for watcher in WATCHERS:
+        address = f"http://127.0.0.1:{ports[f'KIND_{watcher.upper()}_PORT']}"
+        values.append(f"observability.{watcher}.externalUrl={address}")
     return [argument for value in values for argument in ("--set", value)]
 
 

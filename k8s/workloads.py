@@ -15,6 +15,9 @@ ORDER = (
     "notification",
     "audit",
     "console",
+    "prometheus",
+    "alertmanager",
+    "grafana",
 )
 KINDS = "statefulsets,deployments,jobs"
 NAME = "app.kubernetes.io/name"

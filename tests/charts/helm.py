@@ -18,7 +18,13 @@ DATABASES = ("user", "notification", "audit")
 DOCUMENTS = "\n---\n"
 
 # Made up at random where none is given; given, so that what is rendered is the same twice.
-PASSWORDS = [f"{of}.password=given" for of in ("superuser", *(f"databases.{name}" for name in DATABASES))]
+DATABASE_PASSWORDS = [f"{of}.password=given" for of in ("superuser", *(f"databases.{name}" for name in DATABASES))]
+GRAFANA_PASSWORD = "grafana.adminPassword=given"  # noqa: S105  # of nothing that runs
+PASSWORDS = {
+    "postgres": DATABASE_PASSWORDS,
+    "observability": [GRAFANA_PASSWORD],
+    "eventline": [*(f"postgres.{one}" for one in DATABASE_PASSWORDS), f"observability.{GRAFANA_PASSWORD}"],
+}
 
 Resource = dict[str, Any]
 
@@ -55,8 +61,7 @@ class Helm:
 
 
 def _passwords(chart: str) -> list[str]:
-    below = {"postgres": "", "eventline": "postgres."}.get(chart)
-    return [] if below is None else ["--set", ",".join(below + password for password in PASSWORDS)]
+    return ["--set", ",".join(PASSWORDS[chart])] if chart in PASSWORDS else []
 
 
 def parsed(text: str) -> list[Resource]:

@@ -41,7 +41,11 @@ RULE = _object(
 GROUP = _object({"name": {"type": "string"}, "interval": {"type": "string"}, "rules": {"items": RULE}}, "name", "rules")
 CUSTOM = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): _object(
-        {"selector": SELECTOR, "endpoints": {"type": "array", "minItems": 1, "items": ENDPOINT}},
+        {
+            "jobLabel": {"type": "string"},
+            "selector": SELECTOR,
+            "endpoints": {"type": "array", "minItems": 1, "items": ENDPOINT},
+        },
         "selector",
         "endpoints",
     ),

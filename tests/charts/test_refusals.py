@@ -123,6 +123,11 @@ def test_mail_settings_that_contradict_each_other_are_refused(helm: Helm, values
         ("kafka.enabled=false", "global.kafka.bootstrapServers is empty"),
         ("postgres.enabled=false", "global.database.host"),
         ("mail.enabled=false", "notification.smtp.host is empty"),
+        (
+            "mail.enabled=false,notification.smtp.host=smtp.example.com,global.networkPolicy.enabled=false",
+            "observability.alertmanager.email.smarthost is empty",
+        ),
+        ("observability.grafana.password=x", "'password'"),
         ("users.replicas=2", "'users'"),
         ("user.replica=2", "'replica'"),
         ("global.kafka.replicas=2", "/global/kafka/replicas"),
@@ -130,6 +135,38 @@ def test_mail_settings_that_contradict_each_other_are_refused(helm: Helm, values
 )
 def test_the_whole_refuses_what_one_chart_cannot_see(helm: Helm, value: str, named: str) -> None:
     assert named in refusal(helm, "eventline", value)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (["loki.enabled=true"], "'loki'"),
+        (["prometheus.retention=2"], "/prometheus/retention"),
+        (["prometheus.service.type=LoadBalancer"], "/prometheus/service/type"),
+        (["grafana.service.nodePort=3000"], "/grafana/service/nodePort"),
+        (["grafana.externalUrl=grafana.example.com"], "/grafana/externalUrl"),
+        (["alertmanager.email.to=nobody"], "/alertmanager/email/to"),
+        (["alertmanager.email.smarthost=smtp.example.com"], "/alertmanager/email/smarthost"),
+        (["prometheusRule.enabled=true"], "/prometheusRule/enabled"),
+        (["dashboards.labels.wall=1"], "/dashboards/labels/wall"),
+        (["alertmanager.email.smarthost=smtp.example.com:25"], "networkPolicy.receivers is empty"),
+        (["alertmanager.email.username=a"], "alertmanager.email.existingSecret is empty"),
+        (["alertmanager.email.existingSecret=a"], "alertmanager.email.username is empty"),
+        (
+            ["alertmanager.email.username=a", "alertmanager.email.existingSecret=b"],
+            "a password is not sent in the clear",
+        ),
+        (
+            ["alertmanager.config.route.receiver=a", "alertmanager.existingSecret=b"],
+            "alertmanager.config and alertmanager.existingSecret",
+        ),
+        (["prometheus.enabled=false"], "grafana.prometheusUrl is empty"),
+        (["grafana.prometheusUrl=http://prometheus:9090"], "networkPolicy.prometheus is empty"),
+        (["dashboards.enabled=false"], "dashboards.enabled=false with grafana.enabled=true"),
+    ],
+)
+def test_values_of_those_who_watch_that_cannot_work_are_refused(helm: Helm, values: list[str], named: str) -> None:
+    assert named in refusal(helm, "observability", *values)
 
 
 def refusal(helm: Helm, chart: str, *values: str, release: str = "eventline") -> str:

@@ -13,4 +13,8 @@
 {{- if not (or .Values.mail.enabled .Values.notification.smtp.host) -}}
 {{- fail "mail.enabled=false, and notification.smtp.host is empty: name your mail server" -}}
 {{- end -}}
+{{- $alertmanager := .Values.observability.alertmanager -}}
+{{- if and .Values.observability.enabled $alertmanager.enabled (not .Values.mail.enabled) (not (or $alertmanager.email.smarthost $alertmanager.config $alertmanager.existingSecret)) -}}
+{{- fail "mail.enabled=false, and observability.alertmanager.email.smarthost is empty: name your mail server, receivers of your own under observability.alertmanager.config, or write observability.alertmanager.enabled=false" -}}
+{{- end -}}
 {{- end -}}

@@ -102,6 +102,8 @@ metadata:
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
+  # The label `job` is the service's name, as with this project's own Prometheus.
+  jobLabel: app.kubernetes.io/name
   selector:
     matchLabels:
       {{- include "service.selector" (list . "") | nindent 6 }}
