@@ -21,7 +21,7 @@ _NAMESPACE = json.dumps(
 
 
 def settings(tags: Mapping[str, str], ports: Mapping[str, int], nodes: str) -> list[str]:
-    """Return the `--set` arguments: images by their content, Kafka's nodes, and by which ports parts name themselves."""
+    """Return the `--set` arguments: images by their content, Kafka's nodes, ports by which parts name themselves."""
     kafka = [ports[name] for name in ("KIND_KAFKA_PORT", "KIND_KAFKA_1_PORT", "KIND_KAFKA_2_PORT")]
     values = [f"{service}.image.tag={tag}" for service, tag in tags.items()]
     values.append(f"global.kafka.replicas={nodes}")
