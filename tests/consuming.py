@@ -77,8 +77,9 @@ class World:
             if not value.startswith("bad"):
                 connection.execute(insert(effects).values(value=value))
         self.before_commit()
-        applied = [(record, "user.sang", NOW) for record in records]
-        return Outcome([Refusal(r, "bad", "it is") for r in records if (r.value or b"").startswith(b"bad")], applied)
+        bad = [record for record in records if (record.value or b"").startswith(b"bad")]
+        refused = [Refusal(record, "invalid", "it is bad") for record in bad]
+        return Outcome(refused, [(record, "user.sang", NOW) for record in records])
 
     def subscription(self, **changed: Any) -> Subscription:
         letters = DeadLetters("group.dlq.v1", GROUP, self.letters.open_producer, 3, lambda: 0.0)

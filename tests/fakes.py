@@ -66,6 +66,10 @@ class FakeProducer:
         self._log.records += records
         return Counter(record.topic for record in records)
 
+    def poll(self) -> None:
+        """Tell nothing."""
+        assert self._usable, "a producer was asked after its failure or its end"
+
     def close(self) -> None:
         """End; the story tells it."""
         self._usable = False

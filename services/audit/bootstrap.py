@@ -13,9 +13,10 @@ from services.audit.domain import Page, Query
 from services.audit.settings import Settings, StoreSettings
 from services.audit.verify import Verification
 from services.chassis import migrations
+from services.chassis.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.consumer import Consumer
 from services.chassis.contact import Contact
-from services.chassis.database import Database
+from services.chassis.database_metrics import measured
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import Topics
@@ -56,7 +57,8 @@ class KnownIds:
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database)
+    database = measured(settings.database, telemetry.metrics)
+    told = ClientMetrics(CONSUMER, telemetry.metrics)
     topics = Topics(settings, GROUP)
     broker = KnownIds(topics)
     names = tuple(topic.name for topic in TOPICS)
@@ -72,7 +74,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         return handlers.record(log, records, broker.id_of, telemetry.clock())
 
     def open_source(group: str, topics: Sequence[str], starts: Starts) -> Source:
-        return Source(settings, group, topics, starts)
+        return Source(settings, group, topics, starts, told)
 
     def find(query: Query) -> Page:
         return database.reader(store.find)(query, settings.audit_origin)

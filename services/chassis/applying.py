@@ -44,7 +44,7 @@ class Applying:
         self._positions = positions
         self._clock = telemetry.clock
         self._tracing = telemetry.tracing
-        self._tally = Tally(subscription.group, telemetry)
+        self._tally = Tally(subscription, telemetry)
         if self._parks:
             telemetry.metrics.on_scrape_together((PARKED_KEYS, CEILING), self._put_aside_so_far)
 

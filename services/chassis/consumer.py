@@ -11,7 +11,7 @@ import structlog
 
 from services.chassis.applying import AWAY, Applying
 from services.chassis.database import UNAVAILABLE, Database
-from services.chassis.metrics.consuming import LOST_RACES
+from services.chassis.metrics.consuming import BATCH_SIZE, LOST_RACES, PAUSED
 from services.chassis.positions import Positions
 from services.chassis.progress import LostRaceError
 from services.chassis.record import TopicPartition
@@ -37,6 +37,8 @@ class Consumer:
         self._subscription = subscription
         self._database = database
         self._lost_races = telemetry.metrics.counter(LOST_RACES)
+        self._paused = telemetry.metrics.gauge(PAUSED).labels(subscription.group)
+        self._sizes = telemetry.metrics.histogram(BATCH_SIZE).labels(subscription.group)
         self._health = telemetry.health
         self._positions = Positions(database, subscription.broker, subscription.partitions)
         self._applying = Applying(subscription, database, self._positions, telemetry)
@@ -70,6 +72,8 @@ class Consumer:
 
     def step(self, source: Source) -> None:
         """Take one batch through to its commit, or wait a little for what was away the last time."""
+        if self._subscription.dead_letters:
+            self._subscription.dead_letters.poll()
         if self._waiting:
             self._try_to_resume(source)
             return
@@ -90,7 +94,9 @@ class Consumer:
             self._back_off(error, lambda seconds: source.poll(1, seconds))
         else:
             self._failures = 0
+            self._paused.set(0)
             if records:
+                self._sizes.observe(len(records))
                 source.commit(self._positions.reached(records))
 
     def _try_parked_again(self, source: Source, *, idle: bool) -> None:
@@ -113,5 +119,6 @@ class Consumer:
     def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
         seconds = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         self._failures += 1
+        self._paused.set(1)
         log.warning("cannot consume now, trying again", error=str(error), seconds=seconds)
         wait(seconds)

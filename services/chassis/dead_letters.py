@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -9,13 +10,16 @@ from services.chassis.publishing import OpenProducer, Publisher, PublishError
 from services.chassis.record import Headers, Outgoing, Record
 
 WINDOW_S = 60.0
+Reason = Literal[
+    "unreadable_headers", "envelope", "key_mismatch", "unexpected_tombstone", "malformed", "invalid", "conflict"
+]
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A record that can never be applied. `reason` is one word for a metric, `detail` a sentence for a person."""
+    """A record that can never be applied. `detail` is a sentence for a person."""
 
     record: Record
-    reason: str
+    reason: Reason
     detail: str
 
 
@@ -58,6 +62,11 @@ class DeadLetters:
             self.close()
             raise
         self._recent.extend([self._monotonic()] * len(refusals))
+
+    def poll(self) -> None:
+        """Let the producer tell of itself, where there is one."""
+        if self._producer:
+            self._producer.poll()
 
     def close(self) -> None:
         """Give the producer up; the next letter opens another."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from services.chassis.dead_letters import Refusal
+from services.chassis.dead_letters import Reason, Refusal
 from services.chassis.record import Record
 from services.contracts import structured
 from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
@@ -48,7 +48,7 @@ class UnknownShapeError(Exception):
 
 
 class _RefusedError(Exception):
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from services.chassis import bulk
 from services.chassis.clock import from_micros, to_micros
-from services.chassis.database import metadata
+from services.chassis.database import metadata, note
 
 counter = Table(
     "counter",
@@ -103,6 +103,7 @@ def append(connection: Connection, now: datetime, decide: Decide) -> int:
     rows = [_row(sequence, time, event) for sequence, event in enumerate(fresh, last.last_sequence + 1)]
     if rows:
         bulk.insert(connection, events, rows)
+        note(connection, (event.type for event in fresh))
         connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
     return int(last.last_sequence) + len(rows)
 

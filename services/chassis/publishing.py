@@ -16,6 +16,9 @@ class Publisher(Protocol):
     def publish(self, records: Iterable[Outgoing]) -> Mapping[str, int]:
         """Write records in order and wait for the broker's word on each. Returns the number per topic."""
 
+    def poll(self) -> None:
+        """Let the client tell of itself: costs next to nothing, and is due now and then while nothing is published."""
+
     def close(self) -> None:
         """Drop what is still queued, so that nothing of this producer is written after its successor's."""
 

@@ -6,7 +6,7 @@ begins again after the last acknowledged event: a record may be written twice, n
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -16,7 +16,8 @@ from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, LeaseLostError, Leases
 from services.chassis.metrics.declared import SYSTEM
-from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, RELAY_EPOCH, SENT
+from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, PUBLISH_LATENCY, RELAY_EPOCH, SENT
+from services.chassis.metrics.registry import exemplar
 from services.chassis.past import Newest, PastError
 from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
@@ -55,6 +56,7 @@ class Relay:
         self._appended = appended
         self._epoch = telemetry.metrics.gauge(RELAY_EPOCH)
         self._sent = telemetry.metrics.counter(SENT)
+        self._latencies = telemetry.metrics.histogram(PUBLISH_LATENCY)
         self._health = telemetry.health
         self._clock = telemetry.clock
         self._tracing = telemetry.tracing
@@ -112,6 +114,7 @@ class Relay:
                 elif stopping:
                     return
                 else:
+                    producer.poll()
                     self._appended.wait(IDLE_S)
         finally:
             producer.close()
@@ -122,10 +125,18 @@ class Relay:
             # One by one, so that the client sends the first while the last is made.
             sent = producer.publish(record for event in events for record in self._outbox.records(event))
             self._outbox.leases.advance(lease, chunk[-1].sequence)
+            self._count(chunk, sent)
             log.info("published", **_told(chunk), duration_ms=round((time.perf_counter() - started) * 1000, 1))
+        return chunk[-1].sequence
+
+    def _count(self, chunk: Sequence[StoredEvent], sent: Mapping[str, int]) -> None:
         for topic, number in sent.items():
             self._sent.labels(SYSTEM, topic).inc(number)
-        return chunk[-1].sequence
+        now, traced = self._clock(), self._tracing.on
+        latencies = {kind: self._latencies.labels(kind) for kind in {stored.event.type for stored in chunk}}
+        for stored in chunk:
+            context = stored.event.metadata.traceparent if traced else None
+            latencies[stored.event.type].observe((now - stored.time).total_seconds(), exemplar(context))
 
     def _read(self, cursor: int) -> list[StoredEvent]:
         with self._outbox.database.read() as connection:

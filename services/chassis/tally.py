@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import get_args
 
+from services.chassis.dead_letters import Reason
 from services.chassis.metrics.consuming import (
     CONSUMED,
     DEAD_LETTERS,
@@ -14,15 +16,15 @@ from services.chassis.metrics.consuming import (
 from services.chassis.metrics.declared import SYSTEM
 from services.chassis.metrics.registry import exemplar
 from services.chassis.record import Record
-from services.chassis.subscription import Outcome
+from services.chassis.subscription import Outcome, Subscription
 from services.chassis.telemetry import Telemetry
 
 
 class Tally:
-    """The counters of one group."""
+    """The counters of one group. They begin at 0, not at nothing: an alert must see the first dead letter."""
 
-    def __init__(self, group: str, telemetry: Telemetry) -> None:
-        metrics = telemetry.metrics
+    def __init__(self, subscription: Subscription, telemetry: Telemetry) -> None:
+        metrics, group = telemetry.metrics, subscription.group
         self._group = group
         self._clock = telemetry.clock
         self._consumed = metrics.counter(CONSUMED)
@@ -31,6 +33,14 @@ class Tally:
         self._repeats = metrics.counter(REPEATS)
         self._not_subscribed = metrics.counter(NOT_SUBSCRIBED)
         self._dead_letters = metrics.counter(DEAD_LETTERS)
+        for topic in subscription.topics:
+            self._consumed.labels(SYSTEM, topic, group)
+            self._repeats.labels(topic)
+        if subscription.dead_letters:
+            for topic in subscription.topics:
+                self._not_subscribed.labels(topic)
+            for reason in get_args(Reason):
+                self._dead_letters.labels(reason)
 
     def consumed(self, records: Sequence[Record]) -> None:
         """Count records whose effect, or refusal, is committed."""

@@ -1,4 +1,4 @@
-"""`console probe`: the lag of every consumer group as metrics, also while its consumers are dead. Stays up.
+"""`console probe`: lag and members of every group, and the topics, as metrics, with or without consumers. Stays up.
 
 What cannot be asked is not shown: while the broker is away the gauges have no series, `lag_probe_failures_total`
 grows, and the probe is not ready and says why.
@@ -6,21 +6,36 @@ grows, and the probe is not ready and says why.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
+import msgspec
 import structlog
 
 from services.chassis.kafka.source import SourceError
-from services.chassis.kafka.topics import Topics, TopicsError
-from services.chassis.metrics.special import LAG_FAILURES, LAG_RECORDS, LAG_SECONDS
+from services.chassis.kafka.topics import Cluster, Topics, TopicsError
+from services.chassis.metrics.registry import Reading
+from services.chassis.metrics.special import (
+    BROKERS,
+    END_OFFSET,
+    GROUP_MEMBERS,
+    LAG_FAILURES,
+    LAG_RECORDS,
+    LAG_SECONDS,
+    UNDER_REPLICATED,
+)
 from services.chassis.runtime import Plan
 from services.chassis.settings import ProcessSettings
 from services.chassis.telemetry import Telemetry
+from services.console.demo.observation import partitions
 from services.console.lag import Ages, Lag, lags
+from services.contracts.catalog import TOPICS
 
 NAME = "lag-probe"
 WHAT = "kafka"
+SHOWN = (LAG_RECORDS, LAG_SECONDS, GROUP_MEMBERS, END_OFFSET, UNDER_REPLICATED, BROKERS)
 
 log = structlog.get_logger()
 
@@ -31,19 +46,28 @@ class ProbeSettings(ProcessSettings, frozen=True, kw_only=True):
     probe_every: timedelta = timedelta(seconds=5)
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """What one look has found: lags, members by group, end offsets by topic, and the cluster."""
+
+    lags: Sequence[Lag]
+    members: Mapping[str, int]
+    ends: Mapping[str, int]
+    cluster: Cluster
+
+
 class LagProbe:
-    """Looks from time to time and sets the gauges. `look` may raise ConnectionError, TopicsError and SourceError."""
+    """Looks from time to time and shows what it saw last. `look` may raise what `_look` does."""
 
     name = NAME
 
-    def __init__(self, look: Callable[[], Sequence[Lag]], every: timedelta, telemetry: Telemetry) -> None:
+    def __init__(self, look: Callable[[], Seen], every: timedelta, telemetry: Telemetry) -> None:
         self._look = look
         self._every = every.total_seconds()
         self._health = telemetry.health
-        self._records = telemetry.metrics.gauge(LAG_RECORDS)
-        self._seconds = telemetry.metrics.gauge(LAG_SECONDS)
         self._failures = telemetry.metrics.counter(LAG_FAILURES)
+        self._seen: Seen | None = None
         self._health.lacks(WHAT, "not looked yet")
+        telemetry.metrics.on_scrape_together(SHOWN, lambda: _shown(self._seen))
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop."""
@@ -53,27 +77,43 @@ class LagProbe:
             stop.wait(self._every)
 
     def look(self) -> None:
-        """Set the gauges once, or take them away and say why."""
+        """Keep what there is to show, or show nothing and say why."""
         try:
-            found = self._look()
+            self._seen = self._look()
         except (ConnectionError, TopicsError, SourceError) as error:
             log.warning("cannot look at the lag, trying again", error=str(error))
+            self._seen = None
             self._failures.inc()
             self._health.lacks(WHAT, str(error))
-            self._records.clear()
-            self._seconds.clear()
         else:
             self._health.has(WHAT)
-            self._show(found)
 
-    def _show(self, found: Sequence[Lag]) -> None:
-        for lag in found:
-            self._records.labels(lag.group, lag.topic).set(lag.records)
-            self._seconds.labels(lag.group, lag.topic).set(math.nan if lag.seconds is None else lag.seconds)
+
+def _shown(seen: Seen | None) -> Sequence[Reading]:
+    if seen is None:
+        return [None] * len(SHOWN)
+    ages = {(lag.group, lag.topic): math.nan if lag.seconds is None else lag.seconds for lag in seen.lags}
+    return [
+        {(lag.group, lag.topic): lag.records for lag in seen.lags},
+        ages,
+        seen.members,
+        seen.ends,
+        {topic.name: seen.cluster.under_replicated.get(topic.name, 0) for topic in TOPICS},
+        seen.cluster.brokers,
+    ]
+
+
+def _look(topics: Topics, ages: Ages) -> Seen:
+    """Return what there is. Raises ConnectionError, TopicsError and SourceError."""
+    ends: Counter[str] = Counter()
+    for place, offset in topics.ends(partitions()).items():
+        ends[place.topic] += offset
+    groups = sorted({reader for topic in TOPICS for reader in topic.readers})
+    return Seen(lags(topics, ages), topics.members(groups), ends, topics.cluster())
 
 
 def build(settings: ProbeSettings, telemetry: Telemetry) -> Plan:
     """Return the probe's parts."""
     topics, ages = Topics(settings, NAME), Ages(settings, telemetry.clock)
-    probe = LagProbe(lambda: lags(topics, ages), settings.probe_every, telemetry)
+    probe = LagProbe(partial(_look, topics, ages), settings.probe_every, telemetry)
     return Plan(prepare=lambda: None, components=[probe], close=lambda: None)

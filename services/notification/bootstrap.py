@@ -9,9 +9,11 @@ from pathlib import Path
 import structlog
 
 from services.chassis import migrations
+from services.chassis.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
 from services.chassis.consumer import Consumer
 from services.chassis.contact import Contact
 from services.chassis.database import Database
+from services.chassis.database_metrics import measured
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.decoding import Decoder
@@ -41,7 +43,7 @@ from services.notification.settings import Settings
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
 from services.notification.store.intents import Queue
-from services.notification.watch import ReplicaWatch, Views
+from services.notification.watch import ReplicaWatch, Views, show_mails
 
 REVISIONS = Path(__file__).parent / "migrations"
 GROUP = "notification"
@@ -52,9 +54,9 @@ log = structlog.get_logger()
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database)
+    database = measured(settings.database, telemetry.metrics)
     appended = threading.Event()
-    dead_letters = _dead_letters(settings)
+    dead_letters = _dead_letters(settings, telemetry)
     senders = _senders(settings, database, appended, telemetry)
     wakes = (appended, *(sender.wake for sender in senders))
     topics = Topics(settings, GROUP)
@@ -109,7 +111,7 @@ def _subscription(
         group=GROUP,
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        open_source=partial(Source, settings),
+        open_source=partial(Source, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=broker,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
@@ -119,11 +121,12 @@ def _subscription(
     )
 
 
-def _dead_letters(settings: Settings) -> DeadLetters:
+def _dead_letters(settings: Settings, telemetry: Telemetry) -> DeadLetters:
+    told = ClientMetrics(DEAD_LETTERS, telemetry.metrics)
     return DeadLetters(
         NOTIFICATION_DEAD_LETTERS.name,
         GROUP,
-        lambda: Producer(settings, f"{GROUP}-dead-letters"),
+        lambda: Producer(settings, f"{GROUP}-dead-letters", told),
         settings.consumer_dead_letter_ceiling,
         time.monotonic,
     )
@@ -139,6 +142,7 @@ def _watch(settings: Settings, database: Database, consumer: Consumer, telemetry
 
 
 def _senders(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> list[Sender]:
+    show_mails(database.reader(views.unfinished), telemetry)
     claim_s = settings.sender_claim_time.total_seconds()
     queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
@@ -161,11 +165,12 @@ def _mailer(settings: Settings) -> Mailer:
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
+    told = ClientMetrics(RELAY, telemetry.metrics)
     outbox = Outbox(
         database=database,
         leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
-        open_producer=lambda: Producer(settings, GROUP),
+        open_producer=lambda: Producer(settings, GROUP, told),
         newest=Newest(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

@@ -157,6 +157,14 @@ class Listed(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
+class Unfinished(msgspec.Struct, frozen=True):
+    """Mails in one state that are not finished: how many, and since when the oldest is queued."""
+
+    state: str
+    number: int
+    oldest: datetime
+
+
 class Overdue(msgspec.Struct, frozen=True):
     """Notices that have waited since before a moment: how many, and the oldest of them."""
 

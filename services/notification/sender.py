@@ -10,14 +10,17 @@ import msgspec
 import structlog
 
 from services.chassis.database import UNAVAILABLE
+from services.chassis.metrics.registry import observe
+from services.chassis.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 from services.chassis.telemetry import Telemetry
 from services.chassis.tracing import Work, span
-from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter
+from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter, State, after
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
 AWAY_S = (1.0, 2.0, 5.0, 10.0)  # between tries while the mail server or the database is away
 SETTLE_AGAIN_S = 0.5
 SENDING = Work("send mail", "client")
+OUTCOMES = {State.SENT: "sent", State.FAILED: "failed", State.OPEN: "retried", State.UNKNOWN: "unknown"}
 
 log = structlog.get_logger()
 
@@ -68,8 +71,15 @@ class Sender:
         self._mailer = mailer
         self._limits = limits
         self._health = telemetry.health
+        self._clock = telemetry.clock
         self._tracing = telemetry.tracing
+        self._mails = telemetry.metrics.counter(MAILS)
+        self._latencies = telemetry.metrics.histogram(MAIL_LATENCY)
+        self._server_up = telemetry.metrics.gauge(MAIL_SERVER_UP)
+        self._server_up.set(1)
         self._failures = 0
+        for outcome in OUTCOMES.values():
+            self._mails.labels(outcome)
 
     def run(self, stop: threading.Event) -> None:
         """Send until told to stop."""
@@ -79,7 +89,11 @@ class Sender:
                 self.wake.clear()
                 try:
                     worked = self.step(stop)
-                except (*UNAVAILABLE, OSError) as error:
+                except UNAVAILABLE as error:
+                    self._back_off(error, stop)
+                    continue
+                except OSError as error:
+                    self._server_up.set(0)
                     self._back_off(error, stop)
                     continue
                 self._failures = 0
@@ -116,8 +130,17 @@ class Sender:
             if delivery.fate is Fate.UNTRIED:
                 raise ConnectionError(delivery.detail)
             sending.note({"eventline.mail.template": claim.letter.template, "eventline.mail.fate": delivery.fate.value})
+            self._count(claim, delivery)
             _say(claim, delivery, time.perf_counter() - started)
         return Attempt(msgspec.structs.replace(claim, traceparent=sending.traceparent), delivery)
+
+    def _count(self, claim: Claim, delivery: Delivery) -> None:
+        self._server_up.set(1)
+        then = after(delivery.fate, claim.tries, claim.doubts)
+        self._mails.labels(OUTCOMES[then.state]).inc()
+        if then.state is State.SENT:
+            queued = (self._clock() - claim.letter.queued_at).total_seconds()
+            observe(self._latencies.labels(claim.letter.template), queued)
 
     def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
         # What was sent must be written down before the claim ends, else it is sent again.

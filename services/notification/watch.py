@@ -1,18 +1,19 @@
 """The watch over notices that wait for their users' states: measured always, alarmed when they wait too long."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import structlog
 
 from services.chassis.database import UNAVAILABLE
-from services.chassis.metrics.special import REPLICA_WAIT
+from services.chassis.metrics.special import MAIL_AGE, MAIL_INTENTS, REPLICA_WAIT
 from services.chassis.telemetry import Telemetry
-from services.notification.domain import Overdue
+from services.notification.domain import Overdue, State, Unfinished
 
 LOOK_S = 1.0
+UNFINISHED = (State.OPEN, State.ATTEMPTING, State.UNKNOWN)
 
 log = structlog.get_logger()
 
@@ -71,3 +72,15 @@ class ReplicaWatch:
         if self._since is None or self._caught_up is None:
             return 0.0
         return (self._clock() - max(self._since, self._caught_up)).total_seconds()
+
+
+def show_mails(unfinished: Callable[[], Sequence[Unfinished]], telemetry: Telemetry) -> None:
+    """Let the mails that are not finished be seen at each scrape."""
+
+    def read() -> tuple[dict[str, float], float]:
+        found = unfinished()
+        oldest = min((one.oldest for one in found), default=None)
+        numbers = {state.value: 0.0 for state in UNFINISHED} | {one.state: float(one.number) for one in found}
+        return numbers, (telemetry.clock() - oldest).total_seconds() if oldest else 0.0
+
+    telemetry.metrics.on_scrape_together((MAIL_INTENTS, MAIL_AGE), read)

@@ -10,9 +10,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from services.chassis import migrations
+from services.chassis.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
 from services.chassis.consumer import Consumer
 from services.chassis.contact import Contact
 from services.chassis.database import Database
+from services.chassis.database_metrics import measured
 from services.chassis.database_watch import DatabaseWatch
 from services.chassis.dead_letters import DeadLetters
 from services.chassis.ids import new_holder, new_id
@@ -44,9 +46,9 @@ GROUP = "user"
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
-    database = Database(settings.database)
+    database = measured(settings.database, telemetry.metrics)
     appended = threading.Event()
-    dead_letters = _dead_letters(settings)
+    dead_letters = _dead_letters(settings, telemetry)
     writer = _writer(settings, database, appended, telemetry)
     topics = Topics(settings, GROUP)
     subscription = _subscription(settings, telemetry, dead_letters, appended, topics)
@@ -112,7 +114,7 @@ def _subscription(
         group=GROUP,
         topics=(NOTIFICATION_EVENTS.name,),
         handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
-        open_source=partial(Source, settings),
+        open_source=partial(Source, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=topics,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
@@ -122,22 +124,24 @@ def _subscription(
     )
 
 
-def _dead_letters(settings: Settings) -> DeadLetters:
+def _dead_letters(settings: Settings, telemetry: Telemetry) -> DeadLetters:
+    told = ClientMetrics(DEAD_LETTERS, telemetry.metrics)
     return DeadLetters(
         USER_DEAD_LETTERS.name,
         GROUP,
-        lambda: Producer(settings, f"{GROUP}-dead-letters"),
+        lambda: Producer(settings, f"{GROUP}-dead-letters", told),
         settings.consumer_dead_letter_ceiling,
         time.monotonic,
     )
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
+    told = ClientMetrics(RELAY, telemetry.metrics)
     outbox = Outbox(
         database=database,
         leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
-        open_producer=lambda: Producer(settings, GROUP),
+        open_producer=lambda: Producer(settings, GROUP, told),
         newest=Newest(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

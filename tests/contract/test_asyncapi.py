@@ -108,6 +108,6 @@ def test_the_headers_of_the_document_are_those_that_we_write() -> None:
 def test_the_headers_of_a_dead_letter_are_those_that_we_write() -> None:
     log = FakeLog()
     record = a_record(an_envelope(), a_user_registered())
-    DeadLetters("test.dlq.v1", "test", log.open_producer, 10, lambda: 0.0).put([Refusal(record, "r", "d")], {})
+    DeadLetters("test.dlq.v1", "test", log.open_producer, 10, lambda: 0.0).put([Refusal(record, "invalid", "d")], {})
     (letter,) = log.records
     assert {name for name, _ in letter.headers} - {name for name, _ in record.headers or ()} == set(ORIGIN)

@@ -15,7 +15,7 @@ from sqlalchemy import event, make_url, text
 from structlog.testing import capture_logs
 
 from services.chassis import consumer as consumer_module
-from services.chassis import database as database_module
+from services.chassis import database_engines
 from services.chassis import writer as writer_module
 from services.chassis.database import Database
 from services.chassis.database_watch import DatabaseWatch
@@ -35,7 +35,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
     monkeypatch.setattr(writer_module, "AGAIN_S", 0.0)
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(database_engines, "BUSY_TIMEOUT_S", 0.05)
     monkeypatch.setattr(consumer_module, "BACK_OFF_S", (0.0,))
 
 

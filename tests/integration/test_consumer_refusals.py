@@ -46,7 +46,7 @@ def test_a_refused_record_is_put_aside_before_the_progress_moves_and_the_others_
     assert progress_at_put == [0]
     assert world.letters.values() == [b"bad"]
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
-    assert world.metric("dead_letters_total", reason="bad") == 1
+    assert world.metric("dead_letters_total", reason="invalid") == 1
 
 
 def test_while_the_dead_letter_topic_is_away_nothing_moves_and_nothing_is_lost(world: World) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
-from services.chassis.kafka import config
+from services.chassis.client_metrics import ClientMetrics
+from services.chassis.kafka import config, statistics
 from services.chassis.publishing import PublishError
 from services.chassis.record import Outgoing
 from services.chassis.settings import KafkaSettings
@@ -19,8 +20,9 @@ GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond th
 class Producer:
     """An idempotent producer. After a PublishError it must be closed and not be used again."""
 
-    def __init__(self, settings: KafkaSettings, name: str) -> None:
-        self._client = Client(config.producer(settings, name))
+    def __init__(self, settings: KafkaSettings, name: str, told: ClientMetrics | None = None) -> None:
+        self._client = Client(config.producer(settings, name) | statistics.told_to(told))
+        self._told = told
         self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
         self._unreported = 0
         self._failures: Counter[str] = Counter()
@@ -31,6 +33,29 @@ class Producer:
         Raises PublishError when one was refused, or is not reported within the message time-out.
         """
         sent: Counter[str] = Counter()
+        started, error = time.perf_counter(), ""
+        try:
+            self._write(records, sent)
+        except PublishError:
+            error = next(iter(self._failures), "unreported")
+            raise
+        finally:
+            if self._told:
+                self._told.took("publish", sent, time.perf_counter() - started, error)
+        return sent
+
+    def poll(self) -> None:
+        """Let the client tell its statistics."""
+        self._client.poll(0)
+
+    def close(self) -> None:
+        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
+        self._client.purge()
+        self._client.flush(POLL_S)
+        if self._told:
+            self._told.closed()
+
+    def _write(self, records: Iterable[Outgoing], sent: Counter[str]) -> None:
         for record in records:
             self._send(record)
             sent[record.topic] += 1
@@ -39,12 +64,6 @@ class Producer:
             self._client.flush(POLL_S)  # unlike poll, it lets nothing linger: nobody adds to this batch any more
         if self._failures or self._unreported:
             raise PublishError(f"{self._unreported} records unreported, failed: {dict(self._failures)}")
-        return sent
-
-    def close(self) -> None:
-        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
-        self._client.purge()
-        self._client.flush(POLL_S)
 
     def _send(self, record: Outgoing) -> None:
         while True:

@@ -1,12 +1,15 @@
 """A member of a consumer group that starts where it is told and hands out batches of plain records."""
 
 import operator
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
-from services.chassis.kafka import config
+from services.chassis.client_metrics import ClientMetrics
+from services.chassis.kafka import config, statistics
 from services.chassis.record import Record, TopicPartition
 from services.chassis.settings import KafkaSettings
 
@@ -28,8 +31,18 @@ class Source:
     it is called from within `poll`, and what it raises comes out of `poll`. Not thread-safe.
     """
 
-    def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str], starts: Starts) -> None:
-        self._client = Consumer(config.consumer(settings, group))
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        group: str,
+        topics: Sequence[str],
+        starts: Starts,
+        told: ClientMetrics | None = None,
+    ) -> None:
+        own = {"on_commit": self._committed} if told else {}
+        self._client = Consumer(config.consumer(settings, group) | statistics.told_to(told) | own)
+        self._told = told
+        self._hinted: deque[float] = deque()
         self._starts = starts
         self._assigned: set[TopicPartition] = set()
         self._client.subscribe(list(topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke)
@@ -62,11 +75,14 @@ class Source:
 
     def commit(self, offsets: Offsets) -> None:
         """Tell Kafka how far the group is: a hint for lag tools, sent without waiting."""
+        self._hinted.append(time.perf_counter())
         self._client.commit(offsets=[_place(*pair) for pair in offsets.items()], asynchronous=True)
 
     def close(self) -> None:
         """Leave the group."""
         self._client.close()
+        if self._told:
+            self._told.closed()
 
     def _assign(self, client: Consumer, partitions: list[ClientPartition]) -> None:
         fresh = [TopicPartition(p.topic, p.partition) for p in partitions]
@@ -78,6 +94,12 @@ class Source:
         gone = [TopicPartition(p.topic, p.partition) for p in partitions]
         self._assigned.difference_update(gone)
         client.incremental_unassign([_place(p) for p in gone])
+
+    def _committed(self, error: KafkaError | None, places: Sequence[ClientPartition]) -> None:
+        # The answers come in the order of the questions.
+        if self._told and self._hinted:
+            seconds = time.perf_counter() - self._hinted.popleft()
+            self._told.took("commit", {place.topic for place in places}, seconds, error.name() if error else "")
 
 
 def _place(partition: TopicPartition, offset: int = OFFSET_BEGINNING) -> ClientPartition:

@@ -1,11 +1,12 @@
 """Topics on the broker: created as described, compared with what is there, looked up by id and end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
+from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
 from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.kafka import config
@@ -45,6 +46,13 @@ class Described(Protocol):
 
     def settings(self) -> dict[str, str]:
         """Its configuration on the broker."""
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """A cluster: its brokers, and how many partitions of each topic have replicas that are not in sync."""
+
+    brokers: int
+    under_replicated: Mapping[str, int]
 
 
 class Topics:
@@ -124,6 +132,25 @@ class Topics:
             client.close()
         return {TopicPartition(place.topic, place.partition): place.offset for place in told if place.offset >= 0}
 
+    def members(self, groups: Iterable[str]) -> dict[str, int]:
+        """Return how many members each group has; one that nobody knows has none."""
+        found = {}
+        for group, future in self._admin.describe_consumer_groups(list(groups), request_timeout=self._patience).items():
+            try:
+                found[group] = len(future.result().members)
+            except KafkaException as error:
+                raise self._explained(error, f"members of group {group}") from error
+        return found
+
+    def cluster(self) -> Cluster:
+        """Return what there is of brokers, and what lacks replicas."""
+        there = self._metadata()
+        lacking = {
+            name: sum(len(place.isrs) < len(place.replicas) for place in topic.partitions.values())
+            for name, topic in there.topics.items()
+        }
+        return Cluster(len(there.brokers), lacking)
+
     def _offsets(self, partitions: Iterable[TopicPartition], which: OffsetSpec) -> dict[TopicPartition, int]:
         asked = {ClientPartition(p.topic, p.partition): which for p in partitions}
         if not asked:
@@ -151,11 +178,13 @@ class Topics:
         return True
 
     def _partition_counts(self) -> dict[str, int]:
+        return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+
+    def _metadata(self) -> ClusterMetadata:
         try:
-            there = self._admin.list_topics(timeout=self._patience).topics
+            return self._admin.list_topics(timeout=self._patience)
         except KafkaException as error:
             raise self._explained(error, "list of topics") from error
-        return {name: len(topic.partitions) for name, topic in there.items()}
 
     def _explained(self, error: KafkaException, what: str) -> Exception:
         cause: KafkaError = error.args[0]

@@ -22,8 +22,8 @@ from services.chassis import tracing
 from services.chassis.metrics.declared import Declared
 from services.chassis.metrics.serving import BUILD
 
-# What a gauge reads: a value, one per value of its only label, or None where there is nothing to show.
-Reading = float | Mapping[str, float] | None
+# What a gauge reads: a value, one per label or labels, or None where there is nothing to show.
+Reading = float | Mapping[str, float] | Mapping[tuple[str, str], float] | None
 
 I = TypeVar("I")  # noqa: E741  # an instrument
 log = structlog.get_logger()
@@ -85,8 +85,8 @@ class _OnScrape(Collector):
 def _family(declared: Declared, reading: Reading) -> GaugeMetricFamily:
     family = GaugeMetricFamily(declared.name, declared.meaning, labels=declared.labels)
     if isinstance(reading, Mapping):
-        for label, value in reading.items():
-            family.add_metric([label], value)
+        for labels, value in reading.items():
+            family.add_metric([labels] if isinstance(labels, str) else labels, value)
     elif reading is not None:
         family.add_metric([], reading)
     return family

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from services.chassis.clock import from_micros, to_micros
 from services.chassis.inbox import inbox
 from services.contracts.user import NOTICES
-from services.notification.domain import Listed, Overdue
+from services.notification.domain import Listed, Overdue, Unfinished
 from services.notification.store.tables import intents, replica, waiting
 
 
@@ -39,6 +39,16 @@ def version(connection: Connection, user_id: str) -> int:
     notices = select(func.max(inbox.c.version)).where(inbox.c.source == NOTICES, inbox.c.subject == user_id)
     seen = connection.execute(select(states.scalar_subquery(), notices.scalar_subquery())).one()
     return min(number or 0 for number in seen)
+
+
+def unfinished(connection: Connection) -> list[Unfinished]:
+    """Return the mails that are not finished, by state."""
+    query = (
+        select(intents.c.state, func.count(), func.min(intents.c.queued_at))
+        .where(intents.c.due_at.is_not(None))
+        .group_by(intents.c.state)
+    )
+    return [Unfinished(state, number, from_micros(oldest)) for state, number, oldest in connection.execute(query)]
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
