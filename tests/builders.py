@@ -1,6 +1,6 @@
 """Examples to start a test from: valid in every part, each part changeable by its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
@@ -12,6 +12,7 @@ from services.chassis.database import Database, metadata
 from services.chassis.event_store import Metadata, NewEvent
 from services.chassis.record import Record
 from services.chassis.telemetry import Telemetry, telemetry
+from services.chassis.tracing import Attributes, Work
 from services.contracts.envelope import Envelope, schema_of, to_headers
 from services.contracts.user import Personal, Preferences, UserRegistered
 
@@ -91,3 +92,48 @@ def append_events(database: Database, *versions: int, at: datetime = NOW) -> Non
     """Append events of one subject."""
     with database.write() as connection:
         event_store.append(connection, at, lambda _: [a_new_event(version) for version in versions])
+
+
+class Recorded(msgspec.Struct):
+    """A span that was started, and what became of it."""
+
+    work: Work
+    parent: str | None
+    links: tuple[str, ...]
+    traceparent: str
+    noted: dict[str, str | int] = {}
+    name: str = ""
+    error: str | None = None  # None while the work is under way
+
+    def note(self, attributes: Attributes, name: str = "") -> None:
+        """Add to what is known."""
+        self.noted |= attributes
+        self.name = name or self.name
+
+    def end(self, error: str = "") -> None:
+        """End."""
+        assert self.error is None, "a span was ended twice"
+        self.error = error
+
+
+class Recording:
+    """Makes spans that stay here; each is in its parent's trace, and takes over its flags."""
+
+    on = True
+
+    def __init__(self) -> None:
+        self.spans: list[Recorded] = []
+
+    def start(self, work: Work, parent: str | None, links: Sequence[str] = ()) -> Recorded:
+        """Start a span."""
+        number = len(self.spans) + 1
+        trace, flags = (parent[3:35], parent[-2:]) if parent else (f"{number:032x}", "01")
+        self.spans.append(Recorded(work, parent, tuple(links), f"00-{trace}-{number:016x}-{flags}"))
+        return self.spans[-1]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def named(self, name: str) -> list[Recorded]:
+        """Return the spans of a name."""
+        return [span for span in self.spans if span.work.name == name]

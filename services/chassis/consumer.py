@@ -84,7 +84,7 @@ class Consumer:
             if records:
                 self._applying.take(records)
         except LostRaceError as error:
-            log.warning("another consumer was faster", reason=str(error))
+            log.warning("another consumer was faster", group=self._subscription.group, reason=str(error))
             self._lost_races.inc()
             source.seek(self._positions.read_again(source.assigned))
         except AWAY as error:
@@ -120,5 +120,6 @@ class Consumer:
         seconds = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         self._failures += 1
         self._paused.set(1)
-        log.warning("cannot consume now, trying again", error=str(error), seconds=seconds)
+        told = {"group": self._subscription.group, "error": str(error), "seconds": seconds}
+        log.warning("cannot consume now, trying again", **told)
         wait(seconds)

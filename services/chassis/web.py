@@ -16,9 +16,8 @@ from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, ControllerRouterHandler, HTTPScope, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
 
-from services.chassis import problems, sockets, tracing
+from services.chassis import logs, problems, sockets, tracing
 from services.chassis.checks import check
 from services.chassis.docs import DocsPage
 from services.chassis.health import Health
@@ -85,7 +84,7 @@ class Frame:
         work = Work(scope["method"], "server", {"http.request.method": scope["method"], "url.scheme": scope["scheme"]})
         with self._active.track_inprogress(), span(self._tracing, work, exchange.traceparent) as serving:
             scope["traceparent"] = serving.traceparent  # type: ignore[typeddict-unknown-key]  # ours, for the handlers
-            with bound_contextvars(correlation_id=exchange.correlation_id):
+            with logs.within(correlation_id=exchange.correlation_id):
                 await self._app(scope, receive, exchange.send)
                 self._observe(scope, exchange, serving)
 
