@@ -88,6 +88,30 @@ def test_three_brokers_hold_each_record_three_times_by_one_value(helm: Helm) -> 
     assert broker["spec"]["replicas"] == 3
 
 
+def test_traces_go_nowhere_unless_a_collector_is_named(helm: Helm) -> None:
+    assert [name for name in _of_user(helm) if name.startswith("OTEL_")] == []
+
+
+def test_traces_go_where_the_whole_or_the_chart_says(helm: Helm) -> None:
+    off = "networkPolicy.enabled=false"
+    told = _of_user(helm, off, "global.tracing.endpoint=http://a:4318", "tracing.endpoint=http://b:4318")
+    assert {name: text for name, text in told.items() if name.startswith("OTEL_")} == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:4318"
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("http://collector:4318", 4318), ("http://collector/a:1", 80), ("https://collector", 443)]
+)
+def test_a_pod_reaches_the_collector_of_traces_on_its_port_alone(helm: Helm, endpoint: str, port: int) -> None:
+    peers = "networkPolicy.tracing[0].podSelector.matchLabels.name=collector"
+    resources = helm.resources("user", "--set", f"tracing.endpoint={endpoint},{peers}")
+    policy = next(one for one in resources if one["kind"] == "NetworkPolicy" and one["metadata"]["name"][-4:] == "user")
+    collector = {"podSelector": {"matchLabels": {"name": "collector"}}}
+    rules = [rule for rule in policy["spec"]["egress"] if rule["to"] == [collector]]
+    assert rules == [{"ports": [{"port": port}], "to": [collector]}]
+
+
 def _of_user(helm: Helm, *values: str) -> dict[str, str]:
     resources = helm.resources("user", *(word for value in values for word in ("--set", value)))
     return _told(next(pod for pod in pods(resources) if pod.name.startswith("Deployment/")), resources)

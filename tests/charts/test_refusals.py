@@ -6,6 +6,7 @@ from tests.charts.helm import Helm
 
 pytestmark = pytest.mark.charts
 LONG = "a" * 64
+TRACED = "tracing.endpoint=http://collector:4318"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,13 @@ def test_a_name_to_which_a_job_adds_too_much_is_refused(helm: Helm) -> None:
         (["database.host=postgres.example.com"], "networkPolicy.database is empty"),
         (["database.password=a", "database.existingSecret=b"], "database.password and database.existingSecret"),
         (["autoscaling.enabled=true", "autoscaling.maxReplicas=1"], "autoscaling.minReplicas=2 is above"),
+        (["tracing.endpoint=http://collector:4318"], "networkPolicy.tracing is empty"),
+        (["global.tracing.endpoint=http://collector:4318"], "networkPolicy.tracing is empty"),
+        (["tracing.sampler=always_on"], "tracing.sampler=always_on has no meaning"),
+        (["networkPolicy.enabled=false", f"{TRACED},tracing.sampler=traceidratio"], "tracing.samplerArg is empty"),
+        (["networkPolicy.enabled=false", f"{TRACED},tracing.samplerArg=a"], "/tracing/samplerArg"),
+        (["networkPolicy.enabled=false", f"{TRACED},tracing.sampler=all"], "/tracing/sampler"),
+        (["tracing.endpoint=collector:4318"], "/tracing/endpoint"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(helm: Helm, values: list[str], named: str) -> None:

@@ -1,4 +1,4 @@
-{{/* What the program is told: APP_* in the ConfigMap, secrets by reference, certificates as files. */}}
+{{/* What the program is told: APP_* and OTEL_* in the ConfigMap, secrets by reference, certificates as files. */}}
 
 {{/* `settings.logLevel` is APP_LOG_LEVEL. Numbers come as floats, and 1e+06 is no integer to the program. */}}
 {{- define "service.settings" -}}
@@ -14,6 +14,9 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- end }}
 {{- if .Values.smtp }}
 {{ include "service.smtp.environment" . }}
+{{- end }}
+{{- if .Values.tracing }}
+{{- include "service.tracing.environment" . }}
 {{- end }}
 {{- include "service.settings" . }}
 {{- end -}}
@@ -56,6 +59,7 @@ smtp-password: {{ b64enc . }}
 {{- include "service.kafka.checks" . -}}
 {{- if .Values.database }}{{ include "service.database.checks" . }}{{ end -}}
 {{- if .Values.smtp }}{{ include "service.smtp.checks" . }}{{ end -}}
+{{- if .Values.tracing }}{{ include "service.tracing.checks" . }}{{ end -}}
 {{- include "service.networkpolicy.checks" . -}}
 {{- end -}}
 

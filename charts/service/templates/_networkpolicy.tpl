@@ -32,6 +32,9 @@
     {{- if .Values.smtp }}
     {{- include "service.egress.smtp" . | nindent 4 }}
     {{- end }}
+    {{- if and .Values.tracing (include "service.tracing" . | fromYaml).endpoint }}
+    {{- include "service.egress.tracing" . | nindent 4 }}
+    {{- end }}
 {{- if not (include "service.api" .) }}
 {{- if .Values.topics.enabled }}
 ---
@@ -163,6 +166,10 @@ to:
 {{- if and $smtp.external (not $peers.smtp) -}}
 {{- include "service.networkpolicy.refuse" (list "smtp" "smtp.host" $smtp.host) -}}
 {{- end -}}
+{{- end -}}
+{{- $endpoint := (include "service.tracing" . | fromYaml).endpoint -}}
+{{- if and .Values.tracing $endpoint (not $peers.tracing) -}}
+{{- include "service.networkpolicy.refuse" (list "tracing" "tracing.endpoint" $endpoint) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
