@@ -18,8 +18,8 @@ ALERTS = (
     ),
     Alert(
         name="RelayWithoutLease",
-        # The lowest of a minute: a relay that takes the lease and fails at once must not look as if it led.
-        when="max by (job, namespace) (min_over_time(relay_epoch[1m])) == 0",
+        # The lowest of two minutes: a relay that takes the lease and fails at once must not look as if it led.
+        when="max by (job, namespace) (min_over_time(relay_epoch[2m])) == 0",
         lasting="2m",
         severity="page",
         summary="Nobody leads {{ $labels.job }}'s relay",

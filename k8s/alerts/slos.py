@@ -76,8 +76,8 @@ SLOS = (
         name="api_latency",
         alert="ApiLatencyBudgetBurn",
         objective=0.99,
-        promise="99 % of the requests that are answered are answered within 0.25 s",
-        bad=_slower(OF_HTTP, "0.25", ANSWERED),
+        promise="99 % of the requests that are answered are answered within 1 s",
+        bad=_slower(OF_HTTP, "1.0", ANSWERED),
         total=_rate(f"{OF_HTTP}_count", ANSWERED),
     ),
     Slo(

@@ -45,12 +45,13 @@ class DeadLetters:
         self._ceiling = ceiling
         self._monotonic = monotonic
         self._recent: deque[float] = deque()
+        self._flood = 0  # what went over the ceiling, for the last look at a consumer that ends
 
     @property
     def used(self) -> float:
-        """How much of the ceiling is used; it is asked from other threads."""
+        """How much of the ceiling is used, above 1 once more was refused; it is asked from other threads."""
         since = self._monotonic() - WINDOW_S
-        return sum(moment >= since for moment in tuple(self._recent)) / self._ceiling
+        return max(self._flood, sum(moment >= since for moment in tuple(self._recent))) / self._ceiling
 
     def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
         """Write refused records and wait until they are safe. Raises PublishError, or CeilingError before writing."""
@@ -79,6 +80,7 @@ class DeadLetters:
             self._recent.popleft()
         number = len(self._recent) + len(refusals)
         if number > self._ceiling:
+            self._flood = number
             last = refusals[-1]
             raise CeilingError(
                 f"{number} records refused within {WINDOW_S:.0f} s, ceiling {self._ceiling}; the last one: "

@@ -1,0 +1,81 @@
+"""A story of a rule's unit test: series over time, and when which alerts are told. Written as promtool reads it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from k8s.alerts.alert import Alert
+from k8s.alerts.rules import alerts
+
+WHERE = 'namespace="eventline"'
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Series by name, a value each minute, and what is told at which minute: labels of each alert, or nothing.
+
+    `long` picks one pace of an alert on an SLO.
+    """
+
+    alert: str
+    story: str
+    series: Mapping[str, str]
+    told: Mapping[int, Sequence[str]]
+    long: str = ""
+
+    @property
+    def fires(self) -> bool:
+        """Whether it is told at some moment."""
+        return any(self.told.values())
+
+    @property
+    def clears(self) -> bool:
+        """Whether it is told, and later no longer."""
+        found = [bool(self.told[minute]) for minute in sorted(self.told)]
+        return any(before and not after for before, after in zip(found, found[1:], strict=False))
+
+
+def flat(*phases: tuple[float | str, int]) -> str:
+    """Return the values of a gauge: phases of (value, minutes). `_` is no sample, `NaN` a number that is none."""
+    # NaN cannot be repeated by promtool's `x`.
+    return " ".join("NaN " * minutes if value == "NaN" else f"{value}x{minutes - 1}" for value, minutes in phases)
+
+
+def rising(*phases: tuple[int, int]) -> str:
+    """Return the values of a counter: phases of (rise a minute, minutes)."""
+    value, parts = 0, []
+    for rise, minutes in phases:
+        parts.append(f"{value}+{rise}x{minutes - 1}")
+        value += rise * minutes
+    return " ".join(parts)
+
+
+def document(rules: Path, cases: Sequence[Case], evaluated: str) -> dict[str, object]:
+    """Return a file for `promtool test rules`; rules are evaluated in that interval."""
+    return {"rule_files": [str(rules)], "evaluation_interval": evaluated, "tests": [_test(case) for case in cases]}
+
+
+def _test(case: Case) -> dict[str, object]:
+    of_pace = f', long="{case.long}"' if case.long else ""
+    firing = f'ALERTS{{alertname="{case.alert}", alertstate="firing"{of_pace}}}'
+    return {
+        "name": f"{case.alert} {case.long}: {case.story}",
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
+        "promql_expr_test": [
+            {"expr": firing, "eval_time": f"{minute}m", "exp_samples": [_sample(case, labels) for labels in told]}
+            for minute, told in case.told.items()
+        ],
+    }
+
+
+def _sample(case: Case, labels: str) -> dict[str, object]:
+    alert = declared(case)
+    own = "".join(f', {name}="{value}"' for name, value in alert.labels.items() if "{{" not in value)
+    told = f'alertname="{alert.name}", alertstate="firing", severity="{alert.severity}"'
+    return {"labels": f"ALERTS{{{told}{own}, {labels}}}", "value": 1}
+
+
+def declared(case: Case) -> Alert:
+    """Return the alert of a case."""
+    return next(one for one in alerts() if one.name == case.alert and one.labels.get("long", "") == case.long)

@@ -1,0 +1,52 @@
+"""The committed rules by promtool: they are valid, and every alert fires, clears and stays silent when it must."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # it has no types of its own
+
+from k8s.alerts.__main__ import RULES
+from k8s.alerts.rules import alerts
+from tests.alerts import of_events, of_services, of_slos, of_surroundings
+from tests.alerts.case import Case, document
+
+AREAS: dict[str, Sequence[Case]] = {
+    "slos": of_slos.cases(),
+    "services": of_services.CASES,
+    "events": of_events.CASES,
+    "surroundings": of_surroundings.CASES,
+}
+EVALUATED = {"slos": "5m"}  # theirs last for days
+CASES = [case for cases in AREAS.values() for case in cases]
+
+
+def test_the_rules_are_valid() -> None:
+    assert "SUCCESS" in promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_alerts_fire_clear_and_stay_silent_as_their_cases_say(area: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{area}.yml"
+    file.write_text(yaml.safe_dump(document(RULES, AREAS[area], EVALUATED.get(area, "30s")), width=1000, sort_keys=False))
+    promtool("test", "rules", str(file))
+
+
+@pytest.mark.parametrize(("name", "long"), sorted((one.name, one.labels.get("long", "")) for one in alerts()))
+def test_every_alert_has_a_case_of_each_kind_and_a_runbook(name: str, long: str) -> None:
+    mine = [case for case in CASES if (case.alert, case.long) == (name, long)]
+    assert any(case.clears for case in mine), "no case fires and clears"
+    assert any(not case.fires for case in mine), "no case must not fire"
+    (runbook,) = {one.runbook for one in alerts() if one.name == name}
+    assert (RULES.parents[3] / runbook).is_file(), f"write {runbook}"
+
+
+def promtool(*arguments: str) -> str:
+    """Return what promtool says; fail with it where it is not content."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed: it comes with Prometheus (https://prometheus.io/download)")
+    done = subprocess.run(("promtool", *arguments), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
