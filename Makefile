@@ -57,6 +57,9 @@ test-images: $(PACKAGES_READY) ## look into the images that `make images` built
 e2e: $(PACKAGES_READY) ## tell the stories on TARGET=local, compose or kind
 	@$(BIN)/python -m pytest -m e2e tests/e2e --target $(TARGET) $(ARGS)
 
+test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## provoke every alert on a system here, see it fire and clear, four minutes
+	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)
+
 lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -127,5 +130,5 @@ $(KAFKA_READY): services/console/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify test test-long test-charts test-images e2e lint bench soak
+.PHONY: demo run load verify test test-long test-charts test-images test-alerts e2e lint bench soak
 .PHONY: images cluster deploy undeploy destroy doctor docs lock clean help

@@ -37,10 +37,10 @@ and on (job, namespace) max by (job, namespace) (up{{{SERVICES}}}) == 1""",
     ),
     Alert(
         name="ServiceRestarting",
-        when=f"sum by (job, namespace) (changes(process_start_time_seconds{{{SERVICES}}}[15m])) >= 3",
+        when=f"sum by (job, namespace) (changes(process_start_time_seconds{{{SERVICES}}}[30m])) >= 3",
         lasting="0s",
         severity="page",
-        summary="{{ $labels.job }} has restarted {{ $value }} times in a quarter of an hour",
+        summary="{{ $labels.job }} has restarted {{ $value }} times in half an hour",
         description="A part of {{ $labels.job }} that fails takes its process down; its log names the part and why.",
     ),
     Alert(

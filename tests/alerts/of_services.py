@@ -71,11 +71,11 @@ CASES = (
         alert="ServiceRestarting",
         story="four starts within ten minutes",
         series=_started((100, 10), (700, 3), (900, 3), (1100, 3), (1300, 40)),
-        told={12: [], 20: [USER], 50: []},
+        told={12: [], 20: [USER], 55: []},
     ),
     Case(
         alert="ServiceRestarting",
-        story="two starts within a quarter of an hour are a rollout and its undoing",
+        story="two starts within half an hour are a rollout and its undoing",
         series=_started((100, 10), (700, 5), (900, 45)),
         told={15: [], 20: [], 40: []},
     ),
