@@ -1,5 +1,6 @@
 """A story of a rule's unit test: series over time, and when which alerts are told. Written as promtool reads it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def clears(self) -> bool:
         """Whether it is told, and later no longer."""
         found = [bool(self.told[minute]) for minute in sorted(self.told)]
-        return any(before and not after for before, after in zip(found, found[1:], strict=False))
+        return any(before and not after for before, after in itertools.pairwise(found))
 
 
 def flat(*phases: tuple[float | str, int]) -> str:

@@ -55,7 +55,7 @@ def _quiet(slo: Slo) -> list[Case]:
         ("1d", "what is allowed is no alert", _traffic(slo, (1, 480)), (240, 475)),
     ]
     return [
-        Case(alert=slo.alert, long=long, story=story, series=series, told={minute: () for minute in minutes})
+        Case(alert=slo.alert, long=long, story=story, series=series, told=dict.fromkeys(minutes, ()))
         for long, story, series, minutes in silent
     ]
 

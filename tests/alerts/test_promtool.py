@@ -68,8 +68,9 @@ def test_a_link_between_runbooks_leads_somewhere() -> None:
 
 def promtool(*arguments: str) -> str:
     """Return what promtool says; fail with it where it is not content."""
-    if shutil.which("promtool") is None:
+    program = shutil.which("promtool")
+    if program is None:
         pytest.skip("promtool is not installed: it comes with Prometheus (https://prometheus.io/download)")
-    done = subprocess.run(("promtool", *arguments), capture_output=True, text=True, check=False)
+    done = subprocess.run((program, *arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
