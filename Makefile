@@ -98,6 +98,7 @@ docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the c
 	@$(BIN)/python -m k8s.dashboards
 	@$(BIN)/python -m k8s.alerts
 	@$(BIN)/python -m tests.charts
+	@$(BIN)/python -m tests.metrics
 
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \

@@ -190,3 +190,19 @@ def test_the_progress_names_the_topic_that_was_read(world: World) -> None:
     run_until(world, lambda: bool(world.broker.hints))
     with world.database.read() as connection:
         assert progress.read(connection, [P0]) == {P0: Position("id-of-the-topic", 1)}
+
+
+def test_that_a_consumer_waits_and_how_large_its_batches_are_is_told(world: World) -> None:
+    of_group = {"messaging_consumer_group_name": GROUP}
+    consumer, source = world.consumer()
+    consumer.step(source)
+    assert world.metric("consumer_paused", **of_group) == 0
+    world.write("a", "b")
+    world.database.away = 2
+    consumer.step(source)
+    assert world.metric("consumer_paused", **of_group) == 1
+    for _ in range(3):
+        consumer.step(source)
+    assert world.effects() == ["a", "b"]
+    assert world.metric("consumer_paused", **of_group) == 0
+    assert [world.metric(f"consumer_batch_size_{what}", **of_group) for what in ("count", "sum")] == [1, 2]

@@ -3,10 +3,12 @@
 import threading
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table, insert, select
+from sqlalchemy import Column, Integer, String, Table, insert, make_url, select
 
 from services.chassis import bulk
-from services.chassis.database import Database, insert_or_ignore, metadata, now_ms
+from services.chassis.database import Database, insert_or_ignore, metadata, note, now_ms
+from services.chassis.database_metrics import measured
+from services.chassis.metrics import Metrics
 
 numbers = Table("test_numbers", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
 words = Table("test_words", metadata, Column("word", String(10), primary_key=True))
@@ -69,3 +71,30 @@ def test_the_databases_clock_moves_in_milliseconds(database: Database) -> None:
         first = now_ms(connection)
         assert 0 <= now_ms(connection) - first < 60_000
         assert first > 1_700_000_000_000
+
+
+def test_what_a_database_does_is_counted_and_events_only_once_they_are_committed(database_url: str) -> None:
+    metrics = Metrics("test", "1")
+    database = measured(make_url(database_url), metrics)
+    read = metrics.registry.get_sample_value
+
+    def write_and_fail() -> None:
+        with database.write() as connection:
+            note(connection, ["user.registered"])
+            raise ZeroDivisionError
+
+    with database.write() as connection:
+        note(connection, ["user.registered", "user.registered", "user.deactivated"])
+        assert read("event_store_appended_total", {"type": "user.registered"}) is None
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    with database.read():
+        assert read("db_client_connections_used") == 1
+    appended = [read("event_store_appended_total", {"type": f"user.{kind}"}) for kind in ("registered", "deactivated")]
+    assert appended == [2, 1]
+    times = "db_client_operation_duration_seconds_count"
+    assert read(times, {"db_operation_name": "write"}) == 2
+    assert (read("db_client_connections_used"), read("db_client_connections_max")) == (0, 22)
+    assert (read("database_size_bytes") or 0) > 0
+    assert (read("database_free_bytes") is not None) == database.is_sqlite
+    database.close()

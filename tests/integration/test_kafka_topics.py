@@ -2,10 +2,12 @@
 
 import re
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from services.chassis.kafka.source import Source
 from services.chassis.kafka.topics import BrokerUnavailableError, Topics, TopicsError
 from services.chassis.record import TopicPartition
 from services.chassis.settings import KafkaSettings
@@ -103,3 +105,20 @@ def test_a_broker_that_is_away_is_said_to_be_away() -> None:
     for ask in (lambda: topics.ensure([a_topic()]), lambda: topics.ids(["any.v1"]), lambda: topics.ends([partition])):
         with pytest.raises(BrokerUnavailableError):
             ask()
+
+
+def test_members_are_counted_and_a_group_that_nobody_knows_has_none(broker: str, topics: Topics) -> None:
+    group, topic = helper.a_group(), create(broker)
+    with closing(Source(settings(broker), group, [topic], lambda _: {})) as source:
+        deadline = time.monotonic() + PATIENCE_S
+        while not source.assigned:
+            assert time.monotonic() < deadline, "no partition is assigned"
+            source.poll(1, 0.1)
+        assert topics.members([group, "nobody"]) == {group: 1, "nobody": 0}
+    assert topics.members([group]) == {group: 0}
+
+
+def test_a_cluster_of_one_broker_lacks_no_replicas(broker: str, topics: Topics) -> None:
+    topic = create(broker)
+    seen = topics.cluster()
+    assert (seen.brokers, seen.under_replicated[topic]) == (1, 0)

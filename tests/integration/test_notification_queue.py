@@ -9,6 +9,7 @@ from services.chassis import event_store
 from services.chassis.database import Database
 from services.contracts.notification import NotificationFailed, NotificationSent
 from services.notification.domain import Attempt, Delivery, Fate
+from services.notification.store import views
 from tests.builders import NOW
 from tests.mailroom import Mailroom, user
 
@@ -154,3 +155,17 @@ def test_a_mail_in_backoff_keeps_its_users_later_mails_back_and_nobody_elses(roo
     room.settle([claim for claim in room.queue.claim(1) if claim.user_id == user(1)], DEFERRED)
     room.move(1, 2)
     assert [claim.user_id for claim in room.queue.claim(10)] == [user(2)]
+
+
+def test_unfinished_mails_are_counted_by_state_with_the_time_of_the_oldest(room: Mailroom) -> None:
+    room.register(1, 2, 3)
+    [claim] = room.queue.claim(1)
+    room.queue.settle([Attempt(claim, UNKNOWN)], [])
+    room.queue.claim(1)
+    with room.database.read() as connection:
+        found = {one.state: (one.number, one.oldest) for one in views.unfinished(connection)}
+    assert found == {"unknown": (1, NOW), "attempting": (1, NOW), "open": (1, NOW)}
+    [claim] = room.queue.claim(1)
+    room.queue.settle([Attempt(claim, SENT)], [])
+    with room.database.read() as connection:
+        assert [one.state for one in views.unfinished(connection)] == ["attempting", "unknown"]

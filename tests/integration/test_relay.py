@@ -202,6 +202,8 @@ def test_metrics_tell_what_is_pending_how_old_it_is_and_who_leads(database: Data
     assert (read("outbox_pending_events"), read("outbox_oldest_age_seconds"), read("relay_epoch")) == (0, 0, 0)
     sent = {"messaging_system": "kafka", "messaging_destination_name": "facts"}
     assert read("messaging_client_sent_messages_total", sent) == 2
+    published = "event_publish_latency_seconds"
+    assert [read(f"{published}_{what}", {"type": "user.registered"}) for what in ("count", "sum")] == [2, 14]
 
 
 def test_metrics_are_served_while_the_database_is_away(database: Database, log: FakeLog) -> None:

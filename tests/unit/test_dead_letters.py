@@ -105,3 +105,10 @@ def test_a_broker_that_is_away_does_not_bring_the_ceiling_nearer(letters: DeadLe
             letters.put(refused(), IDS)
     letters.put(refused(3), IDS)
     assert len(log.records) == 10 + 3
+
+
+def test_how_much_of_the_ceiling_is_used_is_told_of_the_last_minute(letters: DeadLetters, seconds: Seconds) -> None:
+    letters.put(refused(2), {})
+    assert letters.used == pytest.approx(2 / 3)
+    seconds.now += 61
+    assert letters.used == 0

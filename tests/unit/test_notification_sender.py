@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from services.chassis.telemetry import Telemetry
 from services.notification.domain import Attempt, Claim, Delivery, Fate, Letter
 from services.notification.sender import Limits, Sender
 from tests.builders import NOW, a_telemetry
+from tests.fakes import FakeClock
 
 SENT = Delivery(Fate.SENT, "250 ok")
 
@@ -64,8 +68,10 @@ class FakeMailer:
         self.closed += 1
 
 
-def a_sender(queue: FakeQueue, mailer: FakeMailer, limits: Limits | None = None) -> Sender:
-    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), a_telemetry())
+def a_sender(
+    queue: FakeQueue, mailer: FakeMailer, limits: Limits | None = None, told: Telemetry | None = None
+) -> Sender:
+    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), told or a_telemetry())
 
 
 def numbers(claims: Sequence[Claim]) -> list[int]:
@@ -156,3 +162,35 @@ def test_a_server_that_is_away_is_tried_again_and_all_is_sent_in_the_end() -> No
     sender.run(stop)
     assert waits == [1.0, 2.0]
     assert mailer.letters == ["<1@example.org>"]
+
+
+def test_that_the_server_is_away_is_told_until_it_takes_a_mail_again() -> None:
+    queue, mailer, told = FakeQueue(a_claim(1)), FakeMailer(), a_telemetry()
+    up = partial(told.metrics.registry.get_sample_value, "mail_server_up")
+    mailer.away = True
+    sender = a_sender(queue, mailer, told=told)
+    seen: list[float | None] = [up()]
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # nothing here takes time
+            seen.append(up())
+            queue.claims, queue.unused = queue.unused, []
+            mailer.away = False
+            return self.is_set()
+
+    stop = Impatient()
+    mailer.on_deliver = stop.set
+    sender.run(stop)
+    assert [*seen, up()] == [1, 0, 1]
+
+
+def test_outcomes_are_counted_and_how_long_a_mail_waited_where_it_was_sent() -> None:
+    fates = [SENT, Delivery(Fate.REFUSED, ""), Delivery(Fate.DEFERRED, ""), Delivery(Fate.UNKNOWN, "")]
+    told = a_telemetry(FakeClock(NOW + timedelta(seconds=3)))
+    queue = FakeQueue(*[a_claim(number) for number in range(4)])
+    a_sender(queue, FakeMailer(*fates), told=told).step(threading.Event())
+    read = told.metrics.registry.get_sample_value
+    outcomes = "sent", "failed", "retried", "unknown"
+    assert [read("mails_total", {"outcome": outcome}) for outcome in outcomes] == [1, 1, 1, 1]
+    waited = "mail_delivery_latency_seconds"
+    assert [read(f"{waited}_{what}", {"template": "welcome"}) for what in ("count", "sum")] == [1, 3]

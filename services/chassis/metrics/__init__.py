@@ -3,15 +3,22 @@
 `docs/metrics.md` is written from the declarations. Names follow OpenTelemetry's conventions where they have one.
 """
 
+from types import ModuleType
+
 from services.chassis.metrics import consuming, kafka, publishing, serving, special
 from services.chassis.metrics.declared import Declared
 from services.chassis.metrics.registry import Metrics
 
-__all__ = ["Declared", "Metrics", "every"]
+__all__ = ["AREAS", "Declared", "Metrics", "every", "of"]
+
+AREAS = (serving, publishing, consuming, kafka, special)
 
 
 def every() -> list[Declared]:
-    """Return every metric that there is, by name."""
-    areas = (consuming, kafka, publishing, serving, special)
-    found = [one for area in areas for one in vars(area).values() if isinstance(one, Declared)]
-    return sorted(found, key=lambda one: one.name)
+    """Return every metric that there is."""
+    return [one for area in AREAS for one in of(area)]
+
+
+def of(area: ModuleType) -> list[Declared]:
+    """Return the metrics of an area."""
+    return [one for one in vars(area).values() if isinstance(one, Declared)]

@@ -1,0 +1,103 @@
+"""A running local system with the lag probe, and what each of its processes says on /metrics."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import httpx
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.topics import Topics
+from services.chassis.record import Outgoing
+from services.console.local.ports import HOST
+from services.console.local.processes import POLL_SECONDS, Program, probe
+from services.console.local.system import SERVICES, System, bootstrap_servers, clean_environment, local_programs
+from services.console.settings import ConsoleSettings
+from services.contracts import catalog
+from tests.faults.trial import settings_on_free_ports
+from tests.local import argv
+from tests.ports import free_ports
+
+JOBS = (*SERVICES, "console")
+READY_S = 60.0
+LOAD_S = 300.0  # more than any load here takes
+Series = frozenset[tuple[str, str]]  # name, labels as text
+
+
+class Running:
+    """A system that runs."""
+
+    def __init__(self, system: System, settings: ConsoleSettings) -> None:
+        self.system = system
+        self._client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES}
+
+    def text(self, job: str, accept: str = "text/plain") -> str:
+        """Return what a process says on /metrics."""
+        port = self.system.process(job).program.environment["APP_METRICS_PORT"]
+        return httpx.get(f"http://{HOST}:{port}/metrics", headers={"Accept": accept}).raise_for_status().text
+
+    def samples(self, job: str) -> list[Sample]:
+        """Return the same as samples."""
+        return [sample for family in text_string_to_metric_families(self.text(job)) for sample in family.samples]
+
+    def series(self) -> Series:
+        """Return every series of every process."""
+        return frozenset(
+            (sample.name, f"{job} {sorted(sample.labels.items())}") for job in JOBS for sample in self.samples(job)
+        )
+
+    def publish(self, record: Outgoing) -> None:
+        """Put a record on its topic."""
+        with contextlib.closing(Producer(self._client, "metrics")) as producer:
+            producer.publish([record])
+
+    def load(self, *options: str) -> str:
+        """Load the system until all effects have arrived, and return what was said."""
+        addresses = ("--user-url", self.urls["user"], "--audit-url", self.urls["audit"])
+        done = subprocess.run(
+            argv("load", *options, *addresses),
+            env=clean_environment({"APP_KAFKA_BOOTSTRAP_SERVERS": self._client.kafka_bootstrap_servers}),
+            capture_output=True,
+            text=True,
+            timeout=LOAD_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Running]:
+    """Yield a system on ports and in a folder of its own; it is killed afterwards."""
+    settings = settings_on_free_ports(users=1)
+    client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+    with System([*local_programs(settings, folder), _lag_probe(client, folder)]) as system:
+        system.start("broker", "sink")
+        system.wait_ready(READY_S, "broker", "sink")
+        Topics(client, "metrics").ensure(catalog.TOPICS)
+        system.start(*JOBS)
+        system.wait_ready(READY_S, *JOBS)
+        yield Running(system, settings)
+
+
+def await_seen(look: Callable[[], str], seconds: float = READY_S) -> None:
+    """Wait until there is nothing left to say."""
+    deadline = time.monotonic() + seconds
+    while missing := look():
+        assert time.monotonic() < deadline, missing
+        time.sleep(POLL_SECONDS)
+
+
+def _lag_probe(client: ConsoleSettings, folder: Path) -> Program:
+    port = free_ports(1)[0]
+    told = {"APP_HTTP_HOST": HOST, "APP_METRICS_PORT": str(port), "APP_PROBE_EVERY": "1s"}
+    environment = clean_environment(told | {"APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers})
+    probe_argv = (sys.executable, "-m", "services.console", "probe")
+    return Program("console", probe_argv, environment, folder / "console.log", lambda: probe(HOST, port, "/readyz"))

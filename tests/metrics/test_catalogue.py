@@ -1,0 +1,38 @@
+"""docs/metrics.md is what the declarations, the dashboards and the rules say today."""
+
+from collections import Counter
+
+import pytest
+
+from services.chassis import metrics
+from services.chassis.metrics import Declared
+from tests.metrics import uses
+from tests.metrics.catalogue import PATH, text
+
+of_every_metric = pytest.mark.parametrize("one", metrics.every(), ids=lambda one: str(one.name))
+
+
+def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_say() -> None:
+    assert PATH.read_text() == text(), f"{PATH} is not what the code says: run make docs"
+
+
+def test_a_name_is_declared_once() -> None:
+    assert [name for name, number in Counter(one.name for one in metrics.every()).items() if number > 1] == []
+
+
+@of_every_metric
+def test_buckets_rise_and_only_histograms_have_them(one: Declared) -> None:
+    assert (one.kind == "histogram") == bool(one.buckets)
+    assert list(one.buckets) == sorted(set(one.buckets))
+
+
+def test_who_asks_for_a_recorded_series_looks_at_what_it_is_made_of() -> None:
+    recorded = {"slo:errors": 'slo:requests{code="500"}', "slo:requests": "sum(rate(http_seconds_count[5m]))"}
+    asked = [("Budget burns", "slo:errors > 1"), ("Other", "up == 0")]
+    assert uses.users("http_seconds", asked, recorded) == ["Budget burns"]
+
+
+def test_a_metric_is_not_found_within_the_name_of_another() -> None:
+    asked = [("Panel", "rate(mails_total[5m])"), ("Panel", "mails_total_other"), ("Second", "mails_total")]
+    assert uses.users("mails_total", asked, {}) == ["Panel", "Second"]
+    assert uses.users("mails", asked, {}) == []

@@ -1,0 +1,64 @@
+"""What a running system says on /metrics: what is declared, from whom it is declared, in the form that it must have."""
+
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+
+from services.chassis import metrics
+from services.chassis.metrics import Declared
+from tests.metrics.running import JOBS, Running, await_seen
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
+MOST_SAMPLES = 700
+of_every_job = pytest.mark.parametrize("job", JOBS)
+
+
+def names_of(one: Declared) -> set[str]:
+    return {one.name + suffix for suffix in SUFFIXES[one.kind]}
+
+
+def declared(job: str) -> set[str]:
+    return {name for one in metrics.every() if job in one.services for name in names_of(one)}
+
+
+def said(system: Running, job: str) -> set[str]:
+    return {sample.name for sample in system.samples(job) if not sample.name.startswith("process_")}
+
+
+@of_every_job
+def test_a_service_has_every_metric_that_is_declared_for_it_and_no_other(system: Running, job: str) -> None:
+    await_seen(lambda: ", ".join(sorted(declared(job) - said(system, job))))
+    assert said(system, job) - declared(job) == set()
+
+
+@of_every_job
+def test_the_labels_of_a_series_are_those_that_are_declared(system: Running, job: str) -> None:
+    labels = {name: set(one.labels) for one in metrics.every() for name in names_of(one)}
+    samples = [sample for sample in system.samples(job) if sample.name in labels]
+    assert samples
+    assert [sample for sample in samples if set(sample.labels) - {"le"} != labels[sample.name]] == []
+
+
+@of_every_job
+def test_promtool_has_nothing_to_say(system: Running, job: str) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not on PATH: it comes with Prometheus")
+    text = system.text(job)
+    checked = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
+
+
+@of_every_job
+def test_open_metrics_are_given_to_those_who_ask(system: Running, job: str) -> None:
+    text = system.text(job, OPEN_METRICS)
+    assert text.endswith("# EOF\n")
+    assert "app_build_info" in {family.name for family in open_metrics(text)}  # type: ignore[no-untyped-call]
+
+
+@of_every_job
+def test_a_service_has_few_series(system: Running, job: str) -> None:
+    assert len(system.samples(job)) < MOST_SAMPLES
