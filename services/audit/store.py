@@ -37,6 +37,7 @@ from services.chassis.database import Database, insert_or_ignore, metadata
 Rows = Select[Any]
 THE_LOG = 1  # the one row of `log`
 LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one answer: a record may have a megabyte
+BLOBS = slice(Entry.__struct_fields__.index("key"), Entry.__struct_fields__.index("recorded_at"))
 READ_ROWS = 1000  # rows in memory at once when the whole log is read
 
 log = Table(
@@ -109,7 +110,7 @@ class Log:
 
     def append(self, added: Sequence[Entry]) -> None:
         """Write entries, the chains that they were added to, and the size."""
-        bulk.insert(self._connection, entries, [msgspec.structs.astuple(entry) for entry in added])
+        bulk.insert(self._connection, entries, [_row(entry) for entry in added])
         touched = {(entry.topic_id, entry.partition) for entry in added}
         bulk.upsert(self._connection, chains, [msgspec.structs.astuple(self._chains[key]) for key in touched])
         self.size += len(added)
@@ -175,6 +176,11 @@ def find(connection: Connection, query: Query, origin: str) -> Page:
             found.append(_found(row, origin))
             size += len(found[-1].entry.value or b"")
     return Page(found, more=False)
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    values = msgspec.structs.astuple(entry)
+    return (*values[: BLOBS.start], *map(bulk.blob, values[BLOBS]), *values[BLOBS.stop :])
 
 
 def _search(connection: Connection, query: Query) -> Rows:

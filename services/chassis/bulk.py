@@ -19,6 +19,11 @@ Rows = Sequence[tuple[object, ...]]
 Names = tuple[str, ...]
 
 
+def blob(content: bytes | None) -> bytearray | None:
+    """Return bytes in the type that SQLite's driver takes as it is: for `bytes` it searches for an adapter."""
+    return None if content is None else bytearray(content)
+
+
 def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> None:
     """Insert tuples in the order of the table's columns, or of those that are named. Nothing for no rows."""
     if rows:

@@ -39,7 +39,8 @@ counter = Table(
 events = Table(
     "events",
     metadata,
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    # On SQLite an INTEGER, which is the row itself: a BIGINT would be an index of its own beside it.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("event_id", String(36), nullable=False, unique=True),
     Column("subject", String(64), nullable=False),
     Column("version", Integer, nullable=False),

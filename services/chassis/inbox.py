@@ -85,4 +85,4 @@ def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]
 
 def _row(event: Event, digest: bytes) -> tuple[object, ...]:
     envelope = event.envelope
-    return (envelope.source, envelope.id, envelope.subject, envelope.version, digest)
+    return (envelope.source, envelope.id, envelope.subject, envelope.version, bulk.blob(digest))

@@ -167,7 +167,7 @@ class Batch:
         for notice in ready:
             for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
                 # Decided already: by the events that a store rebuilt from nothing was restored from.
-                if not decided & {(notice.id, message.recipient), (notice.id, None)}:
+                if not decided or not decided & {(notice.id, message.recipient), (notice.id, None)}:
                     yield notice, message
 
     def _queue(self, messages: Iterable[tuple[Notice, Message]], moment: datetime) -> list[NewEvent]:

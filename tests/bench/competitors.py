@@ -1,7 +1,7 @@
 """(d): the usual way and other libraries, each as its own first example does it, against our consumer.
 
-The programs are in `theirs`; they run in an environment of their own, for their pins are not ours. They read a smaller
-log to its end: the first records of a large one would be states alone or notices alone, which is half of the work.
+The programs are in `theirs`; they run in an environment of their own, for their pins are not ours. All read one log on
+one broker to its end.
 """
 
 import contextlib
@@ -42,14 +42,12 @@ class Result(msgspec.Struct, frozen=True):
 
 @contextmanager
 def part(sizes: Sizes) -> Iterator[Part]:
-    """Yield the part, the libraries installed and both logs written."""
+    """Yield the part, the libraries installed and the log written."""
     python = installed()
-    smaller = msgspec.structs.replace(sizes, users=min(sizes.users, sizes.others // len(JOINED)))
-    with place(sizes) as here, place(smaller) as there:
-        for log in (here, there):
-            workload.publish(log.settings, log.sizes.users)
+    with place(sizes) as here:
+        workload.publish(here.settings, sizes.users)
         files = (str(here.folder / f"{number}.db") for number in range((len(PROGRAMS) + 1) * sizes.rounds))
-        yield Part("d", "records/s", len(PROGRAMS) + 1, lambda say: _round((here, there), python, files, say))
+        yield Part("d", "records/s", len(PROGRAMS) + 1, lambda say: _round(here, python, files, say))
 
 
 def installed() -> Path:
@@ -64,18 +62,18 @@ def installed() -> Path:
     return python
 
 
-def _round(places: tuple[Place, Place], python: Path, files: Iterator[str], say: Say) -> Iterator[Pair]:
-    here, there = places
+def _round(here: Place, python: Path, files: Iterator[str], say: Say) -> Iterator[Pair]:
+    users, records = here.sizes.users, here.sizes.users * len(JOINED)
     say("ours")
     path = next(files)
-    mine = ours.consume("notification", here.bootstrap, path, here.sizes.users * len(JOINED))
-    _require_effect("ours", path, here.sizes.users)
+    mine = ours.consume("notification", here.bootstrap, path, records)
+    _require_effect("ours", path, users)
     for name in PROGRAMS:
         say(name)
         path = next(files)
-        ours.prepare("notification", there.bootstrap, path)
-        result = _run(python, name, there.bootstrap, path, there.sizes.users * len(JOINED))
-        _require_effect(name, path, there.sizes.users)
+        ours.prepare("notification", here.bootstrap, path)
+        result = _run(python, name, here.bootstrap, path, records)
+        _require_effect(name, path, users)
         yield Pair("notification", result.library, result.rate, mine)
 
 

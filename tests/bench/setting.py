@@ -28,12 +28,11 @@ PAGE = 4096
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is measured: registrations on the log, rounds, seconds a case of (b), records of the others in (d)."""
+    """How much is measured: registrations on the log, rounds, seconds a case of (b)."""
 
     users: int = int(os.environ.get("BENCH_USERS", "20000"))
     rounds: int = int(os.environ.get("BENCH_ROUNDS", "5"))
     seconds: float = float(os.environ.get("BENCH_SECONDS", "3"))
-    others: int = int(os.environ.get("BENCH_OTHERS", "4000"))
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -78,7 +78,9 @@ def _intents() -> None:
 def _event_store() -> None:
     op.create_table(
         "events",
-        sa.Column("sequence", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column(
+            "sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
+        ),
         sa.Column("event_id", sa.String(36), nullable=False, unique=True),
         sa.Column("subject", sa.String(64), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

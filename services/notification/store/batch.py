@@ -22,6 +22,7 @@ FORGET = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
 WAITING = select(waiting).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
 RELEASE = delete(waiting).where(one_of(waiting.c.notice_id, "ids"))
 DECIDED = select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids"))
+OPEN, SUPPRESSED = State.OPEN.value, State.SUPPRESSED.value  # plain texts: for others the driver looks for an adapter
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
@@ -91,7 +92,7 @@ class Rows:
 
 def _replica_row(item: Replica) -> tuple[object, ...]:
     state = None if item.state is None else msgspec.json.encode(item.state).decode()
-    return (item.user_id, item.version, item.event_id, item.digest, state)
+    return (item.user_id, item.version, item.event_id, bulk.blob(item.digest), state)
 
 
 def _waiting_row(notice: Notice, since: int) -> tuple[object, ...]:
@@ -103,6 +104,5 @@ def _intent_row(intent: Intent, queued_at: int) -> tuple[object, ...]:
     notice, message = intent.notice, intent.message
     what = (intent.notification_id, notice.id, message.template, message.recipient)
     whose = (notice.user_id, notice.version, intent.event_id, notice.correlation_id, notice.traceparent)
-    suppressed = bool(message.reason)
-    state = (State.SUPPRESSED if suppressed else State.OPEN, message.reason or "", 0, 0, None if suppressed else 0)
+    state = (SUPPRESSED, str(message.reason), 0, 0, None) if message.reason else (OPEN, "", 0, 0, 0)
     return (*what, *whose, *state, queued_at, queued_at)
