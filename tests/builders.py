@@ -9,8 +9,8 @@ from sqlalchemy import insert
 
 from services.chassis import event_store, lease
 from services.chassis.database import Database, metadata
-from services.chassis.event_store import Metadata, NewEvent
 from services.chassis.record import Record
+from services.chassis.stored import Metadata, NewEvent
 from services.chassis.telemetry import Telemetry, telemetry
 from services.chassis.tracing import Attributes, Work
 from services.contracts.envelope import Envelope, schema_of, to_headers

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import select, update
 
-from services.chassis import event_store
+from services.chassis import event_store, stored
 from services.chassis.database import Database
 from services.notification.composer import Composer
 from services.notification.connection import Server
@@ -84,7 +84,7 @@ class Mailroom:
             columns = intents.c.recipient, intents.c.state, intents.c.detail
             return [(row[0], row[1], row[2]) for row in connection.execute(select(*columns).order_by(intents.c.id))]
 
-    def last_events(self, number: int) -> list[event_store.NewEvent]:
+    def last_events(self, number: int) -> list[stored.NewEvent]:
         """Return the events behind those of the registrations."""
         with self.database.read() as connection:
             return [stored.event for stored in event_store.read(connection, 0, 1000)][-number:]

@@ -12,10 +12,10 @@ from sqlalchemy.exc import OperationalError
 
 from services.chassis import event_store
 from services.chassis.database import Database
-from services.chassis.event_store import StoredEvent
 from services.chassis.ids import new_id
 from services.chassis.migrations import upgrade
 from services.chassis.problems import MEDIA_TYPE
+from services.chassis.stored import StoredEvent
 from services.chassis.web import Frame, application
 from services.chassis.writer import Writer, retried
 from services.contracts.user import Status, UserState

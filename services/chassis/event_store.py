@@ -28,6 +28,7 @@ from sqlalchemy import (
 from services.chassis import bulk
 from services.chassis.clock import from_micros, to_micros
 from services.chassis.database import metadata, note
+from services.chassis.stored import Metadata, NewEvent, StoredEvent
 
 counter = Table(
     "counter",
@@ -58,37 +59,7 @@ LAST_VERSIONS = (
 )
 
 
-class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where an event comes from."""
-
-    correlation_id: str
-    causation_id: str | None = None
-    traceparent: str | None = None
-
-
 METADATA = msgspec.json.Decoder(Metadata)
-
-
-class NewEvent(msgspec.Struct, frozen=True):
-    """An event that has been decided and has no sequence number yet. `data` and `state` are JSON."""
-
-    event_id: str
-    subject: str
-    version: int
-    type: str
-    data: str
-    metadata: Metadata
-    state: str | None = None
-
-
-class StoredEvent(msgspec.Struct, frozen=True):
-    """An event with its place in the publisher's order."""
-
-    sequence: int
-    time: datetime
-    event: NewEvent
-
-
 Decide = Callable[[datetime], Iterable[NewEvent]]
 
 

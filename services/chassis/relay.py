@@ -13,7 +13,6 @@ import structlog
 
 from services.chassis import event_store, past
 from services.chassis.database import UNAVAILABLE, Database
-from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, LeaseLostError, Leases
 from services.chassis.metrics.declared import SYSTEM
 from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, PUBLISH_LATENCY, RELAY_EPOCH, SENT
@@ -22,6 +21,7 @@ from services.chassis.past import Newest, PastError
 from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
 from services.chassis.spans import publishing
+from services.chassis.stored import StoredEvent
 from services.chassis.telemetry import Telemetry
 
 CHUNK = 1000  # events published and acknowledged together

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from services.chassis.event_store import StoredEvent
 from services.chassis.record import Record
+from services.chassis.stored import StoredEvent
 from services.chassis.tracing import Attributes, Span, Tracing, Work, is_sampled, joined
 
 KAFKA: Attributes = {"messaging.system": "kafka"}

@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from services.chassis.clock import Clock
 from services.chassis.dead_letters import Refusal
 from services.chassis.decoding import Decoder, Event
-from services.chassis.event_store import Metadata, NewEvent, append, last_versions
+from services.chassis.event_store import append, last_versions
 from services.chassis.inbox import sift
 from services.chassis.record import Record
 from services.chassis.rules import Applied, Verdict, newest
+from services.chassis.stored import Metadata, NewEvent
 from services.chassis.subscription import Outcome
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.chassis.event_store import StoredEvent
 from services.chassis.record import Outgoing
+from services.chassis.stored import StoredEvent
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.contracts.envelope import Envelope, schema_of, to_headers
 from services.contracts.notification import EVENTS

@@ -12,8 +12,8 @@ from litestar import Request, Response, delete, get, patch, post
 from litestar.types import ControllerRouterHandler
 
 from services.chassis.checks import only
-from services.chassis.event_store import Metadata
 from services.chassis.problems import Refused, described
+from services.chassis.stored import Metadata
 from services.contracts.user import Personal, Preferences, Status, UserState
 from services.user import domain
 from services.user.domain import Because, Changes, RefusedError

@@ -23,7 +23,8 @@ from sqlalchemy import (
 from services.chassis import bulk
 from services.chassis.bulk import one_of
 from services.chassis.database import metadata
-from services.chassis.event_store import NewEvent, append
+from services.chassis.event_store import append
+from services.chassis.stored import NewEvent
 from services.contracts.user import Status, UserState
 from services.user.domain import RefusedError, key_of
 from services.user.handlers import Answered, Change, Command, Group, Register, Reply

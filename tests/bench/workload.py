@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.chassis.event_store import Metadata, StoredEvent
 from services.chassis.kafka.producer import Producer
 from services.chassis.settings import Settings
+from services.chassis.stored import Metadata, StoredEvent
 from services.contracts.user import Personal, Preferences, UserRegistered
 from services.user import publisher
 from services.user.domain import evolve

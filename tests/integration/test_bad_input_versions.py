@@ -15,7 +15,7 @@ import services
 from services.chassis import event_store, migrations
 from services.chassis import relay as relay_module
 from services.chassis.database import Database
-from services.chassis.event_store import StoredEvent, counter, events
+from services.chassis.event_store import counter, events
 from services.chassis.kafka.newest import Newest
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.topics import Topics
@@ -25,6 +25,7 @@ from services.chassis.migrations import SchemaError
 from services.chassis.record import Outgoing, TopicPartition
 from services.chassis.relay import Outbox, Relay
 from services.chassis.settings import KafkaSettings
+from services.chassis.stored import StoredEvent
 from services.chassis.telemetry import Telemetry
 from services.console.local.system import SERVICES, clean_environment
 from services.contracts.envelope import to_headers

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.chassis import event_store
 from services.chassis.database import Database
-from services.chassis.event_store import Metadata, NewEvent
+from services.chassis.stored import Metadata, NewEvent, StoredEvent
 from tests.builders import NOW, USER_ID, a_new_event, an_event_store, append_events
 
 ROUNDS = 25
@@ -24,7 +24,7 @@ def _tables(database: Database) -> None:
     an_event_store(database)
 
 
-def stored(database: Database) -> list[event_store.StoredEvent]:
+def stored(database: Database) -> list[StoredEvent]:
     with database.read() as connection:
         return event_store.read(connection, 0, 10_000)
 
@@ -85,7 +85,7 @@ def test_an_event_is_read_back_as_it_was_appended(database: Database) -> None:
     event = NewEvent("e", USER_ID, 1, "user.sang", '{"ä":1}', Metadata("c", "cause", "trace"), '{"s":2}')
     with database.write() as connection:
         assert event_store.append(connection, NOW, lambda _: [event]) == 1
-    assert stored(database) == [event_store.StoredEvent(1, NOW, event)]
+    assert stored(database) == [StoredEvent(1, NOW, event)]
 
 
 def test_reading_goes_on_after_a_sequence_number_in_portions(database: Database) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from services.chassis import event_store
+from services.chassis import event_store, stored
 from services.chassis.database import Database
 from services.chassis.record import Record
 from services.chassis.subscription import Outcome
@@ -43,7 +43,7 @@ class Service:
         with self.database.read() as connection:
             return [tuple(row) for row in connection.execute(select(*columns).order_by(intents.c.id))]
 
-    def events(self) -> list[event_store.NewEvent]:
+    def events(self) -> list[stored.NewEvent]:
         """Return the events in the store."""
         with self.database.read() as connection:
             return [stored.event for stored in event_store.read(connection, 0, 1000)]
@@ -64,7 +64,7 @@ def test_a_registered_user_is_welcomed(service: Service) -> None:
     assert [kind for _, kind, _ in outcome.applied] == ["user.notice", "user.state"]
     [event] = service.events()
     assert (event.type, event.subject, event.version) == ("notification.queued", USER_ID, 1)
-    assert event.metadata == event_store.Metadata("correlation-1", f"event-{USER_ID[-12:]}-1")
+    assert event.metadata == stored.Metadata("correlation-1", f"event-{USER_ID[-12:]}-1")
     fact = msgspec.json.decode(event.data, type=NotificationQueued)
     assert fact == NotificationQueued("id-1", f"event-{USER_ID[-12:]}-1", USER_ID, 1, "welcome", Recipient(OLD))
 

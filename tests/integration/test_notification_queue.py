@@ -5,7 +5,7 @@ import threading
 import msgspec
 import pytest
 
-from services.chassis import event_store
+from services.chassis import stored
 from services.chassis.database import Database
 from services.contracts.notification import NotificationFailed, NotificationSent
 from services.notification.domain import Attempt, Delivery, Fate
@@ -78,7 +78,7 @@ def test_what_was_sent_is_told_with_its_cause_and_the_next_version_of_its_user(r
     room.settle(claims, SENT)
     queued, sent = room.last_events(2)
     assert (sent.type, sent.version) == ("notification.sent", queued.version + 1)
-    assert sent.metadata == event_store.Metadata("correlation-1", queued.event_id)
+    assert sent.metadata == stored.Metadata("correlation-1", queued.event_id)
     fact = msgspec.json.decode(sent.data, type=NotificationSent)
     assert fact == NotificationSent(claims[0].notification_id, user(1), claims[0].letter.message_id, 1)
     assert room.appended.is_set()

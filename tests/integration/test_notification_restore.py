@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.chassis import event_store
+from services.chassis import event_store, stored
 from services.chassis.database import Database
 from services.chassis.lease import Lease, Leases
 from services.chassis.record import Record
@@ -53,7 +53,7 @@ class Store:
             assert restore.is_empty(connection)
             return restore.restore(connection, (told[start : start + 3] for start in range(0, len(told), 3)))
 
-    def events(self) -> list[event_store.StoredEvent]:
+    def events(self) -> list[stored.StoredEvent]:
         """Return the events in the store."""
         with self.database.read() as connection:
             return event_store.read(connection, 0, 1000)

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from services.chassis import event_store, lease
 from services.chassis import relay as module
 from services.chassis.database import Database
-from services.chassis.event_store import StoredEvent
 from services.chassis.lease import Lease, Leases
 from services.chassis.record import Outgoing
 from services.chassis.relay import Outbox, Relay
+from services.chassis.stored import StoredEvent
 from services.chassis.telemetry import Telemetry
 from tests.builders import NOW, USER_ID, a_telemetry, an_event_store, append_events
 from tests.fakes import FakeClock, FakeLog

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from services.chassis import event_store
 from services.chassis.database import Database
-from services.chassis.event_store import Metadata, NewEvent, StoredEvent
 from services.chassis.migrations import upgrade
 from services.chassis.record import Outgoing, Record
+from services.chassis.stored import Metadata, NewEvent, StoredEvent
 from services.chassis.subscription import Outcome
 from services.contracts import notification
 from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from services.chassis import event_store, migrations
 from services.chassis.database import Database
-from services.chassis.event_store import Metadata
 from services.chassis.ids import new_id
 from services.chassis.kafka.producer import Producer
+from services.chassis.stored import Metadata
 from services.contracts.user import Personal, Preferences
 from services.user import bootstrap, publisher, store
 from services.user.domain import Changes

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from services.chassis import event_store
 from services.chassis.database import Database
-from services.chassis.event_store import Metadata, StoredEvent
 from services.chassis.migrations import upgrade
+from services.chassis.stored import Metadata, StoredEvent
 from services.contracts.user import Preferences, Status, UserState
 from services.user import domain, store
 from services.user.domain import Because, Changes, RefusedError

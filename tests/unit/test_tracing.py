@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from services.chassis import tracing
-from services.chassis.event_store import Metadata, StoredEvent
 from services.chassis.metrics.registry import exemplar
 from services.chassis.record import Record
 from services.chassis.spans import appending, processing, publishing
+from services.chassis.stored import Metadata, StoredEvent
 from services.chassis.tracing import OFF, Work
 from tests.builders import NOW, Recording, a_new_event, a_record, an_envelope
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.chassis.event_store import Metadata
+from services.chassis.stored import Metadata
 from services.contracts.user import EmailChanged, Preferences, Status, UserRegistered, UserState
 from services.user.domain import Because, Changes, RefusedError, key_of
 from services.user.handlers import Answered, Change, Command, Deactivate, Group, Register, Reply

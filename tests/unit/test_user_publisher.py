@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.chassis.event_store import Metadata, StoredEvent
+from services.chassis.stored import Metadata, StoredEvent
 from services.contracts.envelope import from_headers
 from services.user import domain, handlers, publisher
 from tests.builders import NOW, USER_ID, a_user_registered

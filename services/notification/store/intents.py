@@ -13,7 +13,8 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from services.chassis.clock import Clock, from_micros, to_micros
 from services.chassis.database import Database, now_ms
-from services.chassis.event_store import Metadata, NewEvent, append, last_versions
+from services.chassis.event_store import append, last_versions
+from services.chassis.stored import Metadata, NewEvent
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
 from services.contracts.user import Personal, UserState

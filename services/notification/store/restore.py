@@ -12,9 +12,10 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from services.chassis import bulk
 from services.chassis.clock import to_micros
 from services.chassis.decoding import Decoder, Event
-from services.chassis.event_store import Metadata, counter, events
+from services.chassis.event_store import counter, events
 from services.chassis.lease import relay
 from services.chassis.record import Record
+from services.chassis.stored import Metadata
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.envelope import Envelope
 from services.contracts.notification import (
