@@ -1,4 +1,4 @@
-"""The commands: `python -m k8s cluster|deploy|undeploy|destroy|doctor`."""
+"""The commands: `python -m k8s cluster|deploy|undeploy|destroy|doctor|usage`."""
 
 import sys
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from rich.console import Console
 
 from k8s import cluster, release
 from k8s import deploy as deployment
+from k8s import usage as using
 from k8s.command import DeployError
 from k8s.doctor import examine
 from k8s.steps import Steps
@@ -45,6 +46,12 @@ def doctor() -> None:
     """Say what this machine lacks, and prove that the cluster keeps NetworkPolicies."""
     if not examine(console, deployment.ports()):
         raise typer.Exit(1)
+
+
+@app.command("usage")
+def usage(seconds: float = 0.0) -> None:
+    """Print the most that each part took within so many seconds, by the kubelets."""
+    _guarded(lambda: print(using.table(using.watch(seconds))))  # noqa: T201  # to be copied
 
 
 def _undeploy() -> None:

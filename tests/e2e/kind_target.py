@@ -16,7 +16,16 @@ from tests.e2e.programs import ProgramError
 from tests.e2e.target import BROKER, DATABASE, SERVICES
 
 HOST = "127.0.0.1"
-PORTS = {"user": 28080, "notification": 28081, "audit": 28082, "mail": 28025, "kafka": 29092}
+PORTS = {
+    "user": 28080,
+    "notification": 28081,
+    "audit": 28082,
+    "mail": 28025,
+    "kafka": 29092,
+    "grafana": 23000,
+    "prometheus": 29090,
+    "alertmanager": 29903,
+}
 WORKLOADS = {name: f"deployment/{RELEASE}-{name}" for name in SERVICES} | {
     BROKER: f"statefulset/{RELEASE}-kafka",
     DATABASE: f"statefulset/{RELEASE}-postgres",
@@ -30,9 +39,9 @@ class KindTarget(Mailpit):
     parts = frozenset(WORKLOADS)
 
     def __init__(self) -> None:
-        super().__init__(f"http://{_address('mail')}")
-        self.bootstrap_servers = _address("kafka")
-        self.urls: Mapping[str, str] = {name: f"http://{_address(name)}" for name in SERVICES}
+        super().__init__(f"http://{address('mail')}")
+        self.bootstrap_servers = address("kafka")
+        self.urls: Mapping[str, str] = {name: f"http://{address(name)}" for name in SERVICES}
         self._replicas: dict[str, str] = {}
 
     def stop(self, part: str) -> None:
@@ -109,7 +118,8 @@ def kind(_: Path) -> Iterator[KindTarget]:
         yield target
 
 
-def _address(name: str) -> str:
+def address(name: str) -> str:
+    """Return where this machine reaches a part of the cluster."""
     return f"{HOST}:{os.environ.get(f'KIND_{name.upper()}_PORT', PORTS[name])}"
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from services.chassis.database import Database
+from services.chassis.migrations import compatibility
 
 LOCK = 0x45564C4E  # one number for all: PostgreSQL's advisory locks are per database
 NOTHING = "none"  # how a database without a schema is spoken of
@@ -25,35 +26,36 @@ def prepare(database: Database, revisions: Path, *, migrate: bool) -> None:
 
 
 def upgrade(database: Database, revisions: Path) -> None:
-    """Bring the schema to the newest revision in a folder.
+    """Bring the schema to the newest revision in a folder; one that is newer and serves this program stays as it is.
 
-    Raises ConnectionError while the database is away, SchemaError when its schema is newer than the folder.
+    Raises ConnectionError while the database is away, SchemaError when a newer schema does not serve this program.
     """
     try:
         with database.write() as connection:
             if not database.is_sqlite:  # two replicas may start at once; SQLite's write lock is taken already
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             config = _config(revisions)
-            _refuse_newer(connection, ScriptDirectory.from_config(config))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            script = ScriptDirectory.from_config(config)
+            if not _is_newer(connection, script):
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                compatibility.declare(connection, script)
     except (OperationalError, InterfaceError) as error:
         raise ConnectionError(f"database: {error}") from error
 
 
 def require(database: Database, revisions: Path) -> None:
-    """Look whether the schema is the newest one in a folder, and change nothing.
+    """Look whether the schema is the newest one in a folder or serves it, and change nothing.
 
-    Raises ConnectionError while the database is away, SchemaError when the schema is older or newer.
+    Raises ConnectionError while the database is away, SchemaError when the schema is older, or newer and of no use.
     """
     script = ScriptDirectory.from_config(_config(revisions))
     try:
         with database.read() as connection:
-            _refuse_newer(connection, script)
-            found = _found(connection)
+            newer, found = _is_newer(connection, script), _found(connection)
     except (OperationalError, InterfaceError) as error:
         raise ConnectionError(f"database: {error}") from error
-    if found != (needed := script.get_current_head()):
+    if not newer and found != (needed := script.get_current_head()):
         raise SchemaError(
             f"the database has schema {found or NOTHING}, this program needs {needed}: run this service with the "
             "argument `migrate`, or set APP_DATABASE_MIGRATE=true"
@@ -72,10 +74,14 @@ def _found(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _refuse_newer(connection: Connection, script: ScriptDirectory) -> None:
+def _is_newer(connection: Connection, script: ScriptDirectory) -> bool:
+    """Return whether the schema is newer than the program and serves it. Raises SchemaError when it is and does not."""
     found, known = _found(connection), {revision.revision for revision in script.walk_revisions()}
-    if found is not None and found not in known:
-        raise SchemaError(
-            f"the database has schema {found}, the newest that this program knows is {script.get_current_head()}: "
-            "run the program that made it, or a newer one"
-        )
+    if found is None or found in known:
+        return False
+    if compatibility.serves(connection, found, known):
+        return True
+    raise SchemaError(
+        f"the database has schema {found}, the newest that this program knows is {script.get_current_head()}: "
+        "run the program that made it, or a newer one"
+    )
