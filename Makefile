@@ -17,6 +17,8 @@ SECONDS ?=
 KNEE ?=
 # Where the stories are told: local, compose or kind.
 TARGET ?= local
+# The address of a Prometheus that watches the release on kind; without, the dashboards are tested on a local run.
+PROMETHEUS ?=
 
 STATE := .eventline
 VENV := $(STATE)/venv
@@ -53,6 +55,9 @@ test-charts: $(PACKAGES_READY) ## check the Helm charts with each Helm that is t
 
 test-images: $(PACKAGES_READY) ## look into the images that `make images` built
 	@$(BIN)/python -m pytest -m images tests/images $(ARGS)
+
+test-dashboards: $(PACKAGES_READY) $(if $(PROMETHEUS),,$(KAFKA_READY)) ## ask every panel's query under load; PROMETHEUS=http://... of the release on kind
+	@$(BIN)/python -m pytest -m dashboards tests/dashboards $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(ARGS)
 
 e2e: $(PACKAGES_READY) ## tell the stories on TARGET=local, compose or kind
 	@$(BIN)/python -m pytest -m e2e tests/e2e --target $(TARGET) $(ARGS)
@@ -131,5 +136,5 @@ $(KAFKA_READY): services/console/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify test test-long test-charts test-images test-alerts e2e lint bench soak
+.PHONY: demo run load verify test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: images cluster deploy undeploy destroy doctor docs lock clean help

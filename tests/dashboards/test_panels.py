@@ -1,0 +1,64 @@
+"""Every panel, asked of a real Prometheus as Grafana would ask, while the system is under load."""
+
+import msgspec
+import pytest
+
+from k8s.dashboards.board import Board, Row
+from k8s.dashboards.documents import BOARDS
+from k8s.dashboards.kinds import Series, Stat
+from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.promql import per, rate
+from tests.dashboards.conftest import VERDICTS
+from tests.dashboards.grafana import Span
+from tests.dashboards.verdict import looked_at
+from tests.dashboards.watched import Watched
+
+FINE = Stat(
+    title="Commands", queries=(Query(per("", rate("event_store_appended_total"))),), unit="eps", normal=".", act="."
+)
+
+
+def a_board(panel: Stat | Series) -> Board:
+    return Board(uid="test", title="A dashboard", question="?", rows=(Row("", (panel,)),))
+
+
+def test_every_panel_has_data_that_the_load_moves(watched: Watched, span: Span, pytestconfig: pytest.Config) -> None:
+    verdicts = [verdict for board in BOARDS for verdict in looked_at(board, span, watched.prometheus)]
+    pytestconfig.stash[VERDICTS] = verdicts
+    assert len(verdicts) == sum(1 for board in BOARDS for _ in board.panels())
+    wrong = [complaint for verdict in verdicts for complaint in verdict.complaints]
+    assert wrong == [], "\n" + "\n".join(wrong)
+
+
+def test_what_goes_wrong_in_the_local_run_is_seen_where_zero_would_be_good(watched: Watched, span: Span) -> None:
+    if watched.system is None:
+        pytest.skip("nothing is killed or parked in a system that others may use")
+    verdicts = [verdict for board in BOARDS for verdict in looked_at(board, span, watched.prometheus)]
+    still = {f"{verdict.board}: {verdict.panel}" for verdict in verdicts if not verdict.moved}
+    assert still == set()
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (per("", rate("event_store_apended_total")), "empty: no series"),
+        ("sum(rate(event_store_appended_total[1m]", "error: bad_data"),
+        ("0 * sum(up)", "stays zero"),
+        ("sum(up) * NaN", "nothing but NaN"),
+    ],
+)
+def test_a_panel_that_shows_nothing_is_named_with_its_query(
+    expression: str, said: str, watched: Watched, span: Span
+) -> None:
+    panel = msgspec.structs.replace(FINE, queries=(Query(expression),))
+    (verdict,) = looked_at(a_board(panel), span, watched.prometheus)
+    (complaint,) = verdict.complaints
+    assert complaint.splitlines()[0] == "A dashboard / Commands"
+    assert span.fill(expression, {"namespace": "x", "service": "x"}).split("{")[0] in complaint
+    assert complaint.splitlines()[-1].strip().startswith(said)
+
+
+def test_a_panel_with_zero_is_fine_where_zero_is_good(watched: Watched, span: Span) -> None:
+    panel = msgspec.structs.replace(FINE, queries=(Query("0 * sum(up)"),), good=Good.ZERO)
+    (verdict,) = looked_at(a_board(panel), span, watched.prometheus)
+    assert (verdict.complaints, verdict.has_data, verdict.moved) == ([], True, False)

@@ -1,0 +1,91 @@
+"""What is watched: a local system with the lag probe and a Prometheus of its own, or the one that is deployed."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from k8s import deploy
+from services.chassis.kafka.topics import Topics
+from services.console.local.ports import HOST
+from services.console.local.processes import Program, probe
+from services.console.local.system import (
+    SERVICES,
+    System,
+    bootstrap_servers,
+    clean_environment,
+    local_programs,
+)
+from services.console.settings import ConsoleSettings
+from services.contracts import catalog
+from tests.dashboards.grafana import told_interval
+from tests.faults.trial import READY_S, settings_on_free_ports
+from tests.ports import free_ports
+from tests.prometheus import Prometheus, prometheus
+
+RULES = Path("charts/observability/files/rules.yml").absolute()
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """A system under watch: its addresses, its Prometheus, and the system itself where it may be disturbed."""
+
+    user_url: str
+    audit_url: str
+    bootstrap_servers: str
+    prometheus: Prometheus
+    system: System | None
+
+
+@contextlib.contextmanager
+def local(folder: Path) -> Iterator[Watched]:
+    """Yield a system started here, which ends with the block."""
+    settings, (probe_port,) = settings_on_free_ports(users=1), free_ports(1)
+    programs = [*local_programs(settings, folder), _probe(settings, probe_port, folder)]
+    with System(programs) as system:
+        system.start("broker", "sink")
+        system.wait_ready(READY_S, "broker", "sink")
+        client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+        Topics(client, "dashboards").ensure(catalog.TOPICS)
+        parts = (*SERVICES, "console")
+        system.start(*parts)
+        system.wait_ready(READY_S, *parts)
+        ports = {name: int(system.process(name).program.environment["APP_METRICS_PORT"]) for name in parts}
+        with prometheus(_config(ports, folder), folder) as watching:
+            urls = (f"http://{HOST}:{settings.user_port}", f"http://{HOST}:{settings.audit_port}")
+            yield Watched(*urls, bootstrap_servers(settings), watching, system)
+
+
+@contextlib.contextmanager
+def deployed(address: str) -> Iterator[Watched]:
+    """Yield what `make deploy` has put on kind, watched by the Prometheus at an address."""
+    at = {name.removeprefix("KIND_").removesuffix("_PORT"): f"{HOST}:{port}" for name, port in deploy.ports().items()}
+    with contextlib.closing(Prometheus(address)) as watching:
+        yield Watched(f"http://{at['USER']}", f"http://{at['AUDIT']}", at["KAFKA"], watching, None)
+
+
+def _probe(settings: ConsoleSettings, port: int, folder: Path) -> Program:
+    environment = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(settings),
+        "APP_HTTP_HOST": HOST,
+        "APP_METRICS_PORT": str(port),
+        "APP_PROBE_EVERY": "2s",
+    }
+    argv = (sys.executable, "-m", "services.console", "probe")
+    ready = lambda: probe(HOST, port, "/readyz")  # noqa: E731
+    return Program("console", argv, clean_environment(environment), folder / "console.log", ready)
+
+
+def _config(ports: Mapping[str, int], folder: Path) -> Path:
+    """Write what Prometheus reads; JSON is YAML."""
+    every = f"{told_interval():g}s"
+    jobs = [
+        {"job_name": name, "static_configs": [{"targets": [f"{HOST}:{port}"], "labels": {"namespace": "local"}}]}
+        for name, port in ports.items()
+    ]
+    config = folder / "prometheus.yml"
+    told = {"scrape_interval": every, "evaluation_interval": every}
+    config.write_text(json.dumps({"global": told, "rule_files": [str(RULES)], "scrape_configs": jobs}))
+    return config

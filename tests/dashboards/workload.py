@@ -1,0 +1,98 @@
+"""A mixed load, and what goes wrong meanwhile: records that nobody can apply, repeats, a part that is killed."""
+
+import contextlib
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+
+from services.chassis.kafka.producer import Producer
+from services.chassis.record import Outgoing
+from services.chassis.settings import KafkaSettings
+from services.console.local.processes import POLL_SECONDS
+from services.console.local.system import System, clean_environment
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
+from services.user import publisher
+from tests.bench.workload import registered
+from tests.dashboards.watched import Watched
+from tests.faults.trial import READY_S
+from tests.local import argv
+
+RATE, POPULATION = 40, 50
+BEGUN = "registered"
+TICK_S = 3.0  # below Prometheus' interval: each sees something new
+STATE, NOTICE = 1, 2  # of the three records of a registration
+KNOWN, NEWER = b"urn:eventline:user.state:1", b"urn:eventline:user.state:2"
+VICTIM, KILLED, BACK = "audit", 3, 5  # at which ticks
+
+
+def work(watched: Watched, seconds: float, folder: Path) -> None:
+    """Load the system for a while and return when all effects are there."""
+    log = folder / "load.log"
+    with log.open("wb") as output:
+        load = subprocess.Popen(_load(watched, seconds), env=_environment(watched), stdout=output, stderr=output)
+    try:
+        _await_begin(load, log)
+        _with_faults(watched, load, seconds)
+    finally:
+        load.kill()
+        load.wait()
+    assert "What became of" in log.read_text(), f"the load has failed:\n{log.read_text()}"
+
+
+def _await_begin(load: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the first users are there with all that follows: what comes between would confuse the count."""
+    deadline = time.monotonic() + READY_S
+    while BEGUN not in log.read_text():
+        assert load.poll() is None, f"the load has failed:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"the load does not begin:\n{log.read_text()}"
+        time.sleep(POLL_SECONDS)
+
+
+def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float) -> None:
+    """Do harm at every tick of the load; what comes later would keep it from being counted."""
+    producer = Producer(KafkaSettings(kafka_bootstrap_servers=watched.bootstrap_servers), "dashboards")
+    for tick in range(1, int(seconds / TICK_S)):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            load.wait(TICK_S)
+        producer.publish(_nonsense())
+        httpx.get(f"{watched.user_url}/users/nobody")
+        if watched.system:
+            _disturb(watched.system, producer, tick)
+    producer.close()
+    load.wait(READY_S)
+
+
+def _nonsense() -> list[Outgoing]:
+    """Return a record that is no event for each consumer that decodes: it puts it aside."""
+    now_ms = int(time.time() * 1000)
+    return [Outgoing(topic.name, b"nobody", b"no event", [], now_ms) for topic in (USER_NOTICES, NOTIFICATION_EVENTS)]
+
+
+def _disturb(system: System, producer: Producer, tick: int) -> None:
+    """Do what would leave traces in a system that others use: a foreign user, a parked key, a part killed."""
+    known = publisher.records(registered(1))
+    producer.publish([known[STATE], known[NOTICE]])  # from the second tick on a repeat
+    producer.publish([_of_newer_code(publisher.records(registered(2))[STATE])])
+    if tick == KILLED:
+        system.kill(VICTIM)
+    if tick == BACK:
+        system.start(VICTIM)
+        system.wait_ready(READY_S, VICTIM)
+
+
+def _of_newer_code(record: Outgoing) -> Outgoing:
+    headers = [(name, NEWER if value == KNOWN else value) for name, value in record.headers]
+    return Outgoing(record.topic, record.key, record.value, headers, record.timestamp_ms)
+
+
+def _load(watched: Watched, seconds: float) -> tuple[str, ...]:
+    options = ("--rate", str(RATE), "--seconds", f"{seconds:g}", "--population", str(POPULATION))
+    return argv("load", *options, "--user-url", watched.user_url, "--audit-url", watched.audit_url)
+
+
+def _environment(watched: Watched) -> dict[str, str]:
+    # What is published beside the load is unexpected to it, so it always waits this long for the counts to be right.
+    own = {"APP_KAFKA_BOOTSTRAP_SERVERS": watched.bootstrap_servers, "APP_DEADLINE": "10s"}
+    return clean_environment(own)
