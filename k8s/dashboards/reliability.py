@@ -1,71 +1,54 @@
 """Reliability: what is promised and how fast the budget is spent, what waits, what was repeated or put aside."""
 
+from k8s.alerts.slos import BURNS, SLOS, Slo
 from k8s.dashboards import looks
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
 from k8s.dashboards.kinds import Series, Stat
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.promql import PROBE, most, new_dead_letters, of, per, rate
 
-FAST, SLOW = 14.4, 6  # burn rates at which somebody is called, as the alerts have it
-OLD_S = 60
+AVAILABILITY, LATENCY, EFFECTS = SLOS
+SHOWN = ("5m", "1h", "6h")
+OLD_S = 60  # as the alert says
 FREE = 512 * 2**20
 LARGE = 10 * 2**30
 
 
-def kept(title: str, slo: str, objective: float, promise: str, runbook: str) -> Stat:
+def kept(title: str, slo: Slo) -> Stat:
     """Return how much of a promise was kept lately, by the service that kept least."""
     return Stat(
         title=title,
-        queries=(Query(f"1 - {most('', of(f'slo:{slo}:error_ratio6h'))}"),),
+        queries=(Query(f"1 - {most('', of(f'slo:{slo.name}:error_ratio6h'))}"),),
         unit="percentunit",
-        normal=f"{promise}. It shows the last six hours of the service that did worst.",
+        normal=f"{slo.promise}. It shows the last six hours of the service that did worst.",
         act="the burn rates below say since when, and whether it still goes on.",
-        runbook=runbook,
-        steps=looks.falling(1 - 2 * (1 - objective), objective),
+        runbook=slo.alert,
+        steps=looks.falling(1 - 2 * slo.budget, slo.objective),
     )
 
 
-def burning(title: str, slo: str, runbook: str) -> Series:
+def burning(title: str, slo: Slo) -> Series:
     """Return how fast the budget of errors is spent, over three windows."""
+    rates = [most("", of(f"slo:{slo.name}:burnrate{window}")) for window in SHOWN]
     return Series(
         title=title,
-        queries=tuple(
-            Query(most("", of(f"slo:{slo}:burnrate{window}")), f"over {window}") for window in ("5m", "1h", "6h")
-        ),
+        queries=tuple(Query(rate, f"over {window}") for rate, window in zip(rates, SHOWN, strict=True)),
         unit="short",
         width=8,
         normal="below 1: at 1 the budget lasts exactly 30 days. The lines are where somebody is called.",
         act="5m high alone: it has just begun, or was short. 1h too: act now. 6h alone: it is over.",
-        runbook=runbook,
+        runbook=slo.alert,
         good=Good.ZERO,
-        steps=((None, looks.GOOD), (SLOW, looks.WARN), (FAST, looks.BAD)),
+        steps=((None, looks.GOOD), (BURNS[1].factor, looks.WARN), (BURNS[0].factor, looks.BAD)),
     )
 
 
 NOW = Row(
     "",
     (
-        kept(
-            "Answered without error",
-            "api_availability",
-            0.999,
-            "99.9 % of requests are answered without an error of ours",
-            "ApiAvailabilityBudgetBurn",
-        ),
-        kept(
-            "Answered in time",
-            "api_latency",
-            0.99,
-            "99 % of answers take at most half a second",
-            "ApiLatencyBudgetBurn",
-        ),
-        kept(
-            "Effects in time",
-            "event_to_effect_latency",
-            0.99,
-            "99 % of events have their effect within 5 s",
-            "EventToEffectBudgetBurn",
-        ),
+        kept("Answered without error", AVAILABILITY),
+        kept("Answered in time", LATENCY),
+        kept("Effects in time", EFFECTS),
         Stat(
             title="Oldest in the outbox",
             queries=(Query(most("", of("outbox_oldest_age_seconds"))),),
@@ -122,9 +105,9 @@ NOW = Row(
 PROMISES = Row(
     "What is promised: how fast is the budget of errors spent?",
     (
-        burning("Requests that fail", "api_availability", "ApiAvailabilityBudgetBurn"),
-        burning("Answers that are late", "api_latency", "ApiLatencyBudgetBurn"),
-        burning("Effects that are late", "event_to_effect_latency", "EventToEffectBudgetBurn"),
+        burning("Requests that fail", AVAILABILITY),
+        burning("Answers that are late", LATENCY),
+        burning("Effects that are late", EFFECTS),
     ),
 )
 

@@ -5,15 +5,52 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
+from k8s.alerts import rules
 from k8s.dashboards.board import Board
 from k8s.dashboards.documents import BOARDS, FOLDER, documents
 from k8s.dashboards.panel import Panel
+from services.chassis import metrics
 
 of_every_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board.uid))
 PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels()]
 of_every_panel = pytest.mark.parametrize("panel", PANELS)
 COLUMNS = 24
+VARIABLE = re.compile(r"\$([a-z]\w*)")
+OF_TARGETS = {"namespace", "job"}
+# What a client library, Prometheus and the kubelet tell of themselves.
+OTHERS = (
+    "up",
+    "process_start_time_seconds",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "process_open_fds",
+    "process_max_fds",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+)
+
+
+def labels() -> dict[str, set[str]]:
+    """Return the labels of every series that there is, by its name."""
+    found: dict[str, set[str]] = {name: set() for name in OTHERS}
+    found |= {rule["record"]: set() for rule in recorded()}
+    for metric in metrics.every():
+        own = set(metric.labels)
+        found[metric.name] = own
+        if metric.kind == "histogram":
+            found |= {f"{metric.name}_{part}": own for part in ("sum", "count")}
+            found[f"{metric.name}_bucket"] = own | {"le"}
+    return found
+
+
+def recorded() -> list[dict[str, str]]:
+    groups = yaml.safe_load(rules.text())["groups"]
+    return [rule for group in groups for rule in group["rules"] if "record" in rule]
+
+
+LABELS = labels()
 
 
 @pytest.mark.parametrize(("path", "text"), [pytest.param(*pair, id=pair[0].name) for pair in documents().items()])
@@ -55,3 +92,23 @@ def test_a_panel_says_what_is_normal_and_what_to_do(panel: Panel) -> None:
 def test_a_rate_follows_the_interval_of_the_page(panel: Panel) -> None:
     windows = {window for query in panel.queries for window in re.findall(r"\}\[(.+?)\]", query.expression)}
     assert windows <= {"$__rate_interval", "$__range"}
+
+
+@of_every_panel
+def test_a_panel_asks_for_metrics_and_labels_that_are_declared(panel: Panel) -> None:
+    for query in panel.queries:
+        for name, matchers in re.findall(r"([a-z_][\w:]*)\{(.*?)\}", query.expression):
+            assert name in LABELS, f"{name} is not declared in services/chassis/metrics, nor recorded by k8s/alerts"
+            asked = set(re.findall(r"(\w+)[!=]~?", re.sub('".*?"', "", matchers)))
+            assert asked <= LABELS[name] | OF_TARGETS, f"{name} has no label {asked - LABELS[name] - OF_TARGETS}"
+
+
+@of_every_board
+def test_an_expression_follows_no_variable_that_its_page_does_not_have(board: Board) -> None:
+    asked = {name for panel in board.panels() for query in panel.queries for name in VARIABLE.findall(query.expression)}
+    assert asked == {variable.name for variable in board.variables}
+
+
+@of_every_panel
+def test_a_panel_names_the_runbook_of_an_alert_that_there_is(panel: Panel) -> None:
+    assert panel.runbook in {"", *(alert.name for alert in rules.alerts())}
