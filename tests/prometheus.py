@@ -66,6 +66,12 @@ class Prometheus:
         """Have an expression read, and nothing more."""
         self._ask("parse_query", query=expression)
 
+    def interval(self, job: str) -> float:
+        """Return how often it reads a job, in seconds."""
+        targets = self._ask("targets", state="active")["activeTargets"]
+        every = next(target["scrapeInterval"] for target in targets if target["labels"]["job"] == job)
+        return float(every.removesuffix("s"))
+
     def close(self) -> None:
         """Leave it."""
         self._client.close()

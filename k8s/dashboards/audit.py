@@ -53,7 +53,7 @@ NOW = Row(
             act="zero while topics grow: see whether audit runs, and its lag.",
         ),
         Stat(
-            title="Behind the log's end",
+            title="Behind the end",
             queries=(Query(most("", of("consumer_lag_seconds", CHOSEN, where=GROUP))),),
             unit="s",
             normal="some seconds at most, in the steps in which the probe looks.",
@@ -73,21 +73,7 @@ NOW = Row(
             steps=looks.rising(5_000, 100_000),
         ),
         Stat(
-            title="Append batches",
-            queries=(Query(per("", batches("count"))),),
-            unit="ops",
-            normal="some to some tens each second; each is one transaction.",
-            act="few and large: it is catching up.",
-        ),
-        Stat(
-            title="Records in a batch",
-            queries=(Query(SIZE),),
-            unit="short",
-            normal="few at rest, more under load.",
-            act="hundreds for minutes: it is behind.",
-        ),
-        Stat(
-            title="95 % of batches within",
+            title="95 % of batches in",
             queries=(Query(slowest(0.95)),),
             unit="s",
             normal="some milliseconds to some tens.",
@@ -95,7 +81,7 @@ NOW = Row(
             steps=looks.rising(0.25, 1),
         ),
         Stat(
-            title="Size of the database",
+            title="Database size",
             queries=(Query(most("", of("database_size_bytes", where=OURS))),),
             unit="bytes",
             normal="about 1 KiB for each entry: it keeps key, value and headers as they were.",
@@ -113,7 +99,6 @@ GROWTH = Row(
             queries=(Query(KEPT, BY_TOPIC),),
             unit="recps",
             stacked=True,
-            legend="table",
             normal="the three topics of the user service in equal parts, and what was mailed.",
             act="a topic is missing though it grows on Kafka: compare with its lag below.",
         ),

@@ -16,10 +16,9 @@ MOST_PENDING = 1000  # a second's work at full load, so it is no backlog yet
 
 WAY = Note(
     content=(
-        "**The way of an event.** A command arrives over **HTTP** ▸ its event is **stored** with the new state, in one "
-        "transaction ▸ the relay takes it from the store, which is the **outbox**, and publishes fact, state and "
-        "notice on their **topics** ▸ **notification** applies state and notice, **audit** keeps every record ▸ a "
-        "**mail** leaves, and that is an event of its own. The numbers below stand in this order."
+        "A command arrives over **HTTP** ▸ its event is **stored** with the new state ▸ the relay **publishes** it as "
+        "fact, state and notice ▸ **notification** applies it, **audit** keeps it ▸ a **mail** leaves, which is an "
+        "event of its own. The numbers stand in this order."
     ),
 )
 
@@ -28,21 +27,24 @@ STAGES = Row(
     (
         WAY,
         Stat(
-            title="1 Commands accepted",
+            width=3,
+            title="1 Commands",
             queries=(Query(per("", rate(f"{HTTP}_count", COMMAND, 'http_response_status_code=~"2.."'))),),
             unit="reqps",
-            normal="what the callers send; with none it is zero.",
+            normal="commands that were accepted; what the callers send.",
             act="compare with Services: refused commands, errors, or nobody calls.",
         ),
         Stat(
-            title="2 Events stored",
+            width=3,
+            title="2 Stored",
             queries=(Query(per("", rate("event_store_appended_total"))),),
             unit="eps",
-            normal="one or more for each command, and two for each mail: queued, sent.",
+            normal="events: one or more for each command, and two for each mail: queued, sent.",
             act="without commands nothing is stored; with commands, look at Services, writer queue.",
         ),
         Stat(
-            title="3 Wait in the outbox",
+            width=3,
+            title="3 In outbox",
             queries=(Query(per("", of("outbox_pending_events"))),),
             unit="short",
             normal="a few dozen under load, zero at rest.",
@@ -52,38 +54,43 @@ STAGES = Row(
             steps=looks.rising(MOST_PENDING, 10 * MOST_PENDING),
         ),
         Stat(
-            title="4 Records on topics",
+            width=3,
+            title="4 Published",
             queries=(Query(per("", rate("messaging_client_sent_messages_total", TOPIC))),),
             unit="recps",
             normal="three records for each event of a user: fact, state, notice; one for each event of a mail.",
             act="less than stage 2 asks for: the relay is behind, see stage 3.",
         ),
         Stat(
-            title="5 Applied: notification",
+            width=3,
+            title="5 Applied",
             queries=(Query(per("", rate(f"{EFFECT}_count", NOTIFICATION))),),
             unit="recps",
-            normal="two for each event of a user: its state and its notice.",
+            normal="records that notification applied: two for each event of a user, its state and its notice.",
             act="look at Kafka, lag of notification, and whether it is paused or parked.",
         ),
         Stat(
-            title="6 Kept: audit",
+            width=3,
+            title="6 Audited",
             queries=(Query(per("", rate(f"{EFFECT}_count", AUDIT))),),
             unit="recps",
             normal="as much as stage 4: audit keeps every record.",
             act="look at Audit, time behind.",
         ),
         Stat(
-            title="7 Mails accepted",
+            width=3,
+            title="7 Mailed",
             queries=(Query(per("", rate("mails_total", 'outcome="sent"'))),),
             unit="ops",
-            normal="one for each notice that has a template and a recipient who wants it.",
+            normal="mails that the server accepted: one for each notice with a template and a recipient who wants it.",
             act="look at the mails at the end of this page.",
         ),
         Stat(
-            title="Event to effect, 95 %",
+            width=3,
+            title="95 % within",
             queries=(Query(quantile(0.95, EFFECT)),),
             unit="s",
-            normal="well under a second; a new consumer or an outage makes it longer for a while.",
+            normal="from event to committed effect: well under a second. A new consumer or an outage makes it longer.",
             act="the graph below says which stage takes the time.",
             steps=looks.rising(1, 5),
         ),
@@ -123,7 +130,6 @@ TYPES = Row(
             queries=(Query(per("type", rate("event_store_appended_total")), "{{type}}"),),
             unit="eps",
             stacked=True,
-            legend="table",
             normal="the mix of commands: mostly registrations and changes, and what was mailed for them.",
             act="a type that is missing: nobody asks for it, or Services shows why it is refused.",
         ),
@@ -136,7 +142,6 @@ TYPES = Row(
                 ),
             ),
             unit="recps",
-            legend="table",
             normal="the three topics of the user service rise and fall together; dead letters are at zero.",
             act="a topic that stands still while the others move: look at its dead letters and at the relay.",
         ),

@@ -1,7 +1,7 @@
 """The kinds of panels, each with its look; built with Grafana's SDK."""
 
 import string
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, text, timeseries
@@ -15,6 +15,12 @@ from k8s.dashboards import looks
 from k8s.dashboards.panel import Panel
 
 SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
+LEGEND = (
+    common.VizLegendOptions()
+    .show_legend(True)
+    .display_mode(options.LegendDisplayMode.LIST)
+    .placement(options.LegendPlacement.BOTTOM)
+)
 LAST = common.ReduceDataOptions().calcs(["lastNotNull"])
 Mode = models.FieldColorModeId
 Dressed = TypeVar("Dressed", stat.Panel, timeseries.Panel, bargauge.Panel, heatmap.Panel)
@@ -23,7 +29,7 @@ Dressed = TypeVar("Dressed", stat.Panel, timeseries.Panel, bargauge.Panel, heatm
 class Stat(Panel, frozen=True, kw_only=True):
     """One number now, with its way there behind it."""
 
-    width: int = 3
+    width: int = 4
     height: int = 4
 
     def build(self) -> stat.Panel:
@@ -33,10 +39,9 @@ class Stat(Panel, frozen=True, kw_only=True):
 
 
 class Series(Panel, frozen=True, kw_only=True):
-    """Lines over time; stacked where the sum says something too. A table legend adds the last and the highest value."""
+    """Lines over time; stacked where the sum says something too. `most` is the least top of the axis."""
 
     stacked: bool = False
-    legend: Literal["list", "table"] = "list"
     most: float | None = None
 
     def build(self) -> timeseries.Panel:
@@ -44,24 +49,17 @@ class Series(Panel, frozen=True, kw_only=True):
         panel = (
             _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 6)
         )
-        panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(self._legend())
-        panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC_BY_NAME))
+        panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(LEGEND)
+        panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC))
         panel = panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
-        for pattern, properties in looks.overrides():
-            panel = panel.override_by_regexp(pattern, properties)
+        for name, properties in looks.overrides():
+            panel = panel.override_by_name(name, properties)
         if self.stacked:
             panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
         if self.steps:
             line = common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
             panel = panel.thresholds_style(line)
         return panel if self.most is None else panel.axis_soft_max(self.most)
-
-    def _legend(self) -> common.VizLegendOptions:
-        legend = common.VizLegendOptions().show_legend(True)
-        if self.legend == "list":
-            return legend.display_mode(options.LegendDisplayMode.LIST).placement(options.LegendPlacement.BOTTOM)
-        legend = legend.display_mode(options.LegendDisplayMode.TABLE).placement(options.LegendPlacement.RIGHT)
-        return legend.calcs(["lastNotNull", "max"])
 
 
 class Bars(Panel, frozen=True, kw_only=True):
@@ -89,7 +87,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
     content: str
     width: int = 24
-    height: int = 3
+    height: int = 2
 
     def build(self) -> text.Panel:
         """Return it as Grafana's SDK has it."""

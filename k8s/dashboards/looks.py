@@ -1,7 +1,4 @@
-"""Colours: the same thing has the same one on every dashboard. Thresholds: green, orange, red.
-
-A service's colour follows its name at the start of a series' name, a topic's likewise.
-"""
+"""Colours: a service or a topic has the same one on every dashboard. Thresholds: green, orange, red."""
 
 from collections.abc import Iterator
 
@@ -49,7 +46,6 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
 
 
 def overrides() -> Iterator[tuple[str, list[models.DynamicConfigValue]]]:
-    """Yield a regular expression of series' names, and the colour that those have."""
+    """Yield the names of series, and the colour that those have."""
     for name, color in (SERVICES | TOPICS).items():
-        fixed = {"mode": "fixed", "fixedColor": color}
-        yield f"/^{name.replace('.', '[.]')}( |$)/", [models.DynamicConfigValue("color", fixed)]
+        yield name, [models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})]

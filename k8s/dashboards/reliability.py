@@ -46,11 +46,11 @@ def burning(title: str, slo: Slo) -> Series:
 NOW = Row(
     "",
     (
-        kept("Answered without error", AVAILABILITY),
+        kept("Answered OK", AVAILABILITY),
         kept("Answered in time", LATENCY),
         kept("Effects in time", EFFECTS),
         Stat(
-            title="Oldest in the outbox",
+            title="Oldest in outbox",
             queries=(Query(most("", of("outbox_oldest_age_seconds"))),),
             unit="s",
             normal="well below a second.",
@@ -58,16 +58,6 @@ NOW = Row(
             runbook="OutboxOld",
             good=Good.ZERO,
             steps=looks.rising(5, OLD_S),
-        ),
-        Stat(
-            title="Oldest open mail",
-            queries=(Query(most("", of("mail_oldest_open_age_seconds"))),),
-            unit="s",
-            normal="seconds in a burst.",
-            act="the mail server is away or says no for now; see mails below.",
-            runbook="MailsWaiting",
-            good=Good.ZERO,
-            steps=looks.rising(60, 1800),
         ),
         Stat(
             title="Parked keys",
@@ -88,16 +78,6 @@ NOW = Row(
             runbook="DeadLettersWritten",
             good=Good.ZERO,
             steps=looks.above(1),
-        ),
-        Stat(
-            title="Least room left",
-            queries=(Query(f"min({of('database_free_bytes')})"),),
-            unit="bytes",
-            normal="gigabytes; PostgreSQL cannot tell, then nothing stands here.",
-            act="give the volume more room before it is full: a full one refuses commands.",
-            runbook="DatabaseSpaceLow",
-            good=Good.EMPTY,
-            steps=looks.falling(FREE, 4 * FREE),
         ),
     ),
 )
@@ -225,7 +205,7 @@ GROUND = Row(
             act="a slope: reckon when it meets the line, and give it more before.",
             runbook="DatabaseSpaceLow",
             good=Good.EMPTY,
-            steps=looks.below(FREE),
+            steps=looks.falling(FREE, 4 * FREE),
         ),
         Series(
             title="How full is each volume?",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dashboards.grafana import Span, told_interval
+from tests.dashboards.grafana import Span
 from tests.dashboards.verdict import Verdict, summary
 from tests.dashboards.watched import Watched, deployed, local
 from tests.dashboards.workload import work
@@ -47,4 +47,4 @@ def span(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> Span:
     """The time of a load that has just ended."""
     start = time.time()
     work(watched, LOAD_S, tmp_path_factory.mktemp("load"))
-    return Span(start, time.time(), told_interval())
+    return Span(start, time.time(), watched.prometheus.interval("user"))

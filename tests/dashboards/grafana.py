@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import msgspec
-import yaml  # type: ignore[import-untyped]  # its stubs are no dependency of ours
 
 from k8s.dashboards.board import Variable
 from tests.prometheus import Prometheus
 
-DATASOURCE = Path("charts/observability/files/grafana/datasources/prometheus.yaml")
 LEAST_INTERVALS = 4  # of Prometheus' own, in one $__rate_interval
 MOST_POINTS = 600  # about a panel's width at 1280 pixels
 REFERENCE = re.compile(r"\$(\w+)")
@@ -18,7 +15,7 @@ SPECIAL = re.compile(r"([\\^$*+?.()|\[\]{}])")
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What is looked at: from when to when, in seconds since 1970, and how often Prometheus is told that it reads."""
+    """What is looked at: from when to when, in seconds since 1970, and how often Prometheus reads."""
 
     start: float
     end: float
@@ -52,9 +49,3 @@ def one_of(values: Sequence[str]) -> str:
     """Return a regular expression of values as it stands within a PromQL string, where a backslash is written twice."""
     escaped = [SPECIAL.sub(r"\\\\\1", value) for value in values]
     return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
-
-
-def told_interval() -> float:
-    """Return how often Grafana is told that Prometheus reads, in seconds."""
-    (source,) = yaml.safe_load(DATASOURCE.read_text())["datasources"]
-    return float(source["jsonData"]["timeInterval"].removesuffix("s"))
