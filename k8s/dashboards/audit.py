@@ -41,7 +41,7 @@ NOW = Row(
         Stat(
             title="Entries",
             queries=(Query(most("", of("audit_log_size", where=OURS))),),
-            unit="short",
+            unit="locale",
             normal="it only ever grows: one entry for each record of each topic.",
             act="it must not fall. If it does, somebody changed the database: run python -m services.audit verify.",
         ),
@@ -131,7 +131,7 @@ GROWTH = Row(
                     BY_TOPIC,
                 ),
             ),
-            unit="short",
+            unit="locale",
             normal="entries in the time that this page shows: facts, states and notices alike.",
             act="many dead letters: see Kafka, what could not be applied.",
         ),

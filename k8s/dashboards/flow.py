@@ -101,11 +101,12 @@ TIMES = Row(
     "How long the way takes",
     (
         Series(
-            title="How old is an event when it reaches each stage? (95 %)",
+            title="How old is an event at each stage? (95 %)",
             queries=(
                 Query(quantile(0.95, PUBLISH), "on its topic"),
                 Query(quantile(0.95, EFFECT, "", NOTIFICATION), "notification applied it"),
                 Query(quantile(0.95, EFFECT, "", AUDIT), "audit keeps it"),
+                Query(quantile(0.95, MAIL), "its mail is accepted, from being queued"),
             ),
             unit="s",
             normal="the stages lie close together, in this order, well below the line.",
@@ -187,7 +188,7 @@ MAILS = Row(
             width=8,
         ),
         Series(
-            title="How long from queued to accepted by the mail server?",
+            title="How long from queued to accepted?",
             queries=(
                 Query(quantile(0.5, MAIL), "half of them"),
                 Query(quantile(0.95, MAIL), "95 %"),

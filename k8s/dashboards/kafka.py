@@ -4,10 +4,23 @@ from k8s.dashboards import looks
 from k8s.dashboards.board import Board, Row
 from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
-from k8s.dashboards.promql import GROUP, PROBE, TOPIC, increases, most, new_dead_letters, of, per, quantile, rate
+from k8s.dashboards.promql import (
+    ALL_TIME,
+    GROUP,
+    PROBE,
+    TOPIC,
+    increases,
+    most,
+    new_dead_letters,
+    of,
+    per,
+    quantile,
+    rate,
+)
 
 NAME, GROUP_NAME = "messaging_destination_name", "messaging_consumer_group_name"
 BY_TOPIC, BY_GROUP, BY_CLIENT = f"{{{{{NAME}}}}}", f"{{{{{GROUP_NAME}}}}}", "{{job}} {{client}}"
+BY_REASON = "{{job}} {{reason}}"
 END, LAG, AGE = "topic_end_offset", "consumer_lag_records", "consumer_lag_seconds"
 OPERATION = "messaging_client_operation_duration_seconds"
 BEHIND_S = 60  # as the alert says
@@ -80,6 +93,7 @@ TOPICS = Row(
         Series(
             title="How fast does each topic grow?",
             queries=(Query(per(NAME, rate(END, TOPIC, where=PROBE)), BY_TOPIC),),
+            width=8,
             unit="recps",
             normal="the three topics of the user service together; dead letters not at all.",
             act="a topic of dead letters that grows: see what is refused below.",
@@ -87,16 +101,16 @@ TOPICS = Row(
         Bars(
             title="How many records has each topic had?",
             queries=(Query(most(NAME, of(END, TOPIC, where=PROBE)), BY_TOPIC),),
-            unit="short",
-            width=6,
+            width=8,
+            unit="locale",
             normal="facts are kept for ever; what retention and compaction have taken away is counted too.",
             act="lower than yesterday: the topic was made anew, which stops its consumers on purpose.",
         ),
         Series(
             title="Who consumes how much?",
             queries=(Query(per(GROUP_NAME, rate("messaging_client_consumed_messages_total", TOPIC)), BY_GROUP),),
+            width=8,
             unit="recps",
-            width=6,
             normal="each group follows the topics that it reads.",
             act="a group at zero while topics grow: see its lag and its members.",
         ),
@@ -107,7 +121,7 @@ GROUPS = Row(
     "Consumer groups, as the lag probe sees them: also while they are dead",
     (
         Series(
-            title="How many records is each group behind?",
+            title="How far behind is each group?",
             queries=(Query(per(GROUP_NAME, of(LAG, TOPIC, where=GROUP)), BY_GROUP),),
             unit="short",
             width=6,
@@ -117,7 +131,7 @@ GROUPS = Row(
             good=Good.ZERO,
         ),
         Series(
-            title="How old is the oldest unread record?",
+            title="How old is the oldest unread?",
             queries=(Query(most(GROUP_NAME, of(AGE, TOPIC, where=GROUP)), BY_GROUP),),
             unit="s",
             width=6,
@@ -151,12 +165,12 @@ GROUPS = Row(
 REFUSED = Row(
     "What could not be applied",
     (
-        Series(
-            title="Which records became dead letters, since each process started?",
-            queries=(Query(per("job, reason", of("dead_letters_total")), "{{job}} {{reason}}"),),
-            unit="short",
+        Bars(
+            title="Which records became dead letters?",
+            queries=(Query(f"{per('job, reason', increases('dead_letters_total', window=ALL_TIME))} > 0", BY_REASON),),
+            unit="locale",
             width=8,
-            normal="nothing here, or a level line: old ones.",
+            normal="nothing here, in the time that this page shows.",
             act="the reason says what is wrong with the record: malformed and invalid are its publisher's doing.",
             runbook="DeadLettersWritten",
             good=Good.EMPTY,
@@ -172,7 +186,7 @@ REFUSED = Row(
             good=Good.ZERO,
         ),
         Series(
-            title="How near are consumers to their ceilings?",
+            title="How near are the ceilings?",
             queries=(Query(most("job, ceiling", of("ceiling_used_ratio")), "{{job}} {{ceiling}}"),),
             unit="percentunit",
             width=8,
@@ -190,31 +204,31 @@ CLIENTS = Row(
     "The clients' own view of the broker",
     (
         Series(
-            title="How long does the broker take to answer? (99 %)",
+            title="The broker answers within (99 %)",
             queries=(Query(most("job, client", of("kafka_client_round_trip_seconds", 'percentile="99"')), BY_CLIENT),),
+            width=8,
             unit="s",
-            width=6,
             normal="milliseconds for producers; a consumer's fetch waits up to 0.1 s for records, so 0.1 s is calm.",
             act="producers above that: the broker's disk, or the network.",
         ),
         Series(
-            title="How long until the broker confirms? (95 %)",
+            title="The broker confirms within (95 %)",
             queries=(
                 Query(
                     quantile(0.95, OPERATION, "job, messaging_operation_name"),
                     "{{job}} {{messaging_operation_name}}",
                 ),
             ),
+            width=8,
             unit="s",
-            width=6,
             normal="tens of milliseconds: publish is a whole chunk of the relay, commit a hint.",
             act="seconds: replicas that do not follow, see under-replicated partitions.",
         ),
         Series(
-            title="How many records wait in the producers?",
+            title="How many records wait in producers?",
             queries=(Query(per("job, client", of("kafka_client_queue_messages")), BY_CLIENT),),
+            width=8,
             unit="short",
-            width=6,
             normal="up to a chunk, and empty in between.",
             act="full and level: the broker does not answer.",
             good=Good.ZERO,
@@ -222,8 +236,8 @@ CLIENTS = Row(
         Series(
             title="How much has been fetched and waits?",
             queries=(Query(per("job", of("kafka_client_fetch_queue_bytes")), "{{job}}"),),
+            width=8,
             unit="bytes",
-            width=6,
             normal="little; a backlog fills it up to its limit, which bounds memory.",
             act="full for long: the consumer is slower than the broker, see its batches on Services.",
             good=Good.ZERO,
@@ -231,18 +245,20 @@ CLIENTS = Row(
         Series(
             title="How many brokers does each client reach?",
             queries=(Query(most("job, client", of("kafka_client_brokers_up")), BY_CLIENT),),
+            width=8,
             unit="short",
             normal="as many as it talks to, one at least.",
             act="zero: address, certificates, network policy; the service's log names what was tried.",
             runbook="BrokerUnreachable",
         ),
         Series(
-            title="Which requests to the broker fail or are repeated?",
+            title="Which requests fail or are repeated?",
             queries=(
                 Query(per("job, client", rate("kafka_client_request_errors_total")), f"{BY_CLIENT} failed"),
                 Query(per("job, client", rate("kafka_client_request_retries_total")), f"{BY_CLIENT} repeated"),
                 Query(per("job", rate("lag_probe_failures_total", where=PROBE)), "{{job}} lag probe failed"),
             ),
+            width=8,
             unit="reqps",
             normal="zero, but for the moments when a broker restarts.",
             act="steady errors: the log has them by name. The probe alone: lag and topics on this page are old.",

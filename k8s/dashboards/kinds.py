@@ -12,8 +12,9 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import text as texts
 
 from k8s.dashboards import looks
-from k8s.dashboards.panel import Panel
+from k8s.dashboards.panel import Form, Panel
 
+DECIMALS = {"percentunit": 2, "locale": 0}  # where Grafana's own choice says too little, or fractions of whole things
 SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
 LEGEND = (
     common.VizLegendOptions()
@@ -47,7 +48,7 @@ class Series(Panel, frozen=True, kw_only=True):
     def build(self) -> timeseries.Panel:
         """Return it as Grafana's SDK has it."""
         panel = (
-            _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 6)
+            _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 0)
         )
         panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(LEGEND)
         panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC))
@@ -77,7 +78,7 @@ class Heat(Panel, frozen=True, kw_only=True):
 
     def build(self) -> heatmap.Panel:
         """Return it as Grafana's SDK has it."""
-        colors = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
+        colors = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("Oranges").steps(64)
         panel = _dressed(heatmap.Panel(), self).calculate(False).color(colors)
         return panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
 
@@ -87,7 +88,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
     content: str
     width: int = 24
-    height: int = 2
+    height: int = 3
 
     def build(self) -> text.Panel:
         """Return it as Grafana's SDK has it."""
@@ -100,9 +101,11 @@ Built = stat.Panel | timeseries.Panel | bargauge.Panel | heatmap.Panel | text.Pa
 
 def _dressed(builder: Dressed, panel: Panel) -> Dressed:
     dressed = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
-    instant = isinstance(panel, Bars)
+    form: Form = "instant" if isinstance(panel, Bars) else "heatmap" if isinstance(panel, Heat) else "range"
     for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
-        dressed = dressed.with_target(query.build(letter, instant=instant))
+        dressed = dressed.with_target(query.build(letter, form))
+    if panel.unit in DECIMALS:
+        dressed = dressed.decimals(DECIMALS[panel.unit])
     return dressed.thresholds(looks.thresholds(panel.steps or ((None, looks.CALM),)))
 
 

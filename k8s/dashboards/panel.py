@@ -4,12 +4,15 @@ It also says which answers are good while the system works under load; `make tes
 """
 
 import enum
+from typing import Literal
 
 import msgspec
 from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import prometheus as models
 
 from k8s.dashboards.looks import Steps
+
+Form = Literal["range", "instant", "heatmap"]
 
 
 class Good(enum.StrEnum):
@@ -26,11 +29,14 @@ class Query(msgspec.Struct, frozen=True):
     expression: str
     legend: str = ""
 
-    def build(self, letter: str, *, instant: bool) -> prometheus.Dataquery:
+    def build(self, letter: str, form: Form) -> prometheus.Dataquery:
         """Return it as Grafana's SDK has it; a letter tells a panel's queries apart."""
         query = prometheus.Dataquery().ref_id(letter).expr(self.expression).legend_format(self.legend or "__auto")
         query = query.editor_mode(models.QueryEditorMode.CODE)
-        return query.instant() if instant else query.range().exemplar("_bucket" in self.expression)
+        if form == "instant":
+            return query.instant()
+        query = query.range().exemplar("_bucket" in self.expression)
+        return query.format(models.PromQueryFormat.HEATMAP) if form == "heatmap" else query
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,10 +47,6 @@ def mean(histogram: str, labels: str = "", *more: str) -> str:
 
 
 def new_dead_letters() -> str:
-    """Return how many dead letters came in the time that is looked at.
-
-    By the topics' ends, not by the services' counters: a counter is born with its first letter, and a rise from
-    nothing is none.
-    """
-    topics = 'messaging_destination_name=~".+[.]dlq[.]v1"'
-    return per("", f"delta({of('topic_end_offset', topics, where=PROBE)}[{ALL_TIME}])")
+    """Return how many dead letters came in the time that is looked at, as the topics' ends say it: no fraction."""
+    ends = of("topic_end_offset", 'messaging_destination_name=~".+[.]dlq[.]v1"', where=PROBE)
+    return per("", f"{ends} - min_over_time({ends}[{ALL_TIME}])")

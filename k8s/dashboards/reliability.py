@@ -3,14 +3,15 @@
 from k8s.alerts.slos import BURNS, SLOS, Slo
 from k8s.dashboards import looks
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
-from k8s.dashboards.kinds import Series, Stat
+from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
-from k8s.dashboards.promql import PROBE, most, new_dead_letters, of, per, rate
+from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, new_dead_letters, of, per, rate
 
 AVAILABILITY, LATENCY, EFFECTS = SLOS
 SHOWN = ("5m", "1h", "6h")
 OLD_S = 60  # as the alert says
 FREE = 512 * 2**20
+BY_TOPIC, TOPIC_NAME = "job, messaging_destination_name", "{{job}} {{messaging_destination_name}}"
 LARGE = 10 * 2**30
 
 
@@ -116,7 +117,7 @@ OUTBOX = Row(
             good=Good.ZERO,
         ),
         Series(
-            title="Which term does each service's relay lead in?",
+            title="Which relay leads, in which term?",
             queries=(Query(most("job", of("relay_epoch")), "{{job}}"),),
             unit="short",
             width=8,
@@ -130,26 +131,24 @@ OUTBOX = Row(
 ASIDE = Row(
     "Nothing is lost silently",
     (
-        Series(
-            title="Which records were recognised as repeats, since each process started?",
-            queries=(
-                Query(
-                    per("job, messaging_destination_name", of("repeats_total")),
-                    "{{job}} {{messaging_destination_name}}",
-                ),
-            ),
-            unit="short",
-            width=6,
-            normal="level, with a step after a restart or a take-over: delivered again, applied once.",
-            act="a steady climb: somebody publishes twice, or a group starts from the beginning again.",
+        Bars(
+            title="What was recognised as a repeat?",
+            queries=(Query(f"{per(BY_TOPIC, increases('repeats_total', window=ALL_TIME))} > 0", TOPIC_NAME),),
+            unit="locale",
+            normal="some after a restart or a take-over: delivered again, applied once.",
+            act="more at each look: somebody publishes twice, or a group starts from the beginning again.",
             good=Good.EMPTY,
         ),
-        Series(
-            title="What was refused, since each process started?",
-            queries=(Query(per("job, reason", of("dead_letters_total")), "{{job}} {{reason}}"),),
-            unit="short",
-            width=6,
-            normal="nothing, or a level line.",
+        Bars(
+            title="What was refused for good?",
+            queries=(
+                Query(
+                    f"{per('job, reason', increases('dead_letters_total', window=ALL_TIME))} > 0",
+                    "{{job}} {{reason}}",
+                ),
+            ),
+            unit="locale",
+            normal="nothing, in the time that this page shows.",
             act="each is on the dead-letter topic, whole, with origin and reason.",
             runbook="DeadLettersWritten",
             good=Good.EMPTY,
@@ -158,10 +157,9 @@ ASIDE = Row(
             title="What waits to be applied?",
             queries=(
                 Query(per("job", of("parked_keys")), "{{job}} parked keys"),
-                Query(most("job", of("replica_wait_seconds")), "{{job}} oldest notice without its state, s"),
+                Query(most("job", of("replica_wait_seconds")), "{{job}} oldest notice without its state, in s"),
             ),
             unit="short",
-            width=6,
             normal="zero; a notice waits for a moment when it comes before its state.",
             act="parked: newer code is needed. Without its state: see whether user.state.v1 is published.",
             runbook="NoticesWaiting",
@@ -170,12 +168,11 @@ ASIDE = Row(
         Series(
             title="What is tried again?",
             queries=(
-                Query(per("job", rate("kafka_client_request_retries_total")), "{{job}} requests to Kafka"),
-                Query(per("job", rate("mails_total", 'outcome="retried"')), "{{job}} mails"),
-                Query(per("job", rate("progress_lost_races_total")), "{{job}} batches after a lost race"),
+                Query(per("", rate("kafka_client_request_retries_total")), "requests to Kafka"),
+                Query(per("", rate("mails_total", 'outcome="retried"')), "mails"),
+                Query(per("", rate("progress_lost_races_total")), "batches after a lost race"),
             ),
             unit="ops",
-            width=6,
             normal="zero, but for moments in which something restarts.",
             act="steady: what it talks to is overloaded or half away.",
             good=Good.ZERO,
@@ -190,17 +187,17 @@ GROUND = Row(
             title="How large is each database?",
             queries=(Query(most("job", of("database_size_bytes")), "{{job}}"),),
             unit="bytes",
-            width=6,
+            width=8,
             normal="it grows with the events: facts are kept for ever.",
             act="faster than the events: a vacuum that does not run, or rows that nobody takes away.",
             runbook="DatabaseLarge",
             steps=looks.above(LARGE),
         ),
         Series(
-            title="How much room has each database left?",
+            title="How much room is left for each database?",
             queries=(Query(f"min by (job) ({of('database_free_bytes')})", "{{job}}"),),
             unit="bytes",
-            width=6,
+            width=8,
             normal="a level line, gigabytes; PostgreSQL cannot tell.",
             act="a slope: reckon when it meets the line, and give it more before.",
             runbook="DatabaseSpaceLow",
@@ -220,7 +217,7 @@ GROUND = Row(
                 ),
             ),
             unit="percentunit",
-            width=6,
+            width=8,
             most=1,
             normal="below the line. Only where Kubernetes' kubelet tells; elsewhere nothing stands here.",
             act="the broker's volume: a topic's retention, or more room.",
@@ -229,16 +226,20 @@ GROUND = Row(
             steps=looks.above(0.9),
         ),
         Series(
-            title="Does the mail server answer, and how old is the oldest mail?",
-            queries=(
-                Query(f"min by (job) ({of('mail_server_up')})", "{{job}} server is up"),
-                Query(most("job", of("mail_oldest_open_age_seconds")), "{{job}} oldest open mail, s"),
-            ),
-            unit="short",
-            width=6,
-            normal="up is 1, and the oldest mail some seconds.",
-            act="0: mails wait, in order, and no try is counted; look at the server.",
+            title="Does the mail server answer?",
+            queries=(Query(f"min by (job) ({of('mail_server_up')})", "{{job}}"),),
+            unit="bool_yes_no",
+            normal="yes.",
+            act="no: mails wait, in order, and no try is counted; look at the server.",
             runbook="MailServerDown",
+        ),
+        Series(
+            title="How old is the oldest mail that is not sent?",
+            queries=(Query(most("job", of("mail_oldest_open_age_seconds")), "{{job}}"),),
+            unit="s",
+            normal="some seconds in a burst.",
+            act="minutes: the server says no for now, or sending is slower than what is queued.",
+            runbook="MailsWaiting",
             good=Good.ZERO,
         ),
     ),

@@ -124,7 +124,7 @@ CONSUMERS = Row(
     "Consumers",
     (
         Series(
-            title="How much does each group consume?",
+            title="How much do groups consume?",
             queries=(Query(per(GROUP, rate("messaging_client_consumed_messages_total")), f"{{{{{GROUP}}}}}"),),
             unit="recps",
             width=6,
@@ -132,7 +132,7 @@ CONSUMERS = Row(
             act="one falls while the others do not: see its lag on Kafka.",
         ),
         Series(
-            title="How long does a batch take? (95 %)",
+            title="A batch takes (95 %)",
             queries=(Query(quantile(0.95, BATCH, GROUP), f"{{{{{GROUP}}}}}"),),
             unit="s",
             width=6,
@@ -148,10 +148,10 @@ CONSUMERS = Row(
             act="hundreds for minutes: the group is behind, see its lag on Kafka.",
         ),
         Series(
-            title="Is a consumer paused, does it lose races?",
+            title="Is a consumer paused?",
             queries=(
                 Query(most(GROUP, of("consumer_paused")), f"{{{{{GROUP}}}}} paused"),
-                Query(per("job", increases("progress_lost_races_total")), "{{job}} lost races"),
+                Query(per("", increases("progress_lost_races_total")), "races lost"),
             ),
             unit="short",
             width=6,
@@ -177,7 +177,7 @@ SATURATION = Row(
             good=Good.ZERO,
         ),
         Series(
-            title="How many commands are committed together?",
+            title="How large are commit groups?",
             queries=(
                 Query(mean("writer_group_size", "job"), "{{job}} mean"),
                 Query(quantile(0.99, "writer_group_size", "job"), "{{job}} 99 %"),
@@ -188,7 +188,7 @@ SATURATION = Row(
             act="always one under load: callers wait for each other, so the load is not parallel.",
         ),
         Series(
-            title="How long do transactions take? (95 %)",
+            title="Transactions take (95 %)",
             queries=(
                 Query(
                     quantile(0.95, "db_client_operation_duration_seconds", "job, db_operation_name"),
@@ -201,7 +201,7 @@ SATURATION = Row(
             act="both rise: the database is busy. Writes alone: its disk, or a long transaction holds the lock.",
         ),
         Series(
-            title="How full is the pool of connections?",
+            title="How full are connection pools?",
             queries=(
                 Query(
                     f"{per('job', of('db_client_connections_used'))} / {per('job', of('db_client_connections_max'))}",
@@ -217,7 +217,7 @@ SATURATION = Row(
             steps=looks.above(0.9),
         ),
         Series(
-            title="How much CPU does each service use?",
+            title="How many CPU cores are used?",
             queries=(Query(per("job", rate("process_cpu_seconds_total")), "{{job}}"),),
             unit="short",
             width=6,
@@ -225,7 +225,7 @@ SATURATION = Row(
             act="a process at one core is at its limit: add another.",
         ),
         Series(
-            title="How much memory does each service take?",
+            title="How much memory is taken?",
             queries=(Query(per("job", of("process_resident_memory_bytes")), "{{job}}"),),
             unit="bytes",
             width=6,
@@ -233,7 +233,7 @@ SATURATION = Row(
             act="it climbs without load: a leak; note what ran and restart the process.",
         ),
         Series(
-            title="How many files and sockets are open?",
+            title="How many files are open?",
             queries=(Query(most("job", f"{of('process_open_fds')} / {of('process_max_fds')}"), "{{job}}"),),
             unit="percentunit",
             width=6,
@@ -242,7 +242,7 @@ SATURATION = Row(
             steps=looks.above(0.8),
         ),
         Series(
-            title="How long has each process been up?",
+            title="How long is each process up?",
             queries=(Query(f"time() - {of('process_start_time_seconds')}", "{{job}} {{instance}}"),),
             unit="s",
             width=6,

@@ -3,10 +3,13 @@
 import contextlib
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import msgspec
 
+from services.chassis.clock import utc_now
 from services.chassis.kafka.producer import Producer
 from services.chassis.record import Outgoing
 from services.chassis.settings import KafkaSettings
@@ -72,14 +75,18 @@ def _nonsense() -> list[Outgoing]:
 
 def _disturb(system: System, producer: Producer, tick: int) -> None:
     """Do what would leave traces in a system that others use: a foreign user, a parked key, a part killed."""
-    known = publisher.records(registered(1))
+    known = _records(1)
     producer.publish([known[STATE], known[NOTICE]])  # from the second tick on a repeat
-    producer.publish([_of_newer_code(publisher.records(registered(2))[STATE])])
+    producer.publish([_of_newer_code(_records(2)[STATE])])
     if tick == KILLED:
         system.kill(VICTIM)
     if tick == BACK:
         system.start(VICTIM)
         system.wait_ready(READY_S, VICTIM)
+
+
+def _records(user: int) -> Sequence[Outgoing]:
+    return publisher.records(msgspec.structs.replace(registered(user), time=utc_now()))
 
 
 def _of_newer_code(record: Outgoing) -> Outgoing:

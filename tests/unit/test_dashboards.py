@@ -17,6 +17,7 @@ of_every_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(
 PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels()]
 of_every_panel = pytest.mark.parametrize("panel", PANELS)
 COLUMNS = 24
+CHARACTERS = 5.4  # of a title, per column
 VARIABLE = re.compile(r"\$([a-z]\w*)")
 OF_TARGETS = {"namespace", "job"}
 # What a client library, Prometheus and the kubelet tell of themselves.
@@ -112,3 +113,8 @@ def test_an_expression_follows_no_variable_that_its_page_does_not_have(board: Bo
 @of_every_panel
 def test_a_panel_names_the_runbook_of_an_alert_that_there_is(panel: Panel) -> None:
     assert panel.runbook in {"", *(alert.name for alert in rules.alerts())}
+
+
+@of_every_panel
+def test_a_title_fits_at_1280_pixels(panel: Panel) -> None:
+    assert len(panel.title) <= CHARACTERS * panel.width, "wider than the panel"
