@@ -78,7 +78,13 @@ class Heat(Panel, frozen=True, kw_only=True):
 
     def build(self) -> heatmap.Panel:
         """Return it as Grafana's SDK has it."""
-        colors = heatmap.HeatmapColorOptions().mode(heatmaps.HeatmapColorMode.SCHEME).scheme("Oranges").steps(64)
+        colors = (
+            heatmap.HeatmapColorOptions()
+            .mode(heatmaps.HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .steps(64)
+            .exponent(0.5)
+        )
         panel = _dressed(heatmap.Panel(), self).calculate(False).color(colors)
         return panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
 
@@ -104,7 +110,7 @@ def _dressed(builder: Dressed, panel: Panel) -> Dressed:
     form: Form = "instant" if isinstance(panel, Bars) else "heatmap" if isinstance(panel, Heat) else "range"
     for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
         dressed = dressed.with_target(query.build(letter, form))
-    if panel.unit in DECIMALS:
+    if panel.unit in DECIMALS and not isinstance(panel, Series):
         dressed = dressed.decimals(DECIMALS[panel.unit])
     return dressed.thresholds(looks.thresholds(panel.steps or ((None, looks.CALM),)))
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from k8s.dashboards.documents import BOARDS
 from tests.dashboards.grafana import Span
-from tests.dashboards.verdict import Verdict, summary
+from tests.dashboards.verdict import Verdict, looked_at, summary
 from tests.dashboards.watched import Watched, deployed, local
 from tests.dashboards.workload import work
 
 HERE = Path(__file__).parent
-LOAD_S = 60.0
+LOAD_S = 45.0
 VERDICTS = pytest.StashKey[list[Verdict]]()
 
 
@@ -48,3 +49,10 @@ def span(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> Span:
     start = time.time()
     work(watched, LOAD_S, tmp_path_factory.mktemp("load"))
     return Span(start, time.time(), watched.prometheus.interval("user"))
+
+
+@pytest.fixture(scope="session")
+def verdicts(watched: Watched, span: Span, pytestconfig: pytest.Config) -> list[Verdict]:
+    """What every panel shows of that time."""
+    pytestconfig.stash[VERDICTS] = [one for board in BOARDS for one in looked_at(board, span, watched.prometheus)]
+    return pytestconfig.stash[VERDICTS]

@@ -8,9 +8,8 @@ from k8s.dashboards.documents import BOARDS
 from k8s.dashboards.kinds import Series, Stat
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.promql import per, rate
-from tests.dashboards.conftest import VERDICTS
 from tests.dashboards.grafana import Span
-from tests.dashboards.verdict import looked_at
+from tests.dashboards.verdict import Verdict, looked_at
 from tests.dashboards.watched import Watched
 
 FINE = Stat(
@@ -31,18 +30,17 @@ def a_board(panel: Stat | Series) -> Board:
     return Board(uid="test", title="A dashboard", question="?", rows=(Row("", (panel,)),))
 
 
-def test_every_panel_has_data_that_the_load_moves(watched: Watched, span: Span, pytestconfig: pytest.Config) -> None:
-    verdicts = [verdict for board in BOARDS for verdict in looked_at(board, span, watched.prometheus)]
-    pytestconfig.stash[VERDICTS] = verdicts
+def test_every_panel_has_data_that_the_load_moves(verdicts: list[Verdict]) -> None:
     assert len(verdicts) == sum(1 for board in BOARDS for _ in board.panels())
     wrong = [complaint for verdict in verdicts for complaint in verdict.complaints]
     assert wrong == [], "\n" + "\n".join(wrong)
 
 
-def test_what_goes_wrong_in_the_local_run_is_seen_where_zero_would_be_good(watched: Watched, span: Span) -> None:
+def test_what_goes_wrong_in_the_local_run_is_seen_where_zero_would_be_good(
+    watched: Watched, verdicts: list[Verdict]
+) -> None:
     if watched.system is None:
         pytest.skip("nothing is killed or parked in a system that others may use")
-    verdicts = [verdict for board in BOARDS for verdict in looked_at(board, span, watched.prometheus)]
     assert {f"{verdict.board} / {verdict.panel}" for verdict in verdicts if not verdict.moved} <= UNDISTURBED
 
 
