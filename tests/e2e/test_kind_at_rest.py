@@ -1,13 +1,12 @@
 """How the pods of our charts are: small, without rights they do not need, and never restarted."""
 
-import json
 from typing import Any
 
-from tests.e2e.kubectl import NAME, NAMESPACE, kubectl, pods, value
+from k8s.usage import MIB, now, table
+from tests.e2e.kubectl import NAME, kubectl, pods, value
 from tests.e2e.polling import until
 from tests.e2e.target import SERVICES, Target
 
-MIB = 1024 * 1024
 MOST_AT_REST = 1.2 * 1024 * MIB
 WHOLE = (*SERVICES, "kafka", "postgres", "mail")
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  # a path
@@ -17,10 +16,9 @@ LOOK = f"id -u; ls -d {TOKEN} 2>/dev/null; touch /e2e-probe 2>/dev/null && echo 
 
 def test_the_idle_system_is_small(target: Target) -> None:
     assert target.parts
-    used = until("a summary with every part", working_sets, lambda found: {*found} >= {*WHOLE}, 120.0)
-    for name, size in sorted(used.items()):
-        print(f"{name}: {size / MIB:,.0f} MiB")  # noqa: T201  # a figure to be read
-    whole = sum(used[name] for name in WHOLE)
+    used = until("a summary with every part", now, lambda found: {*found} >= {*WHOLE}, 120.0)
+    print(table(used))  # noqa: T201  # figures to be read
+    whole = sum(used[name].memory for name in WHOLE)
     assert whole < MOST_AT_REST, f"{whole / MIB:,.0f} MiB: {used}"
 
 
@@ -28,19 +26,6 @@ def test_no_pod_has_a_token_or_root_or_a_root_file_system_that_it_can_write(targ
     assert target.parts
     wrong = [problem for pod in pods() for problem in problems(pod)]
     assert wrong == []
-
-
-def working_sets() -> dict[str, int]:
-    """Return the bytes of working set of each part, by the kubelets' summaries."""
-    names = {pod["metadata"]["name"]: pod["metadata"]["labels"][NAME] for pod in pods()}
-    found: dict[str, int] = {}
-    for node in json.loads(kubectl("get", "nodes", "--output", "json"))["items"]:
-        path = f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"
-        for pod in json.loads(kubectl("get", "--raw", path))["pods"]:
-            part = names.get(pod["podRef"]["name"])
-            if pod["podRef"]["namespace"] == NAMESPACE and part and "workingSetBytes" in pod.get("memory", {}):
-                found[part] = found.get(part, 0) + pod["memory"]["workingSetBytes"]
-    return found
 
 
 def problems(pod: dict[str, Any]) -> list[str]:
