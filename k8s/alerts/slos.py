@@ -17,6 +17,7 @@ REQUESTS = 'http_route!="/notifications"'
 ANSWERED = f'{REQUESTS}, http_response_status_code!~"5.."'
 OF_HTTP = "http_server_request_duration_seconds"
 OF_EVENTS = "event_end_to_end_latency_seconds"
+ANSWER_S, EFFECT_S = 1.0, 5.0  # bounds of buckets
 
 
 class Slo(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,7 @@ def _rate(series: str, labels: str = "") -> str:
     return f"sum by (job, namespace) (rate({selected}[{WINDOW}]))"
 
 
-def _slower(metric: str, bound: str, *labels: str) -> str:
+def _slower(metric: str, bound: float, *labels: str) -> str:
     fast = _rate(f"{metric}_bucket", ", ".join([*labels, f'le="{bound}"']))
     return f"{_rate(f'{metric}_count', ', '.join(labels))}\n- {fast}"
 
@@ -76,16 +77,16 @@ SLOS = (
         name="api_latency",
         alert="ApiLatencyBudgetBurn",
         objective=0.99,
-        promise="99 % of the requests that are answered are answered within 1 s",
-        bad=_slower(OF_HTTP, "1.0", ANSWERED),
+        promise=f"99 % of the requests that are answered are answered within {ANSWER_S:g} s",
+        bad=_slower(OF_HTTP, ANSWER_S, ANSWERED),
         total=_rate(f"{OF_HTTP}_count", ANSWERED),
     ),
     Slo(
         name="event_to_effect_latency",
         alert="EventToEffectBudgetBurn",
         objective=0.99,
-        promise="99 % of events have their effect in a reader's store within 5 s",
-        bad=_slower(OF_EVENTS, "5.0"),
+        promise=f"99 % of events have their effect in a reader's store within {EFFECT_S:g} s",
+        bad=_slower(OF_EVENTS, EFFECT_S),
         total=_rate(f"{OF_EVENTS}_count"),
     ),
 )

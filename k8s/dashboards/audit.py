@@ -1,5 +1,6 @@
 """Audit: how the log grows, how its batches go, and how far it is behind the end of the topics."""
 
+from k8s.alerts.slos import EFFECT_S
 from k8s.dashboards import looks
 from k8s.dashboards.board import NAMESPACE, TOPIC, Board, Row
 from k8s.dashboards.kinds import Bars, Series, Stat
@@ -195,7 +196,7 @@ BEHIND = Row(
             normal="well below a second, all types alike.",
             act="a type alone that is slow: it was published late, see Flow.",
             runbook="EventToEffectBudgetBurn",
-            steps=looks.rising(1, 5),
+            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )

@@ -1,5 +1,6 @@
 """Flow: an event travels, from a command over HTTP to a mail and an audit entry."""
 
+from k8s.alerts.slos import EFFECT_S
 from k8s.dashboards import looks
 from k8s.dashboards.board import Board, Row
 from k8s.dashboards.kinds import Bars, Heat, Note, Series, Stat
@@ -92,7 +93,7 @@ STAGES = Row(
             unit="s",
             normal="from event to committed effect: well under a second. A new consumer or an outage makes it longer.",
             act="the graph below says which stage takes the time.",
-            steps=looks.rising(1, 5),
+            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )
@@ -111,7 +112,7 @@ TIMES = Row(
             unit="s",
             normal="the stages lie close together, in this order, well below the line.",
             act="the first stage that rises has the trouble; those behind it only wait.",
-            steps=looks.above(5),
+            steps=looks.above(EFFECT_S),
         ),
         Heat(
             title="Where do the times from event to effect lie?",
@@ -152,7 +153,7 @@ TYPES = Row(
             unit="s",
             normal="all types alike: the relay knows no type.",
             act="one type alone that is slow: its events are large, or were published again after an outage.",
-            steps=looks.rising(1, 5),
+            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
         ),
         Bars(
             title="How old is it when its effect is committed? (95 %)",
@@ -160,7 +161,7 @@ TYPES = Row(
             unit="s",
             normal="a little more than to the left: a consumer takes what has come as one batch.",
             act="a type alone that is slow: its consumer parks it, or waits for a replica.",
-            steps=looks.rising(1, 5),
+            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )
