@@ -93,12 +93,14 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Words for a stranger."""
 
     content: str
+    title: str = ""
     width: int = 24
     height: int = 3
 
     def build(self) -> text.Panel:
         """Return it as Grafana's SDK has it."""
-        return text.Panel().mode(texts.TextMode.MARKDOWN).content(self.content).transparent(True)
+        panel = text.Panel().mode(texts.TextMode.MARKDOWN).content(self.content)
+        return panel.title(self.title) if self.title else panel.transparent(True)
 
 
 Any = Stat | Series | Bars | Heat | Note

@@ -10,6 +10,7 @@ import msgspec
 from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import prometheus as models
 
+from k8s.dashboards import runbooks
 from k8s.dashboards.looks import Steps
 
 Form = Literal["range", "instant", "heatmap"]
@@ -56,6 +57,6 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def description(self) -> str:
         """Return what Grafana shows behind the panel's i; it ends with what else than movement is a good answer."""
-        runbook = f"\n\n**Runbook:** docs/runbooks/{self.runbook}.md" if self.runbook else ""
+        runbook = f"\n\n**Runbook:** [{self.runbook}]({runbooks.link(self.runbook)})" if self.runbook else ""
         mark = "" if self.good is Good.MOVES else f"\n\n({self.good})"
         return f"**Normal:** {self.normal}\n\n**If not:** {self.act}{runbook}{mark}"

@@ -8,6 +8,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
 from k8s.alerts import rules
+from k8s.dashboards import runbooks
 from k8s.dashboards.board import Board
 from k8s.dashboards.documents import BOARDS, FOLDER, documents
 from k8s.dashboards.panel import Panel
@@ -118,3 +119,18 @@ def test_a_panel_names_the_runbook_of_an_alert_that_there_is(panel: Panel) -> No
 @of_every_panel
 def test_a_title_fits_at_1280_pixels(panel: Panel) -> None:
     assert len(panel.title) <= CHARACTERS * panel.width, "wider than the panel"
+
+
+@pytest.mark.parametrize("name", runbooks.names())
+def test_a_runbook_sends_nobody_to_a_panel_that_is_not_there(name: str) -> None:
+    there = {
+        f"{board.title.removeprefix('Eventline / ')}: {panel.title}" for board in BOARDS for panel in board.panels()
+    }
+    named = re.findall(r"\*((?:Flow|Services|Kafka|Reliability|Audit): [^*]+)\*", runbooks.text(name))
+    assert set(named) <= there
+
+
+def test_every_runbook_is_shown_by_its_link() -> None:
+    page = json.loads((FOLDER / f"{runbooks.UID}.json").read_text())
+    titles = {panel["id"]: panel["title"] for panel in page["panels"]}
+    assert titles == {int(runbooks.link(name).rpartition("=")[2]): name for name in runbooks.names()}
