@@ -1,12 +1,12 @@
 """A running local system with the lag probe, and what each of its processes says on /metrics."""
 
 import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import httpx
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,18 +15,18 @@ from prometheus_client.samples import Sample
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.topics import Topics
 from services.chassis.record import Outgoing
+from services.console.load.target import Target
 from services.console.local.ports import HOST
 from services.console.local.processes import POLL_SECONDS, Program, probe
 from services.console.local.system import SERVICES, System, bootstrap_servers, clean_environment, local_programs
 from services.console.settings import ConsoleSettings
+from services.console.usage import Usage
 from services.contracts import catalog
 from tests.faults.trial import settings_on_free_ports
-from tests.local import argv
 from tests.ports import free_ports
 
 JOBS = (*SERVICES, "console")
 READY_S = 60.0
-LOAD_S = 300.0  # more than any load here takes
 Series = frozenset[tuple[str, str]]  # name, labels as text
 
 
@@ -58,19 +58,21 @@ class Running:
         with contextlib.closing(Producer(self._client, "metrics")) as producer:
             producer.publish([record])
 
-    def load(self, *options: str) -> str:
-        """Load the system until all effects have arrived, and return what was said."""
-        addresses = ("--user-url", self.urls["user"], "--audit-url", self.urls["audit"])
-        done = subprocess.run(
-            argv("load", *options, *addresses),
-            env=clean_environment({"APP_KAFKA_BOOTSTRAP_SERVERS": self._client.kafka_bootstrap_servers}),
-            capture_output=True,
-            text=True,
-            timeout=LOAD_S,
-            check=False,
+    def target(self) -> Target:
+        """Return the system as one that can be loaded."""
+
+        async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
+            return {}
+
+        return Target(
+            user_url=self.urls["user"],
+            audit_url=self.urls["audit"],
+            kafka=self._client,
+            mails=None,
+            used=used,
+            require_running=self.system.require_running,
+            problems=[],
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @contextlib.contextmanager

@@ -7,31 +7,18 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from services.chassis import metrics
-from services.chassis.metrics import Declared
+from tests.metrics.exported import missing, names_of, undeclared
 from tests.metrics.running import JOBS, Running, await_seen
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
-SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
 MOST_SAMPLES = 700
 of_every_job = pytest.mark.parametrize("job", JOBS)
 
 
-def names_of(one: Declared) -> set[str]:
-    return {one.name + suffix for suffix in SUFFIXES[one.kind]}
-
-
-def declared(job: str) -> set[str]:
-    return {name for one in metrics.every() if job in one.services for name in names_of(one)}
-
-
-def said(system: Running, job: str) -> set[str]:
-    return {sample.name for sample in system.samples(job) if not sample.name.startswith("process_")}
-
-
 @of_every_job
 def test_a_service_has_every_metric_that_is_declared_for_it_and_no_other(system: Running, job: str) -> None:
-    await_seen(lambda: ", ".join(sorted(declared(job) - said(system, job))))
-    assert said(system, job) - declared(job) == set()
+    await_seen(lambda: ", ".join(missing(system, job)))
+    assert undeclared(system, job) == []
 
 
 @of_every_job

@@ -42,6 +42,7 @@ class Source:
         own = {"on_commit": self._committed} if told else {}
         self._client = Consumer(config.consumer(settings, group) | statistics.told_to(told) | own)
         self._told = told
+        self._topics = topics
         self._hinted: deque[float] = deque()
         self._starts = starts
         self._assigned: set[TopicPartition] = set()
@@ -95,11 +96,11 @@ class Source:
         self._assigned.difference_update(gone)
         client.incremental_unassign([_place(p) for p in gone])
 
-    def _committed(self, error: KafkaError | None, places: Sequence[ClientPartition]) -> None:
+    def _committed(self, error: KafkaError | None, _: Sequence[ClientPartition]) -> None:
         # The answers come in the order of the questions.
         if self._told and self._hinted:
             seconds = time.perf_counter() - self._hinted.popleft()
-            self._told.took("commit", {place.topic for place in places}, seconds, error.name() if error else "")
+            self._told.took("commit", self._topics, seconds, error.name() if error else "")
 
 
 def _place(partition: TopicPartition, offset: int = OFFSET_BEGINNING) -> ClientPartition:

@@ -1,0 +1,30 @@
+"""The names of samples: those that are declared for a process, and those that it shows."""
+
+from services.chassis import metrics
+from services.chassis.metrics import Declared
+from tests.metrics.running import Running
+
+SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
+
+
+def names_of(one: Declared) -> set[str]:
+    """Return the names of a metric's samples."""
+    return {one.name + suffix for suffix in SUFFIXES[one.kind]}
+
+
+def missing(system: Running, job: str) -> list[str]:
+    """Return what is declared for a process and not shown."""
+    return sorted(_declared(job) - _shown(system, job))
+
+
+def undeclared(system: Running, job: str) -> list[str]:
+    """Return what a process shows that is not declared for it."""
+    return sorted(_shown(system, job) - _declared(job))
+
+
+def _declared(job: str) -> set[str]:
+    return {name for one in metrics.every() if job in one.services for name in names_of(one)}
+
+
+def _shown(system: Running, job: str) -> set[str]:
+    return {sample.name for sample in system.samples(job) if not sample.name.startswith("process_")}

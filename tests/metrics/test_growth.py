@@ -1,0 +1,57 @@
+"""Ten thousand users later a running system has the series that it had before: no label grows with them."""
+
+import asyncio
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+from tests.metrics.exported import missing
+from tests.metrics.running import JOBS, Running, await_seen
+
+pytestmark = pytest.mark.long
+
+USERS, FIRST = 10_000, 50
+CLIENTS = 64
+ENTRIES_OF_A_USER = 4  # fact, state, notice, and what notification decided
+PATIENCE_S = 240.0
+
+
+def test_ten_thousand_users_add_no_series(system: Running) -> None:
+    grow(system, 0, FIRST)
+    await_seen(lambda: ", ".join(name for job in JOBS for name in missing(system, job)))
+    before = system.series()
+    grow(system, FIRST, USERS)
+    after = system.series()
+    assert sorted(after - before) == []
+    assert len(after) == len(before)
+
+
+def grow(system: Running, start: int, users: int) -> None:
+    """Register users, ask for each of them and for as many that are not there, and wait until audit has all of it."""
+    entries = size(system) + ENTRIES_OF_A_USER * users
+    asyncio.run(register(system, start, users))
+    await_seen(lambda: "" if size(system) >= entries else f"{size(system)} of {entries} entries", PATIENCE_S)
+
+
+def size(system: Running) -> float:
+    return next(sample.value for sample in system.samples("audit") if sample.name == "audit_log_size")
+
+
+async def register(system: Running, start: int, users: int) -> None:
+    numbers = iter(range(start, start + users))
+    async with aiohttp.ClientSession(system.urls["user"]) as session, asyncio.TaskGroup() as group:
+        for _ in range(CLIENTS):
+            group.create_task(_work(session, numbers))
+
+
+async def _work(session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
+    for number in numbers:
+        # Who wants no mails is told of none: ten thousand mails would take their time.
+        person = {"login": f"u{number}", "email": f"u{number}@example.org", "full_name": f"User {number}"}
+        async with session.post("/users", json=person | {"preferences": {"email": False}}) as answer:
+            assert answer.status == 201, await answer.text()
+            path = answer.headers["Location"]
+        for asked, status in ((path, 200), (f"/users/nobody-{number}", 404), (f"/nothing/{number}", 404)):
+            async with session.get(asked) as answer:
+                assert answer.status == status, await answer.text()
