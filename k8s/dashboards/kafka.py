@@ -254,9 +254,9 @@ CLIENTS = Row(
         Series(
             title="Which requests fail or are repeated?",
             queries=(
-                Query(per("job, client", rate("kafka_client_request_errors_total")), f"{BY_CLIENT} failed"),
-                Query(per("job, client", rate("kafka_client_request_retries_total")), f"{BY_CLIENT} repeated"),
-                Query(per("job", rate("lag_probe_failures_total", where=PROBE)), "{{job}} lag probe failed"),
+                Query(per("job", rate("kafka_client_request_errors_total")), "{{job}} failed"),
+                Query(per("job", rate("kafka_client_request_retries_total")), "{{job}} repeated"),
+                Query(per("", rate("lag_probe_failures_total", where=PROBE)), "lag probe failed"),
             ),
             width=8,
             unit="reqps",
