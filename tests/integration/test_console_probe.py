@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.kafka.topics import Topics
+from services.console.local.broker import broker as local_broker
 from services.console.local.ports import HOST
 from services.console.local.processes import Process, Program, probe
-from services.console.local.system import clean_environment
-from services.contracts.catalog import USER_EVENTS
-from tests.broker import write
+from services.console.local.system import System, clean_environment
+from services.contracts.catalog import TOPICS, USER_EVENTS
+from tests.broker import settings, write
 from tests.integration.test_bad_input_tls import ask, await_seen
-from tests.local import argv, console
+from tests.local import JARS, argv, console
 from tests.ports import free_ports
 from tests.proxy import Proxy
 from tests.secure_broker import SecureBroker
@@ -75,6 +77,21 @@ def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_says_why_and_goes
         process.wait_ready(READY_S)
         process.ask_to_stop()
         assert process.wait_end(READY_S) == 0
+
+
+def test_a_broker_that_was_killed_is_asked_again_when_it_is_back(start: Start, tmp_path: Path) -> None:
+    port, controller = free_ports(2)
+    with System([local_broker(port, controller, jars=JARS, state=tmp_path / "broker")]) as system:
+        system.start("broker")
+        system.wait_ready(READY_S, "broker")
+        Topics(settings(f"{HOST}:{port}"), "test").ensure(TOPICS)
+        process, metrics_port = start(f"{HOST}:{port}")
+        process.wait_ready(READY_S)
+        system.kill("broker")
+        await_seen(lambda: ask(metrics_port, "/readyz"), lambda seen: seen[0] == 503)
+        system.start("broker")
+        process.wait_ready(READY_S)
+        assert "consumer_group_members{" in ask(metrics_port, "/metrics")[1]
 
 
 def test_a_probe_whose_port_is_taken_says_so_with_the_code_of_its_kind(broker: str, start: Start) -> None:

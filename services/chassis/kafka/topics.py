@@ -17,8 +17,14 @@ from services.chassis.settings import KafkaSettings
 REPLICATION = "APP_KAFKA_REPLICATION_FACTOR"
 # librdkafka's own codes are public constants with an underscore.
 UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
-# A topic just created and not yet known to every broker; a partition whose broker is still on its way, or just back.
-AWAY = UNREACHED | {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT, KafkaError.FENCED_LEADER_EPOCH}  # noqa: SLF001
+# A topic just created and not yet known to every broker; a partition whose broker is still on its way, or just back; a
+# group whose coordinator is just back.
+AWAY = UNREACHED | {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._NOENT,  # noqa: SLF001
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 class TopicsError(Exception):
@@ -134,12 +140,16 @@ class Topics:
 
     def members(self, groups: Iterable[str]) -> dict[str, int]:
         """Return how many members each group has; one that nobody knows has none."""
+        # A client that has lost its broker once describes no group any more, and may abort the process
+        # (librdkafka 4605): so one for each look, which must reach the broker first.
+        admin = AdminClient(self._client)
         found = {}
-        for group, future in self._admin.describe_consumer_groups(list(groups), request_timeout=self._patience).items():
-            try:
+        try:
+            admin.list_topics(timeout=self._patience)
+            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=self._patience).items():
                 found[group] = len(future.result().members)
-            except KafkaException as error:
-                raise self._explained(error, f"members of group {group}") from error
+        except KafkaException as error:
+            raise self._explained(error, "members of groups") from error
         return found
 
     def cluster(self) -> Cluster:
