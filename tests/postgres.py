@@ -49,10 +49,19 @@ class Server:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://eventline@127.0.0.1:{self.port}/{name}"
 
-    def close(self) -> None:
-        """Stop at once; nothing here is worth keeping."""
+    def stop(self) -> None:
+        """Stop at once, as if killed."""
         self._run("pg_ctl", "stop", "-m", "immediate", "-D", str(self._home / "data"))
         self._process.wait(READY_S)
+
+    def start(self) -> None:
+        """Start what was stopped, and wait until it answers."""
+        self._process = self._start()
+        self._await_ready()
+
+    def close(self) -> None:
+        """Stop at once; nothing here is worth keeping."""
+        self.stop()
         shutil.rmtree(self._home)
 
     def _start(self) -> subprocess.Popen[bytes]:

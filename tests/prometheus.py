@@ -35,6 +35,7 @@ class Series:
 
     def __init__(self, labels: Mapping[str, str], points: Points) -> None:
         self.labels = labels
+        self.moments = [moment for moment, _ in points]
         self.values = [value for _, value in points]
 
     def __repr__(self) -> str:

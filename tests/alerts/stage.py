@@ -1,0 +1,193 @@
+"""A system to which things happen: two user processes on PostgreSQL, the others on SQLite, watched in short windows."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from k8s.alerts.rules import text
+from services.chassis.kafka.topics import Topics
+from services.chassis.settings import KafkaSettings
+from services.console.local.ports import HOST
+from services.console.local.processes import POLL_SECONDS, Program, probe
+from services.console.local.system import (
+    System,
+    bootstrap_servers,
+    clean_environment,
+    local_programs,
+    service,
+    service_environment,
+)
+from services.console.settings import ConsoleSettings
+from services.contracts import catalog
+from tests import postgres
+from tests.alertmanager import alertmanager, available
+from tests.faults.trial import READY_S, haste, settings_on_free_ports
+from tests.ports import free_ports
+from tests.prometheus import Prometheus, prometheus
+
+SCALE = 0.02  # an hour is 72 s, five minutes are 6 s, 512 MiB are 10
+EVERY = "1s"
+CEILING = 20
+VOLUME_MB = 64
+FIRING = 'ALERTS{alertstate="firing"}'
+JOBS = {"user": "user", "user-2": "user", "notification": "notification", "audit": "audit", "console": "console"}
+
+Urls = Mapping[str, str]
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """What things are done to. `volume` is a small file system of audit's own, None where none could be mounted."""
+
+    folder: Path
+    settings: ConsoleSettings
+    kafka: KafkaSettings
+    system: System
+    postgres: postgres.Server
+    urls: Urls
+    volume: Path | None
+    prometheus: Prometheus
+    targets: "Targets"
+
+
+class Targets:
+    """The processes that Prometheus finds, as discovery tells it."""
+
+    def __init__(self, programs: Sequence[Program], folder: Path) -> None:
+        self._ports = {one.name: one.environment["APP_METRICS_PORT"] for one in programs if one.name in JOBS}
+        self._folder = folder
+
+    def show(self, *left_out: str) -> None:
+        """Show every process but those left out."""
+        told = [
+            {"targets": [f"{HOST}:{port}"], "labels": {"job": JOBS[name], "namespace": "local"}}
+            for name, port in self._ports.items()
+            if name not in left_out
+        ]
+        draft = self._folder / "targets.draft"
+        draft.write_text(json.dumps(told))
+        draft.rename(self._folder / "targets.json")
+
+
+def await_answer(prometheus: Prometheus, expression: str) -> None:
+    """Wait until Prometheus has something to say to this."""
+    deadline = time.monotonic() + READY_S
+    while not prometheus.instant(expression, time.time()):
+        assert time.monotonic() < deadline, f"Prometheus finds nothing for {expression}"
+        time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def stage(folder: Path, server: postgres.Server) -> Iterator[Stage]:
+    """Yield the system, its Prometheus and Alertmanager up; all end with the block."""
+    settings = settings_on_free_ports(users=1)
+    (port,) = free_ports(1)
+    with contextlib.ExitStack() as stack:
+        volume = stack.enter_context(_small_volume(folder / "small"))
+        urls = {name: f"sqlite:///{folder / name}.db" for name in ("notification", "audit")}
+        urls |= {"user": server.fresh_url()} | ({"audit": f"sqlite:///{volume}/audit.db"} if volume else {})
+        programs = _programs(settings, urls, folder)
+        system, targets = stack.enter_context(System(programs)), Targets(programs, folder)
+        kafka = _start(system, settings)
+        if available():
+            stack.enter_context(alertmanager(port, settings.smtp_port, folder))
+        targets.show()
+        watching = stack.enter_context(prometheus(_config(folder, port), folder))
+        await_answer(watching, f"count(up == 1) == {len(JOBS)} unless on () {FIRING}")
+        yield Stage(
+            folder=folder,
+            settings=settings,
+            kafka=kafka,
+            system=system,
+            postgres=server,
+            urls=urls,
+            volume=volume,
+            prometheus=watching,
+            targets=targets,
+        )
+
+
+def _programs(settings: ConsoleSettings, urls: Urls, folder: Path) -> list[Program]:
+    around = [program for program in local_programs(settings, folder) if program.name in ("broker", "sink")]
+    environment = {
+        name: {**service_environment(name, settings, folder), **haste(name), "APP_DATABASE_URL": url}
+        for name, url in urls.items()
+    }
+    # A process that ends at its ceiling stays for some looks of Prometheus, as in the charts.
+    ceiling = {"APP_CONSUMER_DEAD_LETTER_CEILING": str(CEILING), "APP_DRAIN_DELAY": "4s"}
+    patient = environment["notification"] | {"APP_CONSUMER_DEAD_LETTER_CEILING": "1000"}
+    http, metrics = free_ports(2)
+    twin = environment["user"] | {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
+    return [
+        *around,
+        service("user", environment["user"], folder),
+        _named("user-2", service("user", twin, folder)),
+        service("notification", environment["notification"] | ceiling, folder),
+        _named("patient", service("notification", patient, folder)),
+        service("audit", environment["audit"], folder),
+        _probe(settings, folder),
+    ]
+
+
+def _named(name: str, program: Program) -> Program:
+    return msgspec.structs.replace(program, name=name, log=program.log.with_name(f"{name}.log"))
+
+
+def _probe(settings: ConsoleSettings, folder: Path) -> Program:
+    (port,) = free_ports(1)
+    environment = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(settings),
+        "APP_HTTP_HOST": HOST,
+        "APP_METRICS_PORT": str(port),
+        "APP_PROBE_EVERY": "1s",
+    }
+    argv = (sys.executable, "-m", "services.console", "probe")
+    ready = lambda: probe(HOST, port, "/readyz")  # noqa: E731
+    return Program("console", argv, clean_environment(environment), folder / "console.log", ready)
+
+
+def _start(system: System, settings: ConsoleSettings) -> KafkaSettings:
+    system.start("broker", "sink")
+    system.wait_ready(READY_S, "broker", "sink")
+    kafka = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+    Topics(kafka, "alerts").ensure(catalog.TOPICS)
+    for names in (("user", "notification", "audit", "console"), ("user-2",)):  # one of the two makes the schema
+        system.start(*names)
+        system.wait_ready(READY_S, *names)
+    return kafka
+
+
+def _config(folder: Path, alertmanager_port: int) -> Path:
+    """Write what Prometheus reads; JSON is YAML."""
+    rules, config = folder / "rules.yml", folder / "prometheus.yml"
+    rules.write_text(text(SCALE))
+    found = [{"job_name": "eventline", "file_sd_configs": [{"files": [str(folder / "targets.json")]}]}]
+    sent = {"alertmanagers": [{"static_configs": [{"targets": [f"{HOST}:{alertmanager_port}"]}]}]}
+    told = {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY}
+    whole = {"global": told, "rule_files": [str(rules)], "alerting": sent, "scrape_configs": found}
+    config.write_text(json.dumps(whole))
+    return config
+
+
+@contextlib.contextmanager
+def _small_volume(place: Path) -> Iterator[Path | None]:
+    place.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    size = f"size={VOLUME_MB}m"
+    if not mount or not umount or not _done(mount, "-t", "tmpfs", "-o", size, "tmpfs", str(place)):
+        yield None  # not root, or not allowed to
+        return
+    try:
+        yield place
+    finally:
+        assert _done(umount, "--lazy", str(place)), f"{place} is still mounted: umount it"
+
+
+def _done(*argv: str) -> bool:
+    return subprocess.run(argv, check=False, capture_output=True).returncode == 0
