@@ -14,7 +14,7 @@ from services.chassis.metrics.consuming import (
     REPEATS,
 )
 from services.chassis.metrics.declared import SYSTEM
-from services.chassis.metrics.registry import exemplar
+from services.chassis.metrics.registry import exemplar, observe
 from services.chassis.record import Record
 from services.chassis.subscription import Outcome, Subscription
 from services.chassis.telemetry import Telemetry
@@ -49,7 +49,7 @@ class Tally:
 
     def took(self, seconds: float) -> None:
         """Count the time of a batch."""
-        self._durations.observe(seconds)
+        observe(self._durations, seconds)
 
     def outcome(self, outcome: Outcome, is_replay: Callable[[Record], bool]) -> None:
         """Count what a handler did, and how long its events were on their way."""

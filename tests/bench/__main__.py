@@ -1,4 +1,4 @@
-"""`python -m tests.bench [a b c d] [--json]` measures and prints one table: medians, ratios, spread, machine, versions.
+"""`python -m tests.bench [PART …] [--json]` measures and prints one table: medians, ratios, spread, machine, versions.
 
 docs/bench.md says what is measured and how.
 """
@@ -11,11 +11,11 @@ import msgspec
 from rich.console import Console
 
 from services.chassis import logs
-from tests.bench import competitors, consumers, registrations, relaying
+from tests.bench import competitors, consumers, registrations, relaying, tracing
 from tests.bench.outcome import WIDTH, Outcome, run, table
 from tests.bench.setting import Sizes, machine
 
-PARTS = {"a": consumers.part, "b": registrations.part, "c": relaying.part, "d": competitors.part}
+PARTS = {"a": consumers.part, "b": registrations.part, "c": relaying.part, "d": competitors.part, "f": tracing.part}
 JSON = Path(".eventline/bench.json")
 
 
@@ -38,7 +38,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="a b c d; all of them without")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="a b c d f; all of them without")
     parser.add_argument("--json", action="store_true", help=f"write {JSON} too")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():

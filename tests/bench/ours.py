@@ -14,6 +14,7 @@ from services.chassis.metrics.publishing import SENT
 from services.chassis.runtime import Plan, collect_rarely
 from services.chassis.settings import load
 from services.chassis.telemetry import Telemetry, telemetry
+from services.chassis.tracing import OFF, Tracing
 from services.notification import bootstrap as notification
 from services.notification.settings import Settings as NotificationSettings
 from services.user import bootstrap as user
@@ -60,9 +61,9 @@ def prepare(service: str, bootstrap: str, path: str) -> None:
     plan.close()
 
 
-def consume(service: str, bootstrap: str, path: str, expected: int) -> float:
+def consume(service: str, bootstrap: str, path: str, expected: int, traces: Tracing = OFF) -> float:
     """Consume everything from the beginning; return records per second, the first batch left out."""
-    told = telemetry(service)
+    told = telemetry(service, traces)
     plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), told)
     plan.prepare()
     return _run(plan, "consumer", lambda: _total(told.metrics.counter(CONSUMED)), expected)

@@ -14,21 +14,26 @@ START = datetime.now(UTC)  # of this run: records older than a topic's retention
 CHUNK = 2000
 
 
-def registered(number: int) -> StoredEvent:
-    """Return the registration of user `number`, as stored."""
+def registered(number: int, sampled: float | None = None) -> StoredEvent:
+    """Return the registration of user `number`, as stored; with a trace, where a share of them is to be sampled."""
     user_id = f"01a20344-0000-7000-8000-{number:012d}"
     personal = Personal(f"user{number}", f"user{number}@example.org", f"Person Number {number}", "en")
     fact = UserRegistered(personal, Preferences())
-    metadata = Metadata(f"correlation-{number}")
+    metadata = Metadata(f"correlation-{number}", traceparent=None if sampled is None else _trace(number, sampled))
     event_id = f"01a20344-1111-7000-8000-{number:012d}"
     event = new_event(event_id, evolve(user_id, None, fact), fact, metadata)
     return StoredEvent(sequence=number, time=START + timedelta(milliseconds=number), event=event)
 
 
-def publish(settings: Settings, users: int) -> None:
-    """Write the three records of each registration."""
+def publish(settings: Settings, users: int, sampled: float | None = None) -> None:
+    """Write the three records of each registration; see `registered`."""
     producer = Producer(settings, "bench")
     for start in range(1, users + 1, CHUNK):
         chunk = range(start, min(start + CHUNK, users + 1))
-        producer.publish([record for number in chunk for record in publisher.records(registered(number))])
+        producer.publish([record for number in chunk for record in publisher.records(registered(number, sampled))])
     producer.close()
+
+
+def _trace(number: int, sampled: float) -> str:
+    flags = int(number * sampled) != int((number - 1) * sampled)
+    return f"00-{number:032x}-{number:016x}-{flags:02x}"
