@@ -56,12 +56,12 @@ def test_spans_arrive_with_parent_links_attributes_and_errors(
     assert (join.parent, join.failed, join.trace in (SAMPLED, UNSAMPLED)) == ("", False, False)
 
 
-def test_one_new_trace_in_twenty_is_recorded_and_what_came_from_outside_is_followed(
+def test_one_new_trace_in_fifty_is_recorded_and_what_came_from_outside_is_followed(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(made(collector.address, monkeypatch)) as spans:
         roots = [spans.start(WORK, None) for _ in range(MANY)]
-        assert 0.02 < sum(is_sampled(root.traceparent) for root in roots) / MANY < 0.1
+        assert 0.005 < sum(is_sampled(root.traceparent) for root in roots) / MANY < 0.05
         assert len({trace_id(root.traceparent) for root in roots}) == MANY
         assert is_sampled(spans.start(WORK, SAMPLED).traceparent)
         assert not is_sampled(spans.start(WORK, UNSAMPLED).traceparent)
