@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
+import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from services.chassis.telemetry import Telemetry
 from services.notification.domain import Attempt, Claim, Delivery, Fate, Letter
 from services.notification.sender import Limits, Sender
-from tests.builders import NOW, a_telemetry
+from tests.builders import NOW, Recording, a_telemetry
 from tests.fakes import FakeClock
 
+SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SENT = Delivery(Fate.SENT, "250 ok")
 
 
@@ -194,3 +197,23 @@ def test_outcomes_are_counted_and_how_long_a_mail_waited_where_it_was_sent() -> 
     assert [read("mails_total", {"outcome": outcome}) for outcome in outcomes] == [1, 1, 1, 1]
     waited = "mail_delivery_latency_seconds"
     assert [read(f"{waited}_{what}", {"template": "welcome"}) for what in ("count", "sum")] == [1, 3]
+
+
+def test_a_mails_span_is_in_the_trace_of_its_intent_and_the_event_of_its_outcome_leads_on_from_it() -> None:
+    made, queue = Recording(), FakeQueue(msgspec.structs.replace(a_claim(1), traceparent=SAMPLED))
+    told = msgspec.structs.replace(a_telemetry(), tracing=made)
+    Sender("sender-1", queue, FakeMailer(), Limits(10, 40.0), told).step(threading.Event())
+    (span,) = made.spans
+    assert (span.parent, span.work.kind, span.noted["eventline.mail.fate"]) == (SAMPLED, "client", "sent")
+    assert [attempt.claim.traceparent for attempt in queue.attempts] == [span.traceparent]
+    assert "example.org" not in repr(span)
+
+
+def test_a_mail_has_one_line_with_its_outcome() -> None:
+    queue, refused = FakeQueue(a_claim(1), a_claim(2)), Delivery(Fate.REFUSED, "550 no")
+    with capture_logs() as lines:
+        a_sender(queue, FakeMailer(refused)).step(threading.Event())
+    assert [(line["event"], line["log_level"], line["correlation_id"], line["ce_id"]) for line in lines] == [
+        ("mail not sent", "warning", "c-1", "e-1"),
+        ("mail sent", "info", "c-1", "e-2"),
+    ]
