@@ -1,15 +1,18 @@
 """The port for machines: `/metrics`, `/livez`, `/readyz`, `/startupz`."""
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from socketserver import ThreadingMixIn
 from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import make_wsgi_app
 
 from services.chassis.health import Health
+from services.chassis.metrics import Metrics
+from services.chassis.metrics.serving import SCRAPE_CPU
 from services.chassis.sockets import explained
 
 STOP_SEEN_WITHIN_S = 0.1
@@ -27,9 +30,10 @@ class _Quiet(WSGIRequestHandler):
 class Probes:
     """Serves the probes from a thread of its own, from construction to `close`. Raises AddressError: port taken."""
 
-    def __init__(self, host: str, port: int, health: Health, registry: CollectorRegistry) -> None:
+    def __init__(self, host: str, port: int, health: Health, metrics: Metrics) -> None:
         self._health = health
-        self._metrics = make_wsgi_app(registry)
+        self._metrics = make_wsgi_app(metrics.registry)
+        self._costs = metrics.histogram(SCRAPE_CPU)
         try:
             self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
         except OSError as error:
@@ -47,12 +51,18 @@ class Probes:
 
     def _answer(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         if request["PATH_INFO"] == "/metrics":
-            return cast("Iterable[bytes]", self._metrics(request, respond))
+            return self._scraped(request, respond)
         problems = self._problems(request["PATH_INFO"])
         status = "404 Not Found" if problems is None else "503 Service Unavailable" if problems else "200 OK"
         respond(status, [("Content-Type", "text/plain; charset=utf-8")])
         absent = self._health.absent() if request["PATH_INFO"] == "/readyz" else {}
         return [("\n".join((problems or ["ok"]) + _lines(absent)) + "\n").encode()]
+
+    def _scraped(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        started = time.thread_time()
+        said = cast("Iterable[bytes]", self._metrics(request, respond))
+        self._costs.observe(time.thread_time() - started)
+        return said
 
     def _problems(self, path: str) -> list[str] | None:
         if path == "/livez":

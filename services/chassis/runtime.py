@@ -167,7 +167,7 @@ def serve(settings: S, told: Telemetry, build: Build[S]) -> int:
     """Build a service, answer its probes and run it to its end. Returns 0 stopped in order, 1 failed."""
     collect_rarely()
     health = told.health
-    probes = Probes(settings.http_host, settings.metrics_port, health, told.metrics.registry)
+    probes = Probes(settings.http_host, settings.metrics_port, health, told.metrics)
     try:
         plan = build(settings, told)
         code = Runtime(health, settings.drain_delay).run(plan.prepare, plan.components)

@@ -11,11 +11,18 @@ import msgspec
 from rich.console import Console
 
 from services.chassis import logs
-from tests.bench import competitors, consumers, registrations, relaying, tracing
+from tests.bench import competitors, consumers, registrations, relaying, scraping, tracing
 from tests.bench.outcome import WIDTH, Outcome, run, table
 from tests.bench.setting import Sizes, machine
 
-PARTS = {"a": consumers.part, "b": registrations.part, "c": relaying.part, "d": competitors.part, "f": tracing.part}
+PARTS = {
+    "a": consumers.part,
+    "b": registrations.part,
+    "c": relaying.part,
+    "d": competitors.part,
+    "e": scraping.part,
+    "f": tracing.part,
+}
 JSON = Path(".eventline/bench.json")
 
 
@@ -38,7 +45,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="a b c d f; all of them without")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="a b c d e f; all of them without")
     parser.add_argument("--json", action="store_true", help=f"write {JSON} too")
     arguments = parser.parse_args()
     if unknown := set(arguments.parts) - PARTS.keys():

@@ -21,7 +21,7 @@ def told() -> Telemetry:
 @pytest.fixture
 def port(told: Telemetry) -> Iterator[int]:
     port = free_ports(1)[0]
-    probes = Probes(HOST, port, told.health, told.metrics.registry)
+    probes = Probes(HOST, port, told.health, told.metrics)
     yield port
     probes.close()
 
@@ -70,4 +70,4 @@ def test_other_paths_are_not_found(port: int) -> None:
 
 def test_a_taken_port_is_named_with_its_setting(port: int, told: Telemetry) -> None:
     with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}: another process .* APP_METRICS_PORT"):
-        Probes(HOST, port, told.health, told.metrics.registry)
+        Probes(HOST, port, told.health, told.metrics)

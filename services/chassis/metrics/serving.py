@@ -70,6 +70,14 @@ DB_FREE = Declared(
     meaning="Bytes free on SQLite's file system; no series on PostgreSQL, which cannot tell.",
     services=SERVICES,
 )
+SCRAPE_CPU = Declared(
+    name="metrics_scrape_cpu_seconds",
+    kind="histogram",
+    unit="seconds",
+    meaning="Processor time that it took to answer /metrics, the queries for it included.",
+    services=(*SERVICES, "console"),
+    buckets=(0.0025, 0.005, 0.01, 0.02, 0.05, 0.1),
+)
 BUILD = Declared(
     name="app_build_info",
     kind="gauge",
