@@ -16,7 +16,6 @@ from services.chassis.database import UNAVAILABLE, Database
 from services.chassis.lease import Lease, LeaseLostError, Leases
 from services.chassis.metrics.declared import SYSTEM
 from services.chassis.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, PUBLISH_LATENCY, RELAY_EPOCH, SENT
-from services.chassis.metrics.registry import exemplar
 from services.chassis.past import Newest, PastError
 from services.chassis.publishing import OpenProducer, Publisher
 from services.chassis.record import Outgoing
@@ -56,7 +55,7 @@ class Relay:
         self._appended = appended
         self._epoch = telemetry.metrics.gauge(RELAY_EPOCH)
         self._sent = telemetry.metrics.counter(SENT)
-        self._latencies = telemetry.metrics.histogram(PUBLISH_LATENCY)
+        self._latencies = telemetry.metrics.latencies(PUBLISH_LATENCY)
         self._health = telemetry.health
         self._clock = telemetry.clock
         self._tracing = telemetry.tracing
@@ -132,11 +131,11 @@ class Relay:
     def _count(self, chunk: Sequence[StoredEvent], sent: Mapping[str, int]) -> None:
         for topic, number in sent.items():
             self._sent.labels(SYSTEM, topic).inc(number)
-        now, traced = self._clock(), self._tracing.on
-        latencies = {kind: self._latencies.labels(kind) for kind in {stored.event.type for stored in chunk}}
-        for stored in chunk:
-            context = stored.event.metadata.traceparent if traced else None
-            latencies[stored.event.type].observe((now - stored.time).total_seconds(), exemplar(context))
+        now = self._clock()
+        self._latencies.add(
+            (stored.event.type, (now - stored.time).total_seconds(), stored.event.metadata.traceparent)
+            for stored in chunk
+        )
 
     def _read(self, cursor: int) -> list[StoredEvent]:
         with self._outbox.database.read() as connection:

@@ -14,7 +14,7 @@ from services.chassis.metrics.consuming import (
     REPEATS,
 )
 from services.chassis.metrics.declared import SYSTEM
-from services.chassis.metrics.registry import exemplar, observe
+from services.chassis.metrics.registry import observe
 from services.chassis.record import Record
 from services.chassis.subscription import Outcome, Subscription
 from services.chassis.telemetry import Telemetry
@@ -29,7 +29,7 @@ class Tally:
         self._clock = telemetry.clock
         self._consumed = metrics.counter(CONSUMED)
         self._durations = metrics.histogram(PROCESS_DURATION).labels(SYSTEM, group)
-        self._latencies = metrics.histogram(END_TO_END)
+        self._latencies = metrics.latencies(END_TO_END)
         self._repeats = metrics.counter(REPEATS)
         self._not_subscribed = metrics.counter(NOT_SUBSCRIBED)
         self._dead_letters = metrics.counter(DEAD_LETTERS)
@@ -60,9 +60,8 @@ class Tally:
         for refusal in outcome.refused:
             self._dead_letters.labels(refusal.reason).inc()
         now = self._clock()
-        latencies = {kind: self._latencies.labels(kind) for kind in {kind for _, kind, _ in outcome.applied}}
-        for record, kind, moment in outcome.applied:
-            if not is_replay(record):
-                latencies[kind].observe(
-                    (now - moment).total_seconds(), exemplar(record.context) if record.context else None
-                )
+        self._latencies.add(
+            (kind, (now - moment).total_seconds(), record.context)
+            for record, kind, moment in outcome.applied
+            if not is_replay(record)
+        )

@@ -12,8 +12,10 @@ from services.chassis import tracing
 from services.chassis.client_metrics import CONSUMER, RELAY, ClientMetrics, ClientStatistics
 from services.chassis.metrics import Metrics
 from services.chassis.metrics.consuming import CEILING, PARKED_KEYS, REPEATS
+from services.chassis.metrics.exemplars import exemplar
 from services.chassis.metrics.kafka import BROKERS_UP, FETCH_QUEUE, QUEUE, REBALANCES, REQUEST_ERRORS, REQUEST_RETRIES
-from services.chassis.metrics.registry import Reading, exemplar, observe
+from services.chassis.metrics.publishing import PUBLISH_LATENCY
+from services.chassis.metrics.registry import Reading, observe
 from services.chassis.metrics.serving import DB_FREE, HTTP_DURATION
 from services.chassis.tracing import Work, span
 
@@ -142,3 +144,27 @@ def test_an_operation_names_its_topic_where_it_has_one(metrics: Metrics) -> None
     assert metrics.registry.get_sample_value(name, labels | {"messaging_destination_name": ""}) == 1
     failed = labels | {"messaging_operation_name": "commit", "error_type": "_TIMED_OUT"}
     assert metrics.registry.get_sample_value(name, failed | {"messaging_destination_name": "a"}) == 1
+
+
+def test_a_batch_is_counted_as_its_values_one_by_one_are() -> None:
+    seconds = [0.0025, 0.003, 0.004, 0.07, 1.0, 70.0]
+    one_by_one, at_once = Metrics("test", "1"), Metrics("test", "1")
+    for value in seconds:
+        one_by_one.histogram(PUBLISH_LATENCY).labels("user.registered").observe(value)
+    batches = (seconds[:2], seconds[2:])
+    for batch in batches:
+        at_once.latencies(PUBLISH_LATENCY).add(("user.registered", value, None) for value in batch)
+    named = [
+        [line for line in generate_latest(metrics.registry).decode().splitlines() if "event_publish" in line]
+        for metrics in (one_by_one, at_once)
+    ]
+    assert len(named[0]) > len(PUBLISH_LATENCY.buckets)
+    assert named[0] == named[1]
+
+
+def test_of_a_batch_those_under_a_trace_are_exemplars_in_their_buckets(metrics: Metrics) -> None:
+    metrics.latencies(PUBLISH_LATENCY).add([("a", 0.004, SAMPLED), ("a", 0.3, DROPPED), ("b", 90.0, SAMPLED)])
+    said = generate_open_metrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
+    marked = [line.split(" ")[0] for line in said.splitlines() if TRACE in line]
+    name = "event_publish_latency_seconds_bucket"
+    assert marked == [f'{name}{{le="0.005",type="a"}}', f'{name}{{le="+Inf",type="b"}}']

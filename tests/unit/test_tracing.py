@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from services.chassis import tracing
-from services.chassis.metrics.registry import exemplar
+from services.chassis.metrics.exemplars import exemplar
 from services.chassis.record import Record
 from services.chassis.spans import appending, processing, publishing
 from services.chassis.stored import Metadata, StoredEvent

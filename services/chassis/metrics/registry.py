@@ -20,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis import tracing
 from services.chassis.metrics.declared import Declared
+from services.chassis.metrics.exemplars import exemplar
+from services.chassis.metrics.latencies import Latencies
 from services.chassis.metrics.serving import BUILD
 
 # What a gauge reads: a value, one per label or labels, or None where there is nothing to show.
@@ -41,15 +43,19 @@ class Metrics:
 
     def counter(self, declared: Declared) -> Counter:
         """Return a counter."""
-        return self._once(declared, Counter)
+        return self._once(declared, partial(self._instrument, Counter))
 
     def gauge(self, declared: Declared) -> Gauge:
         """Return a gauge that is set."""
-        return self._once(declared, Gauge)
+        return self._once(declared, partial(self._instrument, Gauge))
 
     def histogram(self, declared: Declared) -> Histogram:
         """Return a histogram."""
-        return self._once(declared, partial(Histogram, buckets=declared.buckets))
+        return self._once(declared, partial(self._instrument, partial(Histogram, buckets=declared.buckets)))
+
+    def latencies(self, declared: Declared) -> Latencies:
+        """Return a histogram that takes a batch at once."""
+        return self._once(declared, self._latencies)
 
     def on_scrape(self, declared: Declared, read: Callable[[], Reading]) -> None:
         """Add a gauge that is read whenever it is scraped, NaN while the database cannot be asked."""
@@ -59,9 +65,17 @@ class Metrics:
         """Add gauges that are read by one look, in the order of their declarations."""
         self.registry.register(_OnScrape(declared, read))
 
-    def _once(self, declared: Declared, make: Callable[..., I]) -> I:
+    def _instrument(self, kind: Callable[..., I], declared: Declared) -> I:
+        return kind(declared.name, declared.meaning, declared.labels, registry=self.registry)
+
+    def _latencies(self, declared: Declared) -> Latencies:
+        made = Latencies(declared)
+        self.registry.register(made)
+        return made
+
+    def _once(self, declared: Declared, make: Callable[[Declared], I]) -> I:
         if declared not in self._made:
-            self._made[declared] = make(declared.name, declared.meaning, declared.labels, registry=self.registry)
+            self._made[declared] = make(declared)
         return cast("I", self._made[declared])
 
 
@@ -95,10 +109,3 @@ def _family(declared: Declared, reading: Reading) -> GaugeMetricFamily:
 def observe(histogram: Histogram, seconds: float) -> None:
     """Add to a histogram, with the trace of the work under way as its exemplar."""
     histogram.observe(seconds, exemplar(tracing.current()))
-
-
-def exemplar(context: str | None) -> dict[str, str] | None:
-    """Return the trace of a context as an exemplar has it, None where nobody records it."""
-    if context is not None and tracing.is_sampled(context):
-        return {"trace_id": context[3:35]}
-    return None
