@@ -70,7 +70,7 @@ def promtool(*arguments: str) -> str:
     """Return what promtool says; fail with it where it is not content."""
     program = shutil.which("promtool")
     if program is None:
-        pytest.skip("promtool is not installed: it comes with Prometheus (https://prometheus.io/download)")
+        pytest.fail("promtool is not installed: it comes with Prometheus (https://prometheus.io/download)")
     done = subprocess.run((program, *arguments), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
