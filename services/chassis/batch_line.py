@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from services.chassis.record import Record
 from services.chassis.subscription import Outcome
 
-Place = tuple[str, int]  # topic, partition
-
 
 def of(group: str, records: Sequence[Record], outcome: Outcome, seconds: float) -> dict[str, object]:
     """Return the fields of the line. Every record is one of applied, repeats, refused, not_subscribed and parked."""
@@ -23,10 +21,8 @@ def of(group: str, records: Sequence[Record], outcome: Outcome, seconds: float) 
 
 def _offsets(records: Sequence[Record]) -> dict[str, str]:
     """Return the first and the last offset in each partition."""
-    first: dict[Place, int] = {}
-    last: dict[Place, int] = {}
-    for record in records:
-        place = (record.topic, record.partition)
-        first.setdefault(place, record.offset)
-        last[place] = record.offset
-    return {f"{place[0]}[{place[1]}]": f"{offset}-{last[place]}" for place, offset in first.items()}
+    last = {(record.topic, record.partition): record.offset for record in records}
+    first = {(record.topic, record.partition): record.offset for record in reversed(records)}
+    return {
+        f"{topic}[{partition}]": f"{offset}-{last[topic, partition]}" for (topic, partition), offset in first.items()
+    }
