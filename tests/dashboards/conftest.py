@@ -54,5 +54,8 @@ def span(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> Span:
 @pytest.fixture(scope="session")
 def verdicts(watched: Watched, span: Span, pytestconfig: pytest.Config) -> list[Verdict]:
     """What every panel shows of that time."""
-    pytestconfig.stash[VERDICTS] = [one for board in BOARDS for one in looked_at(board, span, watched.prometheus)]
+    alone = watched.system is not None
+    pytestconfig.stash[VERDICTS] = [
+        one for board in BOARDS for one in looked_at(board, span, watched.prometheus, alone=alone)
+    ]
     return pytestconfig.stash[VERDICTS]

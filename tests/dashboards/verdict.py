@@ -25,10 +25,13 @@ class Verdict(msgspec.Struct, frozen=True):
     complaints: Sequence[str]
 
 
-def looked_at(board: Board, span: Span, prometheus: Prometheus) -> list[Verdict]:
-    """Return what each panel of a dashboard shows."""
-    chosen = everything(board.variables, span, prometheus)
-    return [_of_panel(board, panel, _Asked(span, chosen, prometheus)) for panel in board.panels()]
+def looked_at(board: Board, span: Span, prometheus: Prometheus, *, alone: bool = True) -> list[Verdict]:
+    """Return what each panel of a dashboard shows.
+
+    Where the load was not alone, some series are of what others did before: then it is enough that some move.
+    """
+    asked = _Asked(span, everything(board.variables, span, prometheus), prometheus, alone)
+    return [_of_panel(board, panel, asked) for panel in board.panels()]
 
 
 def complaint(series: Sequence[Series], good: Good) -> str | None:
@@ -54,6 +57,7 @@ class _Asked(msgspec.Struct, frozen=True):
     span: Span
     chosen: Mapping[str, str]
     prometheus: Prometheus
+    alone: bool
 
     def answer(self, expression: str, *, instant: bool) -> list[Series]:
         self.prometheus.parse(expression)
@@ -73,15 +77,12 @@ def _of_panel(board: Board, panel: Panel, asked: _Asked) -> Verdict:
             complaints.append(_line(board, panel, expression, f"error: {error}"))
             continue
         found += series
-        if wrong := complaint(_judged(panel, series), panel.good):
+        # Of a heat map's buckets most are empty, so it is judged by those that are not.
+        every = asked.alone and not isinstance(panel, Heat)
+        if wrong := complaint(series if every else [one for one in series if moves(one)] or series, panel.good):
             complaints.append(_line(board, panel, expression, wrong))
     has_data = any(math.isfinite(value) for one in found for value in one.values)
     return Verdict(board.title, panel.title, panel.good, has_data, any(map(moves, found)), complaints)
-
-
-def _judged(panel: Panel, series: list[Series]) -> list[Series]:
-    """Return what must move: of a heat map's buckets most are empty, so it is judged by those that are not."""
-    return ([one for one in series if moves(one)] or series) if isinstance(panel, Heat) else series
 
 
 def _line(board: Board, panel: Panel, expression: str, wrong: str) -> str:

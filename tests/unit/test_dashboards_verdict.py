@@ -4,10 +4,12 @@ import math
 
 import pytest
 
-from k8s.dashboards.panel import Good
+from k8s.dashboards.board import Board, Row
+from k8s.dashboards.kinds import Stat
+from k8s.dashboards.panel import Good, Query
 from tests.dashboards.grafana import Span, one_of
-from tests.dashboards.verdict import Verdict, complaint, summary
-from tests.prometheus import Series
+from tests.dashboards.verdict import Verdict, complaint, looked_at, summary
+from tests.prometheus import Prometheus, Series
 
 AN_HOUR = Span(start=0, end=3600, scrape=5)
 MOVING, STILL, UNKNOWN = (
@@ -55,3 +57,29 @@ def test_a_variable_that_the_page_does_not_have_is_an_error() -> None:
 def test_all_is_every_value_with_its_dots_escaped() -> None:
     assert one_of(["user"]) == "user"
     assert one_of(["user.dlq.v1", "audit"]) == r"(user\\.dlq\\.v1|audit)"
+
+
+class Remembering(Prometheus):
+    """Answers everything with the same series."""
+
+    def __init__(self, *series: Series) -> None:
+        self._series = list(series)
+
+    def range(self, expression: str, start: float, end: float, step: float) -> list[Series]:
+        del expression, start, end, step
+        return self._series
+
+    def values(self, label: str, selector: str, start: float, end: float) -> list[str]:
+        del selector, start, end
+        return [label]
+
+    def parse(self, expression: str) -> None:
+        del expression
+
+
+@pytest.mark.parametrize(("alone", "complaints"), [(True, 1), (False, 0)])
+def test_a_series_that_others_left_behind_may_stay_zero(complaints: int, *, alone: bool) -> None:
+    panel = Stat(title="a panel", queries=(Query("up"),), unit="short", normal=".", act=".")
+    board = Board(uid="test", title="a board", question="?", rows=(Row("", (panel,)),))
+    (verdict,) = looked_at(board, AN_HOUR, Remembering(MOVING, STILL), alone=alone)
+    assert len(verdict.complaints) == complaints
