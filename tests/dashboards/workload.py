@@ -27,7 +27,7 @@ BEGUN = "registered"
 TICK_S = 3.0  # below Prometheus' interval: each sees something new
 STATE, NOTICE = 1, 2  # of the three records of a registration
 KNOWN, NEWER = b"urn:eventline:user.state:1", b"urn:eventline:user.state:2"
-VICTIM, KILLED = "audit", 1  # at which tick
+VICTIM, KILLED = "audit", 3  # at which tick: Prometheus must have seen it under this load before it is killed
 
 
 def work(watched: Watched, seconds: float, folder: Path) -> None:
