@@ -25,6 +25,9 @@ AWAY = UNREACHED | {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.NOT_COORDINATOR,
 }
+# A broker was restarted, or was asked before it knew the topic: the client would go on asking by what it knew then, for
+# minutes, unless it hears of the cluster anew.
+OUTDATED = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 
 class TopicsError(Exception):
@@ -170,8 +173,7 @@ class Topics:
             try:
                 found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
-                if error.args[0].code() == KafkaError.FENCED_LEADER_EPOCH:
-                    # The broker was restarted; the client would go on asking with what it knew before, for minutes.
+                if error.args[0].code() in OUTDATED:
                     self.reach(self._patience)
                 raise self._explained(error, f"{place.topic}[{place.partition}]") from error
         return found
