@@ -210,6 +210,7 @@ PHASES: tuple[tuple[Deed, ...], ...] = (
                 "GroupWithoutMembers": "notification",
                 "ConsumerLagging": "notification",
             },
+            at_least_s=18,  # Alertmanager waits 10 s for others of its group before it sends the mail
         ),
         Deed(what="audit hangs", happening=_stopped("audit"), raises={"AuditBehind": "audit"}),
         Deed(
