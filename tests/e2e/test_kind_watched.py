@@ -24,7 +24,7 @@ OPERATOR = "operator@eventline.local"
 def test_grafana_shows_every_dashboard_and_what_happens_now(story: Story) -> None:
     story.await_audit(story.register_user())
     until("Grafana lists every dashboard", dashboards, lambda found: found >= DASHBOARDS, ALIVE_WITHIN_S)
-    assert len(DASHBOARDS) == 5
+    assert len(DASHBOARDS) == 6  # five, and the runbooks as a page
     query = 'sum by (job) (increase(messaging_client_consumed_messages_total{namespace="eventline"}[1m])) > 0'
     consumers = {"audit", "notification"}
     until("panels show who consumed", lambda: series(query), lambda found: found >= consumers, ALIVE_WITHIN_S)
