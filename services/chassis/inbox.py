@@ -50,9 +50,9 @@ def sift(connection: Connection, events: Sequence[Event]) -> Sifted:
     sifted = Sifted()
     parts = {Verdict.APPLY: sifted.fresh, Verdict.REPEAT: sifted.repeats, Verdict.CONFLICT: sifted.conflicts}
     for event in events:
-        incoming = Applied(event.envelope.version, event.envelope.id, event.digest)
-        parts[once(have.get(_key(event)), incoming)].append(event)
-        have.setdefault(_key(event), incoming)
+        key, incoming = _key(event), Applied(event.envelope.version, event.envelope.id, event.digest)
+        parts[once(have.get(key), incoming)].append(event)
+        have.setdefault(key, incoming)
     _remember(connection, sifted, have)
     return sifted
 

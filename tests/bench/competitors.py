@@ -4,20 +4,21 @@ The programs are in `theirs`; they run in an environment of their own, for their
 one broker to its end.
 """
 
-import contextlib
 import hashlib
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import text
 
+from services.chassis.database import Database
 from tests.bench import ours, workload
 from tests.bench.consumers import JOINED
+from tests.bench.databases import Urls, databases
 from tests.bench.outcome import Pair, Part, Say
 from tests.bench.setting import Place, Sizes, place
 
@@ -44,10 +45,10 @@ class Result(msgspec.Struct, frozen=True):
 def part(sizes: Sizes) -> Iterator[Part]:
     """Yield the part, the libraries installed and the log written."""
     python = installed()
-    with place(sizes) as here:
+    with place(sizes) as here, databases() as urls:
         workload.publish(here.settings, sizes.users)
-        files = (str(here.folder / f"{number}.db") for number in range((len(PROGRAMS) + 1) * sizes.rounds))
-        yield Part("d", "records/s", len(PROGRAMS) + 1, lambda say: _round(here, python, files, say))
+        steps = (len(PROGRAMS) + 1) * len(urls)
+        yield Part("d", "records/s", steps, lambda say: _round(here, python, urls, say))
 
 
 def installed() -> Path:
@@ -62,23 +63,24 @@ def installed() -> Path:
     return python
 
 
-def _round(here: Place, python: Path, files: Iterator[str], say: Say) -> Iterator[Pair]:
+def _round(here: Place, python: Path, urls: Urls, say: Say) -> Iterator[Pair]:
     users, records = here.sizes.users, here.sizes.users * len(JOINED)
-    say("ours")
-    path = next(files)
-    mine = ours.consume("notification", here.bootstrap, path, records)
-    _require_effect("ours", path, users)
-    for name in PROGRAMS:
-        say(name)
-        path = next(files)
-        ours.prepare("notification", here.bootstrap, path)
-        result = _run(python, name, here.bootstrap, path, records)
-        _require_effect(name, path, users)
-        yield Pair("notification", result.library, result.rate, mine)
+    for database, fresh in urls.items():
+        say(f"{database}: ours")
+        url = fresh(here.folder)
+        mine = ours.consume("notification", here.bootstrap, url, records)
+        _require_effect("ours", url, users)
+        for name in PROGRAMS:
+            say(f"{database}: {name}")
+            url = fresh(here.folder)
+            ours.prepare("notification", here.bootstrap, url)
+            result = _run(python, name, here.bootstrap, url, records)
+            _require_effect(name, url, users)
+            yield Pair(f"notification, {database}", result.library, result.rate, mine)
 
 
-def _run(python: Path, name: str, bootstrap: str, path: str, records: int) -> Result:
-    argv = [str(python), "-m", f"tests.bench.theirs.{name}", bootstrap, path, str(records)]
+def _run(python: Path, name: str, bootstrap: str, url: str, records: int) -> Result:
+    argv = [str(python), "-m", f"tests.bench.theirs.{name}", bootstrap, url, str(records)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     if done.returncode != 0:
@@ -86,9 +88,9 @@ def _run(python: Path, name: str, bootstrap: str, path: str, records: int) -> Re
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Result)
 
 
-def _require_effect(name: str, path: str, users: int) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        rows = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}  # noqa: S608  # ours
-        waiting = database.execute("SELECT count(*) FROM waiting").fetchone()[0]
+def _require_effect(name: str, url: str, users: int) -> None:
+    with closing(Database(url)) as database, database.read() as connection:
+        rows = {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) for table in TABLES}  # noqa: S608  # ours
+        waiting = connection.scalar(text("SELECT count(*) FROM waiting"))
     if set(rows.values()) != {users} or waiting:
         raise CompetitorError(f"{name}: of {users} users there should be a row each, none waiting; {rows}, {waiting}")

@@ -54,25 +54,25 @@ def plan_user(variables: Mapping[str, str], told: Telemetry) -> Plan:
 PLANS: dict[str, Any] = {"notification": plan_notification, "audit": plan_audit, "user": plan_user}
 
 
-def prepare(service: str, bootstrap: str, path: str) -> None:
-    """Create a service's tables in a database file."""
-    plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), telemetry(service))
+def prepare(service: str, bootstrap: str, url: str) -> None:
+    """Create a service's tables in a database."""
+    plan = PLANS[service](environment(bootstrap, url), telemetry(service))
     plan.prepare()
     plan.close()
 
 
-def consume(service: str, bootstrap: str, path: str, expected: int, traces: Tracing = OFF) -> float:
+def consume(service: str, bootstrap: str, url: str, expected: int, traces: Tracing = OFF) -> float:
     """Consume everything from the beginning; return records per second, the first batch left out."""
     told = telemetry(service, traces)
-    plan = PLANS[service](environment(bootstrap, f"sqlite:///{path}"), told)
+    plan = PLANS[service](environment(bootstrap, url), told)
     plan.prepare()
     return _run(plan, "consumer", lambda: _total(told.metrics.counter(CONSUMED)), expected)
 
 
-def relay(bootstrap: str, path: str, expected: int) -> float:
+def relay(bootstrap: str, url: str, expected: int) -> float:
     """Publish the user service's filled event store; return records per second, the first chunk left out."""
     told = telemetry("user")
-    plan = PLANS["user"](environment(bootstrap, f"sqlite:///{path}"), told)
+    plan = PLANS["user"](environment(bootstrap, url), told)
     return _run(plan, "relay", lambda: _total(told.metrics.counter(SENT)), expected)
 
 

@@ -1,31 +1,24 @@
 """(b): registrations through HTTP, committed in groups against each by itself: one service, one setting apart."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from services.console.local.system import System, service
-from tests import postgres
 from tests.bench import clients, ours
+from tests.bench.databases import Urls, databases
 from tests.bench.outcome import Pair, Part, Say
 from tests.bench.setting import READY_S, Place, Sizes, place
 from tests.ports import free_ports
 
 CLIENTS = (1, 16, 64)
 ALONE, TOGETHER = 1, 128  # APP_WRITER_GROUP; the second is the service's own default
-Urls = dict[str, Callable[[Path], str]]  # of an empty database, by its kind
 
 
 @contextmanager
 def part(sizes: Sizes) -> Iterator[Part]:
     """Yield the part, with a PostgreSQL server where there is one."""
-    with ExitStack() as stack:
-        urls: Urls = {"SQLite": lambda folder: f"sqlite:///{folder}/user.db"}
-        if folder := postgres.binaries():
-            server = postgres.Server(folder, free_ports(1)[0], durable=True)
-            stack.callback(server.close)
-            urls[f"PostgreSQL {postgres.version(folder).split()[2]}"] = lambda _: server.fresh_url()
+    with databases() as urls:
         yield Part("b", "registrations/s", 2 * len(CLIENTS) * len(urls), partial(_round, sizes, urls))
 
 

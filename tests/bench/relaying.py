@@ -37,7 +37,7 @@ def _round(here: Place, records: Sequence[Outgoing], path: Path | str, say: Say)
     say("bare producer")
     its = _produce(here, records)
     say("relay")
-    mine = ours.relay(here.bootstrap, str(path), len(records))
+    mine = ours.relay(here.bootstrap, f"sqlite:///{path}", len(records))
     return Pair(f"relay, {len(records):,} records", "bare producer", its, mine)
 
 
@@ -65,8 +65,9 @@ def _send(producer: Producer, records: Sequence[Outgoing]) -> None:
 
 
 def _fill(here: Place, store: Path) -> None:
-    ours.prepare("user", here.bootstrap, str(store))
-    database = Database(f"sqlite:///{store}")
+    url = f"sqlite:///{store}"
+    ours.prepare("user", here.bootstrap, url)
+    database = Database(url)
     events = [registered(number) for number in range(1, here.sizes.users + 1)]
     with database.write() as connection:
         event_store.append(connection, events[0].time, lambda _: [stored.event for stored in events])

@@ -76,7 +76,7 @@ def _registrations(sizes: Sizes, told: Mapping[str, str]) -> float:
 
 def _consume(name: str, here: Place, file: str, expected: int, told: Mapping[str, str]) -> float:
     with patch.dict(os.environ, told), closing(tracing(name, told)) as traces:
-        return ours.consume(name, here.bootstrap, str(here.folder / file), expected, traces)
+        return ours.consume(name, here.bootstrap, f"sqlite:///{here.folder / file}", expected, traces)
 
 
 @contextmanager

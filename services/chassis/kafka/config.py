@@ -57,6 +57,7 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 100,
+        "fetch.queue.backoff.ms": 20,  # the default of 1 s lets a small queue run dry
         "max.poll.interval.ms": int(settings.kafka_poll_interval.total_seconds() * 1000),
         "queued.max.messages.kbytes": QUEUED_KBYTES,
         "fetch.max.bytes": FETCHED_BYTES,

@@ -125,13 +125,5 @@ def to_record(message: Message) -> Record:
         headers = None
     else:
         headers = [] if headers is None else headers
-    return Record(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        timestamp_type=kind,
-        timestamp_ms=moment,
-        key=message.key(),
-        value=message.value(),
-        headers=headers,
-    )
+    place = (message.topic() or "", message.partition() or 0, message.offset() or 0)
+    return Record(*place, kind, moment, message.key(), message.value(), headers)

@@ -1,11 +1,10 @@
-"""The effect of notification's consumer, one record and one SQL transaction at a time, in plain `sqlite3`.
+"""The effect of notification's consumer, one record and one SQL transaction at a time, with the drivers themselves.
 
 The same tables and rows as ours for a log of registrations. Knows no Kafka client.
 """
 
 import hashlib
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import uuid_utils
 
 from services.contracts.notification import NotificationQueued, Recipient
 from services.contracts.user import UserNotice, UserState
+from tests.bench.theirs.driver import Connection
 
 TOPICS = ("user.state.v1", "user.notices.v1")
 STATE = msgspec.json.Decoder(UserState)
@@ -23,10 +23,10 @@ NOTICE = msgspec.json.Decoder(UserNotice)
 REPLICA = (
     "INSERT INTO replica (user_id, version, event_id, digest, state) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (user_id) DO UPDATE SET version = excluded.version, event_id = excluded.event_id,"
-    " digest = excluded.digest, state = excluded.state WHERE excluded.version > version"
+    " digest = excluded.digest, state = excluded.state WHERE excluded.version > replica.version"
 )
-ADDRESS = "INSERT OR IGNORE INTO addresses (user_id, version, email) VALUES (?, ?, ?)"
-INBOX = "INSERT OR IGNORE INTO inbox (source, event_id, subject, version, digest) VALUES (?, ?, ?, ?, ?)"
+ADDRESS = "INSERT INTO addresses (user_id, version, email) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+INBOX = "INSERT INTO inbox (source, event_id, subject, version, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 RECIPIENT = "SELECT email FROM addresses WHERE user_id = ? AND version <= ? ORDER BY version DESC LIMIT 1"
 WAIT = "INSERT INTO waiting (notice_id, user_id, version, type, correlation_id, since) VALUES (?, ?, ?, ?, ?, ?)"
 RELEASE = "DELETE FROM waiting WHERE user_id = ? AND version <= ? RETURNING notice_id, version, correlation_id"
@@ -48,9 +48,7 @@ class Effect:
         self.bootstrap = sys.argv[1]
         self.group = f"{library}-{uuid_utils.uuid4()}"  # a new one in each round, so that it starts from the beginning
         self._library = library
-        self._database = sqlite3.connect(sys.argv[2], isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.execute("PRAGMA wal_autocheckpoint=4000")
+        self._database = Connection(sys.argv[2])
         self._wanted = int(sys.argv[3])
         self._done = 0
         self._started = self._ended = 0.0
@@ -64,9 +62,9 @@ class Effect:
         """Apply one record in a transaction of its own; nothing after the last."""
         if self.is_done:
             return
-        self._database.execute("BEGIN IMMEDIATE")
+        self._database.begin()
         (self._put if topic == TOPICS[0] else self._note)({name: _text(text) for name, text in headers.items()}, value)
-        self._database.execute("COMMIT")
+        self._database.commit()
         self._done += 1
         self._ended = time.perf_counter()
         self._started = self._started or self._ended  # the first record is left out, with what it took to get there
