@@ -27,7 +27,9 @@ def blob(content: bytes | None) -> bytearray | None:
 def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> None:
     """Insert tuples in the order of the table's columns, or of those that are named. Nothing for no rows."""
     if rows:
-        connection.exec_driver_sql(_insert(table, names, connection.dialect.paramstyle), list(rows))
+        # One row is no executemany, which is where `database_engines` copies.
+        write = _copy if connection.dialect.name == "postgresql" and len(rows) > 1 else _insert
+        connection.exec_driver_sql(write(table, names, connection.dialect.paramstyle), list(rows))
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> int:
@@ -95,6 +97,12 @@ def _insert(table: Table, names: Names, paramstyle: str) -> str:
     names = names or tuple(column.name for column in table.c)
     marks = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(names))
     return f"INSERT INTO {table.name} ({_quoted(names)}) VALUES ({marks})"  # noqa: S608  # our own names
+
+
+@functools.cache
+def _copy(table: Table, names: Names, _: str) -> str:
+    names = names or tuple(column.name for column in table.c)
+    return f"COPY {table.name} ({_quoted(names)}) FROM STDIN"
 
 
 @functools.cache

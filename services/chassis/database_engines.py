@@ -4,6 +4,7 @@ SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at their b
 """
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from services.chassis import database_url
 
 CHECKPOINT_PAGES = 4000  # of 4 KiB: with the default of 1,000 every other batch waits for the database file as well
 BUSY_TIMEOUT_S = 10  # how long SQLite waits for another process's lock
+# A plan that is kept may be of the time when tables were empty: it reads them whole until they are analysed.
+FRESH_PLANS = "plan_cache_mode=force_custom_plan"
 POOL_SIZE = 12  # more than the threads of any service: writer, relay, consumer, senders, API readers
 POOL_OVERFLOW = 10  # opened beyond them in need, and closed after use
 
@@ -55,7 +58,7 @@ def postgresql_engine(url: str | URL) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,  # they are people's names and addresses, and errors are logged
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c {FRESH_PLANS}"},
     )
 
     def connect(dialect: Dialect, _: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
@@ -67,8 +70,19 @@ def postgresql_engine(url: str | URL) -> Engine:
             raise
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "do_executemany", _copy)
     event.listen(engine, "handle_error", _read_only, retval=True)
     return engine
+
+
+def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[object]], _: object) -> bool:
+    """Send rows as COPY takes them, several times as fast as a statement for each; other statements are left alone."""
+    if not statement.startswith("COPY "):
+        return False
+    with cursor.copy(statement.encode()) as copy:
+        for row in rows:
+            copy.write_row(row)
+    return True
 
 
 def _read_only(context: ExceptionContext) -> Exception | None:

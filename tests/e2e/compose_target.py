@@ -17,6 +17,7 @@ PROJECT = "eventline-e2e"
 PARTS = {name: name for name in SERVICES} | {BROKER: "kafka", DATABASE: "postgres"}
 PORTS = ("USER_PORT", "NOTIFICATION_PORT", "AUDIT_PORT", "MAIL_PORT", "KAFKA_PORT")
 METRICS = ("USER_METRICS_PORT", "NOTIFICATION_METRICS_PORT", "AUDIT_METRICS_PORT")
+WATCHERS = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT")
 STATE = "{{.Name}}: restarts={{.RestartCount}} oom={{.State.OOMKilled}}"
 FINE = ": restarts=0 oom=false"
 
@@ -75,13 +76,13 @@ class ComposeTarget(Mailpit):
 @contextlib.contextmanager
 def compose(_: Path) -> Iterator[ComposeTarget]:
     """Yield the project, brought up from the images that `make images` built; it is removed with its volumes."""
-    names = (*PORTS, *METRICS)
+    names = (*PORTS, *METRICS, *WATCHERS)
     with contextlib.closing(ComposeTarget(dict(zip(names, free_ports(len(names)), strict=True)))) as target:
         try:
             _up(target)
             yield target
         finally:
-            target.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")
+            target.compose("--profile", "full", "down", "--volumes", "--remove-orphans", "--timeout", "10")
 
 
 def _up(target: ComposeTarget) -> None:

@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is here, and leave away what another system is needed for."""
     ours = [item for item in items if item.path.is_relative_to(HERE)]
-    elsewhere = [item for item in ours if "test_kind" in item.path.name and _target(config) != "kind"]
+    others = tuple(f"test_{name}_" for name in TARGETS if name != _target(config))
+    elsewhere = [item for item in ours if item.path.name.startswith(others)]
     for item in ours:
         item.add_marker("e2e")
     items[:] = [item for item in items if item not in elsewhere]

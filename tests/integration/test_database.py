@@ -1,16 +1,27 @@
 """The database: transactions and clocks alike on both kinds."""
 
 import threading
+from contextlib import closing
 
 import pytest
-from sqlalchemy import Column, Integer, String, Table, insert, make_url, select
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, String, Table, Text, insert, make_url, select
+from sqlalchemy.exc import IntegrityError
 
 from services.chassis import bulk
 from services.chassis.database import Database, insert_or_ignore, metadata, note, now_ms
 from services.chassis.database_metrics import measured
 from services.chassis.metrics import Metrics
+from tests import postgres
 
 numbers = Table("test_numbers", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
+things = Table(
+    "test_things",
+    metadata,
+    Column("text", Text, primary_key=True),
+    Column("content", LargeBinary),
+    Column("number", BigInteger),
+    Column("flag", Boolean),
+)
 words = Table("test_words", metadata, Column("word", String(10), primary_key=True))
 
 
@@ -55,6 +66,33 @@ def test_bulk_writes_insert_overwrite_or_leave_alone(database: Database) -> None
         connection.execute(insert_or_ignore(connection, numbers), [{"id": 1, "value": 0}])
     with database.read() as connection:
         assert sorted(tuple(row) for row in connection.execute(select(numbers))) == [(1, 10), (2, 2), (3, 3)]
+
+
+def test_bulk_rows_arrive_as_they_were_given(database: Database) -> None:
+    rows = [("tab\tand\\N", b"\x00\xff\\n", None, False), ("\r\nä\U0001f600", None, 2**62, True)]
+    with database.write() as connection:
+        things.create(connection)
+        bulk.insert(connection, things, [(text, bulk.blob(content), *others) for text, content, *others in rows])
+        assert {tuple(row) for row in connection.execute(select(things))} == set(rows)
+
+
+@pytest.mark.parametrize("second", [[(2, 0)], [(3, 0), (2, 0)]], ids=["one", "many"])
+def test_a_key_that_is_there_already_is_an_integrity_error(database: Database, second: list[tuple[int, int]]) -> None:
+    with database.write() as connection:
+        bulk.insert(connection, numbers, [(1, 1), (2, 2)])
+    with pytest.raises(IntegrityError), database.write() as connection:
+        bulk.insert(connection, numbers, second)
+
+
+def test_a_query_does_not_keep_the_plan_of_an_empty_table(postgres_server: postgres.Server) -> None:
+    with closing(Database(postgres_server.fresh_url())) as database, database.write() as connection:
+        words.create(connection)
+        found = select(words).where(bulk.one_of(words.c.word, "wanted"))
+        for _ in range(20):  # psycopg prepares what came five times, and the server keeps a plan after five more
+            connection.execute(found, {"wanted": ["0"]})
+        kept = connection.exec_driver_sql("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")
+        generic, custom = kept.one()
+    assert (generic, custom > 0) == (0, True)
 
 
 def test_one_of_many_values_is_one_parameter(database: Database) -> None:
