@@ -1,5 +1,6 @@
 """Fixtures for all tests. Each store test runs on SQLite and on PostgreSQL."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,11 @@ READY_S = 60.0
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("eventline")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end a run as Ctrl-C does: what it started, mounted and brought up is taken down again."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -1,6 +1,6 @@
 """Kafka: what stands on the topics, how far the groups are, what went wrong there, and the clients' own view."""
 
-from k8s.dashboards import looks
+from k8s.dashboards import aside, looks
 from k8s.dashboards.board import Board, Row
 from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
@@ -11,7 +11,6 @@ from k8s.dashboards.promql import (
     TOPIC,
     increases,
     most,
-    new_dead_letters,
     of,
     per,
     quantile,
@@ -64,26 +63,8 @@ NOW = Row(
             good=Good.ZERO,
             steps=looks.above(1),
         ),
-        Stat(
-            title="Dead letters",
-            queries=(Query(new_dead_letters()),),
-            unit="short",
-            normal="zero in the time that this page shows.",
-            act="read them, they carry origin and reason: python -m services.console events --topic user.dlq.v1.",
-            runbook="DeadLettersWritten",
-            good=Good.ZERO,
-            steps=looks.above(1),
-        ),
-        Stat(
-            title="Parked keys",
-            queries=(Query(per("", of("parked_keys"))),),
-            unit="short",
-            normal="zero.",
-            act="python -m services.console parked list shows what waits and why; others go on meanwhile.",
-            runbook="KeysParked",
-            good=Good.ZERO,
-            steps=looks.above(1),
-        ),
+        aside.DEAD_LETTERS,
+        aside.PARKED_KEYS,
     ),
 )
 

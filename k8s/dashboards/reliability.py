@@ -1,11 +1,11 @@
 """Reliability: what is promised and how fast the budget is spent, what waits, what was repeated or put aside."""
 
 from k8s.alerts.slos import BURNS, SLOS, Slo
-from k8s.dashboards import looks
+from k8s.dashboards import aside, looks
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
 from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
-from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, new_dead_letters, of, per, rate
+from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, rate
 
 AVAILABILITY, LATENCY, EFFECTS = SLOS
 SHOWN = ("5m", "1h", "6h")
@@ -61,26 +61,8 @@ NOW = Row(
             good=Good.ZERO,
             steps=looks.rising(5, OLD_S),
         ),
-        Stat(
-            title="Parked keys",
-            queries=(Query(per("", of("parked_keys"))),),
-            unit="short",
-            normal="zero.",
-            act="python -m services.console parked list shows what waits and why.",
-            runbook="KeysParked",
-            good=Good.ZERO,
-            steps=looks.above(1),
-        ),
-        Stat(
-            title="Dead letters",
-            queries=(Query(new_dead_letters()),),
-            unit="short",
-            normal="zero in the time that this page shows.",
-            act="see Kafka, what could not be applied.",
-            runbook="DeadLettersWritten",
-            good=Good.ZERO,
-            steps=looks.above(1),
-        ),
+        aside.PARKED_KEYS,
+        aside.DEAD_LETTERS,
     ),
 )
 
