@@ -23,7 +23,8 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         self._connection: Any
-        if path := url.removeprefix("sqlite:///") if url.startswith("sqlite:") else None:
+        if url.startswith("sqlite:"):
+            path = url.removeprefix("sqlite:///")
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.execute("PRAGMA wal_autocheckpoint=4000")
