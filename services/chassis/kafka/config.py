@@ -12,9 +12,9 @@ from services.chassis.settings import KafkaSettings
 LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
 # What a client holds of a backlog. A broker compresses six records into the room of one, and sends at least one batch
 # however small the bounds are. With fetches of 1 MB a partition and 16 MB queued, 200,000 records took 200 MB more.
-QUEUED_KBYTES = 4 * 1024
-FETCHED_BYTES = 4 * 1024 * 1024
-FETCHED_BYTES_OF_PARTITION = 128 * 1024
+QUEUED_KBYTES = 2 * 1024
+FETCHED_BYTES = 1024 * 1024
+FETCHED_BYTES_OF_PARTITION = 64 * 1024
 
 Config = dict[str, Any]
 log = structlog.get_logger()
