@@ -47,12 +47,12 @@ def run(part: Part, rounds: int, console: Console) -> list[Outcome]:
     """Measure a part in rounds, with a progress bar. Raises what its measurements raise."""
     columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
     pairs: list[Pair] = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task(part.name, total=rounds * part.steps)
         done = iter(range(rounds * part.steps))
 
         def say(what: str) -> None:
-            progress.update(task, description=f"({part.name}) {what}", completed=next(done))
+            progress.update(task, description=f"({part.name}) {what}", completed=next(done), refresh=True)
 
         for _ in range(rounds):
             pairs += part.measure(say)
