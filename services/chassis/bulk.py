@@ -28,8 +28,9 @@ def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) 
     """Insert tuples in the order of the table's columns, or of those that are named. Nothing for no rows."""
     if rows:
         # One row is no executemany, which is where `database_engines` copies.
-        write = _copy if connection.dialect.name == "postgresql" and len(rows) > 1 else _insert
-        connection.exec_driver_sql(write(table, names, connection.dialect.paramstyle), list(rows))
+        copies = connection.dialect.name == "postgresql" and len(rows) > 1
+        statement = _copy(table, names) if copies else _insert(table, names, connection.dialect.paramstyle)
+        connection.exec_driver_sql(statement, list(rows))
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> int:
@@ -94,15 +95,14 @@ def _any(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa
 
 @functools.cache
 def _insert(table: Table, names: Names, paramstyle: str) -> str:
-    names = names or tuple(column.name for column in table.c)
+    names = names or _all(table)
     marks = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(names))
     return f"INSERT INTO {table.name} ({_quoted(names)}) VALUES ({marks})"  # noqa: S608  # our own names
 
 
 @functools.cache
-def _copy(table: Table, names: Names, _: str) -> str:
-    names = names or tuple(column.name for column in table.c)
-    return f"COPY {table.name} ({_quoted(names)}) FROM STDIN"
+def _copy(table: Table, names: Names) -> str:
+    return f"COPY {table.name} ({_quoted(names or _all(table))}) FROM STDIN"
 
 
 @functools.cache
@@ -118,6 +118,10 @@ def _update(table: Table, name: str, same: Names, paramstyle: str) -> str:
     mark = "?" if paramstyle == "qmark" else "%s"
     where = " AND ".join(f'"{column}" = {mark}' for column in same)
     return f'UPDATE {table.name} SET "{name}" = {mark} WHERE {where}'  # noqa: S608  # our own names
+
+
+def _all(table: Table) -> Names:
+    return tuple(column.name for column in table.c)
 
 
 def _quoted(names: Names) -> str:

@@ -47,6 +47,7 @@ def run(part: Part, rounds: int, console: Console) -> list[Outcome]:
     """Measure a part in rounds, with a progress bar. Raises what its measurements raise."""
     columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
     pairs: list[Pair] = []
+    # No thread that draws beside what is measured in this process: the bar moves with each step.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task(part.name, total=rounds * part.steps)
         done = iter(range(rounds * part.steps))

@@ -9,6 +9,9 @@ import msgspec
 from aiosmtpd.smtp import Envelope
 
 from services.console.local.sink import Mail, read_mail
+from tests.e2e.polling import PATIENCE_S, until
+
+OPERATOR = "operator@eventline.local"  # whom Alertmanager writes to
 
 
 class SinkFile:
@@ -35,6 +38,15 @@ class Mailpit:
         answer = self._client.get("/api/v1/search", params={"query": f'to:"{address}"'}).raise_for_status()
         found = [self._read(summary) for summary in answer.json()["messages"]]
         return [mail for mail in found if address in mail.recipients]  # it also finds addresses that contain this one
+
+    def await_alert(self, subject: str, seconds: float = PATIENCE_S) -> None:
+        """Wait until the operator was told. Raises TimeoutError with what the operator was told instead."""
+        until(
+            f"a mail {subject!r}",
+            lambda: [mail.subject for mail in self.mails(OPERATOR)],
+            lambda found: subject in found,
+            seconds,
+        )
 
     def forget(self) -> None:
         """Delete all mails."""

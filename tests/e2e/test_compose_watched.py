@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.compose_target import ComposeTarget
-from tests.e2e.polling import until
 from tests.e2e.target import Target, stopped
 
 WATCHERS = ("prometheus", "alertmanager")
-OPERATOR = "operator@eventline.local"
 TOLD_WITHIN_S = 150.0  # a minute without an answer, and what Alertmanager waits for others of its group
 
 
@@ -24,12 +22,5 @@ def watched(target: Target) -> Iterator[ComposeTarget]:
 
 def test_a_service_that_is_down_is_told_by_mail_and_so_is_its_return(watched: ComposeTarget) -> None:
     with stopped(watched, "notification"):
-        _await_mail(watched, "[firing] ServiceDown notification (page)")
-    _await_mail(watched, "[resolved] ServiceDown notification (page)")
-
-
-def _await_mail(target: ComposeTarget, subject: str) -> None:
-    def told() -> list[str]:
-        return [mail.subject for mail in target.mails(OPERATOR)]
-
-    until(f"a mail {subject!r}", told, lambda found: subject in found, TOLD_WITHIN_S)
+        watched.await_alert("[firing] ServiceDown notification (page)", TOLD_WITHIN_S)
+    watched.await_alert("[resolved] ServiceDown notification (page)", TOLD_WITHIN_S)
