@@ -32,16 +32,16 @@ BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 
 ##@ Run
 demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count what happened
-	@APP_USERS=$(USERS) $(BIN)/python -m services.console demo
+	@APP_USERS=$(USERS) $(BIN)/python -m services.workbench demo
 
 run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C
-	@$(BIN)/python -m services.console run
+	@$(BIN)/python -m services.workbench run
 
 load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the highest rate with KNEE=1
-	@$(BIN)/python -m services.console load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KNEE),--knee) $(ARGS)
+	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KNEE),--knee) $(ARGS)
 
 verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behind
-	@$(BIN)/python -m services.console verify
+	@$(BIN)/python -m services.workbench verify
 
 ##@ Check
 test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests; ARGS="-k word" goes to pytest
@@ -73,10 +73,10 @@ lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
 	$(BIN)/vulture
 
 bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure ours against the least that could do the same; ARGS="a c" chooses
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m services.workbench.bench $(ARGS)
 
 soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks, half an hour; ARGS="memory rebuild --scale 0.01"
-	@$(BIN)/python -m tests.soak $(ARGS)
+	@$(BIN)/python -m services.workbench.soak $(ARGS)
 
 ##@ Deploy
 images: ## build the four images: eventline/user, notification, audit and console
@@ -99,11 +99,10 @@ doctor: $(PACKAGES_READY) ## say what this machine lacks for all this, and how t
 
 ##@ Tend
 docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the charts' schemas and tables, dashboards, alert rules
-	@$(BIN)/python -m tests.contract
+	@$(BIN)/python -m services.workbench.documents
 	@$(BIN)/python -m k8s.dashboards
 	@$(BIN)/python -m k8s.alerts
-	@$(BIN)/python -m tests.charts
-	@$(BIN)/python -m tests.metrics
+	@$(BIN)/python -m k8s.charts
 
 lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
@@ -128,7 +127,7 @@ $(PACKAGES_READY): requirements.lock
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@touch $@
 
-$(KAFKA_READY): services/console/local/pom.xml
+$(KAFKA_READY): services/workbench/local/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Java 17 or newer and Maven are needed for the local broker: on Debian and Ubuntu, apt-get install default-jdk-headless maven" >&2; exit 1; }
 	@java -version 2>&1 | grep -E 'version "(1[7-9]|[2-9][0-9])' >/dev/null || { echo "Java 17 or newer is needed; this is $$(java -version 2>&1 | head -1)" >&2; exit 1; }
 	@echo "setting up: Apache Kafka's jars (Maven) in $(KAFKA) ..."

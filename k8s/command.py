@@ -27,7 +27,7 @@ class CommandError(DeployError):
 def run(*argv: str, text: str | None = None, seconds: float = 600) -> str:
     """Run a program with `text` on its standard input and return its output; raises CommandError."""
     try:
-        done = subprocess.run(  # noqa: S603  # programs named in this package, no shell
+        done = subprocess.run(  # programs named in this package, no shell
             argv, input=text, capture_output=True, text=True, check=False, timeout=seconds
         )
     except FileNotFoundError:

@@ -7,14 +7,14 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from services.chassis.database import Database
-from services.chassis.kafka.topics import Topics
-from services.chassis.settings import KafkaSettings
-from services.console.local.broker import broker as local_broker
-from services.console.local.system import System
+from services.chassis.database.database import Database
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import TOPICS
-from tests import postgres
-from tests.ports import free_ports
+from services.workbench.local import postgres
+from services.workbench.local.broker import broker as local_broker
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.system import System
 
 JARS = Path(__file__).parents[1] / ".eventline" / "kafka"
 READY_S = 60.0
@@ -54,7 +54,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         system.start("broker")
         system.wait_ready(READY_S, "broker")
         address = f"127.0.0.1:{port}"
-        Topics(KafkaSettings(kafka_bootstrap_servers=address), "tests").ensure(TOPICS)
+        KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=address), "tests").ensure(TOPICS)
         yield address
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-from k8s.alerts import of_events, of_services, of_surroundings
+from k8s.alerts import event_alerts, infrastructure_alerts, service_alerts
 from k8s.alerts.alert import Alert
 from k8s.alerts.slos import BURNS, FEWEST_ERRORS, SLOS, WINDOW, WINDOWS, Burn, Slo
 from k8s.alerts.units import duration, numbers
@@ -16,9 +16,9 @@ HEADER = """\
 # promtool check rules and promtool test rules are run on it by tests/alerts.
 """
 PLAIN = {
-    "eventline-services": of_services.ALERTS,
-    "eventline-events": of_events.ALERTS,
-    "eventline-surroundings": of_surroundings.ALERTS,
+    "eventline-services": service_alerts.ALERTS,
+    "eventline-events": event_alerts.ALERTS,
+    "eventline-surroundings": infrastructure_alerts.ALERTS,
 }
 Rule = dict[str, Any]
 
@@ -89,7 +89,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # untyped
     """Writes texts of several lines as such."""
 
 
-def _lines(dumper: Any, value: str) -> Any:  # noqa: ANN401  # PyYAML's
+def _lines(dumper: Any, value: str) -> Any:  # PyYAML's
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 

@@ -1,10 +1,10 @@
 """Audit: how the log grows, how its batches go, and how far it is behind the end of the topics."""
 
 from k8s.alerts.slos import EFFECT_S
-from k8s.dashboards import looks
+from k8s.dashboards import style
 from k8s.dashboards.board import NAMESPACE, TOPIC, Board, Row
-from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, PROBE, most, of, per, rate
 from k8s.dashboards.promql import TOPIC as CHOSEN
 
@@ -61,7 +61,7 @@ NOW = Row(
             act="audit is slow or gone. Nothing is lost until a topic's retention is over.",
             runbook="AuditBehind",
             good=Good.ZERO,
-            steps=looks.rising(10, BEHIND_S),
+            steps=style.rising(10, BEHIND_S),
         ),
         Stat(
             title="Records to append",
@@ -71,7 +71,7 @@ NOW = Row(
             act="it climbs: batches below say whether the database is the limit.",
             runbook="AuditBehind",
             good=Good.ZERO,
-            steps=looks.rising(5_000, 100_000),
+            steps=style.rising(5_000, 100_000),
         ),
         Stat(
             title="95 % of batches in",
@@ -79,7 +79,7 @@ NOW = Row(
             unit="s",
             normal="some milliseconds to some tens.",
             act="the database or its disk is slow.",
-            steps=looks.rising(0.25, 1),
+            steps=style.rising(0.25, 1),
         ),
         Stat(
             title="Database size",
@@ -187,7 +187,7 @@ BEHIND = Row(
             act="one topic alone: its partitions are with a process that is stuck.",
             runbook="AuditBehind",
             good=Good.ZERO,
-            steps=looks.above(BEHIND_S),
+            steps=style.above(BEHIND_S),
         ),
         Bars(
             title="How old is a record when it has its entry? (95 %)",
@@ -196,7 +196,7 @@ BEHIND = Row(
             normal="well below a second, all types alike.",
             act="a type alone that is slow: it was published late, see Flow.",
             runbook="EventToEffectBudgetBurn",
-            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
+            steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )

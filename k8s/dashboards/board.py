@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
-from k8s.dashboards import kinds
+from k8s.dashboards import panel_types
 from k8s.dashboards.panel import Panel
 
 TAG = "eventline"
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, frozen=True):
     """Panels under a title; without a title they stand on top."""
 
     title: str
-    panels: tuple[kinds.Any, ...]
+    panels: tuple[panel_types.Any, ...]
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ def json_of(board: Board) -> str:
     return json.dumps(built.build(), cls=JSONEncoder, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _placed(board: Board) -> Iterator[builders.Row | kinds.Built]:
+def _placed(board: Board) -> Iterator[builders.Row | panel_types.Built]:
     """Yield rows and panels at their places, with ids that stay as long as nothing is put before them."""
     top, number = 0, 1
     for row in board.rows:
@@ -91,7 +91,7 @@ def _source() -> builders.DatasourceVariable:
 def _variable(variable: Variable) -> builders.QueryVariable:
     everything = models.VariableOption(selected=True, text=["All"], value=["$__all"])
     found = builders.QueryVariable(variable.name).label(variable.name.capitalize()).query(variable.query)
-    found = found.datasource(kinds.SOURCE).multi(True).include_all(True).current(everything)
+    found = found.datasource(panel_types.SOURCE).multi(True).include_all(True).current(everything)
     return found.refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED).sort(models.VariableSort.ALPHABETICAL_ASC)
 
 

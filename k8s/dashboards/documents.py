@@ -4,7 +4,7 @@ from pathlib import Path
 
 from k8s.dashboards import audit, flow, kafka, reliability, runbooks, services
 from k8s.dashboards.board import Board, Row, json_of
-from k8s.dashboards.kinds import Note
+from k8s.dashboards.panel_types import Note
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "charts/observability/files/grafana/dashboards"

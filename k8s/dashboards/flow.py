@@ -1,10 +1,10 @@
 """Flow: an event travels, from a command over HTTP to a mail and an audit entry."""
 
 from k8s.alerts.slos import EFFECT_S
-from k8s.dashboards import looks
+from k8s.dashboards import style
 from k8s.dashboards.board import Board, Row
-from k8s.dashboards.kinds import Bars, Heat, Note, Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Bars, Heat, Note, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, TOPIC, increases, of, per, quantile, rate
 
 HTTP = "http_server_request_duration_seconds"
@@ -52,7 +52,7 @@ STAGES = Row(
             act="the relay or the broker is behind: see Reliability, outbox.",
             runbook="OutboxOld",
             good=Good.ZERO,
-            steps=looks.rising(MOST_PENDING, 10 * MOST_PENDING),
+            steps=style.rising(MOST_PENDING, 10 * MOST_PENDING),
         ),
         Stat(
             width=3,
@@ -93,7 +93,7 @@ STAGES = Row(
             unit="s",
             normal="from event to committed effect: well under a second. A new consumer or an outage makes it longer.",
             act="the graph below says which stage takes the time.",
-            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
+            steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )
@@ -112,7 +112,7 @@ TIMES = Row(
             unit="s",
             normal="the stages lie close together, in this order, well below the line.",
             act="the first stage that rises has the trouble; those behind it only wait.",
-            steps=looks.above(EFFECT_S),
+            steps=style.above(EFFECT_S),
         ),
         Heat(
             title="Where do the times from event to effect lie?",
@@ -153,7 +153,7 @@ TYPES = Row(
             unit="s",
             normal="all types alike: the relay knows no type.",
             act="one type alone that is slow: its events are large, or were published again after an outage.",
-            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
+            steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
         Bars(
             title="How old is it when its effect is committed? (95 %)",
@@ -161,7 +161,7 @@ TYPES = Row(
             unit="s",
             normal="a little more than to the left: a consumer takes what has come as one batch.",
             act="a type alone that is slow: its consumer parks it, or waits for a replica.",
-            steps=looks.rising(EFFECT_S / 5, EFFECT_S),
+            steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
 )

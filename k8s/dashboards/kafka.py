@@ -1,9 +1,9 @@
 """Kafka: what stands on the topics, how far the groups are, what went wrong there, and the clients' own view."""
 
-from k8s.dashboards import aside, looks
+from k8s.dashboards import shared_panels, style
 from k8s.dashboards.board import Board, Row
-from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import (
     ALL_TIME,
     GROUP,
@@ -42,7 +42,7 @@ NOW = Row(
             act="a minute and more: the group is stuck or gone, not only slow.",
             runbook="ConsumerLagging",
             good=Good.ZERO,
-            steps=looks.rising(10, BEHIND_S),
+            steps=style.rising(10, BEHIND_S),
         ),
         Stat(
             title="Brokers",
@@ -51,7 +51,7 @@ NOW = Row(
             normal="as many as were set up.",
             act="one less: its log; none: the probe cannot ask, see its failures.",
             runbook="BrokerUnreachable",
-            steps=looks.below(1),
+            steps=style.below(1),
         ),
         Stat(
             title="Under-replicated",
@@ -61,10 +61,10 @@ NOW = Row(
             act="a broker is away or behind: do not restart another one now.",
             runbook="PartitionsUnderReplicated",
             good=Good.ZERO,
-            steps=looks.above(1),
+            steps=style.above(1),
         ),
-        aside.DEAD_LETTERS,
-        aside.PARKED_KEYS,
+        shared_panels.DEAD_LETTERS,
+        shared_panels.PARKED_KEYS,
     ),
 )
 
@@ -120,7 +120,7 @@ GROUPS = Row(
             act="a straight slope of one second a second: nobody consumes at all.",
             runbook="ConsumerLagging",
             good=Good.ZERO,
-            steps=looks.above(BEHIND_S),
+            steps=style.above(BEHIND_S),
         ),
         Series(
             title="Does each group have members?",
@@ -176,7 +176,7 @@ REFUSED = Row(
             act="find what floods before it stops: the last dead letters have the reason.",
             runbook="CeilingNear",
             good=Good.ZERO,
-            steps=looks.rising(0.5, 1),
+            steps=style.rising(0.5, 1),
         ),
     ),
 )

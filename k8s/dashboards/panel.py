@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import prometheus as models
 
 from k8s.dashboards import runbooks
-from k8s.dashboards.looks import Steps
+from k8s.dashboards.style import Steps
 
 Form = Literal["range", "instant", "heatmap"]
 

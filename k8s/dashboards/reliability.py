@@ -1,10 +1,10 @@
 """Reliability: what is promised and how fast the budget is spent, what waits, what was repeated or put aside."""
 
 from k8s.alerts.slos import BURNS, SLOS, Slo
-from k8s.dashboards import aside, looks
+from k8s.dashboards import shared_panels, style
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
-from k8s.dashboards.kinds import Bars, Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, rate
 
 AVAILABILITY, LATENCY, EFFECTS = SLOS
@@ -24,7 +24,7 @@ def kept(title: str, slo: Slo) -> Stat:
         normal=f"{slo.promise}. It shows the last six hours of the service that did worst.",
         act="the burn rates below say since when, and whether it still goes on.",
         runbook=slo.alert,
-        steps=looks.falling(1 - 2 * slo.budget, slo.objective),
+        steps=style.falling(1 - 2 * slo.budget, slo.objective),
     )
 
 
@@ -41,7 +41,7 @@ def burning(title: str, slo: Slo) -> Series:
         act="5m high alone: it has just begun, or was short. 1h too: act now. 6h alone: it is over.",
         runbook=slo.alert,
         good=Good.ZERO,
-        steps=((None, looks.GOOD), (BURNS[1].factor, looks.WARN), (BURNS[0].factor, looks.BAD)),
+        steps=((None, style.GOOD), (BURNS[1].factor, style.WARN), (BURNS[0].factor, style.BAD)),
     )
 
 
@@ -59,10 +59,10 @@ NOW = Row(
             act="events are safe in the store; the relay or the broker is away.",
             runbook="OutboxOld",
             good=Good.ZERO,
-            steps=looks.rising(5, OLD_S),
+            steps=style.rising(5, OLD_S),
         ),
-        aside.PARKED_KEYS,
-        aside.DEAD_LETTERS,
+        shared_panels.PARKED_KEYS,
+        shared_panels.DEAD_LETTERS,
     ),
 )
 
@@ -87,7 +87,7 @@ OUTBOX = Row(
             act="a straight slope: nothing is published at all. Accepted commands are safe meanwhile.",
             runbook="OutboxOld",
             good=Good.ZERO,
-            steps=looks.above(OLD_S),
+            steps=style.above(OLD_S),
         ),
         Series(
             title="How many events wait to be published?",
@@ -174,7 +174,7 @@ GROUND = Row(
             normal="it grows with the events: facts are kept for ever.",
             act="faster than the events: a vacuum that does not run, or rows that nobody takes away.",
             runbook="DatabaseLarge",
-            steps=looks.above(LARGE),
+            steps=style.above(LARGE),
         ),
         Series(
             title="How much room is left for each database?",
@@ -185,7 +185,7 @@ GROUND = Row(
             act="a slope: reckon when it meets the line, and give it more before.",
             runbook="DatabaseSpaceLow",
             good=Good.EMPTY,
-            steps=looks.falling(FREE, 4 * FREE),
+            steps=style.falling(FREE, 4 * FREE),
         ),
         Series(
             title="How full is each volume?",
@@ -206,7 +206,7 @@ GROUND = Row(
             act="the broker's volume: a topic's retention, or more room.",
             runbook="VolumeSpaceLow",
             good=Good.EMPTY,
-            steps=looks.above(0.9),
+            steps=style.above(0.9),
         ),
         Series(
             title="Does the mail server answer? (1 is yes)",

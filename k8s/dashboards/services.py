@@ -1,10 +1,10 @@
 """Services: what each is asked, how often it fails, how long it takes, and what fills up."""
 
 from k8s.alerts.slos import ANSWER_S
-from k8s.dashboards import looks
+from k8s.dashboards import style
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
-from k8s.dashboards.kinds import Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Series, Stat
 from k8s.dashboards.promql import increases, mean, most, of, per, quantile, rate
 
 HTTP = "http_server_request_duration_seconds"
@@ -31,7 +31,7 @@ NOW = Row(
             normal="100 %; the promise is 99.9 % over a month. What a caller does wrong (4xx) does not count.",
             act="the panel of refused and failed requests names the endpoint; the service's log has the reason.",
             runbook="ApiAvailabilityBudgetBurn",
-            steps=looks.falling(0.99, 0.999),
+            steps=style.falling(0.99, 0.999),
         ),
         Stat(
             title="99 % answered within",
@@ -40,7 +40,7 @@ NOW = Row(
             normal=f"some tens of milliseconds; promised are {ANSWER_S:g} s.",
             act="see which endpoint it is, then whether commands wait for the writer or the database is slow.",
             runbook="ApiLatencyBudgetBurn",
-            steps=looks.rising(ANSWER_S / 2, ANSWER_S),
+            steps=style.rising(ANSWER_S / 2, ANSWER_S),
         ),
         Stat(
             title="Processes down",
@@ -50,7 +50,7 @@ NOW = Row(
             act="look for the process: its log's end says why it stopped.",
             runbook="ServiceDown",
             good=Good.ZERO,
-            steps=looks.above(1),
+            steps=style.above(1),
         ),
         Stat(
             title="Restarts",
@@ -60,7 +60,7 @@ NOW = Row(
             act="the log's end from before the restart names the part that failed.",
             runbook="ServiceRestarting",
             good=Good.ZERO,
-            steps=looks.rising(1, 3),
+            steps=style.rising(1, 3),
         ),
         Stat(
             title="Memory",
@@ -90,7 +90,7 @@ REQUESTS = Row(
             normal="writes take longer than reads: they wait for their group's commit. The line is the promise.",
             act="writes alone: the writer or the database. All of one service: its CPU.",
             runbook="ApiLatencyBudgetBurn",
-            steps=looks.above(ANSWER_S),
+            steps=style.above(ANSWER_S),
         ),
         Series(
             title="Which requests are refused or fail?",
@@ -214,7 +214,7 @@ SATURATION = Row(
             normal="well below half.",
             act="at 100 % everybody waits for a connection: find what holds them, transactions beside.",
             good=Good.ZERO,
-            steps=looks.above(0.9),
+            steps=style.above(0.9),
         ),
         Series(
             title="How many CPU cores are used?",
@@ -239,7 +239,7 @@ SATURATION = Row(
             width=6,
             normal="a few per cent of what the system allows.",
             act="it climbs: callers that keep connections, or a leak.",
-            steps=looks.above(0.8),
+            steps=style.above(0.8),
         ),
         Series(
             title="How long is each process up?",

@@ -12,9 +12,9 @@ from services.audit import bootstrap, report
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
 from services.audit.verify import BadEntryError
-from services.chassis import migrating
-from services.chassis.runtime import main
-from services.chassis.settings import SettingsError, load
+from services.chassis.process import migrate as migrate_command
+from services.chassis.process.runtime import main
+from services.chassis.settings.environment import SettingsError, load
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,7 +34,7 @@ def serve(context: typer.Context) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the schema of APP_DATABASE_URL to the newest: 0 done, 1 not within APP_MIGRATE_WITHIN, 2 misconfigured."""
-    sys.exit(migrating.main("audit", StoreSettings, bootstrap.REVISIONS))
+    sys.exit(migrate_command.main("audit", StoreSettings, bootstrap.REVISIONS))
 
 
 @app.command()

@@ -14,8 +14,8 @@ from litestar.types import ControllerRouterHandler
 
 from services.audit import domain
 from services.audit.domain import LONGEST_TEXT, Found, Page, Query, unpack_headers
-from services.chassis.clock import from_micros, to_micros
-from services.chassis.problems import Refused
+from services.chassis.http.problems import Refused
+from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.envelope import to_text
 
 PARAMETERS = frozenset({"topic", "subject", "correlation_id", "from", "to", "after", "limit"})

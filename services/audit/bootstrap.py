@@ -12,21 +12,21 @@ from services.audit import api, handlers, report, store
 from services.audit.domain import Page, Query
 from services.audit.settings import Settings, StoreSettings
 from services.audit.verify import Verification
-from services.chassis import migrations
-from services.chassis.client_metrics import CONSUMER, ClientMetrics
-from services.chassis.consumer import Consumer
-from services.chassis.contact import Contact
-from services.chassis.database_metrics import measured
-from services.chassis.database_watch import DatabaseWatch
-from services.chassis.kafka.source import Source
-from services.chassis.kafka.topics import Topics
-from services.chassis.metrics.special import AUDIT_SIZE
-from services.chassis.positions import Broker
-from services.chassis.record import Record, TopicPartition
-from services.chassis.runtime import Plan
-from services.chassis.subscription import Outcome, Starts, Subscription
-from services.chassis.telemetry import Telemetry
-from services.chassis.web import Frame, Server, application
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.positions import Broker
+from services.chassis.consumer.subscription import Outcome, Starts, Subscription
+from services.chassis.database import migrations
+from services.chassis.database.health_check import DatabaseHealthCheck
+from services.chassis.database.metrics import measured
+from services.chassis.http.server import Frame, Server, application
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.health_check import BrokerHealthCheck
+from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.process.runtime import Plan
+from services.chassis.telemetry.metrics.special import AUDIT_SIZE
+from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import TOPICS
 
 GROUP = "audit"
@@ -59,7 +59,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's parts, in the order in which they stop."""
     database = measured(settings.database, telemetry.metrics)
     told = ClientMetrics(CONSUMER, telemetry.metrics)
-    topics = Topics(settings, GROUP)
+    topics = KafkaAdmin(settings, GROUP)
     broker = KnownIds(topics)
     names = tuple(topic.name for topic in TOPICS)
 
@@ -73,8 +73,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         log = store.Log(connection, settings.audit_origin)
         return handlers.record(log, records, broker.id_of, telemetry.clock())
 
-    def open_source(group: str, topics: Sequence[str], starts: Starts) -> Source:
-        return Source(settings, group, topics, starts, told)
+    def open_source(group: str, topics: Sequence[str], starts: Starts) -> GroupConsumer:
+        return GroupConsumer(settings, group, topics, starts, told)
 
     def find(query: Query) -> Page:
         return database.reader(store.find)(query, settings.audit_origin)
@@ -86,8 +86,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         components=[
             Server(Frame(app, telemetry), settings, telemetry.health),
             Consumer(subscription, database, telemetry),
-            Contact(topics, telemetry, needed=True),
-            DatabaseWatch(database, telemetry),
+            BrokerHealthCheck(topics, telemetry, needed=True),
+            DatabaseHealthCheck(database, telemetry),
         ],
         close=database.close,
     )

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.chassis.clock import to_micros
-from services.chassis.record import Headers
+from services.chassis.messages.clock import to_micros
+from services.chassis.messages.record import Headers
 
 KEY_NULL, VALUE_NULL, HEADERS_UNREADABLE = 1, 2, 4
 NOTHING = bytes(32)  # stands for the digest of what is null or unreadable

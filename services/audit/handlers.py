@@ -10,9 +10,9 @@ from typing import Protocol
 
 from services.audit import domain
 from services.audit.domain import Chain, Entry, Search
-from services.chassis.clock import to_micros
-from services.chassis.record import Record
-from services.chassis.subscription import Outcome
+from services.chassis.consumer.subscription import Outcome
+from services.chassis.messages.clock import to_micros
+from services.chassis.messages.record import Record
 from services.contracts.catalog import TYPES
 
 

@@ -1,16 +1,19 @@
-"""What the audit service is told; see `chassis.settings` for the meaning of what is not here."""
+"""Settings of the audit service; those of each room are described there."""
 
-from services.chassis import settings
-from services.chassis.settings import Text
+from services.chassis.consumer.settings import ConsumerSettings
+from services.chassis.process.settings import ServiceSettings
+from services.chassis.settings.environment import Text, settings
 
 
-class Settings(settings.Settings, frozen=True, kw_only=True):
+@settings
+class Settings(ServiceSettings, ConsumerSettings):
     """`audit_origin` is the log's name: every chain starts from it, so it can never change."""
 
     audit_origin: Text = "eventline.local/audit"
 
 
-class StoreSettings(Settings, frozen=True, kw_only=True):
-    """What `verify` and `migrate` are told: the same, but they need no broker."""
+@settings
+class StoreSettings(Settings):
+    """Settings of `verify` and `migrate`: the same, but they need no broker."""
 
     kafka_bootstrap_servers: str = ""

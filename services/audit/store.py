@@ -31,8 +31,8 @@ from sqlalchemy import tuple_ as row_of
 from sqlalchemy.exc import DBAPIError
 
 from services.audit.domain import LONGEST_TEXT, Chain, Entry, Found, Page, Query, new_chain
-from services.chassis import bulk
-from services.chassis.database import Database, insert_or_ignore, metadata
+from services.chassis.database import bulk
+from services.chassis.database.database import Database, insert_or_ignore, metadata
 
 Rows = Select[Any]
 THE_LOG = 1  # the one row of `log`

@@ -12,13 +12,13 @@ from typing import Annotated
 import msgspec
 import typer
 
-from services.chassis.clock import Clock
-from services.chassis.kafka.tail import Tail
-from services.chassis.kafka.topics import Topics
-from services.chassis.record import Record
-from services.chassis.settings import KafkaSettings
-from services.console.demo.observation import Offsets, partitions
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.clock import Clock
+from services.chassis.messages.record import Record
 from services.console.failures import UnknownIdError, UsageError
+from services.console.lag import PerPartition, partitions
 from services.contracts import catalog
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers, to_text
 
@@ -46,9 +46,9 @@ def show(settings: KafkaSettings, options: EventsOptions, clock: Clock, write: C
 
     Raises UsageError, UnknownIdError where nothing at all was found, and what the broker's clients raise.
     """
-    starts = _starts(Topics(settings, "console"), options, clock())
+    starts = _starts(KafkaAdmin(settings, "console"), options, clock())
     shown = 0
-    with contextlib.closing(Tail(settings, "console-events", starts)) as tail:
+    with contextlib.closing(PartitionReader(settings, "console-events", starts)) as tail:
         while options.follow or not tail.at_end:
             for record in tail.poll(BATCH, POLL_SECONDS):
                 if not wanted(record, options):
@@ -86,7 +86,7 @@ def line(record: Record, *, personal: bool) -> str:
     return f"{to_text(envelope.time)} {record.place} {what} {value}"
 
 
-def _starts(topics: Topics, options: EventsOptions, now: datetime) -> Offsets:
+def _starts(topics: KafkaAdmin, options: EventsOptions, now: datetime) -> PerPartition:
     known = [topic.name for topic in catalog.TOPICS]
     if unknown := sorted(set(options.topic) - set(known)):
         raise UnknownIdError(f"no topic {', '.join(unknown)} in the catalog; there are {', '.join(known)}")

@@ -6,16 +6,15 @@ died may be ahead of them by a batch.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from services.chassis.clock import Clock
-from services.chassis.kafka.tail import Tail
-from services.chassis.record import TopicPartition
-from services.chassis.settings import KafkaSettings
-from services.console.demo.observation import partitions
+from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.clock import Clock
+from services.chassis.messages.record import TopicPartition
 from services.contracts import catalog
 
 LOOK_SECONDS = 5.0
@@ -38,7 +37,7 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Broker(Protocol):
-    """What is asked; see `chassis.kafka.topics.Topics`."""
+    """What is asked; see `chassis.kafka.admin.KafkaAdmin`."""
 
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset of the oldest record that each partition still has."""
@@ -48,6 +47,11 @@ class Broker(Protocol):
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offsets that a group told Kafka."""
+
+
+def partitions() -> Sequence[TopicPartition]:
+    """Return every partition of the catalog."""
+    return [TopicPartition(topic.name, number) for topic in catalog.TOPICS for number in range(topic.partitions)]
 
 
 def lags(broker: Broker, ages: Callable[[PerPartition], PerPartition]) -> list[Lag]:
@@ -80,7 +84,7 @@ class Ages:
         deadline = time.monotonic() + LOOK_SECONDS
         if not unread:
             return found
-        with contextlib.closing(Tail(self._settings, "console-lag", unread)) as tail:
+        with contextlib.closing(PartitionReader(self._settings, "console-lag", unread)) as tail:
             while len(found) < len(unread) and not tail.at_end and time.monotonic() < deadline:
                 for record in tail.poll(BATCH, POLL_SECONDS):
                     place = TopicPartition(record.topic, record.partition)

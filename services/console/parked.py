@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.chassis import parking
-from services.chassis.clock import utc_now
-from services.chassis.database import Database
-from services.chassis.database_url import address
-from services.console.failures import UnknownIdError, UsageError, told
+from services.chassis.consumer import parking
+from services.chassis.database.database import Database
+from services.chassis.database.url import address
+from services.chassis.messages.clock import utc_now
+from services.console.failures import UnknownIdError, UsageError, reported
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -23,7 +23,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 @app.command("list")
 def list_parked() -> None:
     """Show every parked key with the reason and what waits behind it."""
-    with told(), _database() as database, database.read() as connection:
+    with reported(), _database() as database, database.read() as connection:
         queues = parking.listed(connection)
     if not queues:
         typer.echo("nothing is parked")
@@ -37,7 +37,7 @@ def list_parked() -> None:
 @app.command()
 def retry(key: Annotated[str | None, typer.Argument(help="one key; all of them where it is left away")] = None) -> None:
     """Ask the running service for another try, in order; it does so within a second."""
-    with told(), _database() as database:
+    with reported(), _database() as database:
         with database.write() as connection:
             asked = parking.ask(connection, key)
         if not asked:

@@ -6,15 +6,16 @@ It is the user service that folds and compares, in a process of its own; here it
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from services.chassis.kafka.topics import Topics
-from services.chassis.record import TopicPartition
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.messages.record import TopicPartition
+from services.chassis.settings.environment import PREFIX
 from services.console.failures import UsageError
-from services.console.local.system import bootstrap_servers, clean_environment
 from services.console.settings import ConsoleSettings
 from services.contracts.catalog import USER_EVENTS
 
@@ -39,14 +40,14 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     """
     if not options.check:
         raise UsageError("say --check: the user service's own table is never overwritten")
-    client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
-    Topics(client, "console").ends(PARTITIONS)  # so that a broker that is away is said as every command says it
+    client = settings.client
+    KafkaAdmin(client, "console").ends(PARTITIONS)  # so that a broker that is away is said as every command says it
     environment = {name: value for name, value in os.environ.items() if name.startswith(KAFKA)} | {
         "APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers,
         "APP_DATABASE_URL": options.database_url or _of_the_run(settings),
     }
     argv = (sys.executable, "-m", "services.user", "rebuild", "--check")
-    return subprocess.run(argv, env=clean_environment(environment), check=False).returncode  # noqa: S603  # ours
+    return subprocess.run(argv, env=_without_settings() | environment, check=False).returncode  # noqa: S603  # ours
 
 
 def _of_the_run(settings: ConsoleSettings) -> str:
@@ -54,3 +55,8 @@ def _of_the_run(settings: ConsoleSettings) -> str:
     if not path.exists():
         raise FileNotFoundError(f"no user store in {path}: start one with `make run`, or name one: --database-url")
     return f"sqlite:///{path}"
+
+
+def _without_settings() -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | {"PYTHONPATH": root}

@@ -1,23 +1,25 @@
-"""The console's settings, from `APP_*` variables like every service's; each port of the local run is one."""
+"""Settings of the operator tools: which broker to ask, and where the local system of this checkout is."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from services.chassis.settings import KafkaSettings, Natural, Port
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.settings.environment import Port, settings
+
+LOCALHOST = "127.0.0.1"
 
 
-class ConsoleSettings(KafkaSettings, frozen=True, kw_only=True):
-    """What the local run and the demo are told.
+@settings
+class ConsoleSettings(KafkaSettings):
+    """Without `kafka_bootstrap_servers` the broker of the local system is meant.
 
-    Without `kafka_bootstrap_servers` a broker is started here, from the jars in `state_dir`/kafka.
-    `deadline` bounds every wait: for a process to be ready, for an answer, for the effects to arrive.
+    `deadline` bounds every wait: for a process to be ready, for an answer, for effects to arrive.
     """
 
     kafka_bootstrap_servers: str = ""
     state_dir: Path = Path(".eventline")
-    users: Natural = 1000
-    seed: int = 1
-    concurrency: Natural = 32
     deadline: timedelta = timedelta(seconds=60)
     broker_port: Port = 19092
     controller_port: Port = 19093
@@ -30,13 +32,23 @@ class ConsoleSettings(KafkaSettings, frozen=True, kw_only=True):
     audit_metrics_port: Port = 19466
 
     def problems(self) -> list[str]:
-        """Return what contradicts what, a line each."""
+        """Return contradictions between settings, a line each."""
         if self.kafka_bootstrap_servers or self.kafka_security_protocol == "plaintext":
             return super().problems()
         setting = f"APP_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
         advice = "set APP_KAFKA_BOOTSTRAP_SERVERS to the broker that is meant"
-        return [f"{setting}, but the broker that is started here speaks plaintext: {advice}"]
+        return [f"{setting}, but the local system's broker uses plaintext: {advice}"]
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address of the broker that was given, or else of the local system's."""
+        return self.kafka_bootstrap_servers or f"{LOCALHOST}:{self.broker_port}"
+
+    @property
+    def client(self) -> Self:
+        """These settings with the broker's address filled in."""
+        return replace(self, kafka_bootstrap_servers=self.bootstrap_servers)
 
     def folder(self, command: str) -> Path:
-        """Where a command keeps its stores, logs and mails: each has its own, so that none spoils another's."""
+        """Return where a command of the workbench keeps its stores, logs and mails; each command has its own."""
         return self.state_dir.absolute() / command

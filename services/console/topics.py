@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from services.chassis.kafka.topics import BrokerUnavailableError, Described
+from services.chassis.kafka.admin import BrokerUnavailableError, Described
 from services.contracts import catalog
 
 AGAIN_S = 1.0
 
 
 class Broker(Protocol):
-    """What is asked; see `chassis.kafka.topics.Topics`."""
+    """What is asked; see `chassis.kafka.admin.KafkaAdmin`."""
 
     def ensure(self, topics: Sequence[Described]) -> list[str]:
         """Create what is missing and return its names. Raises BrokerUnavailableError."""

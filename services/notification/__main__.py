@@ -4,8 +4,8 @@ import sys
 
 import typer
 
-from services.chassis import migrating
-from services.chassis.runtime import main
+from services.chassis.process import migrate as migrate_command
+from services.chassis.process.runtime import main
 from services.notification import bootstrap
 from services.notification.settings import Settings, StoreSettings
 
@@ -22,7 +22,7 @@ def serve(context: typer.Context) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the schema of APP_DATABASE_URL to the newest: 0 done, 1 not within APP_MIGRATE_WITHIN, 2 misconfigured."""
-    sys.exit(migrating.main("notification", StoreSettings, bootstrap.REVISIONS))
+    sys.exit(migrate_command.main("notification", StoreSettings, bootstrap.REVISIONS))
 
 
 if __name__ == "__main__":

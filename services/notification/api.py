@@ -11,7 +11,7 @@ from litestar import get
 from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
 
-from services.chassis.problems import Refused
+from services.chassis.http.problems import Refused
 from services.notification.domain import Listed, State, status_of
 
 LONGEST_WAIT_S = 5.0

@@ -8,42 +8,42 @@ from pathlib import Path
 
 import structlog
 
-from services.chassis import migrations
-from services.chassis.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
-from services.chassis.consumer import Consumer
-from services.chassis.contact import Contact
-from services.chassis.database import Database
-from services.chassis.database_metrics import measured
-from services.chassis.database_watch import DatabaseWatch
-from services.chassis.dead_letters import DeadLetters
-from services.chassis.decoding import Decoder
-from services.chassis.ids import new_holder, new_id
-from services.chassis.kafka import history
-from services.chassis.kafka.newest import Newest
+from services.chassis.consumer.dead_letters import DeadLetters
+from services.chassis.consumer.decoding import Decoder
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.subscription import Subscription
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.database.health_check import DatabaseHealthCheck
+from services.chassis.database.metrics import measured
+from services.chassis.http.server import Frame, Server, application
+from services.chassis.kafka import topic_history
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.health_check import BrokerHealthCheck
+from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.kafka.producer import Producer
-from services.chassis.kafka.source import Source
-from services.chassis.kafka.topics import Topics
-from services.chassis.lease import Leases
-from services.chassis.relay import Outbox, Relay
-from services.chassis.runtime import Component, Plan
-from services.chassis.subscription import Subscription
-from services.chassis.telemetry import Telemetry
-from services.chassis.web import Frame, Server, application
+from services.chassis.messages.ids import new_holder, new_id
+from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.relay import Outbox, Relay
+from services.chassis.process.runtime import Component, Plan
+from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
 from services.contracts.notification import EVENTS
 from services.notification import publisher
 from services.notification.api import Api
-from services.notification.composer import Composer
-from services.notification.connection import Login
-from services.notification.connection import Server as MailServer
 from services.notification.handlers import Handler, Tools
-from services.notification.mailer import Mailer
+from services.notification.join_monitor import ReplicaWatch, Views, show_mails
 from services.notification.sender import Limits, Sender
 from services.notification.settings import Settings
+from services.notification.smtp_connection import Login
+from services.notification.smtp_connection import Server as MailServer
+from services.notification.smtp_delivery import Mailer
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
 from services.notification.store.intents import Queue
-from services.notification.watch import ReplicaWatch, Views, show_mails
+from services.notification.templates import Composer
 
 REVISIONS = Path(__file__).parent / "migrations"
 GROUP = "notification"
@@ -59,7 +59,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     dead_letters = _dead_letters(settings, telemetry)
     senders = _senders(settings, database, appended, telemetry)
     wakes = (appended, *(sender.wake for sender in senders))
-    topics = Topics(settings, GROUP)
+    topics = KafkaAdmin(settings, GROUP)
     consumer = Consumer(_subscription(settings, telemetry, dead_letters, wakes, topics), database, telemetry)
 
     def close() -> None:
@@ -78,8 +78,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
             _watch(settings, database, consumer, telemetry),
             *senders,
             _relay(settings, database, appended, telemetry),
-            Contact(topics, telemetry, needed=True),
-            DatabaseWatch(database, telemetry),
+            BrokerHealthCheck(topics, telemetry, needed=True),
+            DatabaseHealthCheck(database, telemetry),
         ],
         close=close,
     )
@@ -88,7 +88,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 def _restore(settings: Settings, database: Database) -> None:
     with database.write() as connection:
         if restore.is_empty(connection):
-            told = history.read(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
+            told = topic_history.read(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
             if last := restore.restore(connection, told):
                 log.info("restored from the log", topic=NOTIFICATION_EVENTS.name, last_sequence=last)
 
@@ -104,14 +104,14 @@ def _subscription(
     telemetry: Telemetry,
     dead_letters: DeadLetters,
     wakes: Sequence[threading.Event],
-    broker: Topics,
+    broker: KafkaAdmin,
 ) -> Subscription:
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
     return Subscription(
         group=GROUP,
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        open_source=partial(Source, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
+        open_source=partial(GroupConsumer, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=broker,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
@@ -171,6 +171,6 @@ def _relay(settings: Settings, database: Database, appended: threading.Event, te
         leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP, told),
-        newest=Newest(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS),
+        newest=LatestPublished(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

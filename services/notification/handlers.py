@@ -12,15 +12,15 @@ from typing import Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from services.chassis.clock import Clock
-from services.chassis.dead_letters import Refusal
-from services.chassis.decoding import Decoder, Event
-from services.chassis.event_store import append, last_versions
-from services.chassis.inbox import sift
-from services.chassis.record import Record
-from services.chassis.rules import Applied, Verdict, newest
-from services.chassis.stored import Metadata, NewEvent
-from services.chassis.subscription import Outcome
+from services.chassis.consumer.dead_letters import Refusal
+from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.consumer.idempotency import Applied, Verdict, newest
+from services.chassis.consumer.inbox import sift
+from services.chassis.consumer.subscription import Outcome
+from services.chassis.messages.clock import Clock
+from services.chassis.messages.event import Metadata, NewEvent
+from services.chassis.messages.record import Record
+from services.chassis.outbox.event_store import append, last_versions
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient
 from services.contracts.user import UserNotice, UserState
@@ -81,7 +81,7 @@ class Tools(msgspec.Struct, frozen=True):
 
 
 class Handler:
-    """Handles the batches of `user.state.v1` and `user.notices.v1`; see `chassis.consumer.Handler`."""
+    """Handles the batches of `user.state.v1` and `user.notices.v1`; see `chassis.consumer.loop.Handler`."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools

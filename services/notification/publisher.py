@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.chassis.record import Outgoing
-from services.chassis.stored import StoredEvent
+from services.chassis.messages.event import StoredEvent
+from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.contracts.envelope import Envelope, schema_of, to_headers
 from services.contracts.notification import EVENTS

@@ -9,11 +9,11 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from services.chassis.database import UNAVAILABLE
-from services.chassis.metrics.registry import observe
-from services.chassis.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
-from services.chassis.telemetry import Telemetry
-from services.chassis.tracing import Work, span
+from services.chassis.database.database import UNAVAILABLE
+from services.chassis.telemetry.metrics.registry import observe
+from services.chassis.telemetry.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
+from services.chassis.telemetry.telemetry import Telemetry
+from services.chassis.telemetry.tracing import Work, span
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter, State, after
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed

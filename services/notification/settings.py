@@ -1,4 +1,4 @@
-"""What the notification service is told; see `chassis.settings` for what every service is told."""
+"""Settings of the notification service; those of each room are described there."""
 
 import ssl
 from datetime import timedelta
@@ -6,12 +6,15 @@ from typing import Annotated
 
 import msgspec
 
-from services.chassis import settings
-from services.chassis.settings import Natural, Port, Text
+from services.chassis.consumer.settings import HeldRecordSettings
+from services.chassis.outbox.settings import OutboxSettings
+from services.chassis.process.settings import ServiceSettings
+from services.chassis.settings.environment import Natural, Port, Text, settings
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL
 
 
-class Settings(settings.Settings, frozen=True, kw_only=True):
+@settings
+class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     """Where mail goes and how patiently. `replica_wait` is how long a notice may be ahead before it is alarmed.
 
     `smtp_tls` is `off`, `starttls` (and never on without it) or `tls` from the first byte on; `smtp_ca_file` holds the
@@ -69,7 +72,8 @@ class Settings(settings.Settings, frozen=True, kw_only=True):
         return []
 
 
-class StoreSettings(Settings, frozen=True, kw_only=True):
+@settings
+class StoreSettings(Settings):
     """What `migrate` is told: the same, but it needs neither broker nor mail server."""
 
     kafka_bootstrap_servers: str = ""

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.chassis import logs, migrating
-from services.chassis.runtime import main
-from services.chassis.settings import SettingsError, load
+from services.chassis.process import migrate as migrate_command
+from services.chassis.process.runtime import main
+from services.chassis.settings.environment import SettingsError, load
+from services.chassis.telemetry import logs
 from services.user import bootstrap
 from services.user.rebuilding import StuckError
 from services.user.settings import Settings, StoreSettings
@@ -32,7 +33,7 @@ def serve(context: typer.Context) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the schema of APP_DATABASE_URL to the newest: 0 done, 1 not within APP_MIGRATE_WITHIN, 2 misconfigured."""
-    sys.exit(migrating.main("user", StoreSettings, bootstrap.REVISIONS))
+    sys.exit(migrate_command.main("user", StoreSettings, bootstrap.REVISIONS))
 
 
 @app.command()

@@ -11,14 +11,12 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.types import ControllerRouterHandler
 
-from services.chassis.checks import only
-from services.chassis.problems import Refused, described
-from services.chassis.stored import Metadata
+from services.chassis.http.problems import Refused, described
+from services.chassis.http.request_checks import only
+from services.chassis.messages.event import Metadata
 from services.contracts.user import Personal, Preferences, Status, UserState
 from services.user import domain
-from services.user.domain import Because, Changes, RefusedError
-from services.user.handlers import Action, Change, Command, Deactivate, Register, Reply
-from services.user.shapes import (
+from services.user.api_schemas import (
     ETAG,
     LINK,
     LOCATION,
@@ -36,6 +34,8 @@ from services.user.shapes import (
     UserId,
     body_of,
 )
+from services.user.domain import Because, Changes, RefusedError
+from services.user.handlers import Action, Change, Command, Deactivate, Register, Reply
 
 STATUS = {
     Because.INVALID: 422,
@@ -50,7 +50,7 @@ Incoming = Request[Any, Any, Any]
 
 
 class Commands(Protocol):
-    """Where commands go; see `chassis.writer.Writer`."""
+    """Where commands go; see `chassis.outbox.group_commit.GroupCommit`."""
 
     async def submit(self, command: Command) -> Reply | RefusedError:
         """Return the outcome of a command once it is committed."""

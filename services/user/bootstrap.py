@@ -9,36 +9,36 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from services.chassis import migrations
-from services.chassis.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
-from services.chassis.consumer import Consumer
-from services.chassis.contact import Contact
-from services.chassis.database import Database
-from services.chassis.database_metrics import measured
-from services.chassis.database_watch import DatabaseWatch
-from services.chassis.dead_letters import DeadLetters
-from services.chassis.ids import new_holder, new_id
-from services.chassis.kafka.newest import Newest
+from services.chassis.consumer.dead_letters import DeadLetters
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.subscription import Subscription
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.database.health_check import DatabaseHealthCheck
+from services.chassis.database.metrics import measured
+from services.chassis.http.server import Frame, Server, application
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.health_check import BrokerHealthCheck
+from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.kafka.producer import Producer
-from services.chassis.kafka.source import Source
-from services.chassis.kafka.topics import Topics
-from services.chassis.lease import Leases
-from services.chassis.relay import Outbox, Relay
-from services.chassis.runtime import Component, Plan
-from services.chassis.spans import appending
-from services.chassis.subscription import Subscription
-from services.chassis.telemetry import Telemetry
-from services.chassis.web import Frame, Server, application
-from services.chassis.writer import Writer, retried
+from services.chassis.messages.ids import new_holder, new_id
+from services.chassis.outbox.group_commit import GroupCommit, retried
+from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.relay import Outbox, Relay
+from services.chassis.process.runtime import Component, Plan
+from services.chassis.telemetry.spans import appending
+from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuild, rebuilding, store
 from services.user.api import Api
-from services.user.bounces import Handler, Tools
+from services.user.api_schemas import CLOSED
+from services.user.bounce_handler import Handler, Tools
 from services.user.domain import RefusedError
 from services.user.handlers import Command, Reply
 from services.user.settings import Settings
-from services.user.shapes import CLOSED
 
 REVISIONS = Path(__file__).parent / "migrations"
 GROUP = "user"
@@ -50,7 +50,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     appended = threading.Event()
     dead_letters = _dead_letters(settings, telemetry)
     writer = _writer(settings, database, appended, telemetry)
-    topics = Topics(settings, GROUP)
+    topics = KafkaAdmin(settings, GROUP)
     subscription = _subscription(settings, telemetry, dead_letters, appended, topics)
 
     def close() -> None:
@@ -64,8 +64,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
             writer,
             Consumer(subscription, database, telemetry),
             _relay(settings, database, appended, telemetry),
-            Contact(topics, telemetry, needed=False),
-            DatabaseWatch(database, telemetry),
+            BrokerHealthCheck(topics, telemetry, needed=False),
+            DatabaseHealthCheck(database, telemetry),
         ],
         close=close,
     )
@@ -73,7 +73,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 
 def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
     """Fold the log into a fresh table and return how the service's own differs. Raises StuckError, ConnectionError."""
-    source = rebuilding.Source(partial(Source, settings), Topics(settings, rebuilding.GROUP))
+    source = rebuilding.Source(partial(GroupConsumer, settings), KafkaAdmin(settings, rebuilding.GROUP))
     with TemporaryDirectory() as folder:
         scratch, database = rebuilding.scratch(Path(folder)), Database(settings.database)
         try:
@@ -88,7 +88,7 @@ def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
 
 def _writer(
     settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry
-) -> Writer[Command, Reply | RefusedError]:
+) -> GroupCommit[Command, Reply | RefusedError]:
     def execute(commands: Sequence[Command]) -> list[Reply | RefusedError]:
         contexts = (command.metadata.traceparent for command in commands)
         with appending(telemetry.tracing, database.system, contexts), database.write() as connection:
@@ -96,11 +96,11 @@ def _writer(
         appended.set()
         return outcomes
 
-    return Writer(retried(execute), settings.writer_group, telemetry)
+    return GroupCommit(retried(execute), settings.writer_group, telemetry)
 
 
 def _http(
-    settings: Settings, database: Database, writer: Writer[Command, Reply | RefusedError], telemetry: Telemetry
+    settings: Settings, database: Database, writer: GroupCommit[Command, Reply | RefusedError], telemetry: Telemetry
 ) -> Component:
     api = Api(writer, database.reader(store.read_user), database.reader(store.read_page), new_id)
     app = application(api.routes(), "Eventline users", CLOSED)
@@ -108,13 +108,13 @@ def _http(
 
 
 def _subscription(
-    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, appended: threading.Event, topics: Topics
+    settings: Settings, telemetry: Telemetry, dead_letters: DeadLetters, appended: threading.Event, topics: KafkaAdmin
 ) -> Subscription:
     return Subscription(
         group=GROUP,
         topics=(NOTIFICATION_EVENTS.name,),
         handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
-        open_source=partial(Source, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
+        open_source=partial(GroupConsumer, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=topics,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
@@ -142,6 +142,6 @@ def _relay(settings: Settings, database: Database, appended: threading.Event, te
         leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
         open_producer=lambda: Producer(settings, GROUP, told),
-        newest=Newest(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),
+        newest=LatestPublished(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

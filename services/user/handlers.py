@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from services.chassis.stored import Metadata, NewEvent
+from services.chassis.messages.event import Metadata, NewEvent
 from services.contracts.catalog import LARGEST_RECORD, TYPE_NAMES
 from services.contracts.user import Fact, Personal, Preferences, UserRegistered, UserState
 from services.user import domain

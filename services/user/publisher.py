@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.chassis.record import Outgoing
-from services.chassis.stored import StoredEvent
+from services.chassis.messages.event import StoredEvent
+from services.chassis.messages.record import Outgoing
 from services.contracts import catalog, user
 from services.contracts.envelope import Envelope, schema_of, to_headers, to_headers_of
 from services.contracts.user import UserNotice

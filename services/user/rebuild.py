@@ -9,12 +9,12 @@ from typing import cast
 import msgspec
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, select
 
-from services.chassis import bulk
-from services.chassis.dead_letters import Refusal
-from services.chassis.decoding import Decoder, Event
-from services.chassis.record import Record
-from services.chassis.rules import Applied, Verdict, contiguous
-from services.chassis.subscription import Outcome
+from services.chassis.consumer.dead_letters import Refusal
+from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.consumer.idempotency import Applied, Verdict, contiguous
+from services.chassis.consumer.subscription import Outcome
+from services.chassis.database import bulk
+from services.chassis.messages.record import Record
 from services.contracts.catalog import TYPES, USER_EVENTS
 from services.contracts.user import Fact, UserState
 from services.user.domain import evolve
@@ -45,7 +45,7 @@ class Row(msgspec.Struct):
 
 
 class Fold:
-    """The handler of the rebuild: see `chassis.subscription.Handler`. Raises GapError: the user is parked."""
+    """The handler of the rebuild: see `chassis.consumer.subscription.Handler`. Raises GapError: the user is parked."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(FACTS)

@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from services.chassis import parking, progress
-from services.chassis.consumer import Consumer
-from services.chassis.database import Database
-from services.chassis.positions import Broker
-from services.chassis.record import TopicPartition
-from services.chassis.subscription import OpenSource, Subscription
-from services.chassis.telemetry import telemetry
+from services.chassis.consumer import offset_store, parking
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.positions import Broker
+from services.chassis.consumer.subscription import OpenSource, Subscription
+from services.chassis.database.database import Database
+from services.chassis.messages.record import TopicPartition
+from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import USER_EVENTS
 from services.user import rebuild
 
@@ -38,7 +38,7 @@ class Source(msgspec.Struct, frozen=True):
 def fold_into(database: Database, source: Source, output: Console) -> int:
     """Fold the whole topic into a database. Returns the number of keys that had to be parked. Raises StuckError."""
     rebuild.rebuilt.create(database.engine)
-    progress.progress.create(database.engine)
+    offset_store.progress.create(database.engine)
     parking.parked.create(database.engine)
     subscription = Subscription(
         group=f"{GROUP}-{time.time_ns()}",
@@ -77,7 +77,7 @@ def _await_end(done: Callable[[], int], ends: int, output: Console) -> None:
 
 def _folded(database: Database) -> int:
     with database.read() as connection:
-        return sum(position.next_offset for position in progress.read(connection, PARTITIONS).values())
+        return sum(position.next_offset for position in offset_store.read(connection, PARTITIONS).values())
 
 
 def scratch(folder: Path) -> Database:

@@ -1,13 +1,20 @@
-"""What the user service is told; see `chassis.settings` for the meaning of each."""
+"""Settings of the user service; those of each room are described there."""
 
-from services.chassis import settings
+from services.chassis.consumer.settings import HeldRecordSettings
+from services.chassis.outbox.settings import OutboxSettings
+from services.chassis.process.settings import ServiceSettings
+from services.chassis.settings.environment import Natural, settings
 
 
-class Settings(settings.Settings, frozen=True, kw_only=True):
-    """Nothing beyond what every service is told."""
+@settings
+class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
+    """`writer_group` is the largest number of commands that one transaction commits."""
+
+    writer_group: Natural = 128
 
 
-class StoreSettings(Settings, frozen=True, kw_only=True):
-    """What `migrate` is told: the same, but it needs no broker."""
+@settings
+class StoreSettings(Settings):
+    """Settings of `migrate`: the same, but it needs no broker."""
 
     kafka_bootstrap_servers: str = ""

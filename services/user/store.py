@@ -20,11 +20,11 @@ from sqlalchemy import (
     select,
 )
 
-from services.chassis import bulk
-from services.chassis.bulk import one_of
-from services.chassis.database import metadata
-from services.chassis.event_store import append
-from services.chassis.stored import NewEvent
+from services.chassis.database import bulk
+from services.chassis.database.bulk import one_of
+from services.chassis.database.database import metadata
+from services.chassis.messages.event import NewEvent
+from services.chassis.outbox.event_store import append
 from services.contracts.user import Status, UserState
 from services.user.domain import RefusedError, key_of
 from services.user.handlers import Answered, Change, Command, Group, Register, Reply

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.postgres import Server, binaries
 from tests.alerts.deeds import BY_PROMTOOL_ALONE, PHASES, Deed
 from tests.alerts.ordeal import Outcome, Told, play
 from tests.alerts.stage import Stage, stage
-from tests.ports import free_ports
-from tests.postgres import Server, binaries
 
 OUTCOMES = pytest.StashKey[Sequence[Outcome]]()
 ON_A_VOLUME = "DatabaseSpaceLow"

@@ -13,13 +13,13 @@ import msgspec
 import psycopg
 
 from services.chassis.kafka.producer import Producer
-from services.chassis.record import Outgoing
+from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import USER_NOTICES
 from services.user import publisher
+from services.workbench.bench.workload import registered
+from services.workbench.local.trial import READY_S
 from tests.alerts.stage import CEILING, VOLUME_MB, Stage, await_answer
-from tests.bench.workload import registered
-from tests.faults.trial import READY_S
-from tests.local import console
+from tests.support.console_process import console
 
 STATE, NOTICE = 1, 2  # of the three records of a registration
 PARKED_USER, EARLY_USER = 7, 8

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from k8s.alerts.rules import alerts
-from services.console.local.processes import POLL_SECONDS
-from services.console.local.system import clean_environment
+from services.workbench.local.processes import POLL_SECONDS
+from services.workbench.local.system import clean_environment
 from tests.alerts.deeds import Deed
 from tests.alerts.stage import FIRING, Stage
-from tests.local import argv
+from tests.support.console_process import argv
 
 RATE, POPULATION, LONGEST_S = 10, 50, 900
 BEGUN = "registered"

@@ -12,25 +12,18 @@ from pathlib import Path
 import msgspec
 
 from k8s.alerts.rules import text
-from services.chassis.kafka.topics import Topics
-from services.chassis.settings import KafkaSettings
-from services.console.local.ports import HOST
-from services.console.local.processes import POLL_SECONDS, Program, probe
-from services.console.local.system import (
-    System,
-    bootstrap_servers,
-    clean_environment,
-    local_programs,
-    service,
-    service_environment,
-)
-from services.console.settings import ConsoleSettings
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.settings import KafkaSettings
 from services.contracts import catalog
-from tests import postgres
-from tests.alertmanager import alertmanager, available
-from tests.faults.trial import READY_S, haste, settings_on_free_ports
-from tests.ports import free_ports
-from tests.prometheus import Prometheus, prometheus
+from services.workbench.local import postgres
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
+from services.workbench.local.processes import POLL_SECONDS, Program, probe
+from services.workbench.local.system import System, clean_environment, local_programs, service, service_environment
+from services.workbench.local.trial import READY_S, haste, settings_on_free_ports
+from services.workbench.settings import WorkbenchSettings
+from tests.support.alertmanager import alertmanager, available
+from tests.support.prometheus import Prometheus, prometheus
 
 SCALE = 0.02  # an hour is 72 s, five minutes are 6 s, 512 MiB are 10
 EVERY = "1s"
@@ -46,7 +39,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """What things are done to. `volume` is a small file system of audit's own, None where none could be mounted."""
 
     folder: Path
-    settings: ConsoleSettings
+    settings: WorkbenchSettings
     kafka: KafkaSettings
     system: System
     postgres: postgres.Server
@@ -113,7 +106,7 @@ def stage(folder: Path, server: postgres.Server) -> Iterator[Stage]:
         )
 
 
-def _programs(settings: ConsoleSettings, urls: Urls, folder: Path) -> list[Program]:
+def _programs(settings: WorkbenchSettings, urls: Urls, folder: Path) -> list[Program]:
     around = [program for program in local_programs(settings, folder) if program.name in ("broker", "sink")]
     environment = {
         name: {**service_environment(name, settings, folder), **haste(name), "APP_DATABASE_URL": url}
@@ -139,10 +132,10 @@ def _named(name: str, program: Program) -> Program:
     return msgspec.structs.replace(program, name=name, log=program.log.with_name(f"{name}.log"))
 
 
-def _probe(settings: ConsoleSettings, folder: Path) -> Program:
+def _probe(settings: WorkbenchSettings, folder: Path) -> Program:
     (port,) = free_ports(1)
     environment = {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(settings),
+        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "APP_HTTP_HOST": HOST,
         "APP_METRICS_PORT": str(port),
         "APP_PROBE_EVERY": "1s",
@@ -152,11 +145,11 @@ def _probe(settings: ConsoleSettings, folder: Path) -> Program:
     return Program("console", argv, clean_environment(environment), folder / "console.log", ready)
 
 
-def _start(system: System, settings: ConsoleSettings) -> KafkaSettings:
+def _start(system: System, settings: WorkbenchSettings) -> KafkaSettings:
     system.start("broker", "sink")
     system.wait_ready(READY_S, "broker", "sink")
-    kafka = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
-    Topics(kafka, "alerts").ensure(catalog.TOPICS)
+    kafka = settings.client
+    KafkaAdmin(kafka, "alerts").ensure(catalog.TOPICS)
     for names in (("user", "notification", "audit", "console"), ("user-2",)):  # one of the two makes the schema
         system.start(*names)
         system.wait_ready(READY_S, *names)

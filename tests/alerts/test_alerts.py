@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from k8s.alerts.rules import alerts
-from services.console.local.processes import POLL_SECONDS
-from services.console.local.sink import Mail
-from services.console.local.system import MAILS
-from tests.alertmanager import NEEDED, available
+from services.workbench.local.processes import POLL_SECONDS
+from services.workbench.local.sink import Mail
+from services.workbench.local.system import MAILS
 from tests.alerts.conftest import ON_A_VOLUME, Ordeal
 from tests.alerts.deeds import BY_PROMTOOL_ALONE, PHASES
 from tests.alerts.ordeal import Told, expected
+from tests.support.alertmanager import NEEDED, available
 
 pytestmark = pytest.mark.alerts
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.charts.schema import CHARTS
+from k8s.charts.schema import CHARTS
 
 PROGRAMS = ("helm", "helm3")
 RELEASE = "eventline"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.charts.documents import documents
-from tests.charts.schema import CHARTS
-from tests.charts.tables import table, unexplained, values
+from k8s.charts.documents import documents
+from k8s.charts.schema import CHARTS
+from k8s.charts.tables import table, unexplained, values
 
 EXAMPLE = """# Not of a key.
 

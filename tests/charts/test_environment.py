@@ -9,21 +9,21 @@ import trustme
 import services.audit.settings
 import services.notification.settings
 import services.user.settings
-from services.chassis.settings import KafkaSettings, load
-from services.console.settings import ConsoleSettings
+from k8s.charts.settings import PROGRAMS
+from services.chassis.settings.environment import Mixin, load
+from services.workbench.settings import WorkbenchSettings
 from tests.charts.helm import Helm, Resource, given
 from tests.charts.pods import Pod, pods
-from tests.charts.settings import PROGRAMS
 
 pytestmark = pytest.mark.charts
 MOUNTED = "/etc/eventline"
-OF_JOBS: dict[str, type[KafkaSettings]] = {
+OF_JOBS: dict[str, type[Mixin]] = {
     "user-migrate": services.user.settings.StoreSettings,
     "notification-migrate": services.notification.settings.StoreSettings,
     "audit-migrate": services.audit.settings.StoreSettings,
-    "console-topics": ConsoleSettings,
+    "console-topics": WorkbenchSettings,
 }
-KINDS: dict[str, type[KafkaSettings]] = {**PROGRAMS, **OF_JOBS}
+KINDS: dict[str, type[Mixin]] = {**PROGRAMS, **OF_JOBS}
 of_ours = [(chart, path) for chart, path in given() if chart in {*PROGRAMS, "eventline"}]
 
 

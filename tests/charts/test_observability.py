@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from k8s.charts.schema import CHARTS
 from tests.charts.helm import Helm, Resource, parsed
 from tests.charts.pods import pods
-from tests.charts.schema import CHARTS
 
 pytestmark = pytest.mark.charts
 FILES = CHARTS / "observability" / "files"

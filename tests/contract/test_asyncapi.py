@@ -13,13 +13,13 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from services.chassis.dead_letters import DeadLetters, Refusal
+from services.chassis.consumer.dead_letters import DeadLetters, Refusal
 from services.contracts.catalog import TOPICS, TYPES, Topic
 from services.contracts.envelope import to_headers
-from tests.builders import a_record, a_user_registered, an_envelope
-from tests.contract.asyncapi import HEADERS, OPTIONAL, ORIGIN, document
+from services.workbench.documents.asyncapi import HEADERS, OPTIONAL, ORIGIN, document
 from tests.contract.goldens import golden, headers_of
-from tests.fakes import FakeLog
+from tests.support.builders import a_record, a_user_registered, an_envelope
+from tests.support.fakes import FakeLog
 
 STANDARD = Path(__file__).parent / "standard/schema-3.0.0.json.gz"
 DOCUMENT = document()

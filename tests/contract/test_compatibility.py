@@ -8,8 +8,8 @@ from typing import Annotated, Any, Optional
 import msgspec
 import pytest
 
+from services.workbench.documents.schemas import Schema, schemas
 from tests.contract.compatibility import SCHEMAS, baseline, breaks, published
-from tests.contract.schemas import Schema, schemas
 
 GONE = object()
 

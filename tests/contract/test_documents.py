@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from services.contracts.catalog import TYPES
+from services.workbench.documents.contracts import documents
+from services.workbench.documents.schemas import VERSION, Schema, schemas
 from tests.contract.compatibility import ROOT, SCHEMAS
-from tests.contract.documents import documents
 from tests.contract.goldens import golden, headers_of
-from tests.contract.schemas import VERSION, Schema, schemas
 
 of_every_type = pytest.mark.parametrize("kind", sorted(TYPES))
 

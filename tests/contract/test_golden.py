@@ -8,12 +8,12 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, from_kafka, to_structured
 from cloudevents.core.formats.json import JSONFormat
 
-from services.chassis.decoding import Decoder
+from services.chassis.consumer.decoding import Decoder
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import Envelope, from_headers, to_headers
-from tests.builders import a_record
-from tests.contract.examples import EXAMPLES
+from services.workbench.documents.examples import EXAMPLES
 from tests.contract.goldens import FOLDER, golden
+from tests.support.builders import a_record
 
 of_every_type = pytest.mark.parametrize("kind", sorted(EXAMPLES))
 

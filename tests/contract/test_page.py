@@ -4,8 +4,8 @@ import re
 from html.parser import HTMLParser
 
 from services.contracts.catalog import TOPICS, TYPES
-from tests.contract.page import Field, fields_of, page
-from tests.contract.schemas import schemas
+from services.workbench.documents.page import Field, fields_of, page
+from services.workbench.documents.schemas import schemas
 
 PAGE = page()
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "rect"}

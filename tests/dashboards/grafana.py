@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from k8s.dashboards.board import Variable
-from tests.prometheus import Prometheus
+from tests.support.prometheus import Prometheus
 
 LEAST_INTERVALS = 4  # of Prometheus' own, in one $__rate_interval
 MOST_POINTS = 600  # about a panel's width at 1280 pixels

@@ -5,8 +5,8 @@ import pytest
 
 from k8s.dashboards.board import Board, Row
 from k8s.dashboards.documents import BOARDS
-from k8s.dashboards.kinds import Series, Stat
 from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel_types import Series, Stat
 from k8s.dashboards.promql import per, rate
 from tests.dashboards.grafana import Span
 from tests.dashboards.verdict import Verdict, looked_at

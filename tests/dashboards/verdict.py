@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from k8s.dashboards.board import Board
-from k8s.dashboards.kinds import Bars, Heat
 from k8s.dashboards.panel import Good, Panel
+from k8s.dashboards.panel_types import Bars, Heat
 from tests.dashboards.grafana import Span, everything
-from tests.prometheus import AskError, Prometheus, Series
+from tests.support.prometheus import AskError, Prometheus, Series
 
 SHOWN = 3  # series of a complaint
 

@@ -9,21 +9,15 @@ from pathlib import Path
 import msgspec
 
 from k8s import deploy
-from services.chassis.kafka.topics import Topics
-from services.console.local.ports import HOST
-from services.console.local.processes import Program, probe
-from services.console.local.system import (
-    SERVICES,
-    System,
-    bootstrap_servers,
-    clean_environment,
-    local_programs,
-)
-from services.console.settings import ConsoleSettings
+from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts import catalog
-from tests.faults.trial import READY_S, settings_on_free_ports
-from tests.ports import free_ports
-from tests.prometheus import Prometheus, prometheus
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
+from services.workbench.local.processes import Program, probe
+from services.workbench.local.system import SERVICES, System, clean_environment, local_programs
+from services.workbench.local.trial import READY_S, settings_on_free_ports
+from services.workbench.settings import WorkbenchSettings
+from tests.support.prometheus import Prometheus, prometheus
 
 RULES = Path("charts/observability/files/rules.yml").absolute()
 EVERY = "5s"  # as compose and the chart have it
@@ -47,15 +41,15 @@ def local(folder: Path) -> Iterator[Watched]:
     with System(programs) as system:
         system.start("broker", "sink")
         system.wait_ready(READY_S, "broker", "sink")
-        client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
-        Topics(client, "dashboards").ensure(catalog.TOPICS)
+        client = settings.client
+        KafkaAdmin(client, "dashboards").ensure(catalog.TOPICS)
         parts = (*SERVICES, "console")
         system.start(*parts)
         system.wait_ready(READY_S, *parts)
         ports = {name: int(system.process(name).program.environment["APP_METRICS_PORT"]) for name in parts}
         with prometheus(_config(ports, folder), folder) as watching:
             urls = (f"http://{HOST}:{settings.user_port}", f"http://{HOST}:{settings.audit_port}")
-            yield Watched(*urls, bootstrap_servers(settings), watching, system)
+            yield Watched(*urls, settings.bootstrap_servers, watching, system)
 
 
 @contextlib.contextmanager
@@ -66,9 +60,9 @@ def deployed(address: str) -> Iterator[Watched]:
         yield Watched(f"http://{at['USER']}", f"http://{at['AUDIT']}", at["KAFKA"], watching, None)
 
 
-def _probe(settings: ConsoleSettings, port: int, folder: Path) -> Program:
+def _probe(settings: WorkbenchSettings, port: int, folder: Path) -> Program:
     environment = {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers(settings),
+        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "APP_HTTP_HOST": HOST,
         "APP_METRICS_PORT": str(port),
         "APP_PROBE_EVERY": "2s",

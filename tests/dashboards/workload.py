@@ -9,18 +9,18 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from services.chassis.clock import utc_now
 from services.chassis.kafka.producer import Producer
-from services.chassis.record import Outgoing
-from services.chassis.settings import KafkaSettings
-from services.console.local.processes import POLL_SECONDS
-from services.console.local.system import System, clean_environment
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.clock import utc_now
+from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
 from services.user import publisher
-from tests.bench.workload import registered
+from services.workbench.bench.workload import registered
+from services.workbench.local.processes import POLL_SECONDS
+from services.workbench.local.system import System, clean_environment
+from services.workbench.local.trial import READY_S
 from tests.dashboards.watched import Watched
-from tests.faults.trial import READY_S
-from tests.local import argv
+from tests.support.console_process import argv
 
 RATE, POPULATION = 40, 50
 BEGUN = "registered"

@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from services.console.local.ports import HOST
+from k8s.programs import ProgramError, run
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
 from tests.e2e.mailboxes import Mailpit
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
-from tests.e2e.programs import ProgramError, run
 from tests.e2e.target import BROKER, DATABASE, SERVICES
-from tests.ports import free_ports
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 PROJECT = "eventline-e2e"

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from k8s.programs import ProgramError
+from services.workbench.polling import until
 from tests.e2e.kubectl import CONTEXT, NAME, NAMESPACE, RELEASE, kubectl, pods
 from tests.e2e.mailboxes import Mailpit
-from tests.e2e.polling import until
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
-from tests.e2e.programs import ProgramError
 from tests.e2e.target import BROKER, DATABASE, SERVICES
 
 HOST = "127.0.0.1"

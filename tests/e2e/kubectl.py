@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.e2e.programs import run
+from k8s.programs import run
 
 CONTEXT = "kind-eventline"
 NAMESPACE = "eventline"

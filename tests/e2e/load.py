@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from services.console.load.command import Result
-from services.console.load.outcome import Outcome
-from services.console.local.system import clean_environment
+from services.workbench.load.command import Result
+from services.workbench.load.outcome import Outcome
+from services.workbench.local.system import clean_environment
 from tests.e2e.mailboxes import Mailpit
 from tests.e2e.target import Target
-from tests.local import argv
+from tests.support.console_process import argv
 
 RATE = 100
 POPULATION = 50

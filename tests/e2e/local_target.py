@@ -7,15 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from services.chassis.kafka.topics import Topics
-from services.console.local.ports import HOST
-from services.console.local.processes import Program
-from services.console.local.system import MAILS, SERVICES, System, bootstrap_servers, local_programs
-from services.console.settings import ConsoleSettings
+from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts import catalog
+from services.workbench.local.ports import HOST
+from services.workbench.local.processes import Program
+from services.workbench.local.system import MAILS, SERVICES, System, local_programs
+from services.workbench.local.trial import hastened, settings_on_free_ports
+from services.workbench.settings import WorkbenchSettings
 from tests.e2e.mailboxes import SinkFile
 from tests.e2e.target import BROKER
-from tests.faults.trial import hastened, settings_on_free_ports
 
 READY_S = 60.0
 REPLICA = "SELECT user_id, version || ' ' || lower(hex(digest)) FROM replica"
@@ -26,11 +26,11 @@ class LocalTarget(SinkFile):
 
     parts = frozenset((*SERVICES, BROKER))
 
-    def __init__(self, system: System, settings: ConsoleSettings, folder: Path) -> None:
+    def __init__(self, system: System, settings: WorkbenchSettings, folder: Path) -> None:
         super().__init__(folder / MAILS)
         self._system = system
         self._store = folder / "notification.db"
-        self.bootstrap_servers = bootstrap_servers(settings)
+        self.bootstrap_servers = settings.bootstrap_servers
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES}
 
     def stop(self, part: str) -> None:
@@ -71,11 +71,11 @@ def local(folder: Path, told: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
     `told` are variables for the services beside their own.
     """
     settings = settings_on_free_ports(users=1)
-    client = msgspec.structs.replace(settings, kafka_bootstrap_servers=bootstrap_servers(settings))
+    client = settings.client
     with System(_told(hastened(program), told) for program in local_programs(settings, folder)) as system:
         system.start(BROKER, "sink")
         system.wait_ready(READY_S, BROKER, "sink")
-        Topics(client, "e2e").ensure(catalog.TOPICS)
+        KafkaAdmin(client, "e2e").ensure(catalog.TOPICS)
         system.start(*SERVICES)
         system.wait_ready(READY_S, *SERVICES)
         yield LocalTarget(system, settings, folder)

@@ -8,8 +8,8 @@ import httpx
 import msgspec
 from aiosmtpd.smtp import Envelope
 
-from services.console.local.sink import Mail, read_mail
-from tests.e2e.polling import PATIENCE_S, until
+from services.workbench.local.sink import Mail, read_mail
+from services.workbench.polling import PATIENCE_S, until
 
 OPERATOR = "operator@eventline.local"  # whom Alertmanager writes to
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import msgspec
 
-from services.console.local.sink import Mail
-from tests.e2e.polling import PATIENCE_S, until
+from services.workbench.local.sink import Mail
+from services.workbench.polling import PATIENCE_S, until
 from tests.e2e.target import Target
 
 PAGE = 500

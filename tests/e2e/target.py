@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from services.console.local.sink import Mail
+from services.workbench.local.sink import Mail
 
 SERVICES = ("user", "notification", "audit")
 BROKER = "broker"

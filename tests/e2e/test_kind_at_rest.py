@@ -3,8 +3,8 @@
 from typing import Any
 
 from k8s.usage import MIB, now, table
+from services.workbench.polling import until
 from tests.e2e.kubectl import NAME, kubectl, pods, value
-from tests.e2e.polling import until
 from tests.e2e.target import SERVICES, Target
 
 MOST_AT_REST = 1.2 * 1024 * MIB

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from k8s.programs import ProgramError, run
+from services.workbench.polling import until
 from tests.e2e.kubectl import RELEASE, python
-from tests.e2e.polling import until
-from tests.e2e.programs import ProgramError, run
 from tests.e2e.target import SERVICES, Target
 
 OUTSIDE_PORT = 8000

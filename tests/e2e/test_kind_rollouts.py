@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from k8s.programs import run
 from tests.e2e.kind_target import WORKLOADS
 from tests.e2e.kubectl import CONTEXT, NAMESPACE, RELEASE, items, kubectl, pods, value
 from tests.e2e.load import losses, under_load
-from tests.e2e.programs import run
 from tests.e2e.target import BROKER, SERVICES, Target
 
 CHART = Path(__file__).parents[2] / "charts" / "eventline"

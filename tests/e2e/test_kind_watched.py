@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from services.workbench.polling import until
 from tests.e2e.kind_target import address
 from tests.e2e.mailboxes import Mailpit
-from tests.e2e.polling import until
 from tests.e2e.story import Story
 from tests.e2e.target import SERVICES, Target
 

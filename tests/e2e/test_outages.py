@@ -5,7 +5,7 @@ import contextlib
 import httpx
 import pytest
 
-from tests.e2e.polling import until
+from services.workbench.polling import until
 from tests.e2e.story import Story
 from tests.e2e.target import BROKER, DATABASE, killed, stopped
 

@@ -4,11 +4,11 @@ import uuid
 from collections import defaultdict
 from functools import partial
 
-from services.chassis.kafka.source import Source
-from services.chassis.settings import KafkaSettings
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.settings import KafkaSettings
 from services.contracts import catalog
 from services.contracts.envelope import from_headers
-from tests.e2e.polling import until
+from services.workbench.polling import until
 from tests.e2e.story import Story, User
 
 TOPICS = (catalog.USER_EVENTS.name, catalog.USER_STATE.name)
@@ -70,7 +70,7 @@ def test_a_new_group_reads_every_user_from_the_first_fact_on(story: Story) -> No
     story.change_user(story.register_user(), full_name="Countess of Lovelace")
     expected = story.versions()
     settings = KafkaSettings(kafka_bootstrap_servers=story.target.bootstrap_servers)
-    newcomer = Source(settings, f"newcomer-{uuid.uuid4().hex[:8]}", TOPICS, lambda _: {})
+    newcomer = GroupConsumer(settings, f"newcomer-{uuid.uuid4().hex[:8]}", TOPICS, lambda _: {})
     seen: Seen = defaultdict(lambda: defaultdict(list))
     try:
         until("every user's newest version was read", lambda: _read(newcomer, seen), lambda now: now == expected)
@@ -81,7 +81,7 @@ def test_a_new_group_reads_every_user_from_the_first_fact_on(story: Story) -> No
     assert {user: max(found) for user, found in seen[TOPICS[1]].items()} == expected
 
 
-def _read(newcomer: Source, seen: Seen) -> dict[str, int]:
+def _read(newcomer: GroupConsumer, seen: Seen) -> dict[str, int]:
     """Note the version of each record that is at hand, by topic and user; return what was read of both topics."""
     for record in newcomer.poll(1000, 1.0):
         envelope = from_headers(record.headers or [])

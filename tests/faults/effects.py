@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from services.chassis.database import Database
+from services.chassis.database.database import Database
 
 ONCE = {
     "user": ("SELECT count(*) - count(DISTINCT login) FROM (SELECT key AS login FROM reservations) AS kept",),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services.console.local.system import SERVICES, local_programs, verify_audit
+from services.workbench.local.system import SERVICES, local_programs, verify_audit
+from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.faults.effects import problems
-from tests.faults.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 
 USERS = 150
 SEND_WINDOW = 20  # mails that two senders may have in hand

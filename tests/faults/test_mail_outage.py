@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.console.local.system import local_programs
-from tests.faults.trial import settings_on_free_ports, trial
-from tests.soak.mail_outage import play
+from services.workbench.local.system import local_programs
+from services.workbench.local.trial import settings_on_free_ports, trial
+from services.workbench.soak.mail_outage import play
 
 pytestmark = pytest.mark.long
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.chassis.database import Database
-from services.console.local.system import local_programs
-from tests.faults.trial import settings_on_free_ports, trial
-from tests.soak.rebuild import play, rebuild_check, store
+from services.chassis.database.database import Database
+from services.workbench.local.system import local_programs
+from services.workbench.local.trial import settings_on_free_ports, trial
+from services.workbench.soak.rebuild import play, rebuild_check, store
 
 pytestmark = pytest.mark.long
 

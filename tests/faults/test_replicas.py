@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from services.console.local.processes import Program
-from services.console.local.system import SERVICES, local_programs, service, service_environment
-from services.console.settings import ConsoleSettings
-from tests import postgres
+from services.workbench.local import postgres
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.processes import Program
+from services.workbench.local.system import SERVICES, local_programs, service, service_environment
+from services.workbench.local.trial import haste, settings_on_free_ports, trial, wrong
+from services.workbench.settings import WorkbenchSettings
 from tests.faults.effects import problems, value
-from tests.faults.trial import haste, settings_on_free_ports, trial, wrong
-from tests.ports import free_ports
 
 USERS = 150
 SEND_WINDOW = 20  # mails that two senders may have in hand
@@ -45,13 +45,13 @@ def test_replicas_share_a_database_and_survive_the_death_of_one_of_each(
     assert value(urls["user"], deadlocks) == 0
 
 
-def programs(settings: ConsoleSettings, urls: Mapping[str, str], folder: Path) -> list[Program]:
+def programs(settings: WorkbenchSettings, urls: Mapping[str, str], folder: Path) -> list[Program]:
     """Return the local system with its stores on PostgreSQL."""
     parts = [part for part in local_programs(settings, folder) if part.name not in SERVICES]
     return parts + [service(name, environment(name, settings, urls), folder) for name in SERVICES]
 
 
-def twin(name: str, settings: ConsoleSettings, urls: Mapping[str, str], folder: Path) -> Program:
+def twin(name: str, settings: WorkbenchSettings, urls: Mapping[str, str], folder: Path) -> Program:
     """Return a second process of a service, on ports of its own."""
     http, metrics = free_ports(2)
     ports = {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
@@ -59,6 +59,6 @@ def twin(name: str, settings: ConsoleSettings, urls: Mapping[str, str], folder: 
     return msgspec.structs.replace(second, name=f"{name}-2", log=folder / f"{name}-2.log")
 
 
-def environment(name: str, settings: ConsoleSettings, urls: Mapping[str, str]) -> dict[str, str]:
+def environment(name: str, settings: WorkbenchSettings, urls: Mapping[str, str]) -> dict[str, str]:
     """Return a service's variables, with a database on PostgreSQL and short leases."""
     return {**service_environment(name, settings, Path()), **haste(name), "APP_DATABASE_URL": urls[name]}

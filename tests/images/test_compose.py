@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.console.local.broker import properties
+from services.workbench.local.broker import properties
 
 pytestmark = pytest.mark.images
 

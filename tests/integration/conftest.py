@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import postgres
-from tests.http_server import UserServer
-from tests.ports import free_ports
-from tests.secure_broker import SecureBroker, running
-from tests.secure_postgres import SecurePostgres
-from tests.tls import Files, client_files
+from services.workbench.local import postgres
+from services.workbench.local.free_ports import free_ports
+from tests.support.certificates import Files, client_files
+from tests.support.secure_broker import SecureBroker, running
+from tests.support.secure_postgres import SecurePostgres
+from tests.support.user_process import UserServer
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

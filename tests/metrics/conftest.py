@@ -6,15 +6,15 @@ import httpx
 import msgspec
 import pytest
 
-from services.chassis.clock import utc_now
-from services.chassis.ids import new_id
-from services.chassis.record import Outgoing
-from services.console.local.system import SERVICES
+from services.chassis.messages.clock import utc_now
+from services.chassis.messages.ids import new_id
+from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import EVENTS, NotificationFailed, Recipient
-from tests.builders import an_envelope
-from tests.metrics.running import Running, running
+from services.workbench.local.measured_system import Running, running
+from services.workbench.local.system import SERVICES
+from tests.support.builders import an_envelope
 
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
 

@@ -1,8 +1,8 @@
 """The names of samples: those that are declared for a process, and those that it shows."""
 
-from services.chassis import metrics
-from services.chassis.metrics import Declared
-from tests.metrics.running import Running
+from services.chassis.telemetry import metrics
+from services.chassis.telemetry.metrics import Declared
+from services.workbench.local.measured_system import Running
 
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
 

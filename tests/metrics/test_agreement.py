@@ -12,14 +12,14 @@ from collections.abc import Mapping
 import pytest
 from rich.console import Console
 
-from services.chassis.metrics import Declared
-from services.chassis.metrics.consuming import END_TO_END
-from services.chassis.metrics.serving import HTTP_DURATION
-from services.console.demo.display import Display
-from services.console.load.outcome import Outcome
-from services.console.load.run import Pace, Population, populated
-from services.console.settings import ConsoleSettings
-from tests.metrics.running import Running
+from services.chassis.telemetry.metrics import Declared
+from services.chassis.telemetry.metrics.consuming import END_TO_END
+from services.chassis.telemetry.metrics.serving import HTTP_DURATION
+from services.workbench.demo.display import Display
+from services.workbench.load.outcome import Outcome
+from services.workbench.load.run import Pace, Population, populated
+from services.workbench.local.measured_system import Running
+from services.workbench.settings import WorkbenchSettings
 
 pytestmark = pytest.mark.long
 
@@ -69,7 +69,7 @@ def test_the_load_and_the_histograms_agree(system: Running) -> None:
 
 async def disagreements(system: Running, seed: int) -> list[str]:
     there = system.target()
-    settings = ConsoleSettings(kafka_bootstrap_servers=there.kafka.kafka_bootstrap_servers)
+    settings = WorkbenchSettings(kafka_bootstrap_servers=there.kafka.kafka_bootstrap_servers)
     with Display(Console(quiet=True)) as display:
         async with populated(there, settings, Population(20, f"agree{seed}", seed), display) as play:
             before = both(system)

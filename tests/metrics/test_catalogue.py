@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from services.chassis import metrics
-from services.chassis.metrics import Declared
+from services.chassis.telemetry import metrics
+from services.chassis.telemetry.metrics import Declared
+from services.workbench.documents.metrics import PATH, text
 from tests.metrics import uses
-from tests.metrics.catalogue import PATH, text
 
 of_every_metric = pytest.mark.parametrize("one", metrics.every(), ids=lambda one: str(one.name))
 

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
-from services.chassis import metrics
+from services.chassis.telemetry import metrics
+from services.workbench.local.measured_system import JOBS, Running, await_seen
 from tests.metrics.exported import missing, names_of, undeclared
-from tests.metrics.running import JOBS, Running, await_seen
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 MOST_SAMPLES = 700

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
+from services.workbench.local.measured_system import JOBS, Running, await_seen
 from tests.metrics.exported import missing
-from tests.metrics.running import JOBS, Running, await_seen
 
 pytestmark = pytest.mark.long
 

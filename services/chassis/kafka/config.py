@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError
 
-from services.chassis.settings import KafkaSettings
+from services.chassis.kafka.settings import KafkaSettings
 
 # A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
 LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
-from services.chassis.client_metrics import ClientMetrics
 from services.chassis.kafka import config, statistics
-from services.chassis.publishing import PublishError
-from services.chassis.record import Outgoing
-from services.chassis.settings import KafkaSettings
+from services.chassis.kafka.client_metrics import ClientMetrics
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
 GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond that the client is broken

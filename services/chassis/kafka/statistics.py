@@ -7,9 +7,9 @@ from functools import partial
 
 import msgspec
 
-from services.chassis.client_metrics import ClientMetrics, ClientStatistics
+from services.chassis.kafka.client_metrics import ClientMetrics, ClientStatistics
 from services.chassis.kafka.config import Config
-from services.chassis.metrics.kafka import (
+from services.chassis.telemetry.metrics.kafka import (
     BROKERS_UP,
     FETCH_QUEUE,
     QUEUE,

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Delete, Row, Select, delete, select
 
-from services.chassis import bulk
-from services.chassis.bulk import one_of
-from services.chassis.clock import to_micros
+from services.chassis.database import bulk
+from services.chassis.database.bulk import one_of
+from services.chassis.messages.clock import to_micros
 from services.contracts.user import UserState
 from services.notification.domain import Address, Notice, Replica, State
 from services.notification.handlers import Intent

@@ -11,10 +11,10 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from services.chassis.clock import Clock, from_micros, to_micros
-from services.chassis.database import Database, now_ms
-from services.chassis.event_store import append, last_versions
-from services.chassis.stored import Metadata, NewEvent
+from services.chassis.database.database import Database, now_ms
+from services.chassis.messages.clock import Clock, from_micros, to_micros
+from services.chassis.messages.event import Metadata, NewEvent
+from services.chassis.outbox.event_store import append, last_versions
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
 from services.contracts.user import Personal, UserState

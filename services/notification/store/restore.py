@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from services.chassis import bulk
-from services.chassis.clock import to_micros
-from services.chassis.decoding import Decoder, Event
-from services.chassis.event_store import counter, events
-from services.chassis.lease import relay
-from services.chassis.record import Record
-from services.chassis.stored import Metadata
+from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.database import bulk
+from services.chassis.messages.clock import to_micros
+from services.chassis.messages.event import Metadata
+from services.chassis.messages.record import Record
+from services.chassis.outbox.event_store import counter, events
+from services.chassis.outbox.lease import relay
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.envelope import Envelope
 from services.contracts.notification import (

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
-from services.chassis.database import metadata
+from services.chassis.database.database import metadata
 
 replica = Table(
     "replica",

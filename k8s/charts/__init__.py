@@ -1,0 +1,1 @@
+"""Documents generated for the Helm charts: value schemas and setting tables."""

@@ -1,0 +1,81 @@
+"""Which settings of a program its chart takes under `settings`, and how they are written there."""
+
+from dataclasses import fields
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+import services.audit.settings
+import services.console.lag_exporter
+import services.notification.settings
+import services.user.settings
+from services.chassis.kafka.security import KafkaSecurity
+from services.chassis.settings.environment import Mixin
+
+PROGRAMS: dict[str, type[Mixin]] = {
+    "user": services.user.settings.Settings,
+    "notification": services.notification.settings.Settings,
+    "audit": services.audit.settings.Settings,
+    "console": services.console.lag_exporter.LagExporterSettings,
+}
+# What the charts say themselves, from values of another name.
+OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
+    "kafka_bootstrap_servers",
+    "kafka_replication_factor",
+    "kafka_min_insync_replicas",
+    "http_host",
+    "http_port",
+    "metrics_port",
+    "database_url",
+    "database_password",
+    "database_migrate",
+    "migrate_within",
+    "smtp_host",
+    "smtp_port",
+    "smtp_tls",
+    "smtp_ca_file",
+    "smtp_user",
+    "smtp_password",
+}
+DURATION = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One setting: its name as a value, its variable, its default as written, what JSON Schema says of it."""
+
+    value: str
+    variable: str
+    default: str
+    schema: dict[str, Any]
+
+
+@cache
+def settings(chart: str) -> tuple[Setting, ...]:
+    """Return the settings of a chart's program that the chart leaves to `settings`."""
+    kind = PROGRAMS[chart]
+    hints = get_type_hints(kind, include_extras=True)
+    given = [field for field in fields(kind) if field.name not in OF_THE_CHART]
+    return tuple(
+        Setting(_camel(field.name), f"APP_{field.name.upper()}", _written(field.default), _schema(hints[field.name]))
+        for field in given
+    )
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _written(default: object) -> str:
+    if isinstance(default, timedelta):
+        return f"{default.total_seconds():g}s"
+    return str(default)
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    if kind is timedelta:
+        return DURATION
+    return msgspec.json.schema(str if kind is Path else kind)

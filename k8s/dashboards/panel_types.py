@@ -1,0 +1,123 @@
+"""The kinds of panels, each with its look; built with Grafana's SDK."""
+
+import string
+from typing import TypeVar
+
+import msgspec
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, text, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models import common as options
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmaps
+from grafana_foundation_sdk.models import text as texts
+
+from k8s.dashboards import style
+from k8s.dashboards.panel import Form, Panel
+
+DECIMALS = {"percentunit": 2, "locale": 0}  # where Grafana's own choice says too little, or fractions of whole things
+SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
+LEGEND = (
+    common.VizLegendOptions()
+    .show_legend(True)
+    .display_mode(options.LegendDisplayMode.LIST)
+    .placement(options.LegendPlacement.BOTTOM)
+)
+LAST = common.ReduceDataOptions().calcs(["lastNotNull"])
+Mode = models.FieldColorModeId
+Dressed = TypeVar("Dressed", stat.Panel, timeseries.Panel, bargauge.Panel, heatmap.Panel)
+
+
+class Stat(Panel, frozen=True, kw_only=True):
+    """One number now, with its way there behind it."""
+
+    width: int = 4
+    height: int = 4
+
+    def build(self) -> stat.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = _dressed(stat.Panel(), self).reduce_options(LAST).graph_mode(options.BigValueGraphMode.AREA)
+        return panel.color_mode(options.BigValueColorMode.VALUE).color_scheme(_color(self))
+
+
+class Series(Panel, frozen=True, kw_only=True):
+    """Lines over time; stacked where the sum says something too. `most` is the least top of the axis."""
+
+    stacked: bool = False
+    most: float | None = None
+
+    def build(self) -> timeseries.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = (
+            _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 0)
+        )
+        panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(LEGEND)
+        panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC))
+        panel = panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
+        for name, properties in style.overrides():
+            panel = panel.override_by_name(name, properties)
+        if self.stacked:
+            panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
+        if self.steps:
+            line = common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
+            panel = panel.thresholds_style(line)
+        return panel if self.most is None else panel.axis_soft_max(self.most)
+
+
+class Bars(Panel, frozen=True, kw_only=True):
+    """One bar for each series, of the whole time that is looked at."""
+
+    def build(self) -> bargauge.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = _dressed(bargauge.Panel(), self).reduce_options(LAST).orientation(options.VizOrientation.HORIZONTAL)
+        panel = panel.display_mode(options.BarGaugeDisplayMode.BASIC).color_scheme(_color(self)).min(0)
+        return panel.show_unfilled(True).value_mode(options.BarGaugeValueMode.TEXT)
+
+
+class Heat(Panel, frozen=True, kw_only=True):
+    """How many fell where, over time; its query gives buckets by `le`."""
+
+    def build(self) -> heatmap.Panel:
+        """Return it as Grafana's SDK has it."""
+        colors = (
+            heatmap.HeatmapColorOptions()
+            .mode(heatmaps.HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .steps(64)
+            .exponent(0.5)
+        )
+        panel = _dressed(heatmap.Panel(), self).calculate(False).color(colors)
+        return panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Words for a stranger."""
+
+    content: str
+    title: str = ""
+    width: int = 24
+    height: int = 3
+
+    def build(self) -> text.Panel:
+        """Return it as Grafana's SDK has it."""
+        panel = text.Panel().mode(texts.TextMode.MARKDOWN).content(self.content)
+        return panel.title(self.title) if self.title else panel.transparent(True)
+
+
+Any = Stat | Series | Bars | Heat | Note
+Built = stat.Panel | timeseries.Panel | bargauge.Panel | heatmap.Panel | text.Panel
+
+
+def _dressed(builder: Dressed, panel: Panel) -> Dressed:
+    dressed = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
+    form: Form = "instant" if isinstance(panel, Bars) else "heatmap" if isinstance(panel, Heat) else "range"
+    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+        dressed = dressed.with_target(query.build(letter, form))
+    if panel.unit in DECIMALS and not isinstance(panel, Series):
+        dressed = dressed.decimals(DECIMALS[panel.unit])
+    return dressed.thresholds(style.thresholds(panel.steps or ((None, style.CALM),)))
+
+
+def _color(panel: Panel) -> builders.FieldColor:
+    if panel.steps:
+        return builders.FieldColor().mode(Mode.THRESHOLDS)
+    return builders.FieldColor().mode(Mode.FIXED).fixed_color(style.CALM)

@@ -1,0 +1,122 @@
+"""From records to typed events. What can never be one is refused; what nobody subscribes to is passed over."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from services.chassis.consumer.dead_letters import Reason, Refusal
+from services.chassis.messages.record import Record
+from services.contracts import structured
+from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A decoded record. `data` is of the type's struct, None for a tombstone.
+
+    `content` is the data's bytes where they are not the record's value (structured mode).
+    """
+
+    record: Record
+    envelope: Envelope
+    data: msgspec.Struct | None
+    content: bytes | None = None
+
+    @property
+    def traceparent(self) -> str | None:
+        """The context for what this event leads to: the work on it where that is recorded, else where it came from."""
+        return self.record.context or self.envelope.traceparent
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the data, in either mode: what tells a repeat from a conflict."""
+        content = self.record.value if self.content is None else self.content
+        return hashlib.sha256(content or b"").digest()
+
+
+class Decoded(msgspec.Struct):
+    """What became of a batch."""
+
+    events: list[Event] = []
+    refused: list[Refusal] = []
+    not_subscribed: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class UnknownShapeError(Exception):
+    """A known type in a shape that this code does not know: newer code is needed, the record is fine."""
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Decoder:
+    """Decodes the types that a service subscribes to. `tombstones` names the topics that may carry them."""
+
+    def __init__(self, types: Mapping[str, type[msgspec.Struct]], tombstones: frozenset[str] = frozenset()) -> None:
+        self._decoders = {name: msgspec.json.Decoder(struct) for name, struct in types.items()}
+        self._schemas = {name: schema_of(name) for name in types}
+        self._tombstones = tombstones
+
+    def decode(self, records: Sequence[Record]) -> Decoded:
+        """Return the events of a batch in order. Raises UnknownShapeError."""
+        decoded = Decoded()
+        for record in records:
+            try:
+                event = self._event(record)
+            except _RefusedError as refused:
+                decoded.refused.append(Refusal(record, refused.reason, str(refused)))
+            else:
+                if event is None:
+                    decoded.not_subscribed[record.topic] += 1
+                else:
+                    decoded.events.append(event)
+        return decoded
+
+    def _event(self, record: Record) -> Event | None:
+        envelope, content = _opened(record)
+        if record.key != envelope.subject.encode():
+            raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
+        if (decoder := self._decoders.get(envelope.type)) is None:
+            return None
+        if envelope.schema != self._schemas[envelope.type]:
+            raise UnknownShapeError(f"{record.place}: {envelope.schema}, known is {self._schemas[envelope.type]}")
+        if record.value is None:
+            self._refuse_tombstone(record.topic)
+            return Event(record, envelope, None)
+        return Event(record, envelope, _data(record.value if content is None else content, decoder), content)
+
+    def _refuse_tombstone(self, topic: str) -> None:
+        if topic not in self._tombstones:
+            raise _RefusedError("unexpected_tombstone", "a record without a value on a topic without tombstones")
+
+
+def _opened(record: Record) -> tuple[Envelope, bytes | None]:
+    """Return the envelope, and the data's bytes where they are not the record's value."""
+    if record.headers is None:
+        raise _RefusedError("unreadable_headers", "a header's name is not UTF-8")
+    try:
+        return from_headers(record.headers), None
+    except StructuredModeError:
+        return _opened_structured(record)
+    except EnvelopeError as error:
+        raise _RefusedError("envelope", str(error)) from None
+
+
+def _opened_structured(record: Record) -> tuple[Envelope, bytes]:
+    try:
+        return structured.read(dict(record.headers or ()), record.value)
+    except EnvelopeError as error:
+        raise _RefusedError("envelope", str(error)) from None
+
+
+def _data(content: bytes, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return decoder.decode(content)
+    except msgspec.ValidationError as error:
+        raise _RefusedError("invalid", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _RefusedError("malformed", str(error)) from None

@@ -1,0 +1,67 @@
+"""What a consumer counts of the batches that it has applied. Per batch, not per record, as far as it goes."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from services.chassis.consumer.dead_letters import Reason
+from services.chassis.consumer.subscription import Outcome, Subscription
+from services.chassis.messages.record import Record
+from services.chassis.telemetry.metrics.consuming import (
+    CONSUMED,
+    DEAD_LETTERS,
+    END_TO_END,
+    NOT_SUBSCRIBED,
+    PROCESS_DURATION,
+    REPEATS,
+)
+from services.chassis.telemetry.metrics.declared import SYSTEM
+from services.chassis.telemetry.metrics.registry import observe
+from services.chassis.telemetry.telemetry import Telemetry
+
+
+class ConsumerMetrics:
+    """The counters of one group. They begin at 0, not at nothing: an alert must see the first dead letter."""
+
+    def __init__(self, subscription: Subscription, telemetry: Telemetry) -> None:
+        metrics, group = telemetry.metrics, subscription.group
+        self._group = group
+        self._clock = telemetry.clock
+        self._consumed = metrics.counter(CONSUMED)
+        self._durations = metrics.histogram(PROCESS_DURATION).labels(SYSTEM, group)
+        self._latencies = metrics.latencies(END_TO_END)
+        self._repeats = metrics.counter(REPEATS)
+        self._not_subscribed = metrics.counter(NOT_SUBSCRIBED)
+        self._dead_letters = metrics.counter(DEAD_LETTERS)
+        for topic in subscription.topics:
+            self._consumed.labels(SYSTEM, topic, group)
+            self._repeats.labels(topic)
+        if subscription.dead_letters:
+            for topic in subscription.topics:
+                self._not_subscribed.labels(topic)
+            for reason in get_args(Reason):
+                self._dead_letters.labels(reason)
+
+    def consumed(self, records: Sequence[Record]) -> None:
+        """Count records whose effect, or refusal, is committed."""
+        for topic, number in Counter(record.topic for record in records).items():
+            self._consumed.labels(SYSTEM, topic, self._group).inc(number)
+
+    def took(self, seconds: float) -> None:
+        """Count the time of a batch."""
+        observe(self._durations, seconds)
+
+    def outcome(self, outcome: Outcome, is_replay: Callable[[Record], bool]) -> None:
+        """Count what a handler did, and how long its events were on their way."""
+        for topic, number in outcome.repeats.items():
+            self._repeats.labels(topic).inc(number)
+        for topic, number in outcome.not_subscribed.items():
+            self._not_subscribed.labels(topic).inc(number)
+        for refusal in outcome.refused:
+            self._dead_letters.labels(refusal.reason).inc()
+        now = self._clock()
+        self._latencies.add(
+            (kind, (now - moment).total_seconds(), record.context)
+            for record, kind, moment in outcome.applied
+            if not is_replay(record)
+        )

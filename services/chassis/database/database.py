@@ -1,0 +1,137 @@
+"""One SQL database per service: SQLite by default, PostgreSQL in production, one text for both.
+
+Knows transactions and dialects, no table. Writes to SQLite take one lock per process before the database's own, so
+that threads queue instead of polling.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from sqlalchemy import URL, Connection, Engine, Insert, MetaData, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.sql.schema import Table
+
+from services.chassis.database.engines import postgresql_engine, sqlite_engine
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+metadata = MetaData()  # of every table that this process knows
+
+NOTED = "noted"
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
+
+
+class DatabaseObserver:
+    """Who is told what a database does. This one keeps nothing; see `database_metrics.DatabaseMetrics`."""
+
+    def took(self, operation: str, seconds: float) -> None:
+        """Hear how long a `read` or a `write` took, from a connection asked for to its end."""
+
+    def committed(self, noted: Mapping[str, int]) -> None:
+        """Hear what a transaction noted that is now committed."""
+
+
+class Database:
+    """A database to read from and to write to, from any thread."""
+
+    def __init__(self, url: str | URL, told: DatabaseObserver | None = None) -> None:
+        self._told = told or DatabaseObserver()
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
+        self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._trouble: str | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for migrations."""
+        return self._engine
+
+    @property
+    def system(self) -> str:
+        """The kind of database, as OpenTelemetry calls it."""
+        return "sqlite" if self.is_sqlite else "postgresql"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last write was not possible, None when it was."""
+        return self._trouble
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection to read with; it sees one committed moment per statement."""
+        with self._timed("read"), self._engine.connect() as connection:
+            yield connection
+
+    def reader(self, query: Callable[Concatenate[Connection, P], T]) -> Callable[P, T]:
+        """Return a query that takes a connection as one that opens its own."""
+
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self.read() as connection:
+                return query(connection, *args, **kwargs)
+
+        return call
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Yield a connection to read with; all it sees is of one committed moment, however long it reads."""
+        # SQLite's transactions are like that in any case.
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._timed("read"), self._engine.connect() as connection:
+            yield connection.execution_options(**options)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a connection in a transaction, committed at the end and rolled back on any exception.
+
+        Waits for other writers. Raises one of UNAVAILABLE when the database is away or busy for too long.
+        """
+        noted: Counter[str] = Counter()
+        try:
+            with self._timed("write"), self._write_lock, self._engine.connect() as connection:
+                writer = connection.execution_options(writes=True, **{NOTED: noted})
+                with writer.begin():
+                    yield writer
+        except UNAVAILABLE as error:
+            self._trouble = str(getattr(error, "orig", None) or error)
+            raise
+        else:
+            self._trouble = None
+            self._told.committed(noted)
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _timed(self, operation: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._told.took(operation, time.perf_counter() - started)
+
+
+def note(connection: Connection, what: Iterable[str]) -> None:
+    """Count what a transaction does, to be told once it is committed."""
+    connection.get_execution_options().get(NOTED, Counter()).update(what)
+
+
+def insert_or_ignore(connection: Connection, table: Table) -> Insert:
+    """Return an INSERT that leaves rows alone whose key exists already."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # SQLite took its ON CONFLICT clause from PostgreSQL, and SQLAlchemy gives both the same methods.
+    return cast("postgresql.Insert", dialect.insert(table)).on_conflict_do_nothing()
+
+
+def now_ms(connection: Connection) -> int:
+    """Return the database's own clock in milliseconds since 1970: the one clock that all replicas share."""
+    if connection.dialect.name == "sqlite":
+        return int(connection.scalar(text("SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)")))
+    return int(connection.scalar(text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")))

@@ -1,0 +1,92 @@
+"""The two kinds of database as SQLAlchemy's engines, with what each of them must be told.
+
+SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at their beginning (`BEGIN IMMEDIATE`).
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import Dialect, ExceptionContext
+from sqlalchemy.exc import OperationalError
+
+from services.chassis.database import url as database_url
+
+CHECKPOINT_PAGES = 4000  # of 4 KiB: with the default of 1,000 every other batch waits for the database file as well
+BUSY_TIMEOUT_S = 10  # how long SQLite waits for another process's lock
+# A plan that is kept may be of the time when tables were empty: it reads them whole until they are analysed.
+FRESH_PLANS = "plan_cache_mode=force_custom_plan"
+POOL_SIZE = 12  # more than the threads of any service: writer, relay, consumer, senders, API readers
+POOL_OVERFLOW = 10  # opened beyond them in need, and closed after use
+
+
+def sqlite_engine(url: str | URL) -> Engine:
+    """Return an engine of a file, whose folder is made where it is missing."""
+    if path := make_url(url).database:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    options = {"timeout": BUSY_TIMEOUT_S}
+    engine = create_engine(
+        url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args=options, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy's begin event decides, not the driver
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def postgresql_engine(url: str | URL) -> Engine:
+    """Return an engine of a server."""
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_pre_ping=True,
+        hide_parameters=True,  # they are people's names and addresses, and errors are logged
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c {FRESH_PLANS}"},
+    )
+
+    def connect(dialect: Dialect, _: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
+        try:
+            return dialect.connect(*args, **options)
+        except psycopg.OperationalError as error:
+            if why := database_url.refusal(engine.url):
+                raise psycopg.OperationalError(f"{why} ({error})") from error
+            raise
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "do_executemany", _copy)
+    event.listen(engine, "handle_error", _read_only, retval=True)
+    return engine
+
+
+def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[object]], _: object) -> bool:
+    """Send rows as COPY takes them, several times as fast as a statement for each; other statements are left alone."""
+    if not statement.startswith("COPY "):
+        return False
+    with cursor.copy(statement.encode()) as copy:
+        for row in rows:
+            copy.write_row(row)
+    return True
+
+
+def _read_only(context: ExceptionContext) -> Exception | None:
+    # psycopg counts it among internal errors, as if it were a bug: it is a standby, or a server that somebody closed.
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        return OperationalError(context.statement, None, context.original_exception)
+    return None

@@ -1,0 +1,1 @@
+"""The HTTP server: application, middleware, limits, request checks and problem details."""

@@ -1,0 +1,22 @@
+"""Settings of the Kafka clients."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+
+from services.chassis.kafka.security import KafkaSecurity
+from services.chassis.settings.environment import Natural, Text, settings
+
+
+@settings
+class KafkaSettings(KafkaSecurity):
+    """Settings of every Kafka client. Durations are written with their unit: `500ms`, `10s`, `5m`, `1h`."""
+
+    kafka_bootstrap_servers: Text
+    kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"
+    kafka_message_timeout: timedelta = timedelta(seconds=10)
+    kafka_request_timeout: timedelta = timedelta(seconds=10)
+    kafka_poll_interval: timedelta = timedelta(minutes=5)
+    kafka_replication_factor: Natural = 1
+    kafka_min_insync_replicas: Natural = 1

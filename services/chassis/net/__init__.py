@@ -1,0 +1,1 @@
+"""TLS contexts, certificate checks and listening sockets."""

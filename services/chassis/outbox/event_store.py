@@ -1,0 +1,121 @@
+"""The event store, which is the outbox, and the one way to append to it.
+
+`append` locks the counter row first and commits with its caller's transaction, so that the order of locks is the
+order of commits is the order of sequence numbers, without gaps, however many replicas take turns.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Row,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+
+from services.chassis.database import bulk
+from services.chassis.database.database import metadata, note
+from services.chassis.messages.clock import from_micros, to_micros
+from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("last_time", BigInteger, nullable=False),  # microseconds since 1970
+)
+events = Table(
+    "events",
+    metadata,
+    # On SQLite an INTEGER, which is the row itself: a BIGINT would be an index of its own beside it.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("event_id", String(36), nullable=False, unique=True),
+    Column("subject", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("time", BigInteger, nullable=False),  # microseconds since 1970, never goes back
+    Column("data", Text, nullable=False),
+    Column("state", Text),  # the record after the event, where the publisher has one
+    Column("metadata", Text, nullable=False),
+    UniqueConstraint("subject", "version"),
+)
+LAST_VERSIONS = (
+    select(events.c.subject, func.max(events.c.version))
+    .where(bulk.one_of(events.c.subject, "subjects"))
+    .group_by(events.c.subject)
+)
+
+
+METADATA = msgspec.json.Decoder(Metadata)
+Decide = Callable[[datetime], Iterable[NewEvent]]
+
+
+def append(connection: Connection, now: datetime, decide: Decide) -> int:
+    """Lock the counter, let `decide` read, decide and write, then number and insert the events it returns.
+
+    `decide` gets the time of the events, which never goes back. Returns the last sequence number. The caller's
+    transaction commits everything at once.
+    """
+    last = connection.execute(select(counter).with_for_update()).one()
+    time = max(to_micros(now), last.last_time)
+    fresh = list(decide(from_micros(time)))
+    rows = [_row(sequence, time, event) for sequence, event in enumerate(fresh, last.last_sequence + 1)]
+    if rows:
+        bulk.insert(connection, events, rows)
+        note(connection, (event.type for event in fresh))
+        connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
+    return int(last.last_sequence) + len(rows)
+
+
+def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
+    """Return up to `limit` events that follow a sequence number, in order."""
+    query = select(events).where(events.c.sequence > after).order_by(events.c.sequence).limit(limit)
+    return [_stored(row) for row in connection.execute(query)]
+
+
+def ids(connection: Connection, sequences: Sequence[int]) -> dict[int, str]:
+    """Return the ids of the events under some sequence numbers; a number that was never given has none."""
+    query = select(events.c.sequence, events.c.event_id).where(events.c.sequence.in_(sequences))
+    return {row.sequence: row.event_id for row in connection.execute(query)}
+
+
+def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
+    """Return how many events follow a sequence number, and the time of the oldest of them."""
+    # Not counted: numbers have no gaps, and a backlog may be of millions.
+    last = select(func.max(events.c.sequence)).scalar_subquery()
+    follows = events.c.sequence > after
+    query = select(events.c.sequence, events.c.time, last).where(follows).order_by(events.c.sequence).limit(1)
+    for first, time, end in connection.execute(query):
+        return end - first + 1, from_micros(time)
+    return 0, None
+
+
+def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
+    """Return the last version of each subject that has one."""
+    return {row.subject: row[1] for row in connection.execute(LAST_VERSIONS, {"subjects": subjects})}
+
+
+def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
+    origin = msgspec.json.encode(event.metadata).decode()
+    named = (event.event_id, event.subject, event.version, event.type)
+    return (sequence, *named, time, event.data, event.state, origin)
+
+
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
+    # Unpacked: a row's columns by name cost three microseconds an event more.
+    sequence, event_id, subject, version, kind, time, data, state, origin = row
+    event = NewEvent(event_id, subject, version, kind, data, METADATA.decode(origin), state)
+    return StoredEvent(sequence, from_micros(time), event)

@@ -1,0 +1,78 @@
+"""The port for machines: `/metrics`, `/livez`, `/readyz`, `/startupz`."""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from socketserver import ThreadingMixIn
+from typing import Any, cast
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from prometheus_client import make_wsgi_app
+
+from services.chassis.net.sockets import explained
+from services.chassis.telemetry.health import Health
+from services.chassis.telemetry.metrics import Metrics
+from services.chassis.telemetry.metrics.serving import SCRAPE_CPU
+
+STOP_SEEN_WITHIN_S = 0.1
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:  # noqa: ANN401  # the signature is wsgiref's
+        """Probes come every few seconds and say nothing that a metric does not."""
+
+
+class Probes:
+    """Serves the probes from a thread of its own, from construction to `close`. Raises AddressError: port taken."""
+
+    def __init__(self, host: str, port: int, health: Health, metrics: Metrics) -> None:
+        self._health = health
+        self._metrics = make_wsgi_app(metrics.registry)
+        self._costs = metrics.histogram(SCRAPE_CPU)
+        try:
+            self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
+        except OSError as error:
+            raise explained(error, host, port, "APP_METRICS_PORT") from error
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_SEEN_WITHIN_S,), name="probes", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        if request["PATH_INFO"] == "/metrics":
+            return self._scraped(request, respond)
+        problems = self._problems(request["PATH_INFO"])
+        status = "404 Not Found" if problems is None else "503 Service Unavailable" if problems else "200 OK"
+        respond(status, [("Content-Type", "text/plain; charset=utf-8")])
+        absent = self._health.absent() if request["PATH_INFO"] == "/readyz" else {}
+        return [("\n".join((problems or ["ok"]) + _lines(absent)) + "\n").encode()]
+
+    def _scraped(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
+        started = time.thread_time()
+        said = cast("Iterable[bytes]", self._metrics(request, respond))
+        self._costs.observe(time.thread_time() - started)
+        return said
+
+    def _problems(self, path: str) -> list[str] | None:
+        if path == "/livez":
+            return [f"the loop {loop!r} does not move" for loop in self._health.stalled()]
+        if path == "/readyz":
+            return _lines(self._health.missing())
+        if path == "/startupz":
+            return [] if self._health.started else ["not started yet"]
+        return None
+
+
+def _lines(reasons: Mapping[str, str]) -> list[str]:
+    return [f"{what}: {reason}" for what, reason in reasons.items()]

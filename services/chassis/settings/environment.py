@@ -1,0 +1,104 @@
+"""Settings from `APP_*` environment variables: typed, checked all at once, misspelled names reported.
+
+A settings class is a frozen dataclass; its field `http_port` is read from `APP_HTTP_PORT`. A service's settings inherit
+from the mixins of the rooms that it uses, so that it accepts no setting without an effect. Dataclasses, because msgspec
+structs with fields cannot be mixed. Neither this module nor a settings class's `repr` shows a value: some are secrets.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
+
+import msgspec
+
+PREFIX = "APP_"
+PLACEHOLDERS = frozenset({"changeme", "change-me", "todo", "xxx"})
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+Natural = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+T = TypeVar("T")
+S = TypeVar("S", bound="Mixin")
+
+
+class SettingsError(ValueError):
+    """Every setting that is wrong, one line each, with what to write instead."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def settings(kind: type[T]) -> type[T]:
+    """Make a class one of settings: frozen, with keyword arguments only, and without values in its `repr`."""
+    return dataclass(frozen=True, kw_only=True, repr=False)(kind)
+
+
+@settings
+class Mixin:
+    """The base of every room's settings; a service inherits from those of the rooms that it uses."""
+
+    def problems(self) -> list[str]:
+        """Return contradictions between settings, a line each. A mixin adds its own to those of `super()`."""
+        return []
+
+    def __repr__(self) -> str:
+        """Return the name of the class alone: a value may be a password."""
+        return f"{type(self).__name__}(…)"
+
+
+def load(kind: type[S], environment: Mapping[str, str]) -> S:
+    """Return settings of a kind from the environment.
+
+    Raises SettingsError naming every missing, empty, malformed, contradictory or unknown variable at once.
+    """
+    names = {PREFIX + field.name.upper(): field for field in fields(kind)}
+    hints = get_type_hints(kind, include_extras=True)
+    strays = [_unknown(name, names) for name in sorted(environment) if _is_stray(name, names)]
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for name, field in names.items():
+        if name not in environment:
+            if field.default is MISSING:
+                problems.append(f"{name} is missing: it has no default")
+            continue
+        try:
+            values[field.name] = _convert(environment[name], hints[field.name])
+        except ValueError as error:
+            problems.append(f"{name}={environment[name]!r}: {error}")
+    if not problems:
+        loaded = kind(**values)
+        problems = loaded.problems()
+    if strays or problems:
+        raise SettingsError("\n".join(strays + problems))
+    return loaded
+
+
+def _is_stray(name: str, names: Mapping[str, object]) -> bool:
+    return name.startswith(PREFIX) and name not in names
+
+
+def _unknown(name: str, names: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "")
+
+
+def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own type decides
+    if not text.strip():
+        raise ValueError("is empty: give a value or leave the variable away")
+    if text.strip().lower() in PLACEHOLDERS:
+        raise ValueError("is a placeholder: give the real value")
+    if kind is timedelta:
+        return _duration(text)
+    if kind is Path:
+        return Path(text)
+    return msgspec.convert(text, kind, strict=False)
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text.strip())
+    if match is None:
+        raise ValueError("is not a duration: write a number with its unit, such as 500ms, 10s or 5m")
+    return timedelta(seconds=float(match[1]) * UNITS[match[2]])

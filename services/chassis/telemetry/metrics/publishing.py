@@ -1,0 +1,62 @@
+"""The event store, which is the outbox, and the relay that publishes it."""
+
+from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
+
+APPENDED = Declared(
+    name="event_store_appended_total",
+    kind="counter",
+    unit="events",
+    meaning="Events committed to the store.",
+    services=PUBLISHERS,
+    labels=("type",),
+)
+OUTBOX_PENDING = Declared(
+    name="outbox_pending_events",
+    kind="gauge",
+    unit="events",
+    meaning="Events stored and not yet acknowledged by the broker.",
+    services=PUBLISHERS,
+)
+OUTBOX_AGE = Declared(
+    name="outbox_oldest_age_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Age of the oldest pending event, 0 when none.",
+    services=PUBLISHERS,
+)
+RELAY_EPOCH = Declared(
+    name="relay_epoch",
+    kind="gauge",
+    unit="number",
+    meaning="Fencing epoch of this process's relay, 0 while it does not lead.",
+    services=PUBLISHERS,
+)
+SENT = Declared(
+    name="messaging_client_sent_messages_total",
+    kind="counter",
+    unit="records",
+    meaning="Records that the broker has acknowledged.",
+    services=PUBLISHERS,
+    labels=("messaging_system", "messaging_destination_name"),
+)
+PUBLISH_LATENCY = Declared(
+    name="event_publish_latency_seconds",
+    kind="histogram",
+    unit="seconds",
+    meaning="Time from an event's ce_time to the broker's word on all its records.",
+    services=PUBLISHERS,
+    labels=("type",),
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0),
+)
+OPERATION_DURATION = Declared(
+    name="messaging_client_operation_duration_seconds",
+    kind="histogram",
+    unit="seconds",
+    meaning=(
+        "Time to the broker's word: publish is a chunk of the relay (destination empty, for it has several) or dead "
+        "letters, commit the hint of how far a group is. error_type is empty where all went well."
+    ),
+    services=SERVICES,
+    labels=("messaging_system", "messaging_destination_name", "messaging_operation_name", "error_type"),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0),
+)

@@ -1,0 +1,121 @@
+"""`console probe`: lag and members of every group, and the topics, as metrics, with or without consumers. Stays up.
+
+What cannot be asked is not shown: while the broker is away the gauges have no series, `lag_probe_failures_total`
+grows, and the probe is not ready and says why.
+"""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+import msgspec
+import structlog
+
+from services.chassis.kafka.admin import Cluster, KafkaAdmin, TopicsError
+from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.process.runtime import Plan
+from services.chassis.process.settings import ProcessSettings
+from services.chassis.settings.environment import settings
+from services.chassis.telemetry.metrics.registry import Reading
+from services.chassis.telemetry.metrics.special import (
+    BROKERS,
+    END_OFFSET,
+    GROUP_MEMBERS,
+    LAG_FAILURES,
+    LAG_RECORDS,
+    LAG_SECONDS,
+    UNDER_REPLICATED,
+)
+from services.chassis.telemetry.telemetry import Telemetry
+from services.console.lag import Ages, Lag, lags, partitions
+from services.contracts.catalog import TOPICS
+
+NAME = "lag-probe"
+WHAT = "kafka"
+SHOWN = (LAG_RECORDS, LAG_SECONDS, GROUP_MEMBERS, END_OFFSET, UNDER_REPLICATED, BROKERS)
+
+log = structlog.get_logger()
+
+
+@settings
+class LagExporterSettings(ProcessSettings, KafkaSettings):
+    """What the probe is told."""
+
+    probe_every: timedelta = timedelta(seconds=5)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What one look has found: lags, members by group, end offsets by topic, and the cluster."""
+
+    lags: Sequence[Lag]
+    members: Mapping[str, int]
+    ends: Mapping[str, int]
+    cluster: Cluster
+
+
+class LagProbe:
+    """Looks from time to time and shows what it saw last. `look` may raise what `_look` does."""
+
+    name = NAME
+
+    def __init__(self, look: Callable[[], Seen], every: timedelta, telemetry: Telemetry) -> None:
+        self._look = look
+        self._every = every.total_seconds()
+        self._health = telemetry.health
+        self._failures = telemetry.metrics.counter(LAG_FAILURES)
+        self._seen: Seen | None = None
+        self._health.lacks(WHAT, "not looked yet")
+        telemetry.metrics.on_scrape_together(SHOWN, lambda: _shown(self._seen))
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until told to stop."""
+        while not stop.is_set():
+            self._health.beat(self.name)
+            self.look()
+            stop.wait(self._every)
+
+    def look(self) -> None:
+        """Keep what there is to show, or show nothing and say why."""
+        try:
+            self._seen = self._look()
+        except (ConnectionError, TopicsError, SourceError) as error:
+            log.warning("cannot look at the lag, trying again", error=str(error))
+            self._seen = None
+            self._failures.inc()
+            self._health.lacks(WHAT, str(error))
+        else:
+            self._health.has(WHAT)
+
+
+def _shown(seen: Seen | None) -> Sequence[Reading]:
+    if seen is None:
+        return [None] * len(SHOWN)
+    ages = {(lag.group, lag.topic): math.nan if lag.seconds is None else lag.seconds for lag in seen.lags}
+    return [
+        {(lag.group, lag.topic): lag.records for lag in seen.lags},
+        ages,
+        seen.members,
+        seen.ends,
+        {topic.name: seen.cluster.under_replicated.get(topic.name, 0) for topic in TOPICS},
+        seen.cluster.brokers,
+    ]
+
+
+def _look(topics: KafkaAdmin, ages: Ages) -> Seen:
+    """Return what there is. Raises ConnectionError, TopicsError and SourceError."""
+    ends: Counter[str] = Counter()
+    for place, offset in topics.ends(partitions()).items():
+        ends[place.topic] += offset
+    groups = sorted({reader for topic in TOPICS for reader in topic.readers})
+    return Seen(lags(topics, ages), topics.members(groups), ends, topics.cluster())
+
+
+def build(settings: LagExporterSettings, telemetry: Telemetry) -> Plan:
+    """Return the probe's parts."""
+    topics, ages = KafkaAdmin(settings, NAME), Ages(settings, telemetry.clock)
+    probe = LagProbe(partial(_look, topics, ages), settings.probe_every, telemetry)
+    return Plan(prepare=lambda: None, components=[probe], close=lambda: None)

@@ -1,0 +1,1 @@
+"""The whole system on one machine: processes, broker, mail sink, demo, load, benchmarks and documents. In no image."""

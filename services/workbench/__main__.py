@@ -1,0 +1,94 @@
+"""Commands of the workbench: the local system, its demo, its load and its benchmarks."""
+
+import asyncio
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from services.chassis.settings.environment import load as load_settings
+from services.console.failures import WRONG
+from services.console.flags import flags
+from services.workbench.backlog import Backlog
+from services.workbench.demo.display import Display
+from services.workbench.demo.report import print_result, print_verdict
+from services.workbench.demo.run import Demo
+from services.workbench.failures import reported
+from services.workbench.live.run import Run
+from services.workbench.load.command import load
+from services.workbench.load.options import LoadOptions
+from services.workbench.local import sink as mail_sink
+from services.workbench.local.system import verify_audit
+from services.workbench.settings import WorkbenchSettings
+
+app = typer.Typer(
+    help="Run the whole system on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole system on this machine and count what happened."""
+    console = Console()
+    with reported(), Display(console) as display:
+        result = Demo(_settings(), uuid.uuid4().hex[:8], display).play()
+    print_result(console, result)
+    sys.exit(WRONG if result.wrong() else 0)
+
+
+@app.command()
+def run() -> None:
+    """Start the whole system on this machine and stay up until Ctrl-C; its state is kept."""
+    console = Console()
+    with reported():
+        problems = Run(_settings(), console).stay()
+    for problem in problems:
+        console.print(f"[bold red]WRONG[/] {problem}", highlight=False, soft_wrap=True)
+    sys.exit(WRONG if problems else 0)
+
+
+@app.command()
+def verify() -> None:
+    """Verify the audit chain that the last demo left behind."""
+    with reported():
+        settings = _settings()
+        done = verify_audit(settings, settings.folder("demo"))
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    sys.exit(done.returncode)
+
+
+@app.command()
+def backlog(records: Annotated[int, typer.Option(min=2, help="How many.")] = 200_000) -> None:
+    """Let notification and audit consume a backlog, and check the memory that they take for it."""
+    console = Console()
+    with reported(), Display(console) as display:
+        problems = Backlog(_settings(), display).consume(records)
+    print_verdict(console, problems)
+    sys.exit(WRONG if problems else 0)
+
+
+@app.command()
+def sink(
+    port: Annotated[int, typer.Argument(help="Where to listen.")],
+    file: Annotated[Path, typer.Argument(help="Where to write a JSON line per mail.")],
+) -> None:
+    """Accept mail on this machine and write it down, until SIGTERM."""
+    asyncio.run(mail_sink.serve(port, file))
+
+
+def _settings() -> WorkbenchSettings:
+    return load_settings(WorkbenchSettings, os.environ)
+
+
+app.command(name="load")(flags(LoadOptions, load))
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,164 @@
+"""The AsyncAPI 3 document, out of the catalog: topics are channels, types messages, publishing and reading operations.
+
+Payloads are the structs' schemas, headers the envelope's, examples the golden records.
+"""
+
+from typing import Any
+
+import msgspec
+
+from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
+from services.contracts.envelope import schema_of
+from services.workbench.documents.schemas import VERSION
+from tests.contract.goldens import golden, headers_of
+
+Node = dict[str, Any]
+BINDING = {"bindingVersion": "0.5.0"}
+TEXT: Node = {"type": "string", "minLength": 1, "maxLength": 64}
+PATTERNS = {
+    Pattern.EVENT_SOURCING: "The facts, one record for each thing that happened, in order per key.",
+    Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
+    Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. Who wants more has it from the state.",
+    Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
+}
+RULES = {
+    Rule.CONTIGUOUS: "A key's versions rise by one, from 1. A gap is an error.",
+    Rule.NEWEST: "The higher version wins. Holes are normal: compaction makes them.",
+    Rule.ONCE: "A record is unique by ce_source and ce_id. One that comes again is a repeat.",
+}
+HEADERS: dict[str, Node] = {
+    "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
+    "ce_id": TEXT | {"description": "UUIDv7. Fact, state and notice of one change share it; a republish repeats it."},
+    "ce_source": TEXT | {"description": "The stream that it stands in; with ce_id it is unique."},
+    "ce_type": TEXT | {"description": "The type, which alone decides the shape of the data."},
+    "ce_subject": TEXT | {"description": "The id of the user that it is about; the record's key."},
+    "ce_time": {"type": "string", "format": "date-time", "description": "When it was committed, in UTC."},
+    "ce_dataschema": TEXT | {"description": "The shape with its version: the $id of its JSON Schema."},
+    "ce_sequence": {"type": "string", "pattern": "^[0-9]{20}$", "description": "The publisher's number, gapless."},
+    "ce_subjectversion": {
+        "type": "string",
+        "pattern": "^[1-9][0-9]*$",
+        "description": "The subject's version, from 1.",
+    },
+    "ce_correlationid": TEXT | {"description": "Shared by everything that one command led to."},
+    "content-type": {"const": "application/json", "description": "What the value is."},
+    "ce_causationid": TEXT | {"description": "The ce_id of the event that led to this one; absent at a root."},
+    "traceparent": {"type": "string", "description": "W3C Trace Context, where the command had one."},
+}
+OPTIONAL = ("ce_causationid", "traceparent")
+ORIGIN: dict[str, Node] = {
+    "dlq_topic": {"type": "string", "description": "Where the record stood: its topic."},
+    "dlq_topic_id": {"type": "string", "description": "The id of that topic, in Kafka's own spelling."},
+    "dlq_partition": {"type": "string", "pattern": "^[0-9]+$", "description": "Its partition."},
+    "dlq_offset": {"type": "string", "pattern": "^[0-9]+$", "description": "Its offset."},
+    "dlq_group": {"type": "string", "description": "The consumer group that refused it."},
+    "dlq_reason": {"type": "string", "description": "Why, in one word, as on the metric dead_letters_total."},
+    "dlq_detail": {"type": "string", "description": "Why, in a sentence for a person."},
+}
+DEAD_LETTER = "dead_letter"
+ABOUT = (
+    "What crosses the topics of Eventline: three services that share nothing but Kafka. Every record is a CloudEvent "
+    "in binary mode; readers take the structured mode too. Readers ignore fields that they do not know."
+)
+
+
+def document() -> Node:
+    """Return the document. What AsyncAPI has no word for stands under `x-` names."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Eventline",
+            "version": f"{VERSION}.0.0",
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {topic.name: _channel(topic) for topic in TOPICS},
+        "operations": {name: operation for topic in TOPICS for name, operation in _operations(topic).items()},
+        "components": {"messages": _messages(), "schemas": _schemas()},
+    }
+
+
+def summary_of(kind: str) -> str:
+    """Return what a type's struct says of itself, without its name in front."""
+    said = " ".join((TYPES[kind].__doc__ or "").split()).removeprefix(f"`{kind}`: ")
+    return said[0].upper() + said[1:]
+
+
+def _channel(topic: Topic) -> Node:
+    return {
+        "address": topic.name,
+        "title": topic.name,
+        "summary": PATTERNS[topic.pattern],
+        "description": f"Rule for a reader, {topic.rule.value}: {RULES[topic.rule]}",
+        "messages": {kind: {"$ref": f"#/components/messages/{kind}"} for kind in _carried(topic)},
+        "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions} | _configuration(topic) | BINDING},
+        "x-pattern": topic.pattern.value,
+        "x-rule": topic.rule.value,
+        "x-publisher": topic.publisher,
+        "x-readers": list(topic.readers),
+    }
+
+
+def _carried(topic: Topic) -> tuple[str, ...]:
+    return topic.types or (DEAD_LETTER,)
+
+
+def _configuration(topic: Topic) -> Node:
+    settings = topic.settings()
+    typed = {name: int(text) if text.lstrip("-").isdigit() else text for name, text in settings.items()}
+    return {"topicConfiguration": typed | {"cleanup.policy": [topic.cleanup]}}
+
+
+def _operations(topic: Topic) -> dict[str, Node]:
+    channel = f"#/channels/{topic.name}"
+    messages = [{"$ref": f"{channel}/messages/{kind}"} for kind in _carried(topic)]
+    doers = [("send", topic.publisher, "publishes"), *(("receive", reader, "reads") for reader in topic.readers)]
+    return {
+        f"{service}.{action}.{topic.name}": {
+            "action": action,
+            "channel": {"$ref": channel},
+            "summary": f"The {service} service {does} {topic.name}.",
+            "tags": [{"name": service}],
+            "messages": messages,
+        }
+        for action, service, does in doers
+    }
+
+
+def _messages() -> dict[str, Node]:
+    sources = {kind: topic.source for topic in TOPICS for kind in topic.types}
+    return {kind: _message(kind, source) for kind, source in sources.items()} | {DEAD_LETTER: _dead_letter()}
+
+
+def _message(kind: str, source: str | None) -> Node:
+    known = {"ce_type": kind, "ce_source": source, "ce_dataschema": schema_of(kind, VERSION)}
+    fixed = {"properties": {name: {"const": value} for name, value in known.items()}}
+    return {
+        "name": kind,
+        "title": kind,
+        "summary": summary_of(kind),
+        "contentType": "application/json",
+        "headers": {"type": "object", "allOf": [{"$ref": "#/components/schemas/Envelope"}, fixed]},
+        "payload": {"$ref": f"#/components/schemas/{TYPES[kind].__name__}"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "The user's id, as in ce_subject."}} | BINDING},
+        "examples": [{"headers": headers_of(kind), "payload": msgspec.json.decode(golden(kind).value)}],
+    }
+
+
+def _dead_letter() -> Node:
+    return {
+        "name": DEAD_LETTER,
+        "title": "A dead letter",
+        "summary": "The record as it was, key, value and headers, with headers that say where it stood and why.",
+        "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN},
+        "payload": {"description": "The refused record's value, byte for byte; it need not be JSON."},
+        "bindings": {"kafka": {"key": {"description": "The refused record's key."}} | BINDING},
+    }
+
+
+def _schemas() -> dict[str, Node]:
+    # Under one name each, so that tools show them; msgspec's own dialect says no more here than the document's.
+    _, shapes = msgspec.json.schema_components(TYPES.values(), ref_template="#/components/schemas/{name}")
+    required = [name for name in HEADERS if name not in OPTIONAL]
+    return {"Envelope": {"type": "object", "required": required, "properties": HEADERS}} | shapes

@@ -1,0 +1,65 @@
+"""One event per type of the catalog, as its publisher would send it."""
+
+import msgspec
+
+from services.contracts import notification, user
+from services.contracts.envelope import Envelope
+from services.contracts.user import Personal, Preferences, Status
+from tests.support.builders import USER_ID, an_envelope
+
+NOTICE_ID = "01936d5e-0000-7000-8000-00000000000a"
+NOTIFICATION_ID = "01936d5e-0000-7000-8000-00000000000b"
+ADA = Personal("ada", "ada@example.org", "Ada Lovelace 🦆", "en")
+DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
+    (user.EVENTS, "user.registered", user.UserRegistered(ADA, Preferences(email=True))),
+    (user.EVENTS, "user.email_changed", user.EmailChanged(user.NewAddress("countess@example.org"))),
+    (user.EVENTS, "user.profile_changed", user.ProfileChanged(user.Profile("Ada King", "en-GB"))),
+    (user.EVENTS, "user.preferences_changed", user.PreferencesChanged(Preferences(email=False))),
+    (user.EVENTS, "user.contact_flagged", user.ContactFlagged("550 no such mailbox")),
+    (user.EVENTS, "user.deactivated", user.UserDeactivated()),
+    (user.STATE, "user.state", user.UserState(USER_ID, 7, Status.ACTIVE, ADA, Preferences(email=True))),
+    (user.NOTICES, "user.notice", user.UserNotice(USER_ID, "user.registered", 7)),
+    (
+        notification.EVENTS,
+        "notification.queued",
+        notification.NotificationQueued(
+            NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", notification.Recipient("ada@example.org")
+        ),
+    ),
+    (
+        notification.EVENTS,
+        "notification.suppressed",
+        notification.NotificationSuppressed(NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", "preferences"),
+    ),
+    (
+        notification.EVENTS,
+        "notification.sent",
+        notification.NotificationSent(NOTIFICATION_ID, USER_ID, "<b@eventline.local>", 2),
+    ),
+    (
+        notification.EVENTS,
+        "notification.failed",
+        notification.NotificationFailed(
+            notification_id=NOTIFICATION_ID,
+            user_id=USER_ID,
+            reason="550 no such mailbox",
+            permanent=True,
+            tries=1,
+            personal=notification.Recipient("ada@example.org"),
+        ),
+    ),
+)
+
+
+def _envelope(source: str, kind: str) -> Envelope:
+    return an_envelope(
+        source=source,
+        type=kind,
+        sequence=41,
+        version=7,
+        causation_id=NOTICE_ID if source == notification.EVENTS else None,
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+
+
+EXAMPLES = {kind: (_envelope(source, kind), data) for source, kind, data in DATA}

@@ -1,0 +1,74 @@
+"""What a load must have led to, and the wait for it. The counting is the demo's.
+
+With many commands of one user at a time, who is told of a change of address is known only when every version is.
+Whether a user who changes preferences meanwhile is mailed or not depends on which record the notification service
+reads first, and both are right. So of such a user's commands it is counted that each was decided once for each
+recipient, mailed or suppressed, and that exactly those who were to be mailed have the mail. All else is exact.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+import msgspec
+
+from services.workbench.demo.campaign import addressed, recipients
+from services.workbench.demo.counting import Line, latencies
+from services.workbench.demo.driver import Accepted
+from services.workbench.demo.observation import Log
+from services.workbench.demo.watch import Watch
+
+PAUSE_SECONDS = 0.25
+
+
+def settled(accepted: Iterable[Accepted], queued: Collection[str]) -> list[Accepted]:
+    """Return the commands with their messages. `queued` holds the commands of which the log says: will be mailed."""
+    users: defaultdict[str, list[Accepted]] = defaultdict(list)
+    for command in accepted:
+        users[command.user_id].append(command)
+    return [command for commands in users.values() for command in _of_user(commands, queued)]
+
+
+def _of_user(commands: list[Accepted], queued: Collection[str]) -> list[Accepted]:
+    commands.sort(key=lambda command: command.version)
+    undecided = any(command.step.kind == "prefer" for command in commands)
+    first = commands[0].step.body or {}
+    opted_in = first.get("preferences") == {"email": True}
+    done, address = [], ""
+    for command in commands:
+        old, address = address, str((command.step.body or {}).get("email", address))
+        told = recipients(command.step.kind, old, address)
+        mailed = command.correlation_id in queued if undecided else opted_in
+        done.append(msgspec.structs.replace(command, step=addressed(command.step, told, opted_in=mailed)))
+    return done
+
+
+class Effects:
+    """The places where the effects of a load are seen."""
+
+    def __init__(self, watch: Watch, log: Log, patience: float) -> None:
+        self._watch = watch
+        self._log = log
+        self._patience = patience
+
+    async def wait(self, accepted: Sequence[Accepted]) -> Sequence[Line]:
+        """Return the counts once they are right, or once nothing has moved for the time of patience."""
+        seen, moved = self._watch.arrived(), time.monotonic()
+        while True:
+            await self._watch.look()
+            if (now := self._watch.arrived()) != seen:
+                seen, moved = now, time.monotonic()
+                continue
+            lines = self._count(accepted)
+            if all(line.is_right for line in lines) or time.monotonic() - moved > self._patience:
+                return lines
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def intents(self, commands: Iterable[Accepted]) -> list[float]:
+        """Return seconds from each command's intended start to its first `notification.queued`, by its ce_time."""
+        return latencies(commands, self._log.queued)
+
+    def _count(self, accepted: Sequence[Accepted]) -> Sequence[Line]:
+        self._watch.accepted = settled(accepted, {command for command, _ in self._log.queued})
+        return self._watch.lines()

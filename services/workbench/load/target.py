@@ -1,0 +1,107 @@
+"""Where the load goes: a system started here for it, or a running one by its addresses."""
+
+import contextlib
+import shutil
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.settings import KafkaSettings
+from services.console.failures import UsageError
+from services.workbench.load.options import LoadOptions
+from services.workbench.local.life import Life
+from services.workbench.local.ports import HOST
+from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports
+from services.workbench.scrape import scrape
+from services.workbench.settings import WorkbenchSettings
+from services.workbench.usage import Usage, of_metrics, of_system
+
+Used = Callable[[aiohttp.ClientSession], Awaitable[Mapping[str, Usage]]]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A system: its addresses, where its mails can be read (if anywhere), what it uses, and how it is seen to live.
+
+    `problems` is filled while a system that was started here ends.
+    """
+
+    user_url: str
+    audit_url: str
+    kafka: KafkaSettings
+    mails: Path | None
+    used: Used
+    require_running: Callable[[], None]
+    problems: list[str]
+
+
+@contextlib.contextmanager
+def target(settings: WorkbenchSettings, options: LoadOptions, say: Callable[[str], None]) -> Iterator[Target]:
+    """Yield the system that the options name, else one of its own that ends with the block.
+
+    Raises UsageError, and what starting and stopping raise.
+    """
+    if options.user_url is None and options.audit_url is None:
+        with _started(settings, say) as started:
+            yield started
+    else:
+        yield _running(settings, options)
+
+
+@contextlib.contextmanager
+def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterator[Target]:
+    folder = settings.folder("load")
+    require_ports(settings)
+    shutil.rmtree(folder, ignore_errors=True)
+    client = _client(settings)
+    with System(local_programs(settings, folder)) as system:
+
+        async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
+            return of_system(system, *SERVICES)
+
+        life = Life(system, settings, say)
+        life.start(KafkaAdmin(client, "console"))
+        yield Target(
+            user_url=f"http://{HOST}:{settings.user_port}",
+            audit_url=f"http://{HOST}:{settings.audit_port}",
+            kafka=client,
+            mails=folder / MAILS,
+            used=used,
+            require_running=system.require_running,
+            problems=life.problems,
+        )
+        life.end()
+
+
+def _running(settings: WorkbenchSettings, options: LoadOptions) -> Target:
+    if not options.user_url or not options.audit_url:
+        raise UsageError(
+            "a running system is named by --user-url and --audit-url: give both, or none to start one here"
+        )
+    pairs = [(name, url.rstrip("/").removesuffix("/metrics")) for name, _, url in map(_parted, options.metrics_url)]
+
+    async def used(session: aiohttp.ClientSession) -> Mapping[str, Usage]:
+        return {name: of_metrics(await scrape(session, url)) for name, url in pairs}
+
+    return Target(
+        user_url=options.user_url.rstrip("/"),
+        audit_url=options.audit_url.rstrip("/"),
+        kafka=_client(settings),
+        mails=None,
+        used=used,
+        require_running=lambda: None,
+        problems=[],
+    )
+
+
+def _client(settings: WorkbenchSettings) -> KafkaSettings:
+    return settings.client
+
+
+def _parted(text: str) -> tuple[str, str, str]:
+    parts = text.partition("=")
+    if not all(parts):
+        raise UsageError(f"--metrics-url {text!r}: write NAME=URL, such as user=http://host:9464")
+    return parts

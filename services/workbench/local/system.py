@@ -1,0 +1,146 @@
+"""The local system: which programs it is made of, with their environments, and their life as one.
+
+Each part can be started, stopped and killed by name, by the demo as by the fault tests and the bench. Knows
+nothing of what the services do.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from services.chassis.settings.environment import PREFIX
+from services.workbench.local.broker import broker
+from services.workbench.local.ports import HOST, require_free
+from services.workbench.local.processes import Process, Program, answers, probe
+from services.workbench.settings import WorkbenchSettings
+
+ROOT = Path(__file__).parents[3]
+SERVICES = ("user", "notification", "audit")
+MAILS = "mails.jsonl"
+STOP_SECONDS = 30.0
+BROKER_STOPPED = 128 + 15  # how a JVM that ends in order says that SIGTERM was the reason
+
+
+class System:
+    """Programs by name, and those of them that run. Leaving the `with` block kills what is left."""
+
+    def __init__(self, programs: Iterable[Program]) -> None:
+        self._programs = {program.name: program for program in programs}
+        self._running: dict[str, Process] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        for name in list(self._running):
+            self.kill(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._programs
+
+    def start(self, *names: str) -> None:
+        """Start parts side by side, without waiting."""
+        for name in names:
+            self._running[name] = Process(self._programs[name])
+
+    def wait_ready(self, seconds: float, *names: str) -> None:
+        """Wait until parts can be used; raises ProcessError for the first that dies or is late."""
+        for name in names:
+            self._running[name].wait_ready(seconds)
+
+    def stop(self, *names: str) -> dict[str, int]:
+        """End parts side by side, each in order, and return their exit codes; raises ProcessError."""
+        parts = {name: self._running.pop(name) for name in names}
+        for part in parts.values():
+            part.ask_to_stop()
+        try:
+            return {name: part.wait_end(STOP_SECONDS) for name, part in parts.items()}
+        finally:
+            for part in parts.values():
+                part.kill()
+
+    def kill(self, name: str) -> None:
+        """End a part with SIGKILL."""
+        self._running.pop(name).kill()
+
+    def require_running(self) -> None:
+        """Check that every part that was started still runs; raises ProcessError with the end of its log."""
+        for process in list(self._running.values()):  # a stop in another thread takes parts away
+            process.require_running()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The names of the parts that were started and not ended here."""
+        return tuple(self._running)
+
+    def process(self, name: str) -> Process:
+        """Return a part that runs; raises KeyError."""
+        return self._running[name]
+
+
+def local_programs(settings: WorkbenchSettings, folder: Path) -> list[Program]:
+    """Return the whole system with its stores, logs and mails in a folder; the broker only if none was given.
+
+    Raises what `broker` raises.
+    """
+    programs = [sink(settings.smtp_port, folder)]
+    if not settings.kafka_bootstrap_servers:
+        ports = settings.broker_port, settings.controller_port
+        programs.append(broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker"))
+    return programs + [service(name, service_environment(name, settings, folder), folder) for name in SERVICES]
+
+
+def sink(port: int, folder: Path) -> Program:
+    """Return the mail sink; mails go to the file MAILS in the folder."""
+    argv = (sys.executable, "-m", "services.workbench", "sink", str(port), str(folder / MAILS))
+    return Program("sink", argv, clean_environment({}), folder / "sink.log", lambda: answers(HOST, port))
+
+
+def service(name: str, environment: Mapping[str, str], folder: Path) -> Program:
+    """Return a service with exactly these `APP_*` variables; it is ready when /readyz says so."""
+    argv = (sys.executable, "-m", f"services.{name}")
+    port = int(environment["APP_METRICS_PORT"])
+    log = folder / f"{name}.log"
+    return Program(name, argv, clean_environment(environment), log, lambda: probe(HOST, port, "/readyz"))
+
+
+def service_environment(name: str, settings: WorkbenchSettings, folder: Path) -> dict[str, str]:
+    """Return a service's `APP_*` variables: its own store in the folder, its ports from the settings."""
+    environment = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "APP_DATABASE_URL": f"sqlite:///{folder.absolute() / name}.db",
+        "APP_HTTP_HOST": HOST,
+        "APP_HTTP_PORT": str(getattr(settings, f"{name}_port")),
+        "APP_METRICS_PORT": str(getattr(settings, f"{name}_metrics_port")),
+        **{PREFIX + key.upper(): value for key, value in settings.security().items()},
+    }
+    if name == "notification":
+        environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}
+    return environment
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with no `APP_*` variable but the given ones."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return ours | {"PYTHONPATH": str(ROOT)} | dict(extra)
+
+
+def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the audit service's own verification of its store in the folder."""
+    environment = clean_environment(service_environment("audit", settings, folder))
+    argv = (sys.executable, "-m", "services.audit", "verify")
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)  # ours
+
+
+def require_ports(settings: WorkbenchSettings) -> None:
+    """Check that every port of the local run is free; raises PortTakenError naming the settings."""
+    names = {"smtp_port"} | {f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")}
+    if not settings.kafka_bootstrap_servers:
+        names |= {"broker_port", "controller_port"}
+    require_free({PREFIX + name.upper(): getattr(settings, name) for name in sorted(names)})

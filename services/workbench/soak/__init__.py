@@ -1,0 +1,1 @@
+"""Long checks of whole systems: memory, backlog, mail outage, rebuild from the log."""

@@ -1,0 +1,128 @@
+"""The steps of the soak: which program shows what, at which size, and which of its words are its figures.
+
+Knows how to read what the programs say; starts nothing.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from services.workbench.load.command import Result
+from services.workbench.usage import MIB
+
+SHARE_OF_KNEE = 0.7
+PERCENTS = (50, 99)
+BAD = ("WRONG", "BROKEN")  # how the console and the programs beside this one begin a line that says so
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a step measured and what is wrong with it, a line each."""
+
+    figures: Sequence[str]
+    problems: Sequence[str]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A program that shows something. `read` takes all the lines that it said."""
+
+    name: str
+    shows: str
+    argv: tuple[str, ...]
+    read: Callable[[Sequence[str]], Report]
+    environment: Mapping[str, str] = {}
+
+
+def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
+    """Return all steps, in order. `scale` 1 is the full size; `rate` is where the search for the knee begins."""
+
+    def size(full: int, least: int) -> str:
+        return str(max(least, round(full * scale)))
+
+    load = ("load", "--rate", str(rate), "--of-knee", str(SHARE_OF_KNEE), "--seconds", size(300, 3))
+    return [
+        Step(
+            "memory",
+            "every service under 200 MiB after the demo with many users, nothing missing",
+            _program("services.console", "demo"),
+            said(r"Resident memory|[\d,]+ commands accepted"),
+            {"APP_USERS": size(20_000, 50)},
+        ),
+        Step(
+            "backlog",
+            "a backlog is consumed within 200 MiB",
+            _program("services.console", "backlog", "--records", size(200_000, 2000)),
+            said(r"wrote|consumed in|\w+: at most"),
+        ),
+        Step(
+            "load",
+            f"{SHARE_OF_KNEE:.0%} of the measured knee: nothing missing",
+            _program("services.console", *load, "--json", str(load_result)),
+            lambda lines: of_load(load_result, lines),
+        ),
+        Step(
+            "outage",
+            "the mail server away under load: memory flat, no rebalance, nothing lost, each user's mails in order",
+            _program("services.workbench.soak.mail_outage", "--seconds", size(120, 6)),
+            said(r"commands accepted|mails that|seconds until|notification's|changes of|places with|users with"),
+        ),
+        Step(
+            "rebuild",
+            "after mixed commands the log alone gives the same users; a newcomer's replica is notification's",
+            _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
+            said(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
+        ),
+    ]
+
+
+def said(pattern: str) -> Callable[[Sequence[str]], Report]:
+    """Return what finds the figures among lines by how they begin."""
+
+    def read(lines: Sequence[str]) -> Report:
+        figures = [re.sub(r" {2,}", ": ", line) for line in lines if re.match(pattern, line)]
+        return Report(figures, problems(lines) + ([] if figures else ["it said no figures"]))
+
+    return read
+
+
+def problems(lines: Sequence[str]) -> list[str]:
+    """Return the lines that say that something is wrong."""
+    return [line for line in lines if line.startswith(BAD)]
+
+
+def of_load(path: Path, lines: Sequence[str]) -> Report:
+    """Return the figures of a load out of its JSON; one that found no knee has measured nothing."""
+    if not path.exists():
+        return Report([], [*problems(lines), "it wrote no result"])
+    result = msgspec.json.decode(path.read_bytes(), type=Result)
+    wrong = problems(lines)
+    if not result.knee:
+        wrong.append("no knee was found, not even the first rate was kept: begin lower with --rate")
+    return Report(_figures(result), wrong)
+
+
+def _figures(result: Result) -> list[str]:
+    last = result.last
+    cpu = ", ".join(f"{part} {seconds * 1000:.2f}" for part, seconds in last.cpu_per_command.items())
+    memory = ", ".join(f"{part} {size / MIB:,.0f}" for part, size in last.resident.items())
+    errors = ", ".join(f"{number:,} x {kind}" for kind, number in last.errors.items()) or "none"
+    lasted = last.requests / last.offered
+    return [
+        f"knee {result.knee or 0:,.0f} requests/s, found in {len(result.steps)} steps",
+        f"offered {last.offered:,.1f}/s, achieved {last.achieved:,.1f}/s for {lasted:,.0f} s; errors: {errors}",
+        f"{last.requests:,} requests, {last.commands:,} of them commands",
+        f"request {_percentiles(last.answers['all'])}; command to mail intent {_percentiles(last.intents)}",
+        f"CPU per command, ms: {cpu}; together {sum(last.cpu_per_command.values()) * 1000:.2f}",
+        f"resident at the end, MiB: {memory}",
+        ", ".join(f"{name} {sum(getattr(line, name) for line in last.lines):,}" for name in ("missing", "repeated")),
+    ]
+
+
+def _percentiles(found: Mapping[int, float]) -> str:
+    return ", ".join(f"p{rank} {found[rank] * 1000:,.1f} ms" for rank in PERCENTS if rank in found) or "not known"
+
+
+def _program(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)

@@ -1,8 +1,0 @@
-"""Writes what is generated of the charts: `python -m tests.charts`."""
-
-import sys
-
-from tests.charts.documents import write
-
-if __name__ == "__main__":
-    sys.stdout.writelines(f"{said}\n" for said in write())

@@ -1,0 +1,130 @@
+"""Verifying a store: what is edited behind the service's back is found, named, and told by the exit code."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+
+from services.audit import bootstrap
+from services.audit.settings import StoreSettings
+from services.audit.store import StoreError
+from services.audit.verify import BadEntryError
+from services.chassis.database.database import Database
+from tests.support.audit_log import a_fact, open_log, record_all
+
+SWAP = """UPDATE entries SET "offset" = CASE "offset" WHEN 1 THEN 102 ELSE 101 END WHERE "offset" IN (1, 2)"""
+
+
+@pytest.fixture
+def recorded(database: Database) -> Database:
+    """A store with two topics, two partitions and a compacted hole."""
+    open_log(database)
+    record_all(database, *[a_fact(offset) for offset in range(5)], a_fact(0, partition=1))
+    record_all(database, a_fact(0, topic="user.state.v1"), a_fact(7, topic="user.state.v1", value=None))
+    return database
+
+
+def change(database: Database, *statements: str) -> None:
+    with database.write() as connection:
+        for statement in statements:
+            assert connection.execute(text(statement)).rowcount > 0
+
+
+def verify(url: str) -> str:
+    output = io.StringIO()
+    bootstrap.verify(StoreSettings(database_url=url), Console(file=output, width=132))
+    return output.getvalue()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_an_untouched_store_is_well_and_summed_up(database_url: str) -> None:
+    report = verify(database_url)
+    assert "user.events.v1" in report
+    assert "user.state.v1" in report
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (["UPDATE entries SET value = NULL WHERE position = 2"], r"events.v1\[0\]@2, at position 2: flags"),
+        (['UPDATE entries SET "key" = value WHERE position = 2'], r"events.v1\[0\]@2, at position 2: chain is"),
+        (["UPDATE entries SET subject = 'nobody' WHERE position = 2"], r"events.v1\[0\]@2, .*'nobody'"),
+        (["DELETE FROM entries WHERE position = 2"], r"events.v1\[0\]@3, at position 3: position 2 is missing"),
+        (
+            ["DELETE FROM entries WHERE position = 2", "UPDATE entries SET position = 2 WHERE position = 7"],
+            r"state.v1\[0\]@7, at position 2: chain is",
+        ),
+        (
+            [SWAP, 'UPDATE entries SET "offset" = "offset" - 100 WHERE "offset" > 100'],
+            r"@2, at position 1: offsets 1 to 1",
+        ),
+        (["UPDATE chains SET head = entries.chain FROM entries WHERE entries.position = 0 AND length = 5"], r"head of"),
+        (["UPDATE log SET size = 9"], r"size is 9"),
+        (["DELETE FROM entries WHERE position = 7"], r"state.v1\[0\]@0: next_offset of the stored chain is 8"),
+    ],
+    ids=["value", "key", "subject", "removed", "removed and refilled", "swapped", "head", "size", "end"],
+)
+def test_a_change_is_found_and_named(recorded: Database, database_url: str, statements: list[str], says: str) -> None:
+    change(recorded, *statements)
+    with pytest.raises(BadEntryError, match=says):
+        verify(database_url)
+
+
+def test_a_database_without_an_audit_store_is_told_apart(database: Database, database_url: str) -> None:
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE others (id INTEGER)"))
+    with pytest.raises(StoreError, match="cannot be read as an audit store"):
+        verify(database_url)
+
+
+def test_a_file_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no file"):
+        verify(f"sqlite:///{tmp_path}/none.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("not a database, but long enough to look like one " * 100)
+    with pytest.raises(StoreError, match="file is not a database"):
+        verify(f"sqlite:///{tmp_path}/text.db")
+
+
+def run_verify(url: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "services.audit", "verify"],
+        env=kept | {"APP_DATABASE_URL": url} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_command_ends_with_0_when_well_1_when_changed_and_2_when_it_is_another_log(
+    recorded: Database, database_url: str
+) -> None:
+    well = run_verify(database_url)
+    assert (well.returncode, well.stderr) == (0, "")
+    assert "the audit log is whole" in well.stdout
+    assert run_verify(database_url, APP_AUDIT_ORIGIN="mine").returncode == 2
+    change(recorded, "UPDATE entries SET ts_ms = 0 WHERE position = 2")
+    changed = run_verify(database_url)
+    assert changed.returncode == 1
+    assert "user.events.v1[0]@2, at position 2: chain is" in changed.stderr
+
+
+def test_a_text_where_bytes_were_is_found_and_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/audit.db"
+    database = Database(url)
+    open_log(database)
+    record_all(database, a_fact(0), a_fact(1))
+    change(database, "UPDATE entries SET value = 'edited by hand' WHERE position = 1")
+    database.close()
+    with pytest.raises(BadEntryError, match=r"@1, at position 1: a text stands where bytes were"):
+        verify(url)

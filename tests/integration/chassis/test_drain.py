@@ -1,0 +1,45 @@
+"""What a client that keeps its connection sees of a service that stops."""
+
+import http.client
+import time
+from pathlib import Path
+
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
+from services.workbench.local.system import System, service
+
+PATIENCE_S = 30.0
+
+
+def test_a_stopping_service_answers_on_and_asks_its_clients_to_come_back_on_another_connection(tmp_path: Path) -> None:
+    port, metrics, nobody = free_ports(3)
+    environment = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{nobody}",
+        "APP_DATABASE_URL": f"sqlite:///{tmp_path}/user.db",
+        "APP_HTTP_HOST": HOST,
+        "APP_HTTP_PORT": str(port),
+        "APP_METRICS_PORT": str(metrics),
+        "APP_DRAIN_DELAY": "3s",
+    }
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
+    with System([service("user", environment, tmp_path)]) as system:
+        system.start("user")
+        system.wait_ready(PATIENCE_S, "user")
+        assert closes(connection) is None
+        system.process("user").ask_to_stop()
+        deadline = time.monotonic() + PATIENCE_S
+        while (said := closes(connection)) is None:
+            assert time.monotonic() < deadline, "the connection is kept to the end"
+        assert said == "close"
+        assert closes(connection) == "close", "a new connection is served as well"
+        connection.close()
+        assert system.process("user").wait_end(PATIENCE_S) == 0
+
+
+def closes(connection: http.client.HTTPConnection) -> str | None:
+    """Ask for something that is there, and return what the answer says of the connection."""
+    connection.request("GET", "/users")
+    response = connection.getresponse()
+    response.read()
+    assert response.status == http.client.OK
+    return response.getheader("Connection")

@@ -1,0 +1,124 @@
+"""Topics on a real broker: created as described, refused where they differ, known by Kafka's own ids."""
+
+import re
+import time
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.record import TopicPartition
+from services.contracts.catalog import DAY_MS, TOPICS, Topic
+from services.workbench.local.free_ports import free_ports
+from tests.support import broker as helper
+from tests.support.broker import a_topic, create, settings, write
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture
+def topics(broker: str) -> KafkaAdmin:
+    return KafkaAdmin(settings(broker), "test")
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_the_broker_has_a_topic_as_the_catalog_describes_it(broker: str, topic: Topic) -> None:
+    found = helper.configured(broker, topic.name)
+    assert {name: found[name] for name in topic.settings()} == topic.settings()
+    assert found["min.insync.replicas"] == "1"
+
+
+def test_a_second_run_creates_nothing(topics: KafkaAdmin) -> None:
+    assert topics.ensure(TOPICS) == []
+
+
+def test_only_what_is_missing_is_created(topics: KafkaAdmin) -> None:
+    first, second = a_topic(), a_topic(partitions=3, retention_ms=DAY_MS)
+    assert topics.ensure([first]) == [first.name]
+    assert topics.ensure([first, second]) == [second.name]
+
+
+def test_every_topic_with_another_partition_count_is_named_with_both_counts(topics: KafkaAdmin) -> None:
+    first, second, fitting = a_topic(partitions=2), a_topic(partitions=3), a_topic()
+    topics.ensure([first, second, fitting])
+    with pytest.raises(TopicsError) as caught:
+        topics.ensure([a_topic(name=first.name, partitions=6), a_topic(name=second.name, partitions=6), fitting])
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith(f"topic {first.name} has 2 partitions on the broker, 6 in the catalog")
+    assert lines[1].startswith(f"topic {second.name} has 3 partitions on the broker, 6 in the catalog")
+    assert len(lines) == 2
+
+
+def test_a_setting_that_the_broker_refuses_is_an_error_that_names_the_topic(topics: KafkaAdmin) -> None:
+    wrong = a_topic(cleanup="shred")
+    with pytest.raises(TopicsError, match=rf"topic {re.escape(wrong.name)}: .*shred"):
+        topics.ensure([wrong])
+
+
+def test_ids_are_kafkas_22_url_safe_characters_and_each_topics_own(topics: KafkaAdmin) -> None:
+    described = [a_topic() for _ in range(20)]  # among 20 ids of random bytes some have a + or / in plain base64
+    names = [topic.name for topic in described]
+    topics.ensure(described)
+    ids = topics.ids(names)
+    assert sorted(ids) == sorted(names)
+    assert len(set(ids.values())) == 20
+    for topic_id in ids.values():
+        assert re.fullmatch(r"[A-Za-z0-9_-]{22}", topic_id), topic_id
+    assert topics.ids(names) == ids
+    assert topics.ids([]) == {}
+
+
+def test_a_topic_made_anew_has_another_id(broker: str, topics: KafkaAdmin) -> None:
+    name = create(broker)
+    before = topics.ids([name])[name]
+    helper.delete(broker, name)
+    deadline, seen = time.monotonic() + PATIENCE_S, before
+    while seen == before or not re.fullmatch(r"[A-Za-z0-9_-]{22}", seen):
+        assert time.monotonic() < deadline, f"last seen: {seen}"
+        try:  # the broker forgets and learns a topic in its own time
+            topics.ensure([a_topic(name=name)])
+            seen = topics.ids([name])[name]
+        except BrokerUnavailableError as error:
+            seen = str(error)
+
+
+def test_a_topic_that_is_not_there_is_waited_for_and_named_with_what_to_do(topics: KafkaAdmin) -> None:
+    with pytest.raises(BrokerUnavailableError, match=r"nowhere\.v1 .*console topics"):
+        topics.ids(["nowhere.v1"])
+
+
+def test_ends_are_the_offsets_of_the_next_records(broker: str, topics: KafkaAdmin) -> None:
+    name = create(broker, partitions=2)
+    write(broker, name, b"1", b"2", b"3")
+    ends = topics.ends([TopicPartition(name, 0), TopicPartition(name, 1)])
+    assert sorted(ends.values()) == [0, 3]
+    assert topics.ends([]) == {}
+
+
+def test_a_broker_that_is_away_is_said_to_be_away() -> None:
+    away, patience = f"127.0.0.1:{free_ports(1)[0]}", timedelta(seconds=0.2)
+    topics = KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=away, kafka_request_timeout=patience), "test")
+    partition = TopicPartition("any.v1", 0)
+    for ask in (lambda: topics.ensure([a_topic()]), lambda: topics.ids(["any.v1"]), lambda: topics.ends([partition])):
+        with pytest.raises(BrokerUnavailableError):
+            ask()
+
+
+def test_members_are_counted_and_a_group_that_nobody_knows_has_none(broker: str, topics: KafkaAdmin) -> None:
+    group, topic = helper.a_group(), create(broker)
+    with closing(GroupConsumer(settings(broker), group, [topic], lambda _: {})) as source:
+        deadline = time.monotonic() + PATIENCE_S
+        while not source.assigned:
+            assert time.monotonic() < deadline, "no partition is assigned"
+            source.poll(1, 0.1)
+        assert topics.members([group, "nobody"]) == {group: 1, "nobody": 0}
+    assert topics.members([group]) == {group: 0}
+
+
+def test_a_cluster_of_one_broker_lacks_no_replicas(broker: str, topics: KafkaAdmin) -> None:
+    topic = create(broker)
+    seen = topics.cluster()
+    assert (seen.brokers, seen.under_replicated[topic]) == (1, 0)

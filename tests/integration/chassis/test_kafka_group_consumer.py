@@ -1,0 +1,284 @@
+"""Reading: the fake member and the real one, proved by one suite; then what only the real one can show."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import pytest
+
+from services.chassis.consumer.subscription import Source as AnySource
+from services.chassis.consumer.subscription import Starts
+from services.chassis.kafka import config
+from services.chassis.kafka.group_consumer import GroupConsumer, SourceError
+from services.chassis.messages.record import Record, TopicPartition
+from tests.support import broker as helper
+from tests.support.broker import a_group, create, settings
+from tests.support.fakes import FakeBroker
+from tests.support.raw_producer import produce
+
+PATIENCE_S = 40.0
+TOPIC_ID = "any"
+
+
+class World(Protocol):
+    """A broker with a topic of one partition."""
+
+    place: TopicPartition
+
+    def write(self, *values: bytes | None) -> None: ...
+    def truncate(self, before: int) -> None: ...
+    def open(self, starts: Starts) -> AnySource: ...
+
+
+class FakeWorld:
+    """All in memory."""
+
+    def __init__(self) -> None:
+        self.broker = FakeBroker()
+        self.place = TopicPartition("t", 0)
+        self.broker.create("t", TOPIC_ID)
+
+    def write(self, *values: bytes | None) -> None:
+        for value in values:
+            self.broker.write(self.place, value, b"key", [])
+
+    def truncate(self, before: int) -> None:
+        self.broker.truncate(self.place, before)
+
+    def open(self, starts: Starts) -> AnySource:
+        return self.broker.open_source("g", ["t"], starts)
+
+
+class KafkaWorld:
+    """A real broker, one group protocol."""
+
+    def __init__(self, broker: str, protocol: str) -> None:
+        self.broker = broker
+        self.place = TopicPartition(create(broker), 0)
+        self.settings = settings(broker, kafka_group_protocol=protocol)
+        self.group = a_group()
+
+    def write(self, *values: bytes | None) -> None:
+        helper.write(self.broker, self.place.topic, *values)
+
+    def truncate(self, before: int) -> None:
+        helper.truncate(self.broker, self.place.topic, before)
+
+    def open(self, starts: Starts) -> AnySource:
+        return GroupConsumer(self.settings, self.group, [self.place.topic], starts)
+
+
+@pytest.fixture(params=["fake", "consumer", "classic"])
+def world(request: pytest.FixtureRequest) -> World:
+    return FakeWorld() if request.param == "fake" else KafkaWorld(request.getfixturevalue("broker"), request.param)
+
+
+@pytest.fixture
+def opened(world: World) -> Iterator[Callable[[Starts], AnySource]]:
+    """Open members that are closed at the end."""
+    members: list[AnySource] = []
+
+    def open_source(starts: Starts) -> AnySource:
+        members.append(world.open(starts))
+        return members[-1]
+
+    yield open_source
+    for member in members:
+        member.close()
+
+
+def from_the_beginning(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+    return {}
+
+
+def await_values(source: AnySource, number: int) -> list[bytes | None]:
+    """Poll until so many records have come."""
+    records: list[Record] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while len(records) < number:
+        assert time.monotonic() < deadline, f"only {len(records)} of {number} records, assigned {source.assigned}"
+        records += source.poll(100, 0.1)
+    return [record.value for record in records]
+
+
+def await_assignment(source: AnySource, number: int = 1) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while len(source.assigned) != number:
+        assert time.monotonic() < deadline, f"assigned: {source.assigned}"
+        source.poll(1, 0.1)
+
+
+def test_where_no_start_is_named_reading_begins_at_the_beginning(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    world.write(b"a", b"b")
+    assert await_values(opened(from_the_beginning), 2) == [b"a", b"b"]
+
+
+def test_reading_begins_where_it_is_told_and_the_partition_is_named_once(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    asked: list[TopicPartition] = []
+
+    def starts(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        asked.extend(partitions)
+        return {world.place: 2}
+
+    world.write(b"a", b"b", b"c", b"d")
+    source = opened(starts)
+    assert await_values(source, 2) == [b"c", b"d"]
+    assert asked == [world.place]
+    assert source.assigned == {world.place}
+
+
+def test_a_hint_committed_to_kafka_is_not_where_the_next_member_begins(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    world.write(b"a", b"b")
+    first = opened(from_the_beginning)
+    await_values(first, 2)
+    first.commit({world.place: 2})
+    first.close()
+    assert await_values(opened(from_the_beginning), 2) == [b"a", b"b"]
+
+
+def test_a_batch_holds_what_is_there_and_no_more_than_allowed(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    source = opened(from_the_beginning)
+    await_assignment(source)
+    world.write(*[b"%d" % number for number in range(10)])
+    sizes: list[int] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while sum(sizes) < 10:
+        assert time.monotonic() < deadline, f"sizes: {sizes}"
+        sizes.append(len(source.poll(4, 0.1)))
+    assert max(sizes) <= 4
+
+
+def test_a_seek_goes_back_or_forward_and_to_the_beginning_where_nothing_is_named(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    world.write(b"a", b"b", b"c")
+    source = opened(from_the_beginning)
+    await_values(source, 3)
+    source.seek({world.place: 1})
+    assert await_values(source, 2) == [b"b", b"c"]
+    source.seek({})
+    assert await_values(source, 3) == [b"a", b"b", b"c"]
+
+
+def test_a_seek_right_after_the_assignment_is_obeyed(world: World, opened: Callable[[Starts], AnySource]) -> None:
+    world.write(b"a", b"b", b"c")
+    source = opened(lambda _: {world.place: 3})
+    await_assignment(source)
+    source.seek({world.place: 1})
+    assert await_values(source, 2) == [b"b", b"c"]
+
+
+def test_a_paused_member_keeps_its_partitions_and_gets_nothing_until_it_is_resumed_where_it_was_told(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    world.write(b"a", b"b")
+    source = opened(from_the_beginning)
+    await_values(source, 2)
+    source.pause()
+    world.write(b"c")
+    assert [source.poll(10, 0.05) for _ in range(10)] == [[]] * 10
+    assert source.assigned == {world.place}
+    source.seek({world.place: 1})
+    assert source.poll(10, 0.05) == []
+    source.resume()
+    assert await_values(source, 2) == [b"b", b"c"]
+
+
+@pytest.mark.parametrize("start", [1, 99])
+def test_an_offset_that_is_not_on_the_log_is_an_error_that_names_the_place(
+    world: World, opened: Callable[[Starts], AnySource], start: int
+) -> None:
+    world.write(b"a", b"b", b"c")
+    world.truncate(before=2)
+    with pytest.raises(SourceError, match=rf"^{world.place.topic}\[0\]@"):
+        await_values(opened(lambda _: {world.place: start}), 1)
+
+
+def test_after_a_truncation_the_beginning_is_where_the_log_begins(
+    world: World, opened: Callable[[Starts], AnySource]
+) -> None:
+    world.write(b"a", b"b", b"c")
+    world.truncate(before=2)
+    assert await_values(opened(from_the_beginning), 1) == [b"c"]
+
+
+def test_what_the_start_raises_comes_out_of_the_poll(opened: Callable[[Starts], AnySource]) -> None:
+    def fail(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        raise ConnectionError("no database")
+
+    source = opened(fail)
+    with pytest.raises(ConnectionError, match="no database"):
+        await_values(source, 1)
+    assert source.assigned == frozenset()
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_a_second_member_takes_half_and_gives_it_back_and_each_start_is_asked_for_anew(
+    broker: str, protocol: str
+) -> None:
+    topic, group = create(broker, partitions=4), a_group()
+    told = settings(broker, kafka_group_protocol=protocol)
+    asked: list[int] = []
+
+    def starts(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        asked.append(len(partitions))
+        return {}
+
+    def await_shares(*shares: int) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while sorted(len(member.assigned) for member in members) != sorted(shares):
+            seen = [len(member.assigned) for member in members]
+            assert time.monotonic() < deadline, f"shares: {seen}, wanted {shares}"
+            for member in members:
+                member.poll(10, 0.05)
+
+    members = [GroupConsumer(told, group, [topic], starts)]
+    await_shares(4)
+    members.append(GroupConsumer(told, group, [topic], starts))
+    await_shares(2, 2)
+    assert not members[0].assigned & members[1].assigned
+    members.pop(0).close()
+    await_shares(4)
+    assert sum(asked) >= 4 + 2 + 2
+    members[0].close()
+
+
+def test_records_come_with_all_that_the_log_has_of_them(broker: str) -> None:
+    topic = create(broker)
+    headers = [("a", None), ("a", b"2")]
+    helper.write(broker, topic, None, key=None, headers=headers)
+    source = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
+    records: list[Record] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while not records:
+        assert time.monotonic() < deadline, "no record"
+        records = source.poll(10, 0.1)
+    source.close()
+    assert records == [Record(topic, 0, 0, 1, 1_000, None, None, headers)]
+
+
+def test_headers_that_cannot_be_read_are_none_however_many_come(broker: str) -> None:
+    topic = create(broker)
+    for _ in range(40):  # an interpreter that has warmed up calls the client in another way
+        produce(broker, topic, b"key", b"value", {b"ce_\xff": b"x"})
+    source = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
+    records: list[Record] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while len(records) < 40:
+        assert time.monotonic() < deadline, f"{len(records)} records"
+        records += source.poll(100, 0.1)
+    source.close()
+    assert {(record.key, record.value, record.headers is None) for record in records} == {(b"key", b"value", True)}
+
+
+def test_the_consumer_is_configured_so_that_kafka_never_chooses_a_position() -> None:
+    told = config.consumer(settings("broker"), "group")
+    assert (told["enable.auto.commit"], told["auto.offset.reset"]) == (False, "error")

@@ -1,0 +1,116 @@
+"""The producer on a real broker: what it says is written is written, in order, where Java clients would write it."""
+
+from datetime import timedelta
+
+import pytest
+from confluent_kafka import Consumer, Message
+from confluent_kafka import TopicPartition as ClientPartition
+
+from services.chassis.kafka.group_consumer import to_record
+from services.chassis.kafka.producer import Producer
+from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.record import Outgoing, Record
+from services.contracts.catalog import DEAD_LETTER_HEADERS, LARGEST_RECORD
+from services.workbench.local.free_ports import free_ports
+from tests.support.broker import a_group, create, settings
+
+PATIENCE_S = 30.0
+# From Apache Kafka's own UtilsTest.testMurmur2: key and Java's hash.
+MURMUR2 = {
+    b"21": -973932308,
+    b"foobar": -790332482,
+    b"a-little-bit-long-string": -985981536,
+    b"a-little-bit-longer-string": -1486304829,
+    b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    b"abc": 479470107,
+}
+
+
+def outgoing(topic: str, value: bytes | None = b"v", key: bytes | None = b"k", **parts: object) -> Outgoing:
+    headers = parts.get("headers", [])
+    assert isinstance(headers, list)
+    return Outgoing(topic, key, value, headers, 86_400_000)
+
+
+def publish(broker: str, *records: Outgoing) -> dict[str, int]:
+    producer = Producer(settings(broker), "test")
+    try:
+        return dict(producer.publish(records))
+    finally:
+        producer.close()
+
+
+def read(broker: str, topic: str, number: int, partitions: int = 1) -> list[Record]:
+    """Return so many records from the beginning, as a plain client gets them."""
+    client = Consumer({"bootstrap.servers": broker, "group.id": a_group(), "enable.auto.commit": False})
+    client.assign([ClientPartition(topic, partition, 0) for partition in range(partitions)])
+    messages: list[Message] = client.consume(number, PATIENCE_S)
+    client.close()
+    assert len(messages) == number
+    return [to_record(message) for message in messages]
+
+
+def test_records_arrive_whole_and_in_order(broker: str) -> None:
+    topic = create(broker)
+    values = [b"%d" % number for number in range(2000)]
+    assert publish(broker, *[outgoing(topic, value) for value in values]) == {topic: 2000}
+    records = read(broker, topic, 2000)
+    assert [record.value for record in records] == values
+    assert {(record.key, record.timestamp_ms, record.timestamp_type) for record in records} == {(b"k", 86_400_000, 1)}
+
+
+def test_nulls_and_empties_stay_what_they_are(broker: str) -> None:
+    topic = create(broker)
+    headers = [("a", None), ("b", b""), ("a", b"\xff\x00"), ("ü", b"1")]
+    publish(broker, outgoing(topic, None, None, headers=headers), outgoing(topic, b"", b""))
+    null, empty = read(broker, topic, 2)
+    assert (null.key, null.value, null.headers) == (None, None, headers)
+    assert (empty.key, empty.value, empty.headers) == (b"", b"", [])
+
+
+def test_keys_go_to_the_partitions_that_a_java_client_would_choose(broker: str) -> None:
+    topic = create(broker, partitions=6)
+    publish(broker, *[outgoing(topic, key=key) for key in MURMUR2])
+    found = {record.key: record.partition for record in read(broker, topic, len(MURMUR2), partitions=6)}
+    assert found == {key: (number & 0x7FFFFFFF) % 6 for key, number in MURMUR2.items()}
+
+
+def test_the_largest_record_and_its_dead_letter_fit(broker: str) -> None:
+    headers = [("dlq_detail", b"x" * (DEAD_LETTER_HEADERS - 1000))]
+    # Incompressible, and with room for the batch's own framing, which the broker counts too.
+    value = bytes(range(256)) * 4096
+    largest = value[: LARGEST_RECORD - 200]
+    assert publish(broker, outgoing("notification.dlq.v1", largest, headers=headers)) == {"notification.dlq.v1": 1}
+
+
+def test_a_record_that_is_too_large_is_refused_and_said_so(broker: str) -> None:
+    topic = create(broker, max_record_bytes=1000)
+    random = b"".join(bytes([(number * number * 7 + number // 13) % 251]) for number in range(20_000))
+    with pytest.raises(PublishError, match="MSG_SIZE_TOO_LARGE"):
+        publish(broker, outgoing(topic, random))
+    with pytest.raises(PublishError, match="MSG_SIZE_TOO_LARGE"):
+        publish(broker, outgoing(topic, b"x" * 2 * LARGEST_RECORD))
+
+
+def test_an_unknown_topic_is_a_failure_not_a_new_topic(broker: str) -> None:
+    producer = Producer(settings(broker, kafka_message_timeout=timedelta(seconds=1)), "test")
+    with pytest.raises(PublishError, match="failed: "):
+        producer.publish([outgoing("nowhere.v1")])
+    producer.close()
+
+
+def test_a_broker_that_is_away_fails_the_batch_within_the_message_timeout() -> None:
+    away = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(milliseconds=300))
+    producer = Producer(away, "test")
+    with pytest.raises(PublishError, match=r"_MSG_TIMED_OUT"):
+        producer.publish([outgoing("any.v1") for _ in range(10)])
+    producer.close()
+
+
+def test_closing_drops_what_is_queued_so_that_it_never_arrives() -> None:
+    away = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=30))
+    producer = Producer(away, "test")
+    producer._send(outgoing("any.v1"))  # noqa: SLF001  # publish would wait
+    producer.close()
+    assert producer._unreported == 0  # noqa: SLF001
+    assert producer._failures == {"_PURGE_QUEUE": 1}  # noqa: SLF001

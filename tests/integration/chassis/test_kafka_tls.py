@@ -1,0 +1,111 @@
+"""Kafka over TLS and with a login: every client of ours, and what is said where a broker is refused or refuses us."""
+
+from contextlib import closing
+
+import pytest
+
+from services.chassis.kafka import topic_history
+from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.record import Outgoing, TopicPartition
+from services.chassis.settings.environment import load
+from tests.support.broker import PATIENCE_S, a_group, a_topic
+from tests.support.certificates import WORDS, Files, Tapped
+from tests.support.secure_broker import PASSWORD, SecureBroker
+
+REACH_S = 2.0
+
+
+def reach(settings: dict[str, str], patience_s: float = REACH_S) -> None:
+    """Ask the broker, as a service does to know whether it is there."""
+    KafkaAdmin(load(KafkaSettings, settings), "test").reach(patience_s)
+
+
+def of_mutual_tls(broker: SecureBroker, files: Files) -> dict[str, str]:
+    """Return the settings of a client that shows a certificate of its own instead of logging in."""
+    return {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": broker.address("mutual"),
+        "APP_KAFKA_SECURITY_PROTOCOL": "ssl",
+        "APP_KAFKA_CA_FILE": files.authority,
+        "APP_KAFKA_CERTIFICATE_FILE": files.certificate,
+        "APP_KAFKA_KEY_FILE": files.key,
+    }
+
+
+@pytest.mark.parametrize("how", ["SCRAM-SHA-512", "PLAIN", "certificate"])
+def test_every_client_works_over_tls_with_each_kind_of_login(
+    secure_broker: SecureBroker, files: Files, how: str
+) -> None:
+    mutual = how == "certificate"
+    told = of_mutual_tls(secure_broker, files) if mutual else secure_broker.settings("right", files, how)
+    settings, topic = load(KafkaSettings, told), a_topic()
+    place = TopicPartition(topic.name, 0)
+    topics = KafkaAdmin(settings, "test")
+    assert topics.ensure([topic]) == [topic.name]
+    with closing(Producer(settings, "test")) as producer:
+        producer.publish([Outgoing(topic.name, b"key", b"value", [], 1_000)])
+    assert topics.ends([place]) == {place: 1}
+    assert [record.value for batch in topic_history.read(settings, topic.name, 1) for record in batch] == [b"value"]
+    with closing(PartitionReader(settings, "test", {place: 0})) as tail:
+        assert [record.value for record in tail.poll(1, PATIENCE_S)] == [b"value"]
+    with closing(GroupConsumer(settings, a_group(), [topic.name], lambda _: {})) as source:
+        assert [record.value for record in source.poll(1, PATIENCE_S)] == [b"value"]
+
+
+@pytest.mark.parametrize("wrong", WORDS)
+def test_a_certificate_that_is_not_right_is_refused_and_said_which(
+    secure_broker: SecureBroker, files: Files, wrong: str
+) -> None:
+    """TLS: wrong CA, expired certificate, host name that does not match → says which."""
+    with pytest.raises(BrokerRefusedError, match=WORDS[wrong]) as caught:
+        reach(secure_broker.settings(wrong, files))
+    assert secure_broker.address(wrong) in str(caught.value)
+    assert "APP_KAFKA_" in str(caught.value)
+
+
+def test_without_an_authority_of_ours_the_machines_are_trusted_and_no_other(
+    secure_broker: SecureBroker, files: Files
+) -> None:
+    settings = secure_broker.settings("right", files)
+    del settings["APP_KAFKA_CA_FILE"]
+    with pytest.raises(BrokerRefusedError, match=WORDS["wrong CA"]):
+        reach(settings)
+
+
+def test_a_login_that_is_refused_is_said_without_the_password(secure_broker: SecureBroker, files: Files) -> None:
+    settings = secure_broker.settings("right", files) | {"APP_KAFKA_PASSWORD": "a wrong one"}
+    with pytest.raises(BrokerRefusedError, match=r"invalid credentials .* check APP_KAFKA_USER") as caught:
+        reach(settings)
+    assert "a wrong one" not in str(caught.value)
+
+
+def test_a_client_that_shows_no_certificate_where_one_is_asked_for_is_told_so(
+    secure_broker: SecureBroker, files: Files
+) -> None:
+    settings = of_mutual_tls(secure_broker, files)
+    del settings["APP_KAFKA_CERTIFICATE_FILE"], settings["APP_KAFKA_KEY_FILE"]
+    with pytest.raises(BrokerRefusedError, match=r"certificate.* check APP_KAFKA_BOOTSTRAP_SERVERS"):
+        reach(settings)
+
+
+def test_a_client_with_tls_says_nothing_that_can_be_read_to_a_broker_without(
+    secure_broker: SecureBroker, files: Files
+) -> None:
+    """TLS: never falls back to plaintext."""
+    with closing(Tapped(secure_broker.ports["plaintext"])) as tapped:
+        address = {"APP_KAFKA_BOOTSTRAP_SERVERS": f"localhost:{tapped.port}"}
+        with pytest.raises(BrokerRefusedError, match="no TLS with localhost"):
+            reach(secure_broker.settings("right", files) | address)
+        assert tapped.spoken
+        assert all(secret not in tapped.spoken for secret in (b"confluent-kafka-python", PASSWORD.encode()))
+        tapped.pieces.clear()
+        reach(address, PATIENCE_S)
+        assert b"confluent-kafka-python" in tapped.spoken  # what the test would have seen
+
+
+def test_a_client_without_tls_is_told_that_the_broker_may_want_it(secure_broker: SecureBroker) -> None:
+    with pytest.raises(BrokerRefusedError, match=r"hangs up: .*APP_KAFKA_SECURITY_PROTOCOL"):
+        reach({"APP_KAFKA_BOOTSTRAP_SERVERS": secure_broker.address("right")})

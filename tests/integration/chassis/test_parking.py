@@ -1,0 +1,127 @@
+"""Parking: a key that cannot be applied waits with its later records behind it, in order, and others go on."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+from sqlalchemy import Connection
+
+from services.chassis.consumer import parking
+from services.chassis.consumer.batch_processor import CannotApplyError
+from services.chassis.consumer.subscription import Outcome
+from services.chassis.messages.record import Record
+from tests.support.builders import a_telemetry
+from tests.support.consumer_harness import P0, World
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[World]:
+    world = World(database_url)
+    with world.database.write() as connection:
+        parking.parked.create(connection)
+    yield world
+    world.database.close()
+
+
+def write(world: World, *pairs: tuple[str, str]) -> None:
+    for key, value in pairs:
+        world.broker.write(P0, value.encode(), key.encode(), [("ce_id", b"x"), ("ce_null", None)])
+
+
+def parked(world: World) -> list[list[str]]:
+    with world.database.read() as connection:
+        return [[one.record.place for one in queue] for queue in parking.listed(connection)]
+
+
+def test_a_key_that_fails_is_parked_and_the_others_go_on(world: World) -> None:
+    consumer, source = world.consumer(parked_keys_ceiling=10)
+    write(world, ("a", "a1"), ("b", "poison"), ("c", "c1"), ("b", "b2"), ("a", "a2"))
+    consumer.step(source)
+    assert world.effects() == ["a1", "c1", "a2"]
+    assert parked(world) == [["numbers.v1[0]@1", "numbers.v1[0]@3"]]
+    assert world.progress() == {0: 5}
+    assert world.metric("parked_keys") == 1
+
+
+def test_a_later_batch_waits_behind_a_parked_key(world: World) -> None:
+    consumer, source = world.consumer(parked_keys_ceiling=10)
+    write(world, ("b", "poison"))
+    consumer.step(source)
+    write(world, ("b", "b2"), ("a", "a1"), ("b", "b3"))
+    consumer.step(source)
+    assert world.effects() == ["a1"]
+    assert parked(world) == [["numbers.v1[0]@0", "numbers.v1[0]@1", "numbers.v1[0]@3"]]
+
+
+def cured(world: World) -> Callable[[Connection, Sequence[Record]], Outcome]:
+    """Return the handler of a newer version, which knows what to do with poison."""
+
+    def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
+        return world.handle(connection, [replaced(record) for record in records])
+
+    return handle
+
+
+def replaced(record: Record) -> Record:
+    value = b"antidote" if record.value == b"poison" else record.value
+    return Record(record.topic, record.partition, record.offset, 1, 0, record.key, value, record.headers)
+
+
+def test_a_fixed_version_applies_what_was_parked_and_what_waited_behind_it_in_order(world: World) -> None:
+    old, source = world.consumer(parked_keys_ceiling=10)
+    write(world, ("b", "b1"), ("b", "poison"), ("b", "b2"), ("a", "a1"), ("b", "b3"))
+    old.step(source)
+    assert world.effects() == ["b1", "a1"]
+    world.told = a_telemetry(world.clock)
+    new, source = world.consumer(parked_keys_ceiling=10, handle=cured(world))
+    write(world, ("b", "b4"))
+    new.step(source)
+    assert world.effects() == ["b1", "a1", "antidote", "b2", "b3", "b4"]
+    assert parked(world) == []
+    assert world.metric("parked_keys") == 0
+
+
+def test_a_version_that_still_cannot_leaves_everything_as_it_is(world: World) -> None:
+    write(world, ("b", "poison"), ("b", "b2"))
+    for _ in range(2):
+        world.told = a_telemetry(world.clock)
+        consumer, source = world.consumer(parked_keys_ceiling=10)
+        consumer.step(source)
+    assert world.effects() == []
+    assert parked(world) == [["numbers.v1[0]@0", "numbers.v1[0]@1"]]
+
+
+def test_a_person_can_ask_for_another_try(world: World) -> None:
+    broken = [True]
+
+    def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
+        return world.handle(connection, records if broken else [replaced(record) for record in records])
+
+    consumer, source = world.consumer(parked_keys_ceiling=10, handle=handle)
+    write(world, ("b", "poison"), ("c", "poison"), ("b", "b2"))
+    consumer.step(source)
+    broken.clear()
+    consumer.step(source)
+    assert world.effects() == [], "nobody has asked"
+    with world.database.write() as connection:
+        assert parking.ask(connection, "b") == 2
+    consumer.step(source)
+    assert world.effects() == ["antidote", "b2"]
+    assert parked(world) == [["numbers.v1[0]@1"]]
+
+
+def test_a_parked_record_is_kept_whole(world: World) -> None:
+    consumer, source = world.consumer(parked_keys_ceiling=10)
+    write(world, ("b", "poison"))
+    consumer.step(source)
+    with world.database.read() as connection:
+        [[kept]] = parking.listed(connection)
+    assert kept.record == world.broker.logs[P0][0]
+    assert "ZeroDivisionError" in kept.reason
+
+
+def test_too_many_parked_keys_stop_the_consumer(world: World) -> None:
+    consumer, source = world.consumer(parked_keys_ceiling=2)
+    write(world, ("a", "poison"), ("b", "poison"), ("c", "poison"))
+    with pytest.raises(CannotApplyError, match=r"@2: ZeroDivisionError.*2 keys are parked already"):
+        consumer.step(source)
+    assert world.progress() == {0: 2}

@@ -1,0 +1,106 @@
+"""What the API says of a user's notifications; on both databases."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+
+from services.chassis.database.database import Database
+from services.chassis.http.server import application
+from services.chassis.messages.record import Record
+from services.notification.api import Api
+from services.notification.domain import Attempt, Delivery, Fate, Listed
+from services.notification.store import views
+from services.notification.store.intents import Queue
+from tests.support.builders import NOW, USER_ID, ids
+from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
+
+Take = Callable[..., None]
+
+
+@pytest.fixture
+def take(database: Database) -> Take:
+    prepare(database)
+    handler = a_handler(ids())
+
+    def take(*records: Record) -> None:
+        with database.write() as connection:
+            assert not handler(connection, records).refused
+
+    return take
+
+
+@pytest.fixture
+def client(database: Database, take: Take) -> Iterator[TestClient[Any]]:  # noqa: ARG001  # makes the tables
+    def version(user_id: str) -> int:
+        with database.read() as connection:
+            return views.version(connection, user_id)
+
+    def notifications(user_id: str, after: int, limit: int) -> list[Listed]:
+        with database.read() as connection:
+            return views.notifications(connection, user_id, after, limit)
+
+    with TestClient(application(Api(version, notifications, longest_wait_s=2.0).routes(), "test")) as client:
+        yield client
+
+
+def test_a_user_nobody_has_heard_of_has_no_notifications_yet(client: TestClient[Any]) -> None:
+    answer = client.get("/notifications", params={"user_id": "unknown"})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"user_id": "unknown", "user_version": 0, "items": [], "next": None},
+    )
+
+
+def test_notifications_are_listed_with_what_became_of_them(
+    client: TestClient[Any], take: Take, database: Database
+) -> None:
+    take(a_state_record(a_state(1, email="ada@old.example.org")), a_notice_record(1))
+    queue = Queue(database, lambda: NOW, ids("sent"), "no-reply@example.org", threading.Event())
+    queue.settle([Attempt(claim, Delivery(Fate.SENT, "250 ok")) for claim in queue.claim(1)], [])
+    take(a_state_record(a_state(2, wants_mail=False)), a_notice_record(2, "user.email_changed"))
+    answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 2}).json()
+    assert answer["user_version"] == 2
+    assert [(item["template"], item["status"], item["detail"], item["tries"]) for item in answer["items"]] == [
+        ("welcome", "sent", "250 ok", 1),
+        ("email_changed", "suppressed", "opted_out", 0),
+        ("email_changed", "suppressed", "opted_out", 0),
+    ]
+    assert answer["items"][0]["correlation_id"] == "correlation-1"
+    assert answer["items"][0]["recipient"] == "ada@old.example.org"
+    assert answer["items"][0]["updated_at"] == "2026-11-22T12:00:00Z"
+
+
+def test_pages_follow_each_other(client: TestClient[Any], take: Take) -> None:
+    take(a_state_record(a_state(1, email="ada@old.example.org")), a_notice_record(1))
+    take(a_state_record(a_state(2)), a_notice_record(2, "user.email_changed"))
+    first = client.get("/notifications", params={"user_id": USER_ID, "limit": 2}).json()
+    second = client.get("/notifications", params={"user_id": USER_ID, "limit": 2, "after": first["next"]}).json()
+    assert [len(first["items"]), len(second["items"]), second["next"]] == [2, 1, None]
+
+
+def test_a_version_that_was_asked_for_is_waited_for(client: TestClient[Any], take: Take) -> None:
+    take(a_state_record(a_state(1)))
+    late = threading.Timer(0.2, take, [a_notice_record(1)])
+    late.start()
+    answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 1})
+    late.join()
+    assert answer.status_code == 200
+    assert [item["status"] for item in answer.json()["items"]] == ["queued"]
+
+
+def test_a_version_that_does_not_come_is_a_problem_that_says_so(client: TestClient[Any], take: Take) -> None:
+    take(a_state_record(a_state(1)), a_notice_record(1))
+    answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 2})
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "up to version 1, not 2 yet" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"user_id": ""}, {"user_id": "u", "limit": "0"}, {"user_id": "u", "min_version": "x"}]
+)
+def test_a_question_that_makes_no_sense_is_refused(client: TestClient[Any], params: dict[str, str]) -> None:
+    assert client.get("/notifications", params=params).status_code == 422

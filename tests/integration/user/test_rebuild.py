@@ -1,0 +1,79 @@
+"""The log alone gives every user: folded from a real broker, compared row by row, on both databases."""
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+from sqlalchemy import text
+
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.kafka.producer import Producer
+from services.chassis.messages.event import Metadata
+from services.chassis.messages.ids import new_id
+from services.chassis.outbox import event_store
+from services.contracts.user import Personal, Preferences
+from services.user import bootstrap, publisher, store
+from services.user.domain import Changes
+from services.user.handlers import Change, Command, Register
+from services.user.settings import Settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+USERS = 20
+
+
+def commands(ids: list[str], run: str) -> list[Command]:
+    """Return a registration of each user, and a change of some."""
+    told = Metadata(correlation_id="test")
+    registered = [
+        Command(
+            Register(i, Personal(f"{run}{i}", f"{i}@example.org", "A Name", "en"), Preferences()), f"r{i}", b"", told
+        )
+        for i in ids
+    ]
+    changed = [Command(Change(i, 1, Changes(full_name="Another")), f"c{i}", b"", told) for i in ids[::3]]
+    return registered + changed
+
+
+@pytest.fixture
+def settings(broker: str, database_url: str) -> Settings:
+    return Settings(kafka_bootstrap_servers=broker, database_url=database_url)
+
+
+@pytest.fixture
+def users(database: Database, settings: Settings) -> Database:
+    """A user store whose events are all on the log; other tests' users on it are its users too."""
+    migrations.upgrade(database, bootstrap.REVISIONS)
+    fresh = [new_id() for _ in range(USERS)]
+    with database.write() as connection:
+        store.commit_group(connection, NOW, commands(fresh, "rebuild"), new_id)
+    with database.read() as connection:
+        stored = event_store.read(connection, 0, 1000)
+    producer = Producer(settings, "test")
+    producer.publish([record for event in stored for record in publisher.records(event)])
+    producer.close()
+    return database
+
+
+def differences_of(ids: set[str], settings: Settings) -> list[str]:
+    found = bootstrap.rebuild_and_compare(settings, Console(file=io.StringIO()))
+    return [line for line in found if any(user_id in line for user_id in ids)]
+
+
+def ids_of(database: Database) -> set[str]:
+    with database.read() as connection:
+        return set(connection.execute(text("SELECT user_id FROM users")).scalars())
+
+
+def test_the_fold_of_the_log_equals_the_service_s_own_table(users: Database, settings: Settings) -> None:
+    ids = ids_of(users)
+    assert len(ids) == USERS
+    assert differences_of(ids, settings) == []
+
+
+def test_a_row_that_was_changed_by_hand_is_found(users: Database, settings: Settings) -> None:
+    ids = ids_of(users)
+    with users.write() as connection:
+        connection.execute(text("UPDATE users SET state = replace(state, 'Another', 'Somebody')"))
+    assert len(differences_of(ids, settings)) == len(range(0, USERS, 3))

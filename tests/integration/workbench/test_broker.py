@@ -1,0 +1,53 @@
+"""The local broker really starts, answers, and keeps its data over a kill."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
+from services.contracts import catalog
+from services.workbench.local.broker import broker
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
+from services.workbench.local.system import BROKER_STOPPED, System
+from services.workbench.settings import WorkbenchSettings
+
+pytestmark = pytest.mark.long
+
+DEADLINE = 60.0
+JARS = Path(".eventline/kafka")
+
+
+def await_ids(topics: KafkaAdmin, names: list[str]) -> dict[str, str]:
+    """A broker knows of a topic a moment after its controller has created it."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return topics.ids(names)
+        except BrokerUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def test_without_jars_the_way_to_get_them_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="run `make demo`"):
+        broker(1, 2, jars=tmp_path, state=tmp_path)
+
+
+def test_a_killed_broker_comes_back_with_its_topics(tmp_path: Path) -> None:
+    port, controller = free_ports(2)
+    topics = KafkaAdmin(WorkbenchSettings(kafka_bootstrap_servers=f"{HOST}:{port}"), "test")
+    names = [topic.name for topic in catalog.TOPICS]
+    with System([broker(port, controller, JARS, tmp_path)]) as system:
+        system.start("broker")
+        system.wait_ready(DEADLINE, "broker")
+        assert topics.ensure(catalog.TOPICS) == names
+        ids = await_ids(topics, names)
+        system.kill("broker")
+        system.start("broker")
+        system.wait_ready(DEADLINE, "broker")
+        assert await_ids(topics, names) == ids
+        assert topics.ensure(catalog.TOPICS) == []
+        assert system.stop("broker") == {"broker": BROKER_STOPPED}

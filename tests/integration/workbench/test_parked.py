@@ -1,0 +1,50 @@
+"""`console parked` on a service's own database: what is parked is listed, another try is asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.consumer import parking
+from services.chassis.database.database import Database
+from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+from tests.support.console_process import console
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path}/service.db"
+    database = Database(url)
+    with database.write() as connection:
+        parking.parked.create(connection)
+    database.close()
+    return url
+
+
+def park(url: str) -> str:
+    record = a_record(an_envelope(), a_user_registered())
+    database = Database(url)
+    with database.write() as connection:
+        parking.put(connection, [record], "ZeroDivisionError: division by zero", NOW)
+    database.close()
+    return parking.key_of(record)
+
+
+def test_what_is_parked_is_listed_with_its_reason(url: str) -> None:
+    key = park(url)
+    code, said = console({"APP_DATABASE_URL": url}, "parked", "list")
+    assert code == 0, said
+    assert key[:8] in said
+    assert "ZeroDivisionErr" in said
+
+
+def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_said_to_be_unknown(url: str) -> None:
+    key = park(url)
+    code, said = console({"APP_DATABASE_URL": url}, "parked", "retry", key)
+    assert (code, "another try of 1 records" in said) == (0, True), said
+    code, said = console({"APP_DATABASE_URL": url}, "parked", "retry", "nobody")
+    assert (code, "nothing is parked for the key nobody" in said) == (5, True), said
+
+
+def test_without_a_database_it_says_which_variable_to_set() -> None:
+    code, said = console({}, "parked", "list")
+    assert (code, "APP_DATABASE_URL is missing" in said) == (2, True), said

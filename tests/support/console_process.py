@@ -1,0 +1,37 @@
+"""The console as a person runs it, on ports and in a folder that meet no other's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.system import SERVICES, clean_environment
+
+JARS = Path(".eventline/kafka").absolute()
+PORTS = ("BROKER", "CONTROLLER", "SMTP", *(f"{name.upper()}{kind}" for name in SERVICES for kind in ("", "_METRICS")))
+DEADLINE = 120.0
+OF_WORKBENCH = {"demo", "run", "load", "verify", "backlog", "sink"}
+
+Settings = dict[str, str]
+
+
+def own_settings(folder: Path) -> Settings:
+    """Return settings of a local system in an empty folder."""
+    (folder / "kafka").symlink_to(JARS)
+    ports = {f"APP_{name}_PORT": str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    return ports | {"APP_STATE_DIR": str(folder)}
+
+
+def argv(*arguments: str) -> tuple[str, ...]:
+    """Return what runs the console."""
+    package = "workbench" if arguments[0] in OF_WORKBENCH else "console"
+    return (sys.executable, "-m", f"services.{package}", *arguments)
+
+
+def console(settings: Settings, *arguments: str) -> tuple[int, str]:
+    """Run the console to its end; return its exit code and all that it said."""
+    environment = clean_environment(settings)
+    done = subprocess.run(
+        argv(*arguments), env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
+    )
+    return done.returncode, done.stdout + done.stderr

@@ -1,0 +1,140 @@
+"""A consumer with a fake broker, a real database, and a handler that keeps each value as a row."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, Connection, Integer, String, Table, insert, select
+from sqlalchemy.exc import OperationalError
+
+from services.chassis.consumer import offset_store
+from services.chassis.consumer.dead_letters import DeadLetters, Refusal
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.subscription import Outcome, Source, Starts, Subscription
+from services.chassis.database.database import Database, metadata
+from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.telemetry.telemetry import Telemetry
+from tests.support.builders import NOW, a_telemetry
+from tests.support.fakes import FakeBroker, FakeClock, FakeLog, FakeSource
+
+TOPIC, GROUP = "numbers.v1", "group"
+P0, P1 = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
+PATIENCE_S = 20.0
+effects = Table("test_effects", metadata, Column("id", Integer, primary_key=True), Column("value", String(20)))
+
+
+class Outages(Database):
+    """A database that is away as often as it is told to be."""
+
+    away = 0
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self._go_away()
+        with super().read() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self._go_away()
+        with super().write() as connection:
+            yield connection
+
+    def _go_away(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise OperationalError("any", {}, Exception("the database is away"))
+
+
+class World:
+    """A broker, a database, a dead-letter topic and a handler that keeps each value as a row."""
+
+    def __init__(self, url: str) -> None:
+        self.database = Outages(url)
+        self.broker = FakeBroker(partitions=2)
+        self.broker.create(TOPIC, "id-of-the-topic")
+        self.letters = FakeLog()
+        self.clock = FakeClock(NOW)
+        self.told: Telemetry = a_telemetry(self.clock)
+        self.batches: list[list[str]] = []
+        self.before_commit: Callable[[], None] = lambda: None
+        with self.database.write() as connection:
+            metadata.create_all(connection, [offset_store.progress, effects])
+
+    def write(self, *values: str, to: TopicPartition = P0) -> None:
+        for value in values:
+            self.broker.write(to, value.encode(), b"key", [])
+
+    def handle(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        """Insert each value; one that begins with "bad" is refused, "poison" cannot be applied."""
+        values = [(record.value or b"").decode() for record in records]
+        self.batches.append(values)
+        for value in values:
+            if value == "poison":
+                raise ZeroDivisionError("division by zero")
+            if not value.startswith("bad"):
+                connection.execute(insert(effects).values(value=value))
+        self.before_commit()
+        bad = [record for record in records if (record.value or b"").startswith(b"bad")]
+        refused = [Refusal(record, "invalid", "it is bad") for record in bad]
+        return Outcome(refused, [(record, "user.sang", NOW) for record in records])
+
+    def subscription(self, **changed: Any) -> Subscription:
+        letters = DeadLetters("group.dlq.v1", GROUP, self.letters.open_producer, 3, lambda: 0.0)
+        usual = Subscription(GROUP, (TOPIC,), self.handle, self.broker.open_source, self.broker, letters)
+        return msgspec.structs.replace(usual, **changed)
+
+    def consumer(self, **changed: Any) -> tuple[Consumer, FakeSource]:
+        """Return a consumer and the member it steps with; the test makes the steps."""
+        sources: list[FakeSource] = []
+
+        def open_source(group: str, topics: Sequence[str], starts: Starts) -> Source:
+            sources.append(self.broker.open_source(group, topics, starts))
+            return sources[-1]
+
+        consumer = Consumer(self.subscription(open_source=open_source, **changed), self.database, self.told)
+        consumer._open()  # noqa: SLF001  # a test makes one step at a time, `run` all of them
+        return consumer, sources[0]
+
+    def effects(self) -> list[str]:
+        with self.database.read() as connection:
+            return list(connection.execute(select(effects.c.value).order_by(effects.c.id)).scalars())
+
+    def progress(self) -> dict[int, int]:
+        with self.database.read() as connection:
+            found = offset_store.read(connection, [P0, P1])
+        return {place.partition: position.next_offset for place, position in found.items()}
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.told.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def applied(self) -> float:
+        return self.metric("event_end_to_end_latency_seconds_count", type="user.sang")
+
+
+def run_until(world: World, holds: Callable[[], bool], **changed: Any) -> None:
+    """Run a consumer in a thread until something holds; raise what it raises."""
+    stop = threading.Event()
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            Consumer(world.subscription(**changed), world.database, world.told).run(stop)
+        except Exception as error:  # noqa: BLE001  # handed to the test
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    deadline = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.005)):
+        if holds() or raised:
+            break
+        deadline.wait(0.005)
+    stop.set()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    if raised:
+        raise raised[0]
+    assert holds(), f"effects {world.effects()}, progress {world.progress()}"

@@ -1,0 +1,199 @@
+"""Stand-ins for what lies outside a process: a clock, a producer, a broker with its group members."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from services.chassis.consumer.subscription import Starts
+from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.record import Headers, Outgoing, Record, TopicPartition
+
+
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Return the moment."""
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        """Go on, or back."""
+        self.now += timedelta(seconds=seconds)
+
+
+class FakeLog:
+    """What producers have written, and what happens to those that come: `refuse` makes the next batches fail."""
+
+    def __init__(self) -> None:
+        self.records: list[Outgoing] = []
+        self.story: list[str] = []
+        self.refuse = 0
+        self._opened = 0
+
+    def open_producer(self) -> "FakeProducer":
+        """Open a producer; the story tells it."""
+        self._opened += 1
+        self.story.append(f"open {self._opened}")
+        return FakeProducer(self, self._opened)
+
+    def values(self) -> list[bytes | None]:
+        """Return the values in the order in which they were written."""
+        return [record.value for record in self.records]
+
+
+class FakeProducer:
+    """A producer that fails as often as its log says, and never works again once it has failed."""
+
+    def __init__(self, log: FakeLog, number: int) -> None:
+        self._log = log
+        self._number = number
+        self._usable = True
+
+    def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
+        """Write records; a refused batch leaves its first record on the log, as a broker may."""
+        assert self._usable, "a producer was used after its failure or its end"
+        records = list(records)
+        if self._log.refuse:
+            self._log.refuse -= 1
+            self._usable = False
+            self._log.records += records[:1]
+            self._log.story.append(f"fail {self._number}")
+            raise PublishError("the broker is away")
+        self._log.records += records
+        return Counter(record.topic for record in records)
+
+    def poll(self) -> None:
+        """Tell nothing."""
+        assert self._usable, "a producer was asked after its failure or its end"
+
+    def close(self) -> None:
+        """End; the story tells it."""
+        self._usable = False
+        self._log.story.append(f"close {self._number}")
+
+
+class FakeBroker:
+    """Topics in memory, with ids and ends, and the members that read them."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self._partitions = partitions
+        self._ids: dict[str, str] = {}
+        self.begins: dict[TopicPartition, int] = {}
+        self.logs: dict[TopicPartition, list[Record]] = {}
+        self.members: list[FakeSource] = []
+        self.hints: dict[TopicPartition, int] = {}
+
+    def create(self, topic: str, topic_id: str) -> None:
+        """Make a topic, or make it anew: empty, with another id."""
+        self._ids[topic] = topic_id
+        for partition in self.partitions(topic):
+            self.logs[partition], self.begins[partition] = [], 0
+
+    def partitions(self, topic: str) -> list[TopicPartition]:
+        """Return a topic's partitions."""
+        return [TopicPartition(topic, number) for number in range(self._partitions)]
+
+    def write(self, place: TopicPartition, value: bytes | None, key: bytes | None, headers: Headers) -> Record:
+        """Append a record to a partition."""
+        offset = self.begins[place] + len(self.logs[place])
+        record = Record(place.topic, place.partition, offset, 1, 0, key, value, headers)
+        self.logs[place].append(record)
+        return record
+
+    def truncate(self, place: TopicPartition, before: int) -> None:
+        """Drop the records below an offset, as retention does."""
+        self.logs[place] = [record for record in self.logs[place] if record.offset >= before]
+        self.begins[place] = before
+
+    def ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return topic ids by name."""
+        return {name: self._ids[name] for name in names}
+
+    def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the end offsets."""
+        return {partition: self.begins[partition] + len(self.logs[partition]) for partition in partitions}
+
+    def open_source(self, _: str, topics: Sequence[str], starts: Starts) -> "FakeSource":
+        """Open a member that will own every partition of its topics."""
+        member = FakeSource(self, starts)
+        member.assign([place for topic in topics for place in self.partitions(topic)])
+        self.members.append(member)
+        return member
+
+
+class FakeSource:
+    """A group member whose rebalances come when the test says so, and take place in `poll` as the real one's do."""
+
+    def __init__(self, broker: FakeBroker, starts: Starts) -> None:
+        self._broker = broker
+        self._starts = starts
+        self._coming: list[TopicPartition] = []
+        self._at: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+        self.story: list[str] = []
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that are this member's now."""
+        return frozenset(self._at)
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Let the next poll bring partitions."""
+        self._coming += partitions
+
+    def revoke(self, partitions: Iterable[TopicPartition]) -> None:
+        """Take partitions away."""
+        for partition in partitions:
+            del self._at[partition]
+
+    def poll(self, limit: int, timeout_s: float) -> list[Record]:  # noqa: ARG002  # nothing here takes time
+        """Return records at hand. Raises SourceError where the position is not on the log."""
+        self.story.append("poll")
+        self._take_over()
+        batch: list[Record] = []
+        for partition in sorted(self._at.keys() - self._paused, key=lambda p: (p.topic, p.partition)):
+            batch += self._fetch(partition, limit - len(batch))
+        return batch
+
+    def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Go to offsets, to the beginning where none is named."""
+        self.story.append("seek")
+        for partition in self._at:
+            self._at[partition] = offsets.get(partition, self._broker.begins[partition])
+
+    def pause(self) -> None:
+        """Stop fetching."""
+        self.story.append("pause")
+        self._paused = set(self._at)
+
+    def resume(self) -> None:
+        """Fetch again."""
+        self.story.append("resume")
+        self._paused.clear()
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Keep the hint where the test can see it."""
+        self._broker.hints.update(offsets)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self.story.append("close")
+        self._at.clear()
+
+    def _take_over(self) -> None:
+        if self._coming:
+            coming, self._coming = self._coming, []
+            starts = self._starts(coming)
+            self._at |= {partition: starts.get(partition, self._broker.begins[partition]) for partition in coming}
+
+    def _fetch(self, partition: TopicPartition, limit: int) -> list[Record]:
+        log, begin, at = self._broker.logs[partition], self._broker.begins[partition], self._at[partition]
+        if not begin <= at <= begin + len(log):
+            raise SourceError(f"{partition.topic}[{partition.partition}]@{at}: offset out of range")
+        batch = log[at - begin : at - begin + limit]
+        self._at[partition] = at + len(batch)
+        return batch

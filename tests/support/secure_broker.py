@@ -1,0 +1,97 @@
+"""A broker with TLS and login: a listener for each certificate, right or wrong."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import trustme
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from services.workbench.local.broker import broker as local_broker
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.system import System
+from tests.conftest import JARS, READY_S
+from tests.support.certificates import AUTHORITY, CERTIFICATES, HOST, USER, Files
+
+PASSWORD = "correct horse: battery"  # noqa: S105  # the tests' own; it stands in a JAAS line, which quotes
+
+
+class SecureBroker(msgspec.Struct, frozen=True):
+    """A broker that runs: a listener with SASL_SSL for each certificate, and one of each other kind."""
+
+    system: System
+    ports: Mapping[str, int]
+
+    def address(self, listener: str) -> str:
+        """Return the bootstrap servers of a listener."""
+        return f"{HOST}:{self.ports[listener]}"
+
+    def settings(self, listener: str, files: Files, mechanism: str = "SCRAM-SHA-512") -> dict[str, str]:
+        """Return the `APP_*` variables of a client with TLS and login."""
+        return {
+            "APP_KAFKA_BOOTSTRAP_SERVERS": self.address(listener),
+            "APP_KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+            "APP_KAFKA_CA_FILE": files.authority,
+            "APP_KAFKA_SASL_MECHANISM": mechanism,
+            "APP_KAFKA_USER": USER,
+            "APP_KAFKA_PASSWORD": PASSWORD,
+        }
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[SecureBroker]:
+    """Run a broker."""
+    names = [*CERTIFICATES, "mutual", "plaintext"]
+    controller, *free = free_ports(len(names) + 1)
+    ports = dict(zip(names, free, strict=True))
+    program = local_broker(
+        ports["plaintext"], controller, jars=JARS, state=folder, more=_listeners(ports, controller, folder)
+    )
+    with System([program]) as system:
+        system.start("broker")
+        system.wait_ready(READY_S, "broker")
+        admin = AdminClient({"bootstrap.servers": f"{HOST}:{ports['plaintext']}"})
+        login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        told = UserScramCredentialUpsertion(USER, login, PASSWORD.encode())
+        admin.alter_user_scram_credentials([told])[USER].result(READY_S)
+        yield SecureBroker(system, ports)
+
+
+def _listeners(ports: Mapping[str, int], controller: int, folder: Path) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    AUTHORITY.cert_pem.write_to_path(str(folder / "ca.pem"))
+    protocols, addresses = ["CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT"], [f"PLAINTEXT://{HOST}:{ports['plaintext']}"]
+    told = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512", "inter.broker.listener.name": "PLAINTEXT"}
+    for name, certificate in {**CERTIFICATES, "mutual": CERTIFICATES["right"]}.items():
+        listener = name.upper().replace(" ", "_")
+        protocols.append(f"{listener}:{'SSL' if name == 'mutual' else 'SASL_SSL'}")
+        addresses.append(f"{listener}://{HOST}:{ports[name]}")
+        settings = _login() | _keys(certificate, folder / f"{listener}.pem", folder / "ca.pem")
+        told |= {f"listener.name.{listener.lower()}.{key}": value for key, value in settings.items()}
+    told["listener.name.mutual.ssl.client.auth"] = "required"
+    told["listener.security.protocol.map"] = ",".join(protocols)
+    told["listeners"] = ",".join([*addresses, f"CONTROLLER://127.0.0.1:{controller}"])
+    return told
+
+
+def _login() -> dict[str, str]:
+    security = "org.apache.kafka.common.security"
+    return {
+        "plain.sasl.jaas.config": f'{security}.plain.PlainLoginModule required user_{USER}="{PASSWORD}";',
+        "scram-sha-512.sasl.jaas.config": f"{security}.scram.ScramLoginModule required;",
+    }
+
+
+def _keys(certificate: trustme.LeafCert, file: Path, authority: Path) -> dict[str, str]:
+    key = load_pem_private_key(certificate.private_key_pem.bytes(), password=None)
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # the one form that Kafka reads
+    file.write_bytes(text + certificate.cert_chain_pems[0].bytes())
+    stores = {"ssl.keystore": file, "ssl.truststore": authority}
+    return {f"{s}.type": "PEM" for s in stores} | {f"{s}.location": str(place) for s, place in stores.items()}

@@ -1,0 +1,91 @@
+"""A notification store with queued mails, and a sender that works them off."""
+
+import threading
+from collections.abc import Iterable
+
+from sqlalchemy import select, update
+
+from services.chassis.database.database import Database
+from services.chassis.messages import event
+from services.chassis.outbox import event_store
+from services.notification.domain import Attempt, Claim, Delivery
+from services.notification.sender import Limits, Sender
+from services.notification.smtp_connection import Server
+from services.notification.smtp_delivery import Mailer
+from services.notification.store.intents import Queue
+from services.notification.store.tables import intents
+from services.notification.templates import Composer
+from tests.support.builders import NOW, a_telemetry, ids
+from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
+
+MAIL_FROM = "hello@example.org"
+
+
+def user(number: int) -> str:
+    """Return the id of a user."""
+    return f"{number:036}"
+
+
+class Mailroom:
+    """A store with queued mails."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = prepare(database)
+        self.appended = threading.Event()
+        self.queue = Queue(database, lambda: NOW, ids("sent"), MAIL_FROM, self.appended)
+        self._handler = a_handler(ids())
+
+    def register(self, *users: int, locale: str = "en") -> None:
+        """Queue a welcome for each user."""
+        records = [
+            record
+            for number in users
+            for record in (
+                a_state_record(a_state(1, user_id=user(number), locale=locale)),
+                a_notice_record(1, user_id=user(number)),
+            )
+        ]
+        with self.database.write() as connection:
+            assert not self._handler(connection, records).refused
+
+    def move(self, number: int, version: int) -> None:
+        """Queue two mails about a changed address."""
+        state = a_state(version, user_id=user(number), email=f"ada{version}@example.org")
+        notice = a_notice_record(version, "user.email_changed", user_id=user(number))
+        with self.database.write() as connection:
+            self._handler(connection, [a_state_record(state), notice])
+
+    def settle(self, claims: Iterable[Claim], delivery: Delivery) -> None:
+        """Let an attempt at each claim end so."""
+        self.queue.settle([Attempt(claim, delivery) for claim in claims], [])
+
+    def send(self, server: Server) -> None:
+        """Let a sender claim what is due and hand it to a mail server. Raises ConnectionError: the server is away."""
+        mailer = Mailer(server, Composer(MAIL_FROM))
+        sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
+        try:
+            sender.step(threading.Event())
+        finally:
+            mailer.close()
+
+    def expire(self) -> None:
+        """Let backoffs and claims end."""
+        with self.database.write() as connection:
+            connection.execute(update(intents).where(intents.c.due_at.is_not(None)).values(due_at=1))
+
+    def states(self) -> list[tuple[str, int]]:
+        """Return state and tries of each intent."""
+        with self.database.read() as connection:
+            rows = connection.execute(select(intents.c.state, intents.c.tries).order_by(intents.c.id))
+            return [(row.state, row.tries) for row in rows]
+
+    def outcomes(self) -> list[tuple[str, str, str]]:
+        """Return recipient, state and the server's words of each intent."""
+        with self.database.read() as connection:
+            columns = intents.c.recipient, intents.c.state, intents.c.detail
+            return [(row[0], row[1], row[2]) for row in connection.execute(select(*columns).order_by(intents.c.id))]
+
+    def last_events(self, number: int) -> list[event.NewEvent]:
+        """Return the events behind those of the registrations."""
+        with self.database.read() as connection:
+            return [event.event for event in event_store.read(connection, 0, 1000)][-number:]

@@ -1,0 +1,126 @@
+"""What a verification finds, in logs that were changed in memory."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from services.audit import handlers
+from services.audit.domain import Chain, Entry
+from services.audit.verify import BadEntryError, Verification
+from tests.support.audit_log import ORIGIN, TOPIC_IDS, a_fact
+from tests.support.builders import NOW
+from tests.unit.audit.test_handlers import FakeLog
+
+CONTIGUOUS = {"user.events.v1"}
+Key = tuple[str, int]
+
+
+def a_log(*offsets: int, topic: str = "user.events.v1") -> tuple[list[Entry], dict[Key, Chain]]:
+    log = FakeLog(size=0)
+    records = [a_fact(offset, topic=topic) for offset in offsets]
+    handlers.record(log, records, TOPIC_IDS.__getitem__, NOW)
+    key = (TOPIC_IDS[topic], 0)
+    return log.entries, {key: log.chain(topic, *key)}
+
+
+def verify(entries: list[Entry], chains: dict[Key, Chain], size: int | None = None) -> None:
+    verification = Verification(ORIGIN, CONTIGUOUS)
+    verification.check(entries)
+    verification.compare(len(entries) if size is None else size, chains)
+
+
+def test_a_log_as_it_was_written_is_well() -> None:
+    verify(*a_log(3, 4, 5))
+
+
+def test_an_empty_log_is_well() -> None:
+    verify([], {})
+
+
+def test_another_origin_makes_other_chains() -> None:
+    entries, _ = a_log(0)
+    with pytest.raises(BadEntryError, match=r"user.events.v1\[0\]@0, at position 0: chain is"):
+        Verification("elsewhere", CONTIGUOUS).check(entries)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("value", b"{}", "chain is"),
+        ("key", b"", "chain is"),
+        ("key", None, "flags are 0"),
+        ("headers", b"\0\0\0\0", "chain is"),
+        ("ts_ms", 0, "chain is"),
+        ("topic", "user.state.v1", "chain is"),
+        ("partition", 1, "chain is"),
+        ("topic_id", "Z" * 22, "chain is"),
+        ("offset", 7, "offsets 4 to 6 are missing before it"),
+        ("offset", 2, "its offset is out of order, the chain has come to 4"),
+        ("flags", 2, "flags are 2"),
+        ("chain", bytes(32), "chain is 0000"),
+        ("subject", "user-9", "'user-9'"),
+        ("event_time", None, "None"),
+        ("position", 9, "position 1 is missing before it"),
+    ],
+)
+def test_an_edited_field_is_found_at_its_entry(field: str, value: object, says: str) -> None:
+    entries, chains = a_log(3, 4, 5)
+    setattr(entries[1], field, value)
+    with pytest.raises(BadEntryError, match=says) as caught:
+        verify(entries, chains)
+    assert entries[1].place in str(caught.value)
+
+
+def test_a_removed_entry_is_found_at_the_one_behind_it() -> None:
+    entries, chains = a_log(3, 4, 5)
+    del entries[1]
+    with pytest.raises(BadEntryError, match=r"@5, at position 2: position 1 is missing"):
+        verify(entries, chains)
+
+
+def test_a_swapped_pair_is_found_at_the_first_of_them() -> None:
+    entries, chains = a_log(3, 4, 5)
+    entries[0], entries[1] = entries[1], entries[0]
+    entries[0].position, entries[1].position = 0, 1
+    with pytest.raises(BadEntryError, match=r"@4, at position 0: chain is"):
+        verify(entries, chains)
+
+
+def test_a_removed_end_is_found_by_its_chain() -> None:
+    entries, chains = a_log(3, 4, 5)
+    with pytest.raises(BadEntryError, match=r"@4: next_offset of the stored chain is 6, but the entries give 5"):
+        verify(entries[:2], chains)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda chain: msgspec.structs.replace(chain, head=bytes(32)),
+        lambda chain: msgspec.structs.replace(chain, length=2),
+        lambda chain: msgspec.structs.replace(chain, first_offset=0),
+    ],
+    ids=["head", "length", "first offset"],
+)
+def test_a_changed_chain_is_found(change: Callable[[Chain], Chain]) -> None:
+    entries, chains = a_log(3, 4, 5)
+    with pytest.raises(BadEntryError, match=r"user.events.v1\[0\]@5: \w+ of the stored chain is"):
+        verify(entries, {key: change(chain) for key, chain in chains.items()})
+
+
+def test_a_chain_without_entries_and_entries_without_a_chain_are_found() -> None:
+    entries, chains = a_log(3)
+    with pytest.raises(BadEntryError, match="has entries, but no stored chain"):
+        verify(entries, {})
+    with pytest.raises(BadEntryError, match="has a stored chain, but no entry"):
+        verify([], chains)
+
+
+def test_a_wrong_size_is_found() -> None:
+    entries, chains = a_log(3)
+    with pytest.raises(BadEntryError, match=r"position 1: .* size is 2"):
+        verify(entries, chains, size=2)
+
+
+def test_holes_are_normal_where_a_topic_is_compacted() -> None:
+    verify(*a_log(3, 9, topic="user.state.v1"))

@@ -1,0 +1,114 @@
+"""Dead letters: the original bytes with their origin and reason, and a ceiling that is loud."""
+
+import pytest
+
+from services.chassis.consumer.dead_letters import CeilingError, DeadLetters, Refusal
+from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.record import Record
+from tests.support.fakes import FakeLog
+
+RECORD = Record("user.state.v1", 4, 17, 1, 99, b"\xffkey", b"\x00value", [("ce_id", b"1"), ("other", None)])
+IDS = {"user.state.v1": "id-of-the-topic"}
+
+
+class Seconds:
+    """A monotonic clock that is moved by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def log() -> FakeLog:
+    return FakeLog()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def letters(log: FakeLog, seconds: Seconds) -> DeadLetters:
+    return DeadLetters("group.dlq.v1", "group", log.open_producer, ceiling=3, monotonic=seconds)
+
+
+def refused(number: int = 1) -> list[Refusal]:
+    return [Refusal(RECORD, "malformed", "not JSON")] * number
+
+
+def test_a_letter_holds_the_original_bytes_and_tells_where_from_and_why(letters: DeadLetters, log: FakeLog) -> None:
+    letters.put(refused(), IDS)
+    (letter,) = log.records
+    assert (letter.topic, letter.key, letter.value, letter.timestamp_ms) == (
+        "group.dlq.v1",
+        b"\xffkey",
+        b"\x00value",
+        99,
+    )
+    assert letter.headers == [
+        ("ce_id", b"1"),
+        ("other", None),
+        ("dlq_topic", b"user.state.v1"),
+        ("dlq_topic_id", b"id-of-the-topic"),
+        ("dlq_partition", b"4"),
+        ("dlq_offset", b"17"),
+        ("dlq_group", b"group"),
+        ("dlq_reason", b"malformed"),
+        ("dlq_detail", b"not JSON"),
+    ]
+
+
+def test_a_record_without_readable_headers_still_has_an_origin(letters: DeadLetters, log: FakeLog) -> None:
+    bare = Record("user.state.v1", 4, 17, 1, 99, None, None, None)
+    letters.put([Refusal(bare, "unreadable_headers", "x" * 5000)], IDS)
+    (letter,) = log.records
+    assert letter.headers[0] == ("dlq_topic", b"user.state.v1")
+    assert letter.headers[-1] == ("dlq_detail", b"x" * 1000)
+
+
+def test_one_producer_serves_all_letters(letters: DeadLetters, log: FakeLog) -> None:
+    letters.put(refused(), IDS)
+    letters.put(refused(), IDS)
+    assert log.story == ["open 1"]
+
+
+def test_a_failed_producer_is_closed_and_the_next_letter_opens_another(letters: DeadLetters, log: FakeLog) -> None:
+    log.refuse = 1
+    with pytest.raises(PublishError):
+        letters.put(refused(), IDS)
+    letters.put(refused(), IDS)
+    assert log.story == ["open 1", "fail 1", "close 1", "open 2"]
+
+
+def test_above_the_ceiling_nothing_is_written_and_the_last_record_is_named(letters: DeadLetters, log: FakeLog) -> None:
+    letters.put(refused(3), IDS)
+    with pytest.raises(CeilingError, match=r"4 records .* ceiling 3; .* user\.state\.v1\[4\]@17: malformed: not JSON"):
+        letters.put(refused(), IDS)
+    assert len(log.records) == 3
+    assert letters.used > 1, "nobody can see why it stops"
+
+
+def test_the_ceiling_is_on_the_last_minute(letters: DeadLetters, log: FakeLog, seconds: Seconds) -> None:
+    letters.put(refused(3), IDS)
+    seconds.now = 60.5
+    letters.put(refused(3), IDS)
+    assert len(log.records) == 6
+
+
+def test_a_broker_that_is_away_does_not_bring_the_ceiling_nearer(letters: DeadLetters, log: FakeLog) -> None:
+    log.refuse = 10
+    for _ in range(10):
+        with pytest.raises(PublishError):
+            letters.put(refused(), IDS)
+    letters.put(refused(3), IDS)
+    assert len(log.records) == 10 + 3
+
+
+def test_how_much_of_the_ceiling_is_used_is_told_of_the_last_minute(letters: DeadLetters, seconds: Seconds) -> None:
+    letters.put(refused(2), {})
+    assert letters.used == pytest.approx(2 / 3)
+    seconds.now += 61
+    assert letters.used == 0

@@ -1,0 +1,128 @@
+"""Settings: everything that is wrong is said at once, each with what to write instead."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.chassis.settings.environment import SettingsError, load, settings
+from services.user.settings import Settings
+
+GOOD = {"APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "APP_DATABASE_URL": "sqlite:///x.db"}
+
+
+@settings
+class WithFolder(Settings):
+    folder: Path = Path()
+
+
+def complaints(**environment: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, GOOD | environment)
+    return str(caught.value).splitlines()
+
+
+def test_defaults_hold_where_nothing_is_said_and_other_variables_are_left_alone() -> None:
+    settings = load(Settings, GOOD | {"PATH": "/bin", "APPLE": "red"})
+    assert settings == Settings(kafka_bootstrap_servers="broker:9092", database_url="sqlite:///x.db")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("500ms", 0.5), ("9s", 9.0), ("1.5s", 1.5), (" 2s ", 2.0), ("0.1m", 6.0), ("0.001h", 3.6)],
+)
+def test_durations_are_numbers_with_their_unit(text: str, meant: float) -> None:
+    settings = load(Settings, GOOD | {"APP_KAFKA_MESSAGE_TIMEOUT": text})
+    assert settings.kafka_message_timeout == timedelta(seconds=meant)
+
+
+def test_numbers_and_paths_are_what_they_say() -> None:
+    settings = load(WithFolder, GOOD | {"APP_WRITER_GROUP": "7", "APP_FOLDER": "/folder"})
+    assert (settings.writer_group, settings.folder) == (7, Path("/folder"))
+
+
+def test_all_errors_come_at_once_a_line_each() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            Settings,
+            {
+                "APP_DATABASE_URL": "",
+                "APP_HTTP_PROT": "80",
+                "APP_RELAY_LEASE": "5",
+                "APP_WRITER_GROUP": "-1",
+                "APP_LOG_LEVEL": "changeme",
+            },
+        )
+    assert sorted(str(caught.value).splitlines()) == [
+        "APP_DATABASE_URL='': is empty: give a value or leave the variable away",
+        "APP_HTTP_PROT is not a setting: did you mean APP_HTTP_PORT?",
+        "APP_KAFKA_BOOTSTRAP_SERVERS is missing: it has no default",
+        "APP_LOG_LEVEL='changeme': is a placeholder: give the real value",
+        "APP_RELAY_LEASE='5': is not a duration: write a number with its unit, such as 500ms, 10s or 5m",
+        "APP_WRITER_GROUP='-1': Expected `int` >= 1",
+    ]
+
+
+def test_a_contradiction_is_told_together_with_a_misspelt_name() -> None:
+    lines = complaints(APP_KAFKA_MESSAGE_TIMEOUT="11s", APP_WRITER_GRUOP="1")
+    assert [line.split()[0] for line in lines] == ["APP_WRITER_GRUOP", "APP_KAFKA_MESSAGE_TIMEOUT"]
+
+
+def test_a_name_that_resembles_none_gets_no_suggestion() -> None:
+    assert complaints(APP_QQQQ="1") == ["APP_QQQQ is not a setting"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("APP_DATABASE_URL", "  "),
+        ("APP_DATABASE_URL", " ChangeMe "),
+        ("APP_KAFKA_MESSAGE_TIMEOUT", "-5s"),
+        ("APP_KAFKA_MESSAGE_TIMEOUT", "5"),
+        ("APP_HTTP_PORT", "65536"),
+        ("APP_HTTP_PORT", "http"),
+        ("APP_KAFKA_GROUP_PROTOCOL", "share"),
+        ("APP_LOG_LEVEL", "loud"),
+        ("APP_CONSUMER_BATCH", "0"),
+        ("APP_CONSUMER_BATCH", "1e3x"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_by_its_name(name: str, value: str) -> None:
+    (line,) = complaints(**{name: value})
+    assert line.startswith(f"{name}={value!r}: ")
+
+
+def test_the_message_timeout_may_be_half_of_the_lease_and_no_more() -> None:
+    load(Settings, GOOD | {"APP_KAFKA_MESSAGE_TIMEOUT": "5s", "APP_RELAY_LEASE": "10s"})
+    (line,) = complaints(APP_KAFKA_MESSAGE_TIMEOUT="5001ms", APP_RELAY_LEASE="10s")
+    assert "APP_KAFKA_MESSAGE_TIMEOUT" in line
+    assert "APP_RELAY_LEASE" in line
+
+
+@pytest.mark.parametrize(
+    ("interval", "message", "request_timeout", "is_meant"),
+    [
+        ("46s", "10s", "10s", True),
+        ("45s", "10s", "10s", False),
+        ("50s", "10s", "20s", False),
+        ("51s", "10s", "20s", True),
+    ],
+)
+def test_the_poll_interval_is_longer_than_a_batch_may_take(
+    interval: str, message: str, request_timeout: str, *, is_meant: bool
+) -> None:
+    told = {
+        "APP_KAFKA_POLL_INTERVAL": interval,
+        "APP_KAFKA_MESSAGE_TIMEOUT": message,
+        "APP_KAFKA_REQUEST_TIMEOUT": request_timeout,
+    }
+    if is_meant:
+        load(Settings, GOOD | told)
+    else:
+        (line,) = complaints(**told)
+        assert line.startswith("APP_KAFKA_POLL_INTERVAL (")
+
+
+@pytest.mark.parametrize(("text", "meant"), [("true", True), ("false", False)])
+def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FBT001  # it is the example
+    assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant

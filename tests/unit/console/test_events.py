@@ -1,0 +1,81 @@
+"""What `console events` shows of a record, and what it hides."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.chassis.messages.record import Record
+from services.console.events import HIDDEN, EventsOptions, line, wanted
+from services.contracts import envelope
+
+MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+AN_ENVELOPE = envelope.Envelope(
+    id="e1",
+    source="/user/events",
+    type="user.registered",
+    subject="u1",
+    time=MOMENT,
+    schema=envelope.schema_of("user.registered"),
+    sequence=1,
+    version=1,
+    correlation_id="c1",
+)
+PERSONAL = {"personal": {"login": "ada", "email": "ada@example.org"}, "preferences": {"email": True}}
+
+
+def a_record(value: bytes | None, *, headers: bool = True) -> Record:
+    told = envelope.to_headers(AN_ENVELOPE) if headers else []
+    return Record("user.events.v1", 2, 7, 1, int(MOMENT.timestamp() * 1000), b"u1", value, told)
+
+
+def test_a_record_is_a_line_without_its_personal_part() -> None:
+    shown = line(a_record(msgspec.json.encode(PERSONAL)), personal=False)
+    assert shown == (
+        "2026-11-22T12:00:00.000000Z user.events.v1[2]@7 user.registered u1 v1 c1 "
+        f'{{"personal":"{HIDDEN}","preferences":{{"email":true}}}}'
+    )
+
+
+def test_who_asks_for_personal_data_is_shown_it() -> None:
+    assert '"login":"ada"' in line(a_record(msgspec.json.encode(PERSONAL)), personal=True)
+
+
+@pytest.mark.parametrize("reason", ["550 <ada@example.org>: no such user", "ada@example.org"])
+def test_an_address_is_hidden_wherever_it_stands(reason: str) -> None:
+    shown = line(a_record(msgspec.json.encode({"tried": [{"reason": reason}]})), personal=False)
+    assert "example.org" not in shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (a_record(None), "(tombstone)"),
+        (a_record(b"\xff{ada@example.org"), "(17 bytes that are no JSON)"),
+        (a_record(b"{}", headers=False), "(no envelope) {}"),
+    ],
+    ids=["tombstone", "no JSON", "no envelope"],
+)
+def test_what_is_no_event_is_shown_as_what_it_is(record: Record, words: str) -> None:
+    assert words in line(record, personal=False)
+    assert "example.org" not in line(record, personal=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "passes"),
+    [
+        (EventsOptions(), True),
+        (EventsOptions(type="user.registered", subject="u1", correlation_id="c1"), True),
+        (EventsOptions(type="user.state"), False),
+        (EventsOptions(subject="u2"), False),
+        (EventsOptions(correlation_id="c2"), False),
+    ],
+)
+def test_a_record_passes_when_every_filter_fits(options: EventsOptions, passes: bool) -> None:  # noqa: FBT001  # a table
+    assert wanted(a_record(b"{}"), options) is passes
+
+
+def test_a_record_without_an_envelope_passes_only_where_nothing_is_asked_of_it() -> None:
+    assert wanted(a_record(b"", headers=False), EventsOptions())
+    assert not wanted(a_record(b"", headers=False), EventsOptions(subject="u1"))

@@ -1,0 +1,161 @@
+"""The envelope: what is not one is refused with a sentence that names the header."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.contracts.envelope import (
+    Envelope,
+    EnvelopeError,
+    Headers,
+    StructuredModeError,
+    from_headers,
+    schema_of,
+    to_headers,
+    to_text,
+)
+from tests.support.builders import NOW, an_envelope
+
+REQUIRED = [name for name, _ in to_headers(an_envelope())]
+NAMES = [*REQUIRED, "ce_causationid", "traceparent", "x-other"]
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs"]), min_size=1)
+short_texts = texts.filter(lambda text: len(text) <= 64)
+envelopes = st.builds(
+    Envelope,
+    id=short_texts,
+    source=short_texts,
+    type=short_texts,
+    subject=short_texts,
+    time=st.datetimes(timezones=st.just(UTC)),
+    schema=short_texts,
+    sequence=st.integers(1, 2**63 - 1),
+    version=st.integers(1, 2**31 - 1),
+    correlation_id=short_texts,
+    causation_id=st.none() | texts,
+    traceparent=st.none() | texts,
+)
+
+
+def with_header(name: str, value: bytes | None) -> Headers:
+    full = to_headers(an_envelope(causation_id="cause-1", traceparent="00-1-2-01"))
+    return [(name, value) if name == each else (each, before) for each, before in full]
+
+
+def complaint_about(headers: Headers) -> str:
+    """Return the name of the header that is refused, nothing when none is."""
+    try:
+        from_headers(headers)
+    except EnvelopeError as error:
+        return str(error).removeprefix("header ").split()[0]
+    return ""
+
+
+@given(envelopes)
+def test_an_envelope_is_read_back_as_it_was_written(envelope: Envelope) -> None:
+    assert from_headers(to_headers(envelope)) == envelope
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES) | st.text(), st.none() | st.binary() | st.just(b"1.0")), max_size=14))
+def test_arbitrary_headers_give_an_envelope_or_an_envelope_error(headers: Headers) -> None:
+    with contextlib.suppress(EnvelopeError):
+        assert isinstance(from_headers(headers), Envelope)
+
+
+@given(st.sampled_from(NAMES), st.none() | st.binary(max_size=80))
+def test_one_arbitrary_header_is_accepted_or_refused_by_its_name(name: str, value: bytes | None) -> None:
+    headers = [*(pair for pair in to_headers(an_envelope()) if pair[0] != name), (name, value)]
+    assert complaint_about(headers) in {"", name}
+
+
+@pytest.mark.parametrize("name", REQUIRED[:-1])
+def test_a_required_header_that_is_missing_is_named(name: str) -> None:
+    headers = [pair for pair in to_headers(an_envelope()) if pair[0] != name]
+    with pytest.raises(EnvelopeError, match=rf"^header {name} is (missing|None)"):
+        from_headers(headers)
+
+
+@pytest.mark.parametrize("name", REQUIRED[:-1])
+def test_a_required_header_that_is_null_is_named(name: str) -> None:
+    with pytest.raises(EnvelopeError, match=rf"^header {name} is (null|None)"):
+        from_headers(with_header(name, None))
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_header_that_is_repeated_is_named(name: str) -> None:
+    headers = to_headers(an_envelope())
+    with pytest.raises(EnvelopeError, match=f"^header {name} is repeated"):
+        from_headers([*headers, *(pair for pair in headers if pair[0] == name)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("ce_specversion", b"0.3", r"is b'0.3', expected b'1.0'"),
+        ("ce_id", b"", "is b'': not 1 to 64 printable characters"),
+        ("ce_id", b"x" * 65, "not 1 to 64 printable characters"),
+        ("ce_subject", b"a\0b", "not 1 to 64 printable characters"),
+        ("ce_source", b"\xff", "can't decode byte 0xff"),
+        ("ce_time", b"yesterday", "Invalid isoformat string: 'yesterday'"),
+        ("ce_time", b"2026-11-22T12:00:00", "a time without a zone"),
+        ("ce_sequence", b"-1", "not a number from 1 to 9223372036854775807"),
+        ("ce_sequence", b"9" * 5000, "limit"),
+        ("ce_subjectversion", b"0", "not a number from 1 to 2147483647"),
+        ("ce_subjectversion", b"2147483648", "not a number from 1 to 2147483647"),
+        ("ce_subjectversion", b"1_0", "not a number from 1 to 2147483647"),
+        ("ce_causationid", b"a\0b", "not printable characters"),
+        ("traceparent", b"00-\n", "not printable characters"),
+    ],
+)
+def test_a_header_that_is_not_of_its_form_is_named_with_its_value(name: str, value: bytes, complaint: str) -> None:
+    with pytest.raises(EnvelopeError) as caught:
+        from_headers(with_header(name, value))
+    assert str(caught.value).startswith(f"header {name} is b'")
+    assert complaint in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_value_that_is_wrong_is_told_even_when_another_header_is_missing() -> None:
+    headers = [pair for pair in with_header("ce_time", b"yesterday") if pair[0] != "ce_subjectversion"]
+    with pytest.raises(EnvelopeError, match="ce_time"):
+        from_headers(headers)
+
+
+def test_headers_of_others_are_ignored_however_many_and_however_often() -> None:
+    headers: Headers = [*to_headers(an_envelope()), *[("x-other", None)] * 10_000]
+    assert from_headers(headers) == an_envelope()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [b"application/cloudevents+json", b"Application/CloudEvents+JSON; charset=utf-8", b"application/cloudevents+avro"],
+)
+def test_the_content_type_tells_the_structured_mode_even_beside_the_headers_of_the_binary_one(
+    content_type: bytes,
+) -> None:
+    with pytest.raises(StructuredModeError, match="the attributes are not in headers"):
+        from_headers(with_header("content-type", content_type))
+
+
+def test_times_are_written_in_utc_with_microseconds_whatever_their_zone() -> None:
+    in_berlin = NOW.astimezone(timezone(timedelta(hours=1)))
+    assert to_text(in_berlin) == "2026-11-22T12:00:00.000000Z"
+    assert from_headers(to_headers(an_envelope(time=in_berlin))).time == NOW
+
+
+def test_a_time_before_1970_is_a_time() -> None:
+    assert from_headers(with_header("ce_time", b"1969-12-31T23:59:59Z")).time == datetime(
+        1969, 12, 31, 23, 59, 59, tzinfo=UTC
+    )
+
+
+def test_sequences_sort_as_text_as_they_do_as_numbers() -> None:
+    written = [dict(to_headers(an_envelope(sequence=number)))["ce_sequence"] for number in (2, 10, 2**63 - 1)]
+    assert written == sorted(written, key=lambda text: text or b"")
+
+
+def test_a_schema_is_an_absolute_uri_with_its_version() -> None:
+    assert schema_of("user.registered") == "urn:eventline:user.registered:1"
+    assert schema_of("user.registered", 2) == "urn:eventline:user.registered:2"

@@ -1,0 +1,55 @@
+"""The notification service's settings: what contradicts what, and that no secret leaves them."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.settings.environment import SettingsError, load
+from services.notification.settings import Settings
+
+GOOD = {
+    "APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092",
+    "APP_DATABASE_URL": "sqlite:///x.db",
+    "APP_SMTP_HOST": "mail.example.org",
+}
+LOGIN = {"APP_SMTP_USER": "ada", "APP_SMTP_PASSWORD": "correct horse"}
+
+
+def complaints(**environment: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(Settings, GOOD | environment)
+    return str(caught.value).splitlines()
+
+
+def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are() -> None:
+    assert load(Settings, GOOD).trust() is None
+    for mode in ("starttls", "tls"):
+        assert load(Settings, GOOD | LOGIN | {"APP_SMTP_TLS": mode}).trust() is not None
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        (LOGIN, "APP_SMTP_PASSWORD would travel in the clear with APP_SMTP_TLS=off"),
+        ({"APP_SMTP_TLS": "tls", "APP_SMTP_USER": "ada"}, "belong together"),
+        ({"APP_SMTP_TLS": "tls", "APP_SMTP_PASSWORD": "correct horse"}, "belong together"),
+        ({"APP_SMTP_TLS": "tls", "APP_SMTP_USER": "jürgen", "APP_SMTP_PASSWORD": "x"}, "ASCII"),
+        ({"APP_SMTP_TLS": "ssl"}, "'^(off|starttls|tls)$'"),
+        ({"APP_SMTP_CA_FILE": "ca.pem"}, "APP_SMTP_CA_FILE has no meaning with APP_SMTP_TLS=off"),
+        ({"APP_SMTP_TLS": "tls", "APP_SMTP_CA_FILE": "/no/such/file"}, "APP_SMTP_CA_FILE='/no/such/file': [Errno 2]"),
+        ({"APP_SMTP_TLS": "tls", "APP_SMTP_CA_FILE": str(Path(__file__))}, "name a file of certificates in PEM"),
+        ({"APP_SMTP_PASSWORD": "changeme"}, "is a placeholder"),
+        ({"APP_MAIL_FROM": "Eventline"}, "is not an address"),
+        ({"APP_SMTP_TIMEOUT": "12s"}, "the first must be below a 5th of the second"),
+    ],
+)
+def test_what_contradicts_or_cannot_be_used_is_refused_at_start(environment: dict[str, str], words: str) -> None:
+    (line,) = complaints(**environment)
+    assert words in line
+
+
+def test_no_complaint_and_no_representation_repeats_the_password() -> None:
+    """A secret must never be logged."""
+    said = [*complaints(**LOGIN), *complaints(APP_SMTP_PASSWRD=LOGIN["APP_SMTP_PASSWORD"])]
+    settings = load(Settings, GOOD | LOGIN | {"APP_SMTP_TLS": "tls"})
+    assert "correct horse" not in repr((said, settings)) + str(settings)

@@ -1,0 +1,113 @@
+"""Mails as they are composed: what stands in them, and what can never get into them."""
+
+import email
+import email.policy
+from email.message import EmailMessage
+
+import msgspec
+import pytest
+
+from services.notification import domain
+from services.notification.domain import Letter
+from services.notification.templates import TEMPLATES, CannotComposeError, Composer, dotted
+from tests.support.builders import NOW
+
+LETTER = Letter("<n-1@example.org>", "welcome", "ada@example.org", "Ada Lovelace", "correlation-1", NOW)
+
+
+LOCALES = ("en", "de")
+NAMELESS = {"en": "Hello,", "de": "Guten Tag,"}
+
+
+def body(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None, f"there is no {kind} part"
+    content: str = part.get_content()
+    return content
+
+
+def compose(**changed: str | None) -> EmailMessage:
+    mail = Composer("hello@eventline.local").compose(msgspec.structs.replace(LETTER, **changed))
+    content = mail.content.removesuffix(b".\r\n")
+    return email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
+
+
+def test_a_mail_names_its_command_its_notification_and_its_recipient() -> None:
+    mail = compose()
+    assert mail["X-Correlation-ID"] == "correlation-1"
+    assert mail["Message-ID"] == "<n-1@example.org>"
+    assert mail["From"] == "hello@eventline.local"
+    assert mail["To"] == "ada@example.org"
+    assert mail["Subject"] == "Welcome to Eventline"
+    assert mail["Date"].datetime == NOW
+    assert "Hello Ada Lovelace," in body(mail, "plain")
+
+
+def test_a_mail_is_text_and_html_that_say_the_same() -> None:
+    mail = compose()
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    for kind in ("plain", "html"):
+        assert "We will write to this address" in body(mail, kind)
+
+
+def test_every_locale_has_every_template_and_each_does_without_a_name() -> None:
+    assert sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()) == sorted(LOCALES)
+    for locale in LOCALES:
+        for template in domain.TEMPLATES.values():
+            mail = compose(template=template, locale=locale, full_name=None)
+            assert mail["Content-Language"] == locale
+            assert NAMELESS[locale] in body(mail, "plain")
+            assert NAMELESS[locale] in body(mail, "html")
+            assert f'<html lang="{locale}">' in body(mail, "html")
+
+
+def test_a_german_gets_a_german_mail() -> None:
+    mail = compose(template="email_changed", locale="de-CH")
+    assert mail["Subject"] == "Ihre E-Mail-Adresse wurde geändert"
+    assert "Guten Tag Ada Lovelace," in body(mail, "plain")
+    assert "Diese Nachricht geht an die alte und an die neue Adresse." in body(mail, "html")
+
+
+def test_a_name_of_any_script_arrives_as_it_is_and_is_taken_neither_for_a_template_nor_for_html() -> None:
+    mail = compose(full_name="Șora {{ 7 * 7 }} <b>李</b>")
+    assert "Hello Șora {{ 7 * 7 }} <b>李</b>," in body(mail, "plain")
+    assert "Hello Șora {{ 7 * 7 }} &lt;b&gt;李&lt;/b&gt;," in body(mail, "html")
+
+
+def test_a_mail_travels_in_short_lines_of_ascii_whatever_is_in_it() -> None:
+    letter = msgspec.structs.replace(LETTER, locale="de", full_name="李" * 2000)
+    content = Composer("hello@eventline.local").compose(letter).content
+    assert content.isascii()
+    assert max(map(len, content.splitlines())) < 998
+
+
+def test_every_try_makes_the_same_bytes() -> None:
+    composer = Composer("hello@eventline.local")
+    assert composer.compose(LETTER) == composer.compose(LETTER)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipient": "ada@example.org\r\nBcc: eve@example.org"},
+        {"recipient": "ada@example.org, eve@example.org"},
+        {"recipient": "Ada <ada@example.org>"},
+        {"recipient": "ada"},
+        {"recipient": ""},
+        {"correlation_id": "c-1\r\nBcc: eve@example.org"},
+        {"template": "no_such_template"},
+    ],
+)
+def test_what_would_be_another_mail_cannot_be_composed(changed: dict[str, str]) -> None:
+    with pytest.raises(CannotComposeError):
+        compose(**changed)
+
+
+def test_only_an_address_beyond_ascii_needs_more_of_the_server() -> None:
+    composer = Composer("hello@eventline.local")
+    assert not composer.compose(LETTER).needs_utf8
+    assert composer.compose(msgspec.structs.replace(LETTER, recipient="jürgen@example.org")).needs_utf8
+
+
+def test_a_line_that_begins_with_a_dot_does_not_end_the_mail() -> None:
+    assert dotted(b"a\r\n.\r\nb") == b"a\r\n..\r\nb\r\n.\r\n"

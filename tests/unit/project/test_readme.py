@@ -1,0 +1,34 @@
+"""What the README says of the code is true of the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text()
+NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.py)`((?:,? `[A-Za-z_.]+`)*)")
+
+
+def named() -> list[tuple[str, str]]:
+    """Return every file under services with the names that the README gives beside it."""
+    return [(file, name) for file, names in NAMED.findall(README) for name in re.findall(r"`([A-Za-z_.]+)`", names)]
+
+
+@pytest.mark.parametrize(("file", "name"), named())
+def test_a_name_beside_a_file_is_defined_in_it(file: str, name: str) -> None:
+    source = (ROOT / "services" / file).read_text()
+    for part in name.split("."):
+        assert re.search(rf"(def|class) {part}\b|^{part}\b", source, re.MULTILINE), f"{file} defines no {part}"
+
+
+def test_the_life_of_an_event_names_its_steps_in_order() -> None:
+    life = README[README.index("## The life of an event") : README.index("## From the words")]
+    steps = [int(number) for number in re.findall(r"^\| (\d+) \|", life, re.MULTILINE)]
+    assert steps == list(range(1, 20))
+
+
+def test_every_target_that_the_readme_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make ([a-z0-9-]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target} does not exist"

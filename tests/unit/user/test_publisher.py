@@ -1,0 +1,42 @@
+"""What the log says of a user's event."""
+
+import msgspec
+
+from services.chassis.messages.event import Metadata, StoredEvent
+from services.contracts.envelope import from_headers
+from services.user import domain, handlers, publisher
+from tests.support.builders import NOW, USER_ID, a_user_registered
+
+STATE = domain.evolve(USER_ID, None, a_user_registered())
+EVENT = handlers.new_event("event-1", STATE, a_user_registered(), Metadata("c-1", "cause-1", "trace-1"))
+RECORDS = publisher.records(StoredEvent(41, NOW, EVENT))
+
+
+def test_fact_then_state_then_notice_on_a_topic_each_by_the_users_key() -> None:
+    assert [record.topic for record in RECORDS] == ["user.events.v1", "user.state.v1", "user.notices.v1"]
+    assert {record.key for record in RECORDS} == {USER_ID.encode()}
+    assert {record.timestamp_ms for record in RECORDS} == {1_795_348_800_000}
+
+
+def test_the_three_share_all_but_source_type_and_schema() -> None:
+    envelopes = [from_headers(record.headers) for record in RECORDS]
+    assert [(e.source, e.type, e.schema) for e in envelopes] == [
+        ("/user/events", "user.registered", "urn:eventline:user.registered:1"),
+        ("/user/state", "user.state", "urn:eventline:user.state:1"),
+        ("/user/notices", "user.notice", "urn:eventline:user.notice:1"),
+    ]
+    shared = {(e.id, e.subject, e.time, e.sequence, e.version, e.correlation_id) for e in envelopes}
+    assert shared == {("event-1", USER_ID, NOW, 41, 1, "c-1")}
+    assert {(e.causation_id, e.traceparent) for e in envelopes} == {("cause-1", "trace-1")}
+
+
+def test_the_fact_and_the_state_are_told_as_stored_the_notice_tells_nothing_else() -> None:
+    fact, state, notice = (record.value for record in RECORDS)
+    assert (fact, state) == (msgspec.json.encode(a_user_registered()), msgspec.json.encode(STATE))
+    assert notice == b'{"user_id":"%s","type":"user.registered","version":1}' % USER_ID.encode()
+
+
+def test_an_event_without_a_record_after_it_leaves_a_tombstone() -> None:
+    _, state, _ = publisher.records(StoredEvent(41, NOW, msgspec.structs.replace(EVENT, state=None)))
+    assert state.value is None
+    assert from_headers(state.headers).type == "user.state"

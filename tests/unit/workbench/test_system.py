@@ -1,0 +1,42 @@
+"""What the local system tells its parts."""
+
+from pathlib import Path
+
+import pytest
+
+from services.chassis.settings.environment import SettingsError, load
+from services.workbench.local.system import SERVICES, clean_environment, service_environment
+from services.workbench.settings import WorkbenchSettings
+
+FOLDER = Path("/state")
+
+
+def test_the_console_needs_no_setting() -> None:
+    settings = load(WorkbenchSettings, {})
+    assert settings.kafka_bootstrap_servers == ""
+    assert settings.users == 1000
+
+
+def test_a_misspelt_port_is_named() -> None:
+    with pytest.raises(SettingsError, match="did you mean APP_USER_PORT"):
+        load(WorkbenchSettings, {"APP_USER_PROT": "1"})
+
+
+def test_a_child_gets_no_setting_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_USERS", "5")
+    monkeypatch.setenv("LANG", "C")
+    environment = clean_environment({"APP_HTTP_PORT": "1"})
+    assert {name for name in environment if name.startswith("APP_")} == {"APP_HTTP_PORT"}
+    assert environment["LANG"] == "C"
+
+
+def test_each_service_has_a_store_and_ports_of_its_own() -> None:
+    environments = [service_environment(name, WorkbenchSettings(), FOLDER) for name in SERVICES]
+    for setting in ("APP_DATABASE_URL", "APP_HTTP_PORT", "APP_METRICS_PORT"):
+        assert len({environment[setting] for environment in environments}) == len(SERVICES)
+    assert environments[0]["APP_DATABASE_URL"] == "sqlite:////state/user.db"
+
+
+def test_a_given_broker_is_what_the_services_use() -> None:
+    settings = WorkbenchSettings(kafka_bootstrap_servers="kafka:9092")
+    assert service_environment("audit", settings, FOLDER)["APP_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
