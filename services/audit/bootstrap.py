@@ -13,16 +13,16 @@ from services.audit.domain import Page, Query
 from services.audit.settings import Settings, StoreSettings
 from services.audit.verify import Verification
 from services.chassis.consumer.loop import Consumer
-from services.chassis.consumer.positions import Broker
-from services.chassis.consumer.subscription import Outcome, Starts, Subscription
+from services.chassis.consumer.offset_tracker import Broker
+from services.chassis.consumer.subscription import Outcome, StartOffsets, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.server import Frame, Server, application
 from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.health_check import BrokerHealthCheck
 from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.metrics.special import AUDIT_SIZE
@@ -73,13 +73,13 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         log = store.Log(connection, settings.audit_origin)
         return handlers.record(log, records, broker.id_of, telemetry.clock())
 
-    def open_source(group: str, topics: Sequence[str], starts: Starts) -> GroupConsumer:
+    def join_group(group: str, topics: Sequence[str], starts: StartOffsets) -> GroupConsumer:
         return GroupConsumer(settings, group, topics, starts, told)
 
     def find(query: Query) -> Page:
         return database.reader(store.find)(query, settings.audit_origin)
 
-    subscription = Subscription(GROUP, names, handle, open_source, broker, batch=settings.consumer_batch)
+    subscription = Subscription(GROUP, names, handle, join_group, broker, batch=settings.consumer_batch)
     app = application(api.routes(find), "Eventline audit")
     return Plan(
         prepare=prepare,

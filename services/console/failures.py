@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from services.chassis.kafka.admin import BrokerRefusedError, BrokerUnavailableError, TopicsError
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.net.sockets import AddressError
 from services.chassis.settings.environment import SettingsError
 
@@ -35,7 +35,7 @@ CODES: Codes = {
     BrokerUnavailableError: 4,
     UnknownIdError: 5,
     FileNotFoundError: 8,
-    SourceError: 9,
+    PartitionReadError: 9,
     TopicsError: 9,
 }
 ADVICE: Mapping[type[BaseException], str] = {

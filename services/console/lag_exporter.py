@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from services.chassis.kafka.admin import Cluster, KafkaAdmin, TopicsError
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.process.runtime import Plan
 from services.chassis.process.settings import ProcessSettings
@@ -82,7 +82,7 @@ class LagProbe:
         """Keep what there is to show, or show nothing and say why."""
         try:
             self._seen = self._look()
-        except (ConnectionError, TopicsError, SourceError) as error:
+        except (ConnectionError, TopicsError, PartitionReadError) as error:
             log.warning("cannot look at the lag, trying again", error=str(error))
             self._seen = None
             self._failures.inc()
@@ -106,7 +106,7 @@ def _shown(seen: Seen | None) -> Sequence[Reading]:
 
 
 def _look(topics: KafkaAdmin, ages: Ages) -> Seen:
-    """Return what there is. Raises ConnectionError, TopicsError and SourceError."""
+    """Return what there is. Raises ConnectionError, TopicsError and PartitionReadError."""
     ends: Counter[str] = Counter()
     for place, offset in topics.ends(partitions()).items():
         ends[place.topic] += offset

@@ -39,7 +39,7 @@ def retry(key: Annotated[str | None, typer.Argument(help="one key; all of them w
     """Ask the running service for another try, in order; it does so within a second."""
     with reported(), _database() as database:
         with database.write() as connection:
-            asked = parking.ask(connection, key)
+            asked = parking.request_retry(connection, key)
         if not asked:
             raise UnknownIdError(f"nothing is parked{f' for the key {key}' if key else ''}: see `console parked list`")
     typer.echo(f"another try of {asked} records is asked for: see `console parked list` and the service's log")

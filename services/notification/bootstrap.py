@@ -17,12 +17,12 @@ from services.chassis.database.database import Database
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.server import Frame, Server, application
-from services.chassis.kafka import topic_history
 from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.health_check import BrokerHealthCheck
 from services.chassis.kafka.latest_published import LatestPublished
+from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.ids import new_holder, new_id
 from services.chassis.outbox.lease import Leases
@@ -58,9 +58,9 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     appended = threading.Event()
     dead_letters = _dead_letters(settings, telemetry)
     senders = _senders(settings, database, appended, telemetry)
-    wakes = (appended, *(sender.wake for sender in senders))
+    commit_signals = (appended, *(sender.wake for sender in senders))
     topics = KafkaAdmin(settings, GROUP)
-    consumer = Consumer(_subscription(settings, telemetry, dead_letters, wakes, topics), database, telemetry)
+    consumer = Consumer(_subscription(settings, telemetry, dead_letters, commit_signals, topics), database, telemetry)
 
     def close() -> None:
         dead_letters.close()
@@ -88,8 +88,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 def _restore(settings: Settings, database: Database) -> None:
     with database.write() as connection:
         if restore.is_empty(connection):
-            told = topic_history.read(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
-            if last := restore.restore(connection, told):
+            batches = read_topic(settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
+            if last := restore.restore(connection, batches):
                 log.info("restored from the log", topic=NOTIFICATION_EVENTS.name, last_sequence=last)
 
 
@@ -103,7 +103,7 @@ def _subscription(
     settings: Settings,
     telemetry: Telemetry,
     dead_letters: DeadLetters,
-    wakes: Sequence[threading.Event],
+    commit_signals: Sequence[threading.Event],
     broker: KafkaAdmin,
 ) -> Subscription:
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
@@ -111,11 +111,11 @@ def _subscription(
         group=GROUP,
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        open_source=partial(GroupConsumer, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
+        join_group=partial(GroupConsumer, settings, metrics=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=broker,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
-        wakes=tuple(wakes),
+        commit_signals=tuple(commit_signals),
         parked_keys_ceiling=settings.consumer_parked_ceiling,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
     )

@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 
 from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
-from services.chassis.consumer.idempotency import Applied, Verdict, newest
-from services.chassis.consumer.inbox import sift
+from services.chassis.consumer.idempotency import Applied, Verdict, deduplicate, newest
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
@@ -132,12 +131,12 @@ class Batch:
         return False
 
     def _fresh_notices(self, events: Sequence[Event]) -> list[Notice]:
-        sifted = sift(self._connection, events)
-        self._outcome.repeats.update(event.record.topic for event in sifted.repeats)
-        for event in sifted.conflicts:
+        deduplicated = deduplicate(self._connection, events)
+        self._outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
+        for event in deduplicated.conflicts:
             self._refuse_conflict(event)
-        self._note_applied(sifted.fresh)
-        return [notice for notice in map(_notice, sifted.fresh) if notice.type in domain.TEMPLATES]
+        self._note_applied(deduplicated.new)
+        return [notice for notice in map(_notice, deduplicated.new) if notice.type in domain.TEMPLATES]
 
     def _apply(self, events: Sequence[Event], replicas: dict[str, Replica]) -> set[str]:
         """Apply states to `replicas` and to the store. Returns the users that changed."""

@@ -18,9 +18,9 @@ from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.server import Frame, Server, application
 from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.health_check import BrokerHealthCheck
 from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.ids import new_holder, new_id
@@ -114,11 +114,11 @@ def _subscription(
         group=GROUP,
         topics=(NOTIFICATION_EVENTS.name,),
         handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
-        open_source=partial(GroupConsumer, settings, told=ClientMetrics(CONSUMER, telemetry.metrics)),
+        join_group=partial(GroupConsumer, settings, metrics=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=topics,
         dead_letters=dead_letters,
         batch=settings.consumer_batch,
-        wakes=(appended,),
+        commit_signals=(appended,),
         parked_keys_ceiling=settings.consumer_parked_ceiling,
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
     )

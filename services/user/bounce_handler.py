@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
-from services.chassis.consumer.inbox import sift
+from services.chassis.consumer.idempotency import deduplicate
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata
@@ -54,11 +54,11 @@ class Handler:
         return outcome
 
     def _gather(self, connection: Connection, events: Sequence[Event], outcome: Outcome) -> list[Command]:
-        sifted = sift(connection, events)
-        outcome.repeats.update(event.record.topic for event in sifted.repeats)
-        outcome.refused += [Refusal(event.record, "conflict", _differs(event)) for event in sifted.conflicts]
-        outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in sifted.fresh]
-        return [command for event in sifted.fresh for command in self._commands(event)]
+        deduplicated = deduplicate(connection, events)
+        outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
+        outcome.refused += [Refusal(event.record, "conflict", _differs(event)) for event in deduplicated.conflicts]
+        outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in deduplicated.new]
+        return [command for event in deduplicated.new for command in self._commands(event)]
 
     def _commands(self, event: Event) -> list[Command]:
         data, envelope = event.data, event.envelope

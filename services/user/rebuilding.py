@@ -10,8 +10,8 @@ from rich.console import Console
 
 from services.chassis.consumer import offset_store, parking
 from services.chassis.consumer.loop import Consumer
-from services.chassis.consumer.positions import Broker
-from services.chassis.consumer.subscription import OpenSource, Subscription
+from services.chassis.consumer.offset_tracker import Broker
+from services.chassis.consumer.subscription import JoinGroup, Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.record import TopicPartition
 from services.chassis.telemetry.telemetry import telemetry
@@ -31,7 +31,7 @@ class StuckError(Exception):
 class Source(msgspec.Struct, frozen=True):
     """Where the log is read from."""
 
-    open_source: OpenSource
+    join_group: JoinGroup
     broker: Broker
 
 
@@ -44,7 +44,7 @@ def fold_into(database: Database, source: Source, output: Console) -> int:
         group=f"{GROUP}-{time.time_ns()}",
         topics=(USER_EVENTS.name,),
         handle=rebuild.Fold(),
-        open_source=source.open_source,
+        join_group=source.join_group,
         broker=source.broker,
         parked_keys_ceiling=2**31,
     )

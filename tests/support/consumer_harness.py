@@ -12,12 +12,12 @@ from sqlalchemy.exc import OperationalError
 from services.chassis.consumer import offset_store
 from services.chassis.consumer.dead_letters import DeadLetters, Refusal
 from services.chassis.consumer.loop import Consumer
-from services.chassis.consumer.subscription import Outcome, Source, Starts, Subscription
+from services.chassis.consumer.subscription import GroupMember, Outcome, StartOffsets, Subscription
 from services.chassis.database.database import Database, metadata
 from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.telemetry.telemetry import Telemetry
 from tests.support.builders import NOW, a_telemetry
-from tests.support.fakes import FakeBroker, FakeClock, FakeLog, FakeSource
+from tests.support.fakes import FakeBroker, FakeClock, FakeLog, FakeMember
 
 TOPIC, GROUP = "numbers.v1", "group"
 P0, P1 = TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)
@@ -83,20 +83,20 @@ class World:
 
     def subscription(self, **changed: Any) -> Subscription:
         letters = DeadLetters("group.dlq.v1", GROUP, self.letters.open_producer, 3, lambda: 0.0)
-        usual = Subscription(GROUP, (TOPIC,), self.handle, self.broker.open_source, self.broker, letters)
+        usual = Subscription(GROUP, (TOPIC,), self.handle, self.broker.join_group, self.broker, letters)
         return msgspec.structs.replace(usual, **changed)
 
-    def consumer(self, **changed: Any) -> tuple[Consumer, FakeSource]:
+    def consumer(self, **changed: Any) -> tuple[Consumer, FakeMember]:
         """Return a consumer and the member it steps with; the test makes the steps."""
-        sources: list[FakeSource] = []
+        members: list[FakeMember] = []
 
-        def open_source(group: str, topics: Sequence[str], starts: Starts) -> Source:
-            sources.append(self.broker.open_source(group, topics, starts))
-            return sources[-1]
+        def join_group(group: str, topics: Sequence[str], starts: StartOffsets) -> GroupMember:
+            members.append(self.broker.join_group(group, topics, starts))
+            return members[-1]
 
-        consumer = Consumer(self.subscription(open_source=open_source, **changed), self.database, self.told)
-        consumer._open()  # noqa: SLF001  # a test makes one step at a time, `run` all of them
-        return consumer, sources[0]
+        consumer = Consumer(self.subscription(join_group=join_group, **changed), self.database, self.told)
+        consumer._join()  # noqa: SLF001  # a test makes one step at a time, `run` all of them
+        return consumer, members[0]
 
     def effects(self) -> list[str]:
         with self.database.read() as connection:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.chassis.consumer.subscription import Starts
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.consumer.subscription import StartOffsets
+from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Headers, Outgoing, Record, TopicPartition
 
@@ -84,7 +84,7 @@ class FakeBroker:
         self._ids: dict[str, str] = {}
         self.begins: dict[TopicPartition, int] = {}
         self.logs: dict[TopicPartition, list[Record]] = {}
-        self.members: list[FakeSource] = []
+        self.members: list[FakeMember] = []
         self.hints: dict[TopicPartition, int] = {}
 
     def create(self, topic: str, topic_id: str) -> None:
@@ -117,18 +117,18 @@ class FakeBroker:
         """Return the end offsets."""
         return {partition: self.begins[partition] + len(self.logs[partition]) for partition in partitions}
 
-    def open_source(self, _: str, topics: Sequence[str], starts: Starts) -> "FakeSource":
+    def join_group(self, _: str, topics: Sequence[str], starts: StartOffsets) -> "FakeMember":
         """Open a member that will own every partition of its topics."""
-        member = FakeSource(self, starts)
+        member = FakeMember(self, starts)
         member.assign([place for topic in topics for place in self.partitions(topic)])
         self.members.append(member)
         return member
 
 
-class FakeSource:
+class FakeMember:
     """A group member whose rebalances come when the test says so, and take place in `poll` as the real one's do."""
 
-    def __init__(self, broker: FakeBroker, starts: Starts) -> None:
+    def __init__(self, broker: FakeBroker, starts: StartOffsets) -> None:
         self._broker = broker
         self._starts = starts
         self._coming: list[TopicPartition] = []
@@ -151,7 +151,7 @@ class FakeSource:
             del self._at[partition]
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:  # noqa: ARG002  # nothing here takes time
-        """Return records at hand. Raises SourceError where the position is not on the log."""
+        """Return records at hand. Raises PartitionReadError where the position is not on the log."""
         self.story.append("poll")
         self._take_over()
         batch: list[Record] = []
@@ -193,7 +193,7 @@ class FakeSource:
     def _fetch(self, partition: TopicPartition, limit: int) -> list[Record]:
         log, begin, at = self._broker.logs[partition], self._broker.begins[partition], self._at[partition]
         if not begin <= at <= begin + len(log):
-            raise SourceError(f"{partition.topic}[{partition.partition}]@{at}: offset out of range")
+            raise PartitionReadError(f"{partition.topic}[{partition.partition}]@{at}: offset out of range")
         batch = log[at - begin : at - begin + limit]
         self._at[partition] = at + len(batch)
         return batch

@@ -1,1 +1,1 @@
-"""The read side: batches applied exactly once, with offsets, idempotency, parking and dead letters in SQL."""
+"""The consumer side: exactly-once batches, with offset storage, idempotency, parking and dead letters."""

@@ -1,4 +1,4 @@
-"""The one log line of a batch: how much of what it held, and what became of it. A batch of one says which it was."""
+"""The log line of a processed batch: the number of records by outcome. A batch of one record also names it."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.record import Record
 
 
-def of(group: str, records: Sequence[Record], outcome: Outcome, seconds: float) -> dict[str, object]:
-    """Return the fields of the line. Every record is one of applied, repeats, refused, not_subscribed and parked."""
-    others = {
+def fields(group: str, records: Sequence[Record], outcome: Outcome, seconds: float) -> dict[str, object]:
+    """Return the line's fields. Each record counts once: applied, repeats, refused, not_subscribed or parked."""
+    not_applied = {
         "repeats": outcome.repeats.total(),
         "refused": len(outcome.refused),
         "not_subscribed": outcome.not_subscribed.total(),
         "parked": outcome.parked,
     }
-    told = {"records": len(records), "applied": len(records) - sum(others.values()), **others}
-    which = records[0].named if len(records) == 1 else {"offsets": _offsets(records)}
-    return {"group": group, **which, **told, "duration_ms": round(seconds * 1000, 1)}
+    counts = {"records": len(records), "applied": len(records) - sum(not_applied.values()), **not_applied}
+    place = records[0].named if len(records) == 1 else {"offsets": _offsets(records)}
+    return {"group": group, **place, **counts, "duration_ms": round(seconds * 1000, 1)}
 
 
 def _offsets(records: Sequence[Record]) -> dict[str, str]:

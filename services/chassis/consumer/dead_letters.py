@@ -1,4 +1,4 @@
-"""Dead letters: records that can never be applied, put aside whole, with their origin and the reason."""
+"""Dead-letter handling: records that can never be applied go to a topic, with their origin and the reason."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ Reason = Literal[
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A record that can never be applied. `detail` is a sentence for a person."""
+    """A record that can never be applied. `detail` is for the operator."""
 
     record: Record
     reason: Reason
@@ -24,7 +24,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class CeilingError(Exception):
-    """So many records are refused that something else must be wrong: a person has to look."""
+    """More records are refused than the ceiling allows: an operator has to find the cause."""
 
 
 class DeadLetters:
@@ -45,17 +45,17 @@ class DeadLetters:
         self._ceiling = ceiling
         self._monotonic = monotonic
         self._recent: deque[float] = deque()
-        self._flood = 0  # what went over the ceiling, for the last look at a consumer that ends
+        self._excess = 0  # the number that exceeded the ceiling, for the last scrape before the consumer ends
 
     @property
     def used(self) -> float:
-        """How much of the ceiling is used, above 1 once more was refused; it is asked from other threads."""
+        """The used share of the ceiling, above 1 once it was exceeded. Thread-safe."""
         since = self._monotonic() - WINDOW_S
-        return max(self._flood, sum(moment >= since for moment in tuple(self._recent))) / self._ceiling
+        return max(self._excess, sum(moment >= since for moment in tuple(self._recent))) / self._ceiling
 
     def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
-        """Write refused records and wait until they are safe. Raises PublishError, or CeilingError before writing."""
-        self._refuse_flood(refusals)
+        """Publish refused records and wait for acknowledgement. Raises PublishError, or CeilingError before writing."""
+        self._check_ceiling(refusals)
         self._producer = self._producer or self._open_producer()
         try:
             self._producer.publish([self._letter(refusal, topic_ids) for refusal in refusals])
@@ -65,27 +65,27 @@ class DeadLetters:
         self._recent.extend([self._monotonic()] * len(refusals))
 
     def poll(self) -> None:
-        """Let the producer tell of itself, where there is one."""
+        """Serve the producer's callbacks, if it is open."""
         if self._producer:
             self._producer.poll()
 
     def close(self) -> None:
-        """Give the producer up; the next letter opens another."""
+        """Close the producer; the next `put` opens another."""
         if self._producer:
             self._producer.close()
             self._producer = None
 
-    def _refuse_flood(self, refusals: Sequence[Refusal]) -> None:
+    def _check_ceiling(self, refusals: Sequence[Refusal]) -> None:
         while self._recent and self._monotonic() - self._recent[0] > WINDOW_S:
             self._recent.popleft()
         number = len(self._recent) + len(refusals)
         if number > self._ceiling:
-            self._flood = number
+            self._excess = number
             last = refusals[-1]
             raise CeilingError(
                 f"{number} records refused within {WINDOW_S:.0f} s, ceiling {self._ceiling}; the last one: "
-                f"{last.record.place}: {last.reason}: {last.detail}. Look at {self._topic} and at what is published; "
-                "raise APP_CONSUMER_DEAD_LETTER_CEILING only if they are all to be put aside"
+                f"{last.record.place}: {last.reason}: {last.detail}. Check {self._topic} and the publisher; "
+                "raise APP_CONSUMER_DEAD_LETTER_CEILING only if all of them should be dead-lettered"
             )
 
     def _letter(self, refusal: Refusal, topic_ids: Mapping[str, str]) -> Outgoing:

@@ -1,4 +1,4 @@
-"""From records to typed events. What can never be one is refused; what nobody subscribes to is passed over."""
+"""Decodes records to typed events, refuses invalid ones, and skips types that are not subscribed."""
 
 import hashlib
 from collections import Counter
@@ -13,9 +13,9 @@ from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeE
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A decoded record. `data` is of the type's struct, None for a tombstone.
+    """A decoded record. `data` is the type's struct, None for a tombstone.
 
-    `content` is the data's bytes where they are not the record's value (structured mode).
+    `content` has the data's bytes if they are not the record's value (structured mode).
     """
 
     record: Record
@@ -25,18 +25,18 @@ class Event(msgspec.Struct, frozen=True):
 
     @property
     def traceparent(self) -> str | None:
-        """The context for what this event leads to: the work on it where that is recorded, else where it came from."""
+        """The trace context of resulting events: the processing span if it is recorded, else the event's own."""
         return self.record.context or self.envelope.traceparent
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the data, in either mode: what tells a repeat from a conflict."""
+        """SHA-256 of the data, in either mode; it distinguishes a repeat from a conflict."""
         content = self.record.value if self.content is None else self.content
         return hashlib.sha256(content or b"").digest()
 
 
 class Decoded(msgspec.Struct):
-    """What became of a batch."""
+    """The events of a batch, and the records that gave none."""
 
     events: list[Event] = []
     refused: list[Refusal] = []
@@ -44,7 +44,7 @@ class Decoded(msgspec.Struct):
 
 
 class UnknownShapeError(Exception):
-    """A known type in a shape that this code does not know: newer code is needed, the record is fine."""
+    """A known type with an unknown schema: the record is valid, and newer code is needed."""
 
 
 class _RefusedError(Exception):
@@ -54,7 +54,7 @@ class _RefusedError(Exception):
 
 
 class Decoder:
-    """Decodes the types that a service subscribes to. `tombstones` names the topics that may carry them."""
+    """Decodes the subscribed types. `tombstones` names the topics that may have records without a value."""
 
     def __init__(self, types: Mapping[str, type[msgspec.Struct]], tombstones: frozenset[str] = frozenset()) -> None:
         self._decoders = {name: msgspec.json.Decoder(struct) for name, struct in types.items()}
@@ -77,7 +77,7 @@ class Decoder:
         return decoded
 
     def _event(self, record: Record) -> Event | None:
-        envelope, content = _opened(record)
+        envelope, content = _open(record)
         if record.key != envelope.subject.encode():
             raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
         if (decoder := self._decoders.get(envelope.type)) is None:
@@ -94,19 +94,19 @@ class Decoder:
             raise _RefusedError("unexpected_tombstone", "a record without a value on a topic without tombstones")
 
 
-def _opened(record: Record) -> tuple[Envelope, bytes | None]:
-    """Return the envelope, and the data's bytes where they are not the record's value."""
+def _open(record: Record) -> tuple[Envelope, bytes | None]:
+    """Return the envelope, and the data's bytes if they are not the record's value."""
     if record.headers is None:
         raise _RefusedError("unreadable_headers", "a header's name is not UTF-8")
     try:
         return from_headers(record.headers), None
     except StructuredModeError:
-        return _opened_structured(record)
+        return _open_structured(record)
     except EnvelopeError as error:
         raise _RefusedError("envelope", str(error)) from None
 
 
-def _opened_structured(record: Record) -> tuple[Envelope, bytes]:
+def _open_structured(record: Record) -> tuple[Envelope, bytes]:
     try:
         return structured.read(dict(record.headers or ()), record.value)
     except EnvelopeError as error:

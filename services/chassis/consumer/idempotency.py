@@ -1,12 +1,43 @@
-"""What a reader does with a record it may have seen before: the topic's rule, as pure functions."""
+"""Idempotency and deduplication: the rule of each topic for a repeated record, and the inbox table behind `once`."""
 
 import enum
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    select,
+)
+
+from services.chassis.consumer.decoding import Event
+from services.chassis.database import bulk
+from services.chassis.database.database import metadata
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("source", String(128), primary_key=True),
+    Column("event_id", String(64), primary_key=True),
+    Column("subject", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    UniqueConstraint("source", "subject", "version"),
+)
+# One query per source, with a plain IN: for a row value IN a list SQLite scans the whole table.
+BY_SOURCE = select(inbox).where(inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids"))
+Key = tuple[str, str]  # source, event id
 
 
 class Verdict(enum.Enum):
-    """Apply it, recognise it as a repeat, refuse it as a contradiction, or park it because others are missing."""
+    """The decision on a record: apply it, park it behind a gap, skip a repeat, or dead-letter a conflict."""
 
     APPLY = "apply"
     GAP = "gap"
@@ -15,15 +46,23 @@ class Verdict(enum.Enum):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What was applied: a version of a subject, by which event, with which content."""
+    """An applied event: the version of its subject, its id and the SHA-256 of its data."""
 
     version: int
     event_id: str
     digest: bytes
 
 
+class Deduplicated(msgspec.Struct):
+    """The events of a batch by verdict, each list in the order of the batch."""
+
+    new: list[Event] = []
+    repeats: list[Event] = []
+    conflicts: list[Event] = []
+
+
 def newest(have: Applied | None, incoming: Applied) -> Verdict:
-    """The higher version wins and holes are normal (topics that carry whole states)."""
+    """Apply the higher version; gaps are normal (topics that carry whole states)."""
     if have is None or incoming.version > have.version:
         return Verdict.APPLY
     if incoming.version == have.version and incoming != have:
@@ -32,17 +71,61 @@ def newest(have: Applied | None, incoming: Applied) -> Verdict:
 
 
 def once(have: Applied | None, incoming: Applied) -> Verdict:
-    """A record is unique by source and id, and so is a version of a subject (topics that carry single messages)."""
+    """Apply each pair of source and id, and each version of a subject, once (topics that carry single messages)."""
     if have is None:
         return Verdict.APPLY
     return Verdict.REPEAT if incoming == have else Verdict.CONFLICT
 
 
 def contiguous(have: Applied | None, incoming: Applied) -> Verdict:
-    """Versions of a subject rise by one from 1, and a gap means that something is lost (topics that are the truth)."""
+    """Apply versions that rise by one from 1; a gap means a lost event (topics that are the source of truth)."""
     applied = have.version if have else 0
     if incoming.version == applied + 1:
         return Verdict.APPLY
     if incoming.version > applied:
         return Verdict.GAP
     return Verdict.CONFLICT if have and incoming.version == applied and incoming != have else Verdict.REPEAT
+
+
+def deduplicate(connection: Connection, events: Sequence[Event]) -> Deduplicated:
+    """Sort events by the rule `once` and insert the new ones into the inbox."""
+    have = _read(connection, events)
+    result = Deduplicated()
+    parts = {Verdict.APPLY: result.new, Verdict.REPEAT: result.repeats, Verdict.CONFLICT: result.conflicts}
+    for event in events:
+        key, incoming = _key(event), Applied(event.envelope.version, event.envelope.id, event.digest)
+        parts[once(have.get(key), incoming)].append(event)
+        have.setdefault(key, incoming)
+    _insert(connection, result, have)
+    return result
+
+
+def _insert(connection: Connection, result: Deduplicated, seen: Mapping[Key, Applied]) -> None:
+    """Insert new events. One whose version belongs to another event is not inserted, and so a conflict."""
+    new = result.new
+    if not new:
+        return
+    if bulk.insert_new(connection, inbox, [_row(event, seen[_key(event)].digest) for event in new]) != len(new):
+        inserted = _read(connection, new)
+        result.new = [event for event in new if _key(event) in inserted]
+        result.conflicts += [event for event in new if _key(event) not in inserted]
+
+
+def _key(event: Event) -> Key:
+    return event.envelope.source, event.envelope.id
+
+
+def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]:
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    for event in events:
+        ids[event.envelope.source].append(event.envelope.id)
+    found: dict[Key, Applied] = {}
+    for source, wanted in ids.items():
+        for row in connection.execute(BY_SOURCE, {"source": source, "ids": wanted}):
+            found[source, row.event_id] = Applied(row.version, row.event_id, row.digest)
+    return found
+
+
+def _row(event: Event, digest: bytes) -> tuple[object, ...]:
+    envelope = event.envelope
+    return (envelope.source, envelope.id, envelope.subject, envelope.version, bulk.blob(digest))

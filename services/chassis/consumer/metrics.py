@@ -1,4 +1,4 @@
-"""What a consumer counts of the batches that it has applied. Per batch, not per record, as far as it goes."""
+"""Consumer metrics, counted per batch rather than per record wherever possible."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 
 
 class ConsumerMetrics:
-    """The counters of one group. They begin at 0, not at nothing: an alert must see the first dead letter."""
+    """The metrics of one group. Counters start at 0 rather than absent: an alert must see the first dead letter."""
 
     def __init__(self, subscription: Subscription, telemetry: Telemetry) -> None:
         metrics, group = telemetry.metrics, subscription.group
@@ -43,16 +43,16 @@ class ConsumerMetrics:
                 self._dead_letters.labels(reason)
 
     def consumed(self, records: Sequence[Record]) -> None:
-        """Count records whose effect, or refusal, is committed."""
+        """Count records whose effect or dead letter is committed."""
         for topic, number in Counter(record.topic for record in records).items():
             self._consumed.labels(SYSTEM, topic, self._group).inc(number)
 
     def took(self, seconds: float) -> None:
-        """Count the time of a batch."""
+        """Observe the duration of a batch."""
         observe(self._durations, seconds)
 
     def outcome(self, outcome: Outcome, is_replay: Callable[[Record], bool]) -> None:
-        """Count what a handler did, and how long its events were on their way."""
+        """Count a handler's results, and observe the end-to-end latency of its events."""
         for topic, number in outcome.repeats.items():
             self._repeats.labels(topic).inc(number)
         for topic, number in outcome.not_subscribed.items():

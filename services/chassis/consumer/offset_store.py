@@ -1,4 +1,4 @@
-"""How far each partition's effects are committed: the consumer's position, moved with the effects or not at all."""
+"""Offset storage in SQL: the next offset of each partition, committed in the transaction of the batch's effects."""
 
 from collections.abc import Iterable, Mapping
 
@@ -20,17 +20,17 @@ progress = Table(
 
 
 class Position(msgspec.Struct, frozen=True):
-    """The topic that was read, by its id, and the offset to read next."""
+    """The next offset to read, and the id of the topic incarnation that it belongs to."""
 
     topic_id: str
     next_offset: int
 
 
-class LostRaceError(Exception):
-    """Another consumer has moved the progress: this batch must be rolled back."""
+class OffsetConflictError(Exception):
+    """Another consumer has advanced the offsets: this batch must be rolled back."""
 
 
-PLACE = ("topic", "partition", "topic_id")
+KEY = ("topic", "partition", "topic_id")
 Positions = Mapping[TopicPartition, Position]
 
 
@@ -42,18 +42,18 @@ def read(connection: Connection, partitions: Iterable[TopicPartition]) -> dict[T
     return {partition: position for partition, position in found.items() if partition in wanted}
 
 
-def move(connection: Connection, have: Positions, to: Positions) -> None:
-    """Move positions from what was last read or written. Raises LostRaceError where that is no longer so."""
-    fresh: list[tuple[object, ...]] = []
-    moved: list[tuple[object, ...]] = []
-    for partition in sorted(to, key=lambda one: (one.topic, one.partition)):  # one order of locks for all
-        place, position = (partition.topic, partition.partition, to[partition].topic_id), to[partition]
-        if (old := have.get(partition)) is None:
-            fresh.append((*place, position.next_offset))
+def advance(connection: Connection, previous: Positions, to: Positions) -> None:
+    """Write new positions over the previous ones. Raises OffsetConflictError if the table has others."""
+    inserts: list[tuple[object, ...]] = []
+    updates: list[tuple[object, ...]] = []
+    for partition in sorted(to, key=lambda p: (p.topic, p.partition)):  # one order of locks for all consumers
+        key, position = (partition.topic, partition.partition, to[partition].topic_id), to[partition]
+        if (old := previous.get(partition)) is None:
+            inserts.append((*key, position.next_offset))
         else:
-            moved.append((position.next_offset, *place, old.next_offset))
-    done = bulk.insert_new(connection, progress, fresh)
-    done += bulk.change(connection, progress, "next_offset", (*PLACE, "next_offset"), moved)
-    if done != len(to):
+            updates.append((position.next_offset, *key, old.next_offset))
+    written = bulk.insert_new(connection, progress, inserts)
+    written += bulk.change(connection, progress, "next_offset", (*KEY, "next_offset"), updates)
+    if written != len(to):
         places = ", ".join(f"{partition.topic}[{partition.partition}]" for partition in to)
-        raise LostRaceError(f"{places}: not every position is where it was read")
+        raise OffsetConflictError(f"{places}: the stored offsets are not those that this consumer has read")

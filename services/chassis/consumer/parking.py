@@ -1,7 +1,6 @@
-"""Where records wait that this code cannot apply, each with the later ones of its key behind it, in order.
+"""The parking lot: records that this code cannot apply, and the later records of their keys, in order.
 
-Nothing is lost and others go on. What is parked is tried again when a consumer starts, since newer code may know
-how, and when a person asks for it.
+Other keys go on. Parked records are retried at each assignment, as newer code may apply them, and on request.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -49,14 +48,14 @@ parked = Table(
     Column("headers", Text, nullable=False),  # JSON: pairs of name and value in base64
     Column("reason", Text, nullable=False),
     Column("since", BigInteger, nullable=False),  # microseconds since 1970
-    Column("again", Boolean, nullable=False),  # a person asked for another try
+    Column("again", Boolean, nullable=False),  # a retry was requested
     Index("parked_by_key", "topic", "key"),
 )
 Place = tuple[str, str]  # topic, key
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """A parked record, why it is parked, and since when."""
+    """A parked record, the reason, and the time of parking."""
 
     record: Record
     reason: str
@@ -64,12 +63,12 @@ class Parked(msgspec.Struct, frozen=True):
 
 
 def key_of(record: Record) -> str:
-    """Return a record's key as text: what cannot be read so is told apart all the same."""
+    """Return a record's key as text; bytes that are not UTF-8 are escaped, so that keys stay distinct."""
     return (record.key or b"").decode(errors="backslashreplace")
 
 
 def blocked(connection: Connection, records: Sequence[Record]) -> set[Place]:
-    """Return those keys of a batch, by topic, that have something parked."""
+    """Return those keys of a batch, by topic, that have parked records."""
     if connection.scalar(select(parked.c.offset).limit(1)) is None:
         return set()
     keys = {key_of(record) for record in records}
@@ -82,38 +81,40 @@ def put(connection: Connection, records: Iterable[Record], reason: str, now: dat
     bulk.insert(connection, parked, [_row(record, reason[:LONGEST_REASON], to_micros(now)) for record in records])
 
 
-def queues(connection: Connection, partitions: Collection[TopicPartition], *, asked: bool) -> list[list[Parked]]:
-    """Return what is parked in partitions, a list per key in order; only those that were asked for, or all."""
+def queues(
+    connection: Connection, partitions: Collection[TopicPartition], *, requested_only: bool
+) -> list[list[Parked]]:
+    """Return the parked records of partitions, a list per key in order; all, or only requested keys."""
     found: dict[Place, list[Parked]] = {}
-    again: set[Place] = set()
+    requested: set[Place] = set()
     for row in connection.execute(select(parked).order_by(parked.c.topic, parked.c.partition, parked.c.offset)):
         if TopicPartition(row.topic, row.partition) in partitions:
             found.setdefault((row.topic, row.key), []).append(_parked(row))
             if row.again:
-                again.add((row.topic, row.key))
-    return [queue for place, queue in found.items() if place in again or not asked]
+                requested.add((row.topic, row.key))
+    return [queue for place, queue in found.items() if place in requested or not requested_only]
 
 
 def remove(connection: Connection, record: Record) -> None:
-    """Take a record out, because it is applied now."""
+    """Delete a record that is now applied."""
     connection.execute(delete(parked).where(_same(record)))
 
 
 def failed_again(connection: Connection, record: Record, reason: str) -> None:
-    """Note why another try failed, and that nobody asks for one any more."""
+    """Store the reason of a failed retry, and clear the request."""
     same_key = (parked.c.topic == record.topic, parked.c.key == key_of(record))
     connection.execute(update(parked).where(*same_key).values(again=False))
     connection.execute(update(parked).where(_same(record)).values(reason=reason[:LONGEST_REASON]))
 
 
-def ask(connection: Connection, key: str | None = None) -> int:
-    """Ask for another try of a key, or of all. Returns how many records are concerned."""
+def request_retry(connection: Connection, key: str | None = None) -> int:
+    """Request a retry of a key, or of all. Returns the number of records."""
     statement = update(parked).values(again=True)
     return connection.execute(statement if key is None else statement.where(parked.c.key == key)).rowcount
 
 
 def listed(connection: Connection) -> list[list[Parked]]:
-    """Return everything that is parked, a list per topic and key, the longest parked first."""
+    """Return all parked records, a list per topic and key, the longest parked first."""
     found: dict[Place, list[Parked]] = {}
     for row in connection.execute(select(parked).order_by(parked.c.since, parked.c.topic, parked.c.offset)):
         found.setdefault((row.topic, row.key), []).append(_parked(row))
@@ -121,7 +122,7 @@ def listed(connection: Connection) -> list[list[Parked]]:
 
 
 def count_keys(connection: Connection) -> int:
-    """Return how many keys are parked."""
+    """Return the number of parked keys."""
     places = select(parked.c.topic, parked.c.key).distinct().subquery()
     return connection.scalar(select(func.count()).select_from(places)) or 0
 

@@ -1,16 +1,16 @@
-"""Settings of the batch consumer."""
+"""Settings of the batch consumer, of dead-letter handling and of parking."""
 
 from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Natural, settings
 
-SESSION = timedelta(seconds=45)  # after which a broker with default settings removes a silent member from its group
+SESSION = timedelta(seconds=45)  # a broker's default session timeout of group members
 
 
 @settings
 class ConsumerSettings(KafkaSettings):
-    """How many records a consumer takes through one transaction."""
+    """The most records of one batch, which is one transaction."""
 
     consumer_batch: Natural = 1000
 
@@ -19,18 +19,18 @@ class ConsumerSettings(KafkaSettings):
         return super().problems() + self._poll_problems()
 
     def _poll_problems(self) -> list[str]:
-        # A batch may wait for the delivery report of its dead letters, an assignment for ids and ends of its topics.
+        # A batch may wait for acknowledged dead letters, an assignment for ids and end offsets of its topics.
         longest = max(self.kafka_message_timeout + 2 * self.kafka_request_timeout, SESSION)
         if self.kafka_poll_interval > longest:
             return []
         sum_of = "APP_KAFKA_MESSAGE_TIMEOUT and twice APP_KAFKA_REQUEST_TIMEOUT, at least a group's session"
-        remedy = "the first must be longer, or the broker takes partitions from a consumer that works"
+        remedy = "the first must be longer, or the broker revokes partitions of a working consumer"
         return [f"APP_KAFKA_POLL_INTERVAL ({self.kafka_poll_interval}), {longest} for a batch ({sum_of}): {remedy}"]
 
 
 @settings
 class HeldRecordSettings(ConsumerSettings):
-    """Ceilings of a consumer that dead-letters and parks: dead letters per minute, and parked keys."""
+    """Ceilings of dead-letter handling and parking: dead letters per minute, and parked keys."""
 
     consumer_dead_letter_ceiling: Natural = 100
     consumer_parked_ceiling: Natural = 1000

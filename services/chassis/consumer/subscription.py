@@ -1,4 +1,4 @@
-"""What a consumer is told: who reads which topics, what is done with a batch, and what may stand in for Kafka."""
+"""The configuration of a consumer: group, topics, handler, and the interfaces that it needs of Kafka."""
 
 import threading
 from collections import Counter
@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy import Connection
 
 from services.chassis.consumer.dead_letters import DeadLetters, Refusal
-from services.chassis.consumer.positions import Broker
+from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.messages.record import Record, TopicPartition
 
 
 class Outcome(msgspec.Struct):
-    """What a handler did with a batch. `applied` holds each event's record, type and time, for the latency.
+    """A handler's result for a batch. `applied` has each event's record, type and time, for the latency.
 
-    `parked` counts those that were put behind parked ones of their keys: the consumer says so, not the handler.
+    `parked` counts records parked behind others of their key; it is set by the consumer, not by the handler.
     """
 
     refused: list[Refusal] = []
@@ -30,51 +30,51 @@ class Outcome(msgspec.Struct):
 Handler = Callable[[Connection, Sequence[Record]], Outcome]
 
 
-class Source(Protocol):
-    """A group member; see `chassis.kafka.group_consumer.Source`."""
+class GroupMember(Protocol):
+    """A member of a consumer group; see `chassis.kafka.group_consumer.GroupConsumer`."""
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that are this member's now."""
+        """The partitions that this member owns now."""
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the records at hand, waiting only for the first."""
+        """Return the available records, waiting only for the first."""
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Go to an offset in every assigned partition, the beginning where none is named."""
+        """Set the offset of each assigned partition, the beginning if none is given."""
 
     def pause(self) -> None:
-        """Stop fetching."""
+        """Stop fetching; `poll` still keeps the membership."""
 
     def resume(self) -> None:
         """Fetch again."""
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Hint to Kafka how far the group is."""
+        """Commit offsets to Kafka, as a hint for lag tools."""
 
     def close(self) -> None:
         """Leave the group."""
 
 
-Starts = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
-OpenSource = Callable[[str, Sequence[str], Starts], Source]  # group, topics, where to start
+StartOffsets = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
+JoinGroup = Callable[[str, Sequence[str], StartOffsets], GroupMember]  # group, topics, start offsets
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """Who reads what, and what is done with it. `dead_letters` is None for a handler that refuses nothing.
+    """A group, its topics and their handler. `dead_letters` is None for a handler that refuses nothing.
 
-    `wakes` are set after each commit: relay and others need not poll for what the handler wrote.
-    `parked_keys_ceiling` is how many keys may be parked; 0: a record that cannot be applied stops the consumer.
-    `partitions` says how many a topic has; one more stops the consumer. What is not named is not checked.
+    `commit_signals` are set after each commit, so that the relay and others need not poll for the handler's writes.
+    `parked_keys_ceiling` is the most keys that may be parked; with 0 a record that cannot be applied stops the
+    consumer. `partitions` has the expected number by topic; an added one stops the consumer. Others are not checked.
     """
 
     group: str
     topics: tuple[str, ...]
     handle: Handler
-    open_source: OpenSource
+    join_group: JoinGroup
     broker: Broker
     dead_letters: DeadLetters | None = None
     batch: int = 1000
-    wakes: tuple[threading.Event, ...] = ()
+    commit_signals: tuple[threading.Event, ...] = ()
     parked_keys_ceiling: int = 0
     partitions: Mapping[str, int] = {}

@@ -1,1 +1,1 @@
-"""The one place that knows the Kafka client. Everything else sees records, partitions and plain exceptions."""
+"""Kafka clients: the only package that imports confluent_kafka. Others see records, partitions and plain exceptions."""

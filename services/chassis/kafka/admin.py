@@ -1,4 +1,4 @@
-"""Topics on the broker: created as described, compared with what is there, looked up by id and end."""
+"""Admin client: creates and checks topics, and reads topic ids, offsets, group members and cluster state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -15,35 +15,35 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import TopicPartition
 
 REPLICATION = "APP_KAFKA_REPLICATION_FACTOR"
-# librdkafka's own codes are public constants with an underscore.
+# librdkafka's own error codes are public constants with an underscore.
 UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
-# A topic just created and not yet known to every broker; a partition whose broker is still on its way, or just back; a
-# group whose coordinator is just back.
-AWAY = UNREACHED | {
+# Temporary too: a new topic that not every broker knows, a partition whose leader is starting, a group whose
+# coordinator has just restarted.
+TEMPORARY = UNREACHED | {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._NOENT,  # noqa: SLF001
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.NOT_COORDINATOR,
 }
-# A broker was restarted, or was asked before it knew the topic: the client would go on asking by what it knew then, for
-# minutes, unless it hears of the cluster anew.
-OUTDATED = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART}
+# After a broker's restart, or a request before it knew the topic, the client would use its old metadata for minutes
+# unless it is refreshed.
+STALE_METADATA = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART}
 
 
 class TopicsError(Exception):
-    """The broker's topics are not what they should be; the message says what to do."""
+    """The broker's topics differ from the catalog; the message gives the remedy."""
 
 
 class BrokerUnavailableError(ConnectionError):
-    """The broker does not answer; trying again is the cure."""
+    """The broker does not answer; retry."""
 
 
 class BrokerRefusedError(BrokerUnavailableError):
-    """The broker is there and does not do for us what it is asked; the message says what to set, here or there."""
+    """The broker refuses the request; the message names the setting to change, here or on the broker."""
 
 
 class Described(Protocol):
-    """What is needed to create a topic."""
+    """The description of a topic to create."""
 
     @property
     def name(self) -> str:
@@ -51,61 +51,61 @@ class Described(Protocol):
 
     @property
     def partitions(self) -> int:
-        """How many partitions it has."""
+        """The number of its partitions."""
 
     def settings(self) -> dict[str, str]:
-        """Its configuration on the broker."""
+        """Its configuration on the broker, by Kafka's names."""
 
 
 class Cluster(msgspec.Struct, frozen=True):
-    """A cluster: its brokers, and how many partitions of each topic have replicas that are not in sync."""
+    """The number of brokers, and of under-replicated partitions by topic."""
 
     brokers: int
     under_replicated: Mapping[str, int]
 
 
 class KafkaAdmin:
-    """An administrator's view of the broker. Every method raises BrokerUnavailableError when it is away."""
+    """The admin client. Every method raises BrokerUnavailableError if the broker is unreachable."""
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._name = f"Kafka at {settings.kafka_bootstrap_servers}"
-        self._trouble = ClientErrors(settings)
-        self._client = config.client(settings, name, self._trouble)
+        self._errors = ClientErrors(settings)
+        self._client = config.client(settings, name, self._errors)
         self._admin = AdminClient(self._client)
-        self._patience = settings.kafka_request_timeout.total_seconds()
+        self._timeout_s = settings.kafka_request_timeout.total_seconds()
         self._replication = settings.kafka_replication_factor
         self._min_insync = str(settings.kafka_min_insync_replicas)
 
     def reach(self, timeout_s: float) -> None:
-        """Ask the broker for anything at all: raises nothing but BrokerUnavailableError."""
+        """Request the cluster's metadata. Raises BrokerUnavailableError only."""
         try:
             self._admin.list_topics(timeout=timeout_s)
         except KafkaException as error:
-            raise self._away(error, self._name) from error
-        self._trouble.forget()
+            raise self._unavailable(error, self._name) from error
+        self._errors.clear()
 
     def ensure(self, topics: Sequence[Described]) -> list[str]:
-        """Create the topics that are missing. Returns their names.
+        """Create missing topics and return their names.
 
-        Raises TopicsError when a topic that is there has another number of partitions.
+        Raises TopicsError if an existing topic has another number of partitions.
         """
         created = [topic.name for topic in topics if self._create(topic)]
-        there = self._partition_counts()
+        counts = self._partition_counts()
         wrong = [
-            f"topic {topic.name} has {there[topic.name]} partitions on the broker, {topic.partitions} in the catalog: "
+            f"topic {topic.name} has {counts[topic.name]} partitions on the broker, {topic.partitions} in the catalog: "
             "keys would move between partitions and lose their order; delete the topic or correct the catalog"
             for topic in topics
-            if there.get(topic.name, topic.partitions) != topic.partitions
+            if counts.get(topic.name, topic.partitions) != topic.partitions
         ]
         if wrong:
             raise TopicsError("\n".join(wrong))
         return created
 
     def ids(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the 22-character id of each topic; one that does not exist counts as not there yet."""
+        """Return the 22-character id of each topic; for a missing one raises BrokerUnavailableError."""
         found = {}
         for name, future in self._admin.describe_topics(
-            TopicCollection(list(names)), request_timeout=self._patience
+            TopicCollection(list(names)), request_timeout=self._timeout_s
         ).items():
             try:
                 # librdkafka prints standard base64, Kafka's own tools the URL-safe form.
@@ -115,66 +115,66 @@ class KafkaAdmin:
         return found
 
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offset of the oldest record that each partition still has."""
+        """Return each partition's first offset."""
         return self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
     def ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offset that the next record of each partition will get."""
+        """Return each partition's end offset, which its next record will get."""
         return self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
     def since(self, partitions: Sequence[TopicPartition], moment_ms: int) -> dict[TopicPartition, int]:
-        """Return the offset of each partition's first record from a time on (since 1970), its end where none is."""
+        """Return each partition's first offset at or after a time (ms since 1970), its end if there is none."""
         found = self._offsets(partitions, OffsetSpec.for_timestamp(moment_ms))
         ends = self.ends(partitions)
         return {place: offset if offset >= 0 else ends[place] for place, offset in found.items()}
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offsets that a group told Kafka, also while it has no member; none where it told nothing."""
-        # Asked as a consumer that never joins: the admin client's way ends the process on a broker that has just
+        """Return the offsets that a group has committed to Kafka, also while it has no member."""
+        # Read by a consumer that never joins: the admin client's call aborts the process on a broker that has just
         # started (librdkafka issue 5040).
         client = Consumer(self._client | {"group.id": group, "enable.auto.commit": False})
         try:
-            told = client.committed([ClientPartition(p.topic, p.partition) for p in partitions], self._patience)
+            committed = client.committed([ClientPartition(p.topic, p.partition) for p in partitions], self._timeout_s)
         except KafkaException as error:
             raise self._explained(error, f"offsets of group {group}") from error
         finally:
             client.close()
-        return {TopicPartition(place.topic, place.partition): place.offset for place in told if place.offset >= 0}
+        return {TopicPartition(place.topic, place.partition): place.offset for place in committed if place.offset >= 0}
 
     def members(self, groups: Iterable[str]) -> dict[str, int]:
-        """Return how many members each group has; one that nobody knows has none."""
-        # A client that has lost its broker once describes no group any more, and may abort the process
-        # (librdkafka 4605): so one for each look, which must reach the broker first.
+        """Return the number of members of each group, 0 for an unknown one."""
+        # A client that has lost its broker once can describe no group any more, and may abort the process
+        # (librdkafka issue 4605): a new one for each call, which must reach the broker first.
         admin = AdminClient(self._client)
         found = {}
         try:
-            admin.list_topics(timeout=self._patience)
-            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=self._patience).items():
+            admin.list_topics(timeout=self._timeout_s)
+            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=self._timeout_s).items():
                 found[group] = len(future.result().members)
         except KafkaException as error:
             raise self._explained(error, "members of groups") from error
         return found
 
     def cluster(self) -> Cluster:
-        """Return what there is of brokers, and what lacks replicas."""
-        there = self._metadata()
-        lacking = {
+        """Return the number of brokers and of under-replicated partitions."""
+        metadata = self._metadata()
+        under_replicated = {
             name: sum(len(place.isrs) < len(place.replicas) for place in topic.partitions.values())
-            for name, topic in there.topics.items()
+            for name, topic in metadata.topics.items()
         }
-        return Cluster(len(there.brokers), lacking)
+        return Cluster(len(metadata.brokers), under_replicated)
 
-    def _offsets(self, partitions: Iterable[TopicPartition], which: OffsetSpec) -> dict[TopicPartition, int]:
-        asked = {ClientPartition(p.topic, p.partition): which for p in partitions}
-        if not asked:
+    def _offsets(self, partitions: Iterable[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+        request = {ClientPartition(p.topic, p.partition): spec for p in partitions}
+        if not request:
             return {}
         found = {}
-        for place, future in self._admin.list_offsets(asked, request_timeout=self._patience).items():
+        for place, future in self._admin.list_offsets(request, request_timeout=self._timeout_s).items():
             try:
                 found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
-                if error.args[0].code() in OUTDATED:
-                    self.reach(self._patience)
+                if error.args[0].code() in STALE_METADATA:
+                    self.reach(self._timeout_s)
                 raise self._explained(error, f"{place.topic}[{place.partition}]") from error
         return found
 
@@ -182,7 +182,7 @@ class KafkaAdmin:
         settings = topic.settings() | {"min.insync.replicas": self._min_insync}
         new = NewTopic(topic.name, topic.partitions, self._replication, config=settings)
         try:
-            self._admin.create_topics([new], request_timeout=self._patience)[topic.name].result()
+            self._admin.create_topics([new], request_timeout=self._timeout_s)[topic.name].result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
@@ -194,24 +194,24 @@ class KafkaAdmin:
 
     def _metadata(self) -> ClusterMetadata:
         try:
-            return self._admin.list_topics(timeout=self._patience)
+            return self._admin.list_topics(timeout=self._timeout_s)
         except KafkaException as error:
             raise self._explained(error, "list of topics") from error
 
     def _explained(self, error: KafkaException, what: str) -> Exception:
         cause: KafkaError = error.args[0]
-        if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still on their way
+        if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still starting
             return BrokerRefusedError(f"{what}: {cause.str()}: start more brokers, or lower {REPLICATION}")
-        if not cause.retriable() and cause.code() not in AWAY:
+        if not cause.retriable() and cause.code() not in TEMPORARY:
             return TopicsError(f"{what}: {cause.name()}: {cause.str()}")
-        return self._away(error, what)
+        return self._unavailable(error, what)
 
-    def _away(self, error: KafkaException, what: str) -> BrokerUnavailableError:
+    def _unavailable(self, error: KafkaException, what: str) -> BrokerUnavailableError:
         cause: KafkaError = error.args[0]
-        told = f"{cause.name()}: {cause.str()}"
+        reason = f"{cause.name()}: {cause.str()}"
         if cause.code() not in UNREACHED:
-            return BrokerUnavailableError(f"{what}: {told}")
-        self._admin.poll(0)  # hands over what the client has heard
-        if refused := self._trouble.refused():
+            return BrokerUnavailableError(f"{what}: {reason}")
+        self._admin.poll(0)  # serves error_cb
+        if refused := self._errors.refusal():
             return BrokerRefusedError(f"{what}: {refused}")
-        return BrokerUnavailableError(f"{what}: {self._trouble.words() or told}")
+        return BrokerUnavailableError(f"{what}: {self._errors.describe() or reason}")

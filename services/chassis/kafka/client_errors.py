@@ -1,10 +1,11 @@
-"""What a client says goes wrong, kept for whoever waits in vain for it, and told in words that say what to do."""
+"""Keeps a Kafka client's last error and explains it: which setting, certificate or address to check."""
 
 import re
 import ssl
 
 from confluent_kafka import KafkaError
 
+from services.chassis.kafka import config
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.net import tls
 
@@ -15,50 +16,53 @@ PROTOCOL = "is it a Kafka broker, and APP_KAFKA_SECURITY_PROTOCOL what it wants?
 
 
 class ClientErrors:
-    """The last thing that a client said was wrong: its `error_cb`, which is told when all is well again."""
+    """The last error of one client. The object is the client's `error_cb`; `log` also logs each error."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, *, log: bool = False) -> None:
         self._settings = settings
+        self._log = log
         self._last: KafkaError | None = None
 
     def __call__(self, error: KafkaError) -> None:
-        """Keep an error; whoever waits tells it."""
+        """Keep an error. "All brokers down" replaces no error that names a reason."""
+        if self._log:
+            config.log_error(error)
         if self._last is None or error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # a constant
             self._last = error
 
-    def forget(self) -> None:
-        """The broker has answered."""
+    def clear(self) -> None:
+        """Forget the error after the broker has answered."""
         self._last = None
 
-    def words(self) -> str | None:
-        """Return what is wrong, None when nothing was heard. Looks at the broker's certificate if that is the cause."""
-        return None if self._last is None else self._refusal(self._last) or _said(self._last)
+    def describe(self) -> str | None:
+        """Return the last error, None if there is none. After a TLS error this connects to check the certificate."""
+        return None if self._last is None else self._refusal(self._last) or _text(self._last)
 
-    def refused(self) -> str | None:
-        """Return what is wrong where something is there, and only other settings or certificates will do."""
+    def refusal(self) -> str | None:
+        """Return the last error if only other settings or certificates can solve it."""
         return None if self._last is None else self._refusal(self._last)
 
     def _refusal(self, error: KafkaError) -> str | None:
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001  # a constant
-            return f"{_said(error)}: {LOGIN}"
+            return f"{_text(error)}: {LOGIN}"
         if self._settings.encrypts and "SSL" in error.str():
-            return f"{self._of_certificates() or _said(error)}: {TLS}"
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # and no other reason was heard
+            return f"{self._certificate_problem() or _text(error)}: {TLS}"
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # and no other reason was reported
             return f"it hangs up: {PROTOCOL}"
-        return f"{_said(error)}: {PROTOCOL}" if "Invalid response size" in error.str() else None
+        return f"{_text(error)}: {PROTOCOL}" if "Invalid response size" in error.str() else None
 
-    def _of_certificates(self) -> str | None:
-        told = self._settings
+    def _certificate_problem(self) -> str | None:
+        settings = self._settings
         try:
-            trusted = tls.context(told.kafka_ca_file, told.kafka_certificate_file, told.kafka_key_file)
+            trusted = tls.context(settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_key_file)
         except (ssl.SSLError, OSError) as error:
             return str(error)
-        found = (tls.refusal(host, port, trusted) for host, port in _addresses(told.kafka_bootstrap_servers))
-        return next((words for words in found if words), None)
+        problems = (tls.refusal(host, port, trusted) for host, port in _addresses(settings.kafka_bootstrap_servers))
+        return next((problem for problem in problems if problem), None)
 
 
-def _said(error: KafkaError) -> str:
-    # How long it took is another number each time, and whoever logs only what is new would log it each time.
+def _text(error: KafkaError) -> str:
+    # The duration differs each time, and a caller that logs only new texts would log each of them.
     return re.sub(r" \(after \d+ms in state \w+\)", "", error.str())
 
 

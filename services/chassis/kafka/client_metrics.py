@@ -1,7 +1,7 @@
-"""What the Kafka clients of a process tell of themselves. A client that is gone shows nothing any more.
+"""Metrics of the Kafka clients of a process, from librdkafka's statistics. A closed client has none.
 
-One object per part that a client plays, relay, dead-letters or consumer: after a failure another client plays it,
-whose own counts begin at 0 again, and ours go on.
+One object per role of a client: relay, dead-letters or consumer. After a failure a new client takes the role; its
+own counts start at 0 again, and these counters go on.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,9 +26,9 @@ PERCENTILES = ("50", "99")
 
 
 class ClientStatistics(msgspec.Struct, frozen=True):
-    """What a client told: values of gauges, counts since its start, and seconds by percentile, of the slowest broker.
+    """One report of a client: gauges, counts since its start, and the slowest broker's seconds by percentile.
 
-    `round_trips` is empty where nothing was asked in the meantime.
+    `round_trips` is empty if there was no request since the last report.
     """
 
     gauges: Mapping[Declared, float]
@@ -37,7 +37,7 @@ class ClientStatistics(msgspec.Struct, frozen=True):
 
 
 class ClientMetrics:
-    """The metrics of one part, and of the clients that play it one after the other."""
+    """The metrics of one role, over all clients that take it one after the other."""
 
     def __init__(self, client: str, metrics: Metrics) -> None:
         gauges = (FETCH_QUEUE if client == CONSUMER else QUEUE, BROKERS_UP)
@@ -50,24 +50,24 @@ class ClientMetrics:
         self._counted = dict.fromkeys(counts, 0)
 
     def took(self, operation: str, topics: Collection[str], seconds: float, error: str) -> None:
-        """Count the time of an operation on topics; `error` is one word, empty where all went well."""
+        """Count the time of an operation on topics; `error` is one word, empty for success."""
         topic = next(iter(topics)) if len(topics) == 1 else ""
         self._operations.labels(SYSTEM, topic, operation, error).observe(seconds)
 
-    def told(self, statistics: ClientStatistics) -> None:
-        """Show what the present client told."""
+    def update(self, statistics: ClientStatistics) -> None:
+        """Set the metrics to the present client's report."""
         for declared, gauge in self._gauges.items():
             gauge.labels(self._client).set(statistics.gauges[declared])
         for percentile, seconds in statistics.round_trips.items():
             self._round_trips.labels(self._client, percentile).set(seconds)
         for declared, counter in self._counters.items():
             count = statistics.counts[declared]
-            # Less than before where a broker has left the cluster and took its counts with it.
+            # Lower than before if a broker has left the cluster, because its counts left with it.
             counter.inc(max(0, count - self._counted[declared]))
             self._counted[declared] = count
 
     def closed(self) -> None:
-        """Show nothing of a client that is no more."""
+        """Remove the gauges of a closed client."""
         for gauge in self._gauges.values():
             gauge.remove(self._client)
         for percentile in PERCENTILES:

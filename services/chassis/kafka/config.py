@@ -1,4 +1,4 @@
-"""Client configuration out of settings."""
+"""Configuration of librdkafka clients, built from settings."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,8 @@ from services.chassis.kafka.settings import KafkaSettings
 
 # A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
 LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
-# What a client holds of a backlog. A broker compresses six records into the room of one, and sends at least one batch
-# however small the bounds are. With fetches of 1 MB a partition and 16 MB queued, 200,000 records took 200 MB more.
+# Bounds on the fetched backlog in memory. A broker may compress 6:1, and sends at least one batch however small the
+# bounds are. With fetches of 1 MB a partition and 16 MB queued, 200,000 records took 200 MB more.
 QUEUED_KBYTES = 2 * 1024
 FETCHED_BYTES = 1024 * 1024
 FETCHED_BYTES_OF_PARTITION = 64 * 1024
@@ -21,13 +21,13 @@ log = structlog.get_logger()
 
 
 def client(settings: KafkaSettings, name: str, on_error: Callable[[KafkaError], None] | None = None) -> Config:
-    """Return what every client needs."""
+    """Return the configuration that every client shares."""
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "client.id": name,
-        "error_cb": on_error or _log_error,
-        "log_level": 2,  # errors reach error_cb; librdkafka's own stderr lines say the same twice
-        "reconnect.backoff.max.ms": 1000,  # the default of 10 s is added to every outage
+        "error_cb": on_error or log_error,
+        "log_level": 2,  # errors reach error_cb; librdkafka would print them to stderr too
+        "reconnect.backoff.max.ms": 1000,  # the default of 10 s would prolong every outage
         "allow.auto.create.topics": False,
         **_security(settings),
     }
@@ -47,7 +47,7 @@ def producer(settings: KafkaSettings, name: str) -> Config:
 
 
 def consumer(settings: KafkaSettings, group: str) -> Config:
-    """Return the configuration of a group member whose position lies in SQL, not in Kafka."""
+    """Return the configuration of a consumer whose offsets are stored in SQL, not in Kafka."""
     # Under `classic` incremental assignment needs a cooperative assignor; under `consumer` naming one is refused.
     classic = {"partition.assignment.strategy": "cooperative-sticky"}
     return client(settings, group) | {
@@ -57,7 +57,7 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "fetch.wait.max.ms": 100,
-        "fetch.queue.backoff.ms": 20,  # the default of 1 s lets a small queue run dry
+        "fetch.queue.backoff.ms": 20,  # with the default of 1 s a small queue runs empty
         "max.poll.interval.ms": int(settings.kafka_poll_interval.total_seconds() * 1000),
         "queued.max.messages.kbytes": QUEUED_KBYTES,
         "fetch.max.bytes": FETCHED_BYTES,
@@ -66,7 +66,7 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
 
 
 def _security(settings: KafkaSettings) -> Config:
-    told = {
+    given = {
         "ssl.ca.location": settings.kafka_ca_file,
         "ssl.certificate.location": settings.kafka_certificate_file,
         "ssl.key.location": settings.kafka_key_file,
@@ -74,14 +74,15 @@ def _security(settings: KafkaSettings) -> Config:
         "sasl.username": settings.kafka_user,
         "sasl.password": settings.kafka_password,
     }
-    # The client's own defaults, but what is promised must not hang on them.
+    # These are librdkafka's defaults; set here so that the guarantee does not depend on them.
     checked = {"enable.ssl.certificate.verification": True, "ssl.endpoint.identification.algorithm": "https"}
     return {
         "security.protocol": settings.kafka_security_protocol,
         **(checked if settings.encrypts else {}),
-        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in given.items() if value},
     }
 
 
-def _log_error(error: KafkaError) -> None:
+def log_error(error: KafkaError) -> None:
+    """Log an error of a client."""
     log.warning("kafka client", error=error.name(), reason=error.str())

@@ -1,41 +1,41 @@
-"""The newest event of one publisher in each partition of its topic, read from the end, outside any group."""
+"""The latest published event of one publisher in each partition of its topic, read from the end."""
 
 import time
 from collections.abc import Mapping
 from contextlib import closing
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.event import Published
 from services.chassis.messages.record import Record, TopicPartition
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers
 
-BACK = 100  # records looked at in each partition: what others have written there, by mistake, is passed over
+BACK = 100  # records read in each partition: records of other publishers, written by mistake, are ignored
 BATCH = 1000
 POLL_S = 0.2
 
 
 class LatestPublished:
-    """Looks at a topic; `source` is what its publisher writes as `ce_source`."""
+    """Reads the end of a topic; `source` is the `ce_source` of its publisher."""
 
     def __init__(self, settings: KafkaSettings, topic: str, partitions: int, source: str) -> None:
         self._settings = settings
         self._source = source
-        self._topics = KafkaAdmin(settings, f"{topic}-newest")
-        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._admin = KafkaAdmin(settings, f"{topic}-latest")
+        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
 
     def __call__(self) -> list[Published]:
-        """Return the newest event of the source in each partition that has one. Raises ConnectionError."""
+        """Return the source's latest event in each partition that has one. Raises ConnectionError."""
         try:
             return self._found()
-        except (TopicsError, SourceError) as error:  # a leader that is being elected, an end that moves: look again
+        except (TopicsError, PartitionReadError) as error:  # a leader election, or truncation: retry
             raise BrokerUnavailableError(str(error)) from error
 
     def _found(self) -> list[Published]:
-        begins, ends = self._topics.begins(self._places), self._topics.ends(self._places)
-        starts = {place: max(begins[place], ends[place] - BACK) for place in self._places if ends[place] > 0}
+        begins, ends = self._admin.begins(self._partitions), self._admin.ends(self._partitions)
+        starts = {place: max(begins[place], ends[place] - BACK) for place in self._partitions if ends[place] > 0}
         found: dict[int, Published] = {}
         for record in self._read(starts) if starts else []:
             envelope = _envelope(record)
@@ -48,11 +48,11 @@ class LatestPublished:
     def _read(self, starts: Mapping[TopicPartition, int]) -> list[Record]:
         deadline = time.monotonic() + self._settings.kafka_request_timeout.total_seconds()
         records: list[Record] = []
-        with closing(PartitionReader(self._settings, "newest", starts)) as tail:
-            while not tail.at_end:
-                records += tail.poll(BATCH, POLL_S)
+        with closing(PartitionReader(self._settings, "latest", starts)) as reader:
+            while not reader.at_end:
+                records += reader.poll(BATCH, POLL_S)
                 if time.monotonic() > deadline:
-                    raise BrokerUnavailableError(f"the end of {self._places[0].topic} cannot be read")
+                    raise BrokerUnavailableError(f"the end of {self._partitions[0].topic} cannot be read")
         return records
 
 

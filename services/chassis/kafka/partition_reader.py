@@ -1,34 +1,62 @@
-"""A reader of partitions from given offsets on, outside any group: it looks, and moves nobody's position."""
+"""Reads partitions outside any group, from given offsets or a whole topic, without moving a group's offset."""
 
-from confluent_kafka import Consumer, KafkaError, Message
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config
-from services.chassis.kafka.group_consumer import Offsets, SourceError, to_record
+from services.chassis.kafka.client_errors import ClientErrors
+from services.chassis.kafka.group_consumer import PartitionReadError, to_record
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition
 
+BATCH = 1000
+SILENCE_S = 10.0  # without a record or a partition's end for so long, the broker is unreachable or the topic missing
+REMEDY = "is the broker running, and does the topic exist, which `console topics` creates?"
+
+
+class TopicUnavailableError(ConnectionError):
+    """The topic cannot be read to its end now; the message gives the reason. Retry."""
+
 
 class PartitionReader:
-    """Reads from `starts` until closed; records of one partition come in order. Not thread-safe."""
+    """Reads from `starts` until closed; the records of one partition come in order. Not thread-safe."""
 
-    def __init__(self, settings: KafkaSettings, name: str, starts: Offsets) -> None:
-        self._client = Consumer(config.consumer(settings, f"{name}-tail") | {"enable.partition.eof": True})
-        self._unread = set(starts)
+    def __init__(self, settings: KafkaSettings, name: str, starts: Mapping[TopicPartition, int]) -> None:
+        self._errors = ClientErrors(settings, log=True)
+        own = {"enable.partition.eof": True, "error_cb": self._errors}
+        self._client = Consumer(config.consumer(settings, f"{name}-reader") | own)
+        self._unfinished = set(starts)
         self._client.assign([ClientPartition(p.topic, p.partition, offset) for p, offset in starts.items()])
 
     @property
     def at_end(self) -> bool:
-        """Whether the end of every partition was seen at some time since the start."""
-        return not self._unread
+        """True once the end of every partition has been seen."""
+        return not self._unfinished
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the records that are at hand, waiting only for the first. Raises SourceError."""
+        """Return the available records, waiting only for the first. Raises PartitionReadError."""
         first = self._client.poll(timeout_s)
         if first is None:
             return []
         messages = [first, *self._client.consume(limit - 1, 0)]
         return [to_record(message) for message in messages if self._is_record(message)]
+
+    def read_to_end(self, silence_s: float = SILENCE_S) -> Iterator[list[Record]]:
+        """Yield batches until the end of every partition. Raises TopicUnavailableError."""
+        while not self.at_end:
+            unfinished = len(self._unfinished)
+            try:
+                records = self.poll(BATCH, silence_s)
+            except PartitionReadError as error:
+                raise TopicUnavailableError(str(error)) from error
+            if not records and len(self._unfinished) == unfinished:
+                topics = ", ".join(sorted({partition.topic for partition in self._unfinished}))
+                reason = self._errors.describe() or REMEDY
+                raise TopicUnavailableError(f"{topics}: nothing received for {silence_s:g} s; {reason}")
+            yield records
 
     def close(self) -> None:
         """Free the client."""
@@ -39,7 +67,18 @@ class PartitionReader:
         if error is None:
             return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # a constant
-            self._unread.discard(TopicPartition(message.topic() or "", message.partition() or 0))
+            self._unfinished.discard(TopicPartition(message.topic() or "", message.partition() or 0))
         elif error.code() == KafkaError._AUTO_OFFSET_RESET or error.fatal():  # noqa: SLF001
-            raise SourceError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
-        return False  # whatever else it is, the client recovers by itself
+            raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
+        else:
+            self._errors(error)  # the client recovers by itself
+        return False
+
+
+def read_topic(
+    settings: KafkaSettings, topic: str, partitions: int, silence_s: float = SILENCE_S
+) -> Iterator[list[Record]]:
+    """Yield a topic's records in batches, from its beginning to its present end. Raises TopicUnavailableError."""
+    starts = {TopicPartition(topic, number): OFFSET_BEGINNING for number in range(partitions)}
+    with closing(PartitionReader(settings, topic, starts)) as reader:
+        yield from reader.read_to_end(silence_s)

@@ -1,4 +1,4 @@
-"""A producer that publishes a batch and knows what became of every record in it."""
+"""An idempotent producer that publishes a batch and waits for the acknowledgement of each record."""
 
 import time
 from collections import Counter
@@ -14,23 +14,23 @@ from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
-GRACE_S = 5.0  # a report comes at the latest with message.timeout.ms; beyond that the client is broken
+GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
 
 
 class Producer:
     """An idempotent producer. After a PublishError it must be closed and not be used again."""
 
-    def __init__(self, settings: KafkaSettings, name: str, told: ClientMetrics | None = None) -> None:
-        self._client = Client(config.producer(settings, name) | statistics.told_to(told))
-        self._told = told
+    def __init__(self, settings: KafkaSettings, name: str, metrics: ClientMetrics | None = None) -> None:
+        self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics))
+        self._metrics = metrics
         self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
         self._unreported = 0
         self._failures: Counter[str] = Counter()
 
     def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
-        """Write records in order and wait for the broker's word on each. Returns the number per topic.
+        """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
 
-        Raises PublishError when one was refused, or is not reported within the message time-out.
+        Raises PublishError if one was refused, or is not acknowledged within the message time-out.
         """
         sent: Counter[str] = Counter()
         started, error = time.perf_counter(), ""
@@ -40,20 +40,20 @@ class Producer:
             error = next(iter(self._failures), "unreported")
             raise
         finally:
-            if self._told:
-                self._told.took("publish", sent, time.perf_counter() - started, error)
+            if self._metrics:
+                self._metrics.took("publish", sent, time.perf_counter() - started, error)
         return sent
 
     def poll(self) -> None:
-        """Let the client tell its statistics."""
+        """Serve the client's callbacks: its statistics."""
         self._client.poll(0)
 
     def close(self) -> None:
-        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
+        """Drop queued records, so that none is written after those of the next producer."""
         self._client.purge()
         self._client.flush(POLL_S)
-        if self._told:
-            self._told.closed()
+        if self._metrics:
+            self._metrics.closed()
 
     def _write(self, records: Iterable[Outgoing], sent: Counter[str]) -> None:
         for record in records:
@@ -61,7 +61,7 @@ class Producer:
             sent[record.topic] += 1
         deadline = time.monotonic() + self._patience
         while self._unreported and not self._failures and time.monotonic() < deadline:
-            self._client.flush(POLL_S)  # unlike poll, it lets nothing linger: nobody adds to this batch any more
+            self._client.flush(POLL_S)  # unlike poll, it does not wait for linger.ms: the batch is complete
         if self._failures or self._unreported:
             raise PublishError(f"{self._unreported} records unreported, failed: {dict(self._failures)}")
 
@@ -77,7 +77,7 @@ class Producer:
                     on_delivery=self._report,
                 )
             except BufferError:
-                self._client.poll(POLL_S)  # the local queue is full: serve reports until there is room
+                self._client.poll(POLL_S)  # the local queue is full: serve delivery reports until there is room
             except KafkaException as error:
                 raise PublishError(str(error)) from error
             else:

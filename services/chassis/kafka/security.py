@@ -1,4 +1,4 @@
-"""Encryption and login towards Kafka as they are set, and what cannot be meant. Knows no client."""
+"""Kafka TLS and SASL settings, and the check for contradictions between them."""
 
 from dataclasses import fields
 from typing import Annotated
@@ -13,9 +13,9 @@ PROTOCOL = "APP_KAFKA_SECURITY_PROTOCOL"
 
 @settings
 class KafkaSecurity(Mixin):
-    """Files are PEM. Without `kafka_ca_file` the machine's own authorities are trusted.
+    """TLS and login towards Kafka. Files are PEM; without `kafka_ca_file` the system's authorities are trusted.
 
-    What the protocol asks for is done or nothing is: no client falls back to a weaker one.
+    No client falls back to a weaker protocol.
     """
 
     kafka_security_protocol: Annotated[str, msgspec.Meta(pattern="^(plaintext|ssl|sasl_plaintext|sasl_ssl)$")] = (
@@ -29,18 +29,18 @@ class KafkaSecurity(Mixin):
     kafka_password: str = ""
 
     def security(self) -> dict[str, str]:
-        """Return these settings, those that are set, by their names."""
+        """Return those of these settings that are set, by name."""
         names = (field.name for field in fields(KafkaSecurity))
         return {name: value for name in names if (value := getattr(self, name))}
 
     @property
     def encrypts(self) -> bool:
-        """Whether TLS is asked for."""
+        """True if the protocol uses TLS."""
         return self.kafka_security_protocol.endswith("ssl")
 
     @property
     def logs_in(self) -> bool:
-        """Whether a login is asked for."""
+        """True if the protocol uses SASL."""
         return self.kafka_security_protocol.startswith("sasl")
 
     def problems(self) -> list[str]:

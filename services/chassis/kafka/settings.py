@@ -11,7 +11,7 @@ from services.chassis.settings.environment import Natural, Text, settings
 
 @settings
 class KafkaSettings(KafkaSecurity):
-    """Settings of every Kafka client. Durations are written with their unit: `500ms`, `10s`, `5m`, `1h`."""
+    """Settings that every Kafka client needs. Durations have a unit: `500ms`, `10s`, `5m`, `1h`."""
 
     kafka_bootstrap_servers: Text
     kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"

@@ -1,6 +1,6 @@
-"""What librdkafka tells of itself every few seconds, as JSON: of its many figures those that are shown.
+"""Decoder of librdkafka's statistics: JSON every 5 s, of which the exported fields are read.
 
-Source: STATISTICS.md of librdkafka. It is handed over within `poll`, so a client that tells must be polled.
+Source: STATISTICS.md of librdkafka. The callback runs within `poll`, so such a client must be polled.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from services.chassis.telemetry.metrics.kafka import (
     REQUEST_RETRIES,
 )
 
-EVERY_MS = 5000
+INTERVAL_MS = 5000
 MICROSECOND = 1e-6
 
 
@@ -29,7 +29,7 @@ class _RoundTrips(msgspec.Struct):
 
 
 class _Broker(msgspec.Struct):
-    nodeid: int = -1  # of a bootstrap address, and of the coordinator, which is a second name for a broker
+    nodeid: int = -1  # -1: a bootstrap address, or the coordinator, which is a second entry of a broker
     state: str = ""
     txerrs: int = 0
     rxerrs: int = 0
@@ -50,42 +50,44 @@ class _Group(msgspec.Struct):
     rebalance_cnt: int = 0
 
 
-class _Told(msgspec.Struct):
+class _Statistics(msgspec.Struct):
     msg_cnt: int = 0
     brokers: dict[str, _Broker] = {}
     topics: dict[str, _Topic] = {}
     cgrp: _Group = msgspec.field(default_factory=_Group)
 
 
-DECODER = msgspec.json.Decoder(_Told)
+DECODER = msgspec.json.Decoder(_Statistics)
 
 
-def told_to(metrics: ClientMetrics | None) -> Config:
-    """Return what makes a client tell its statistics, nothing where nobody listens."""
-    return {"statistics.interval.ms": EVERY_MS, "stats_cb": partial(_tell, metrics)} if metrics else {}
+def callback_config(metrics: ClientMetrics | None) -> Config:
+    """Return the client configuration that reports statistics to `metrics`, empty for None."""
+    return {"statistics.interval.ms": INTERVAL_MS, "stats_cb": partial(_update, metrics)} if metrics else {}
 
 
 def read(text: str) -> ClientStatistics:
-    """Return what is shown."""
-    told = DECODER.decode(text)
-    brokers = list(told.brokers.values())
-    asked = [broker.rtt for broker in brokers if broker.rtt.cnt]
-    slowest = {"50": max(one.p50 for one in asked), "99": max(one.p99 for one in asked)} if asked else {}
-    fetched = sum(place.fetchq_size for topic in told.topics.values() for place in topic.partitions.values())
+    """Decode one report."""
+    report = DECODER.decode(text)
+    brokers = list(report.brokers.values())
+    round_trips = [broker.rtt for broker in brokers if broker.rtt.cnt]
+    slowest = (
+        {"50": max(rtt.p50 for rtt in round_trips), "99": max(rtt.p99 for rtt in round_trips)} if round_trips else {}
+    )
+    fetched = sum(part.fetchq_size for topic in report.topics.values() for part in topic.partitions.values())
     return ClientStatistics(
         gauges={
             BROKERS_UP: sum(broker.state == "UP" and broker.nodeid >= 0 for broker in brokers),
-            QUEUE: told.msg_cnt,
+            QUEUE: report.msg_cnt,
             FETCH_QUEUE: fetched,
         },
         counts={
             REQUEST_ERRORS: sum(broker.txerrs + broker.rxerrs + broker.req_timeouts for broker in brokers),
             REQUEST_RETRIES: sum(broker.txretries for broker in brokers),
-            REBALANCES: told.cgrp.rebalance_cnt,
+            REBALANCES: report.cgrp.rebalance_cnt,
         },
         round_trips={percentile: micros * MICROSECOND for percentile, micros in slowest.items()},
     )
 
 
-def _tell(metrics: ClientMetrics, text: str) -> None:
-    metrics.told(read(text))
+def _update(metrics: ClientMetrics, text: str) -> None:
+    metrics.update(read(text))

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from services.chassis.consumer.inbox import inbox
+from services.chassis.consumer.idempotency import inbox
 from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.user import NOTICES
 from services.notification.domain import Listed, Overdue, Unfinished

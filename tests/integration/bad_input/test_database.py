@@ -36,7 +36,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
     monkeypatch.setattr(writer_module, "AGAIN_S", 0.0)
     monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(consumer_module, "BACK_OFF_S", (0.0,))
+    monkeypatch.setattr(consumer_module, "BACKOFF_S", (0.0,))
 
 
 @pytest.fixture
@@ -244,13 +244,13 @@ def test_row_disk_full_or_read_only_while_consuming(database_url: str, kind: str
     world = World(database_url)
     trouble = ClientErrors(kind, world.database, "test_effects")
     world.write("a", "b")
-    consumer, source = world.consumer()
+    consumer, member = world.consumer()
     trouble.begin()
-    consumer.step(source)
+    consumer.process_batch(member)
     assert words in str(world.database.trouble)
-    assert (world.effects(), world.progress(), source.story[-2:]) == ([], {}, ["pause", "poll"])
+    assert (world.effects(), world.progress(), member.story[-2:]) == ([], {}, ["pause", "poll"])
     trouble.end()
     for _ in range(2):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 2})
     world.database.close()

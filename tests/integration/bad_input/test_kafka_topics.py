@@ -11,11 +11,11 @@ from sqlalchemy import Connection, update
 
 from services.chassis.consumer import offset_store
 from services.chassis.consumer.loop import Consumer
-from services.chassis.consumer.positions import TopicChangedError
+from services.chassis.consumer.offset_tracker import TopicChangedError
 from services.chassis.consumer.subscription import Outcome, Subscription
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
-from services.chassis.kafka.group_consumer import GroupConsumer, SourceError
+from services.chassis.kafka.group_consumer import GroupConsumer, PartitionReadError
 from services.chassis.messages.record import Record
 from tests.support.broker import PATIENCE_S, a_group, a_topic, create, delete, settings, truncate, write
 from tests.support.builders import a_telemetry
@@ -34,7 +34,7 @@ class Reader:
                 group=a_group(),
                 topics=(topic,),
                 handle=self._handle,
-                open_source=partial(GroupConsumer, told),
+                join_group=partial(GroupConsumer, told),
                 broker=KafkaAdmin(told, "test"),
                 partitions={topic: partitions},
             ),
@@ -111,7 +111,7 @@ def test_row_truncated(broker: str, positions: Database, topic: str) -> None:
     truncate(broker, topic, before=4)
     with Reader(broker, positions, topic) as reader:
         error = reader.await_end()
-    assert isinstance(error, SourceError)
+    assert isinstance(error, PartitionReadError)
     assert f"{topic}[0]@" in str(error)
 
 
@@ -121,7 +121,7 @@ def test_row_offset_out_of_range(broker: str, positions: Database, topic: str) -
         connection.execute(update(offset_store.progress).values(next_offset=99))
     with Reader(broker, positions, topic) as reader:
         error = reader.await_end()
-    assert isinstance(error, SourceError)
+    assert isinstance(error, PartitionReadError)
     assert f"{topic}[0]@99" in str(error)
 
 

@@ -15,7 +15,7 @@ from tests.support.consumer_harness import GROUP, P0, P1, TOPIC, World, run_unti
 
 @pytest.fixture
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(module, "BACK_OFF_S", (0.0,))
+    monkeypatch.setattr(module, "BACKOFF_S", (0.0,))
     world = World(database_url)
     yield world
     world.database.close()
@@ -24,8 +24,8 @@ def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
 def test_effects_and_progress_of_a_batch_are_committed_together(world: World) -> None:
     world.write("a", "b")
     world.write("c", to=P1)
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     assert sorted(world.effects()) == ["a", "b", "c"]
     assert world.progress() == {0: 2, 1: 1}
     assert world.broker.hints == {P0: 2, P1: 1}
@@ -33,76 +33,76 @@ def test_effects_and_progress_of_a_batch_are_committed_together(world: World) ->
 
 def test_a_failure_before_the_commit_leaves_neither_effects_nor_progress(world: World) -> None:
     world.write("a")
-    consumer, source = world.consumer()
+    consumer, member = world.consumer()
 
     def fail() -> None:
         raise MemoryError
 
     world.before_commit = fail
     with pytest.raises(CannotApplyError):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert (world.effects(), world.progress(), world.broker.hints) == ([], {}, {})
 
 
 def test_a_batch_holds_no_more_records_than_allowed(world: World) -> None:
     world.write("a", "b", "c")
-    consumer, source = world.consumer(batch=2)
-    consumer.step(source)
-    consumer.step(source)
-    consumer.step(source)
+    consumer, member = world.consumer(batch=2)
+    consumer.process_batch(member)
+    consumer.process_batch(member)
+    consumer.process_batch(member)
     assert world.batches == [["a", "b"], ["c"]]
 
 
 def test_a_new_member_reads_on_where_the_progress_is(world: World) -> None:
     world.write("a", "b")
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     world.write("c")
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     assert world.batches == [["a", "b"], ["c"]]
 
 
 def test_the_loser_of_a_race_rolls_back_and_goes_on_where_the_winner_is(world: World) -> None:
     world.write("a", "b", "c")
-    loser, source_of_loser = world.consumer(batch=2)
-    loser.step(source_of_loser)
-    winner, source_of_winner = world.consumer()
-    winner.step(source_of_winner)
+    loser, member_of_loser = world.consumer(batch=2)
+    loser.process_batch(member_of_loser)
+    winner, member_of_winner = world.consumer()
+    winner.process_batch(member_of_winner)
     world.write("d")
-    loser.step(source_of_loser)
+    loser.process_batch(member_of_loser)
     assert world.batches == [["a", "b"], ["c"], ["c", "d"]]
     assert (world.effects(), world.progress()) == (["a", "b", "c"], {0: 3})
-    loser.step(source_of_loser)
+    loser.process_batch(member_of_loser)
     assert (world.effects(), world.progress()) == (["a", "b", "c", "d"], {0: 4})
     assert world.metric("progress_lost_races_total") == 1
 
 
 def test_a_race_lost_at_the_first_record_is_lost_as_well(world: World) -> None:
     world.write("a")
-    consumer, source = world.consumer()
-    source.poll(0, 0)  # assigned, nothing read
-    other, source_of_other = world.consumer()
-    other.step(source_of_other)
-    consumer.step(source)
+    consumer, member = world.consumer()
+    member.poll(0, 0)  # assigned, nothing read
+    other, member_of_other = world.consumer()
+    other.process_batch(member_of_other)
+    consumer.process_batch(member)
     assert world.effects() == ["a"]
-    assert "seek" in source.story
-    consumer.step(source)
+    assert "seek" in member.story
+    consumer.process_batch(member)
     assert (world.effects(), world.metric("progress_lost_races_total")) == (["a"], 1)
 
 
 def test_while_the_database_is_away_it_is_paused_polled_and_resumed(world: World) -> None:
     world.write("a", "bad")
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     world.write("b")
-    source.story.clear()
+    member.story.clear()
     world.database.away = 3
     for _ in range(4):
-        consumer.step(source)
-    assert source.story == ["poll", "pause", "poll", "poll", "poll", "seek", "resume"]
+        consumer.process_batch(member)
+    assert member.story == ["poll", "pause", "poll", "poll", "poll", "seek", "resume"]
     assert len(world.letters.records) == 1
-    consumer.step(source)
+    consumer.process_batch(member)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
 
 
@@ -124,11 +124,11 @@ def test_running_consumes_until_the_stop_and_leaves_the_group(world: World) -> N
 
 def test_replays_stay_out_of_the_latency(world: World) -> None:
     world.write("old")
-    consumer, source = world.consumer()
-    source.poll(0, 0)
+    consumer, member = world.consumer()
+    member.poll(0, 0)
     assert consumer.replaying
     world.write("new")
-    consumer.step(source)
+    consumer.process_batch(member)
     assert not consumer.replaying
     assert (world.effects(), world.applied()) == (["old", "new"], 1)
 
@@ -145,42 +145,42 @@ def test_a_consumer_that_was_stopped_for_a_while_tells_the_latency_of_what_it_mi
 
 def test_a_partition_that_was_taken_away_during_its_replay_is_not_waited_for(world: World) -> None:
     world.write("a", to=P1)
-    consumer, source = world.consumer()
-    source.poll(0, 0)
-    source.revoke([P1])
+    consumer, member = world.consumer()
+    member.poll(0, 0)
+    member.revoke([P1])
     world.write("b")
-    consumer.step(source)
+    consumer.process_batch(member)
     assert not consumer.replaying
 
 
 def test_a_partition_that_comes_back_is_read_on_where_the_other_member_left_it(world: World) -> None:
     world.write("a", "b")
-    consumer, source = world.consumer(batch=1)
-    consumer.step(source)
-    source.revoke([P0])
-    other, source_of_other = world.consumer()
-    other.step(source_of_other)
+    consumer, member = world.consumer(batch=1)
+    consumer.process_batch(member)
+    member.revoke([P0])
+    other, member_of_other = world.consumer()
+    other.process_batch(member_of_other)
     world.write("c")
-    source.assign([P0])
-    consumer.step(source)
+    member.assign([P0])
+    consumer.process_batch(member)
     assert world.effects() == ["a", "b", "c"]
     assert world.metric("progress_lost_races_total") == 0
 
 
 def test_others_are_woken_after_a_commit_and_not_without_one(world: World) -> None:
     wake = threading.Event()
-    consumer, source = world.consumer(wakes=(wake,))
-    consumer.step(source)
+    consumer, member = world.consumer(commit_signals=(wake,))
+    consumer.process_batch(member)
     assert not wake.is_set()
     world.write("a")
-    consumer.step(source)
+    consumer.process_batch(member)
     assert wake.is_set()
 
 
 def test_what_is_consumed_is_counted_by_topic_and_group(world: World) -> None:
     world.write("a", "b")
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     labels = {"messaging_system": "kafka", "messaging_destination_name": TOPIC, "messaging_consumer_group_name": GROUP}
     assert world.metric("messaging_client_consumed_messages_total", **labels) == 2
 
@@ -194,15 +194,15 @@ def test_the_progress_names_the_topic_that_was_read(world: World) -> None:
 
 def test_that_a_consumer_waits_and_how_large_its_batches_are_is_told(world: World) -> None:
     of_group = {"messaging_consumer_group_name": GROUP}
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     assert world.metric("consumer_paused", **of_group) == 0
     world.write("a", "b")
     world.database.away = 2
-    consumer.step(source)
+    consumer.process_batch(member)
     assert world.metric("consumer_paused", **of_group) == 1
     for _ in range(3):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert world.effects() == ["a", "b"]
     assert world.metric("consumer_paused", **of_group) == 0
     assert [world.metric(f"consumer_batch_size_{what}", **of_group) for what in ("count", "sum")] == [1, 2]

@@ -30,9 +30,9 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def lines_of(world: World, event: str, **changed: object) -> list[EventDict]:
     """Take one step and return the lines about one thing."""
-    consumer, source = world.consumer(**changed)
+    consumer, member = world.consumer(**changed)
     with capture_logs() as lines:
-        consumer.step(source)
+        consumer.process_batch(member)
     return [line for line in lines if line["event"] == event]
 
 
@@ -72,9 +72,9 @@ def test_a_dead_letter_is_named_by_place_event_and_trace(world: World) -> None:
 def test_a_parked_record_is_named_likewise_and_what_follows_its_key_is_counted(world: World) -> None:
     for value in (b"poison", b"a"):
         world.broker.write(P0, value, b"key", HEADERS)
-    consumer, source = world.consumer(parked_keys_ceiling=3)
+    consumer, member = world.consumer(parked_keys_ceiling=3)
     with capture_logs() as lines:
-        consumer.step(source)
+        consumer.process_batch(member)
     (parked,) = [line for line in lines if line["event"] == "parked"]
     assert parked.items() >= {"group": GROUP, "offset": 0, **NAMES}.items()
     (batch,) = [line for line in lines if line["event"] == "batch"]

@@ -9,15 +9,15 @@ from services.chassis.consumer import loop as module
 from services.chassis.consumer import offset_store
 from services.chassis.consumer.batch_processor import CannotApplyError
 from services.chassis.consumer.dead_letters import CeilingError
-from services.chassis.consumer.positions import TopicChangedError
+from services.chassis.consumer.offset_tracker import TopicChangedError
 from services.chassis.database.database import Database
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.group_consumer import PartitionReadError
 from tests.support.consumer_harness import P0, TOPIC, World, run_until
 
 
 @pytest.fixture
 def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr(module, "BACK_OFF_S", (0.0,))
+    monkeypatch.setattr(module, "BACKOFF_S", (0.0,))
     world = World(database_url)
     yield world
     world.database.close()
@@ -41,8 +41,8 @@ def test_a_refused_record_is_put_aside_before_the_progress_moves_and_the_others_
     world.write("a", "bad", "b")
     progress_at_put: list[int] = []
     world.letters.open_producer = told_when_opened(world, progress_at_put)  # type: ignore[method-assign]
-    consumer, source = world.consumer()
-    consumer.step(source)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
     assert progress_at_put == [0]
     assert world.letters.values() == [b"bad"]
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
@@ -52,11 +52,11 @@ def test_a_refused_record_is_put_aside_before_the_progress_moves_and_the_others_
 def test_while_the_dead_letter_topic_is_away_nothing_moves_and_nothing_is_lost(world: World) -> None:
     world.write("a", "bad")
     world.letters.refuse = 2
-    consumer, source = world.consumer()
-    consumer.step(source)
-    assert (world.effects(), world.progress(), "pause" in source.story) == ([], {}, True)
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
+    assert (world.effects(), world.progress(), "pause" in member.story) == ([], {}, True)
     for _ in range(4):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert (world.effects(), world.progress()) == (["a"], {0: 2})
     assert world.letters.values()[-1] == b"bad"
 
@@ -102,11 +102,11 @@ def test_a_topic_made_anew_stops_the_consumer_with_both_ids(world: World) -> Non
 
 def test_a_rewound_offset_stops_the_consumer_with_both_offsets(world: World) -> None:
     world.write("a", "b")
-    consumer, source = world.consumer()
-    consumer.step(source)
-    source.seek({P0: 1})
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
+    member.seek({P0: 1})
     with pytest.raises(TopicChangedError, match=r"numbers\.v1\[0\]@1 was read, but everything below 2 is applied"):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert world.effects() == ["a", "b"]
 
 
@@ -116,5 +116,5 @@ def test_an_offset_that_is_no_longer_on_the_log_stops_the_consumer(world: World)
     with world.database.write() as connection:
         connection.execute(offset_store.progress.update().values(next_offset=1))
     world.broker.truncate(P0, before=2)
-    with pytest.raises(SourceError, match=r"numbers\.v1\[0\]@1"):
+    with pytest.raises(PartitionReadError, match=r"numbers\.v1\[0\]@1"):
         run_until(world, lambda: False)

@@ -6,10 +6,9 @@ from typing import Protocol
 
 import pytest
 
-from services.chassis.consumer.subscription import Source as AnySource
-from services.chassis.consumer.subscription import Starts
+from services.chassis.consumer.subscription import GroupMember, StartOffsets
 from services.chassis.kafka import config
-from services.chassis.kafka.group_consumer import GroupConsumer, SourceError
+from services.chassis.kafka.group_consumer import GroupConsumer, PartitionReadError
 from services.chassis.messages.record import Record, TopicPartition
 from tests.support import broker as helper
 from tests.support.broker import a_group, create, settings
@@ -27,7 +26,7 @@ class World(Protocol):
 
     def write(self, *values: bytes | None) -> None: ...
     def truncate(self, before: int) -> None: ...
-    def open(self, starts: Starts) -> AnySource: ...
+    def open(self, starts: StartOffsets) -> GroupMember: ...
 
 
 class FakeWorld:
@@ -45,8 +44,8 @@ class FakeWorld:
     def truncate(self, before: int) -> None:
         self.broker.truncate(self.place, before)
 
-    def open(self, starts: Starts) -> AnySource:
-        return self.broker.open_source("g", ["t"], starts)
+    def open(self, starts: StartOffsets) -> GroupMember:
+        return self.broker.join_group("g", ["t"], starts)
 
 
 class KafkaWorld:
@@ -64,7 +63,7 @@ class KafkaWorld:
     def truncate(self, before: int) -> None:
         helper.truncate(self.broker, self.place.topic, before)
 
-    def open(self, starts: Starts) -> AnySource:
+    def open(self, starts: StartOffsets) -> GroupMember:
         return GroupConsumer(self.settings, self.group, [self.place.topic], starts)
 
 
@@ -74,15 +73,15 @@ def world(request: pytest.FixtureRequest) -> World:
 
 
 @pytest.fixture
-def opened(world: World) -> Iterator[Callable[[Starts], AnySource]]:
+def opened(world: World) -> Iterator[Callable[[StartOffsets], GroupMember]]:
     """Open members that are closed at the end."""
-    members: list[AnySource] = []
+    members: list[GroupMember] = []
 
-    def open_source(starts: Starts) -> AnySource:
+    def join_group(starts: StartOffsets) -> GroupMember:
         members.append(world.open(starts))
         return members[-1]
 
-    yield open_source
+    yield join_group
     for member in members:
         member.close()
 
@@ -91,32 +90,32 @@ def from_the_beginning(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, i
     return {}
 
 
-def await_values(source: AnySource, number: int) -> list[bytes | None]:
+def await_values(member: GroupMember, number: int) -> list[bytes | None]:
     """Poll until so many records have come."""
     records: list[Record] = []
     deadline = time.monotonic() + PATIENCE_S
     while len(records) < number:
-        assert time.monotonic() < deadline, f"only {len(records)} of {number} records, assigned {source.assigned}"
-        records += source.poll(100, 0.1)
+        assert time.monotonic() < deadline, f"only {len(records)} of {number} records, assigned {member.assigned}"
+        records += member.poll(100, 0.1)
     return [record.value for record in records]
 
 
-def await_assignment(source: AnySource, number: int = 1) -> None:
+def await_assignment(member: GroupMember, number: int = 1) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while len(source.assigned) != number:
-        assert time.monotonic() < deadline, f"assigned: {source.assigned}"
-        source.poll(1, 0.1)
+    while len(member.assigned) != number:
+        assert time.monotonic() < deadline, f"assigned: {member.assigned}"
+        member.poll(1, 0.1)
 
 
 def test_where_no_start_is_named_reading_begins_at_the_beginning(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
     assert await_values(opened(from_the_beginning), 2) == [b"a", b"b"]
 
 
 def test_reading_begins_where_it_is_told_and_the_partition_is_named_once(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     asked: list[TopicPartition] = []
 
@@ -125,14 +124,14 @@ def test_reading_begins_where_it_is_told_and_the_partition_is_named_once(
         return {world.place: 2}
 
     world.write(b"a", b"b", b"c", b"d")
-    source = opened(starts)
-    assert await_values(source, 2) == [b"c", b"d"]
+    member = opened(starts)
+    assert await_values(member, 2) == [b"c", b"d"]
     assert asked == [world.place]
-    assert source.assigned == {world.place}
+    assert member.assigned == {world.place}
 
 
 def test_a_hint_committed_to_kafka_is_not_where_the_next_member_begins(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
     first = opened(from_the_beginning)
@@ -143,81 +142,81 @@ def test_a_hint_committed_to_kafka_is_not_where_the_next_member_begins(
 
 
 def test_a_batch_holds_what_is_there_and_no_more_than_allowed(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
-    source = opened(from_the_beginning)
-    await_assignment(source)
+    member = opened(from_the_beginning)
+    await_assignment(member)
     world.write(*[b"%d" % number for number in range(10)])
     sizes: list[int] = []
     deadline = time.monotonic() + PATIENCE_S
     while sum(sizes) < 10:
         assert time.monotonic() < deadline, f"sizes: {sizes}"
-        sizes.append(len(source.poll(4, 0.1)))
+        sizes.append(len(member.poll(4, 0.1)))
     assert max(sizes) <= 4
 
 
 def test_a_seek_goes_back_or_forward_and_to_the_beginning_where_nothing_is_named(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b", b"c")
-    source = opened(from_the_beginning)
-    await_values(source, 3)
-    source.seek({world.place: 1})
-    assert await_values(source, 2) == [b"b", b"c"]
-    source.seek({})
-    assert await_values(source, 3) == [b"a", b"b", b"c"]
+    member = opened(from_the_beginning)
+    await_values(member, 3)
+    member.seek({world.place: 1})
+    assert await_values(member, 2) == [b"b", b"c"]
+    member.seek({})
+    assert await_values(member, 3) == [b"a", b"b", b"c"]
 
 
-def test_a_seek_right_after_the_assignment_is_obeyed(world: World, opened: Callable[[Starts], AnySource]) -> None:
+def test_a_seek_right_after_the_assignment_works(world: World, opened: Callable[[StartOffsets], GroupMember]) -> None:
     world.write(b"a", b"b", b"c")
-    source = opened(lambda _: {world.place: 3})
-    await_assignment(source)
-    source.seek({world.place: 1})
-    assert await_values(source, 2) == [b"b", b"c"]
+    member = opened(lambda _: {world.place: 3})
+    await_assignment(member)
+    member.seek({world.place: 1})
+    assert await_values(member, 2) == [b"b", b"c"]
 
 
 def test_a_paused_member_keeps_its_partitions_and_gets_nothing_until_it_is_resumed_where_it_was_told(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
-    source = opened(from_the_beginning)
-    await_values(source, 2)
-    source.pause()
+    member = opened(from_the_beginning)
+    await_values(member, 2)
+    member.pause()
     world.write(b"c")
-    assert [source.poll(10, 0.05) for _ in range(10)] == [[]] * 10
-    assert source.assigned == {world.place}
-    source.seek({world.place: 1})
-    assert source.poll(10, 0.05) == []
-    source.resume()
-    assert await_values(source, 2) == [b"b", b"c"]
+    assert [member.poll(10, 0.05) for _ in range(10)] == [[]] * 10
+    assert member.assigned == {world.place}
+    member.seek({world.place: 1})
+    assert member.poll(10, 0.05) == []
+    member.resume()
+    assert await_values(member, 2) == [b"b", b"c"]
 
 
 @pytest.mark.parametrize("start", [1, 99])
 def test_an_offset_that_is_not_on_the_log_is_an_error_that_names_the_place(
-    world: World, opened: Callable[[Starts], AnySource], start: int
+    world: World, opened: Callable[[StartOffsets], GroupMember], start: int
 ) -> None:
     world.write(b"a", b"b", b"c")
     world.truncate(before=2)
-    with pytest.raises(SourceError, match=rf"^{world.place.topic}\[0\]@"):
+    with pytest.raises(PartitionReadError, match=rf"^{world.place.topic}\[0\]@"):
         await_values(opened(lambda _: {world.place: start}), 1)
 
 
 def test_after_a_truncation_the_beginning_is_where_the_log_begins(
-    world: World, opened: Callable[[Starts], AnySource]
+    world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b", b"c")
     world.truncate(before=2)
     assert await_values(opened(from_the_beginning), 1) == [b"c"]
 
 
-def test_what_the_start_raises_comes_out_of_the_poll(opened: Callable[[Starts], AnySource]) -> None:
+def test_what_the_start_raises_comes_out_of_the_poll(opened: Callable[[StartOffsets], GroupMember]) -> None:
     def fail(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         raise ConnectionError("no database")
 
-    source = opened(fail)
+    member = opened(fail)
     with pytest.raises(ConnectionError, match="no database"):
-        await_values(source, 1)
-    assert source.assigned == frozenset()
+        await_values(member, 1)
+    assert member.assigned == frozenset()
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
@@ -255,13 +254,13 @@ def test_records_come_with_all_that_the_log_has_of_them(broker: str) -> None:
     topic = create(broker)
     headers = [("a", None), ("a", b"2")]
     helper.write(broker, topic, None, key=None, headers=headers)
-    source = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
+    member = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
     records: list[Record] = []
     deadline = time.monotonic() + PATIENCE_S
     while not records:
         assert time.monotonic() < deadline, "no record"
-        records = source.poll(10, 0.1)
-    source.close()
+        records = member.poll(10, 0.1)
+    member.close()
     assert records == [Record(topic, 0, 0, 1, 1_000, None, None, headers)]
 
 
@@ -269,13 +268,13 @@ def test_headers_that_cannot_be_read_are_none_however_many_come(broker: str) -> 
     topic = create(broker)
     for _ in range(40):  # an interpreter that has warmed up calls the client in another way
         produce(broker, topic, b"key", b"value", {b"ce_\xff": b"x"})
-    source = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
+    member = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
     records: list[Record] = []
     deadline = time.monotonic() + PATIENCE_S
     while len(records) < 40:
         assert time.monotonic() < deadline, f"{len(records)} records"
-        records += source.poll(100, 0.1)
-    source.close()
+        records += member.poll(100, 0.1)
+    member.close()
     assert {(record.key, record.value, record.headers is None) for record in records} == {(b"key", b"value", True)}
 
 

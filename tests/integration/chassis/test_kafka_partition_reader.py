@@ -1,4 +1,4 @@
-"""A reader outside any group, and the offsets that a group has told: on a real broker."""
+"""The partition reader, and the offsets that the admin client reads, on a real broker."""
 
 import contextlib
 import random
@@ -8,10 +8,11 @@ import pytest
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.config import FETCHED_BYTES_OF_PARTITION
-from services.chassis.kafka.group_consumer import GroupConsumer, SourceError
-from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.group_consumer import GroupConsumer, PartitionReadError
+from services.chassis.kafka.partition_reader import PartitionReader, TopicUnavailableError, read_topic
+from services.chassis.kafka.producer import Producer
 from services.chassis.messages.clock import utc_now
-from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
 from services.contracts.catalog import LARGEST_RECORD
 from tests.support.broker import a_group, create, settings, truncate, write
@@ -22,47 +23,47 @@ PATIENCE_S = 30.0
 def read_to_the_end(broker: str, start: TopicPartition, offset: int) -> list[bytes | None]:
     values: list[bytes | None] = []
     deadline = time.monotonic() + PATIENCE_S
-    with contextlib.closing(PartitionReader(settings(broker), "test", {start: offset})) as tail:
-        while not tail.at_end:
+    with contextlib.closing(PartitionReader(settings(broker), "test", {start: offset})) as reader:
+        while not reader.at_end:
             assert time.monotonic() < deadline, values
-            values += [record.value for record in tail.poll(10, 0.1)]
+            values += [record.value for record in reader.poll(10, 0.1)]
     return values
 
 
-def test_a_tail_reads_from_where_it_is_told_to_the_end(broker: str) -> None:
+def test_a_reader_reads_from_its_start_offset_to_the_end(broker: str) -> None:
     place = TopicPartition(create(broker), 0)
     assert read_to_the_end(broker, place, 0) == []
     write(broker, place.topic, b"0", b"1", b"2")
     assert read_to_the_end(broker, place, 1) == [b"1", b"2"]
 
 
-def test_a_place_that_is_gone_is_an_error_that_names_it(broker: str) -> None:
+def test_a_truncated_offset_raises_an_error_that_names_the_topic(broker: str) -> None:
     place = TopicPartition(create(broker), 0)
     write(broker, place.topic, b"0", b"1", b"2")
     truncate(broker, place.topic, 2)
     assert KafkaAdmin(settings(broker), "test").begins([place]) == {place: 2}
-    with pytest.raises(SourceError, match=place.topic):
+    with pytest.raises(PartitionReadError, match=place.topic):
         read_to_the_end(broker, place, 0)
 
 
-def test_a_record_of_the_largest_size_is_read_though_fetches_are_smaller(broker: str) -> None:
+def test_a_record_of_the_largest_size_is_read_although_fetches_are_smaller(broker: str) -> None:
     place = TopicPartition(create(broker), 0)
-    largest = random.Random(1).randbytes(LARGEST_RECORD - 1024)  # which no compression makes smaller
+    largest = random.Random(1).randbytes(LARGEST_RECORD - 1024)  # incompressible
     assert len(largest) > FETCHED_BYTES_OF_PARTITION
     write(broker, place.topic, b"0", largest, b"2")
     assert read_to_the_end(broker, place, 0) == [b"0", largest, b"2"]
 
 
-def test_what_a_group_told_is_known_when_its_members_are_gone(broker: str) -> None:
+def test_committed_offsets_of_a_group_are_readable_after_its_members_left(broker: str) -> None:
     topics, group, place = KafkaAdmin(settings(broker), "test"), a_group(), TopicPartition(create(broker), 0)
     assert topics.committed(group, [place]) == {}
     write(broker, place.topic, b"0", b"1", b"2")
-    source = GroupConsumer(settings(broker), group, [place.topic], lambda _: {})
+    member = GroupConsumer(settings(broker), group, [place.topic], lambda _: {})
     deadline = time.monotonic() + PATIENCE_S
-    while not source.poll(10, 0.1):
+    while not member.poll(10, 0.1):
         assert time.monotonic() < deadline, "nothing was read"
-    source.commit({place: 2})
-    source.close()
+    member.commit({place: 2})
+    member.close()
     assert topics.committed(group, [place]) == {place: 2}
 
 
@@ -79,3 +80,35 @@ def test_the_age_of_an_unread_record_is_that_of_its_timestamp(broker: str) -> No
     age = Ages(settings(broker), utc_now)({place: 1})[place]
     assert age == pytest.approx(time.time() - 1, abs=60)
     assert Ages(settings(broker), utc_now)({place: 2}) == {}
+
+
+def test_a_topic_is_read_once_and_in_the_order_of_each_partition(broker: str) -> None:
+    topic = create(broker, partitions=6)
+    with contextlib.closing(Producer(settings(broker), "test")) as producer:
+        producer.publish([Outgoing(topic, b"%d" % (n % 50), b"%d" % n, [("n", b"1")], n) for n in range(2500)])
+    read = [record for batch in read_topic(settings(broker), topic, 6) for record in batch]
+    assert sorted(int(record.value or b"") for record in read) == list(range(2500))
+    for partition in range(6):
+        offsets = [record.offset for record in read if record.partition == partition]
+        assert offsets == list(range(len(offsets)))
+
+
+def test_an_empty_topic_is_read_to_its_end(broker: str) -> None:
+    topic = create(broker, partitions=6)
+    assert [record for batch in read_topic(settings(broker), topic, 6) for record in batch] == []
+
+
+def test_a_missing_topic_raises_an_error_that_is_retried(broker: str) -> None:
+    with pytest.raises(TopicUnavailableError, match=r"no\.such\.topic: nothing received for 0\.5 s"):
+        list(read_topic(settings(broker), "no.such.topic", 1, silence_s=0.5))
+
+
+def test_a_truncated_offset_ends_reading_to_the_end_with_an_error_that_is_retried(broker: str) -> None:
+    place = TopicPartition(create(broker), 0)
+    write(broker, place.topic, b"0", b"1")
+    truncate(broker, place.topic, 2)
+    with (
+        contextlib.closing(PartitionReader(settings(broker), "test", {place: 0})) as reader,
+        pytest.raises(TopicUnavailableError, match=place.topic),
+    ):
+        list(reader.read_to_end())

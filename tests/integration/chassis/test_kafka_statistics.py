@@ -24,7 +24,7 @@ OFTEN_MS = 200
 
 @pytest.fixture
 def metrics(monkeypatch: pytest.MonkeyPatch) -> Metrics:
-    monkeypatch.setattr(statistics, "EVERY_MS", OFTEN_MS)
+    monkeypatch.setattr(statistics, "INTERVAL_MS", OFTEN_MS)
     return Metrics("test", "1")
 
 

@@ -4,10 +4,9 @@ from contextlib import closing
 
 import pytest
 
-from services.chassis.kafka import topic_history
 from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.partition_reader import PartitionReader, read_topic
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Outgoing, TopicPartition
@@ -48,11 +47,11 @@ def test_every_client_works_over_tls_with_each_kind_of_login(
     with closing(Producer(settings, "test")) as producer:
         producer.publish([Outgoing(topic.name, b"key", b"value", [], 1_000)])
     assert topics.ends([place]) == {place: 1}
-    assert [record.value for batch in topic_history.read(settings, topic.name, 1) for record in batch] == [b"value"]
-    with closing(PartitionReader(settings, "test", {place: 0})) as tail:
-        assert [record.value for record in tail.poll(1, PATIENCE_S)] == [b"value"]
-    with closing(GroupConsumer(settings, a_group(), [topic.name], lambda _: {})) as source:
-        assert [record.value for record in source.poll(1, PATIENCE_S)] == [b"value"]
+    assert [record.value for batch in read_topic(settings, topic.name, 1) for record in batch] == [b"value"]
+    with closing(PartitionReader(settings, "test", {place: 0})) as reader:
+        assert [record.value for record in reader.poll(1, PATIENCE_S)] == [b"value"]
+    with closing(GroupConsumer(settings, a_group(), [topic.name], lambda _: {})) as member:
+        assert [record.value for record in member.poll(1, PATIENCE_S)] == [b"value"]
 
 
 @pytest.mark.parametrize("wrong", WORDS)

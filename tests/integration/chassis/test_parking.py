@@ -33,9 +33,9 @@ def parked(world: World) -> list[list[str]]:
 
 
 def test_a_key_that_fails_is_parked_and_the_others_go_on(world: World) -> None:
-    consumer, source = world.consumer(parked_keys_ceiling=10)
+    consumer, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("a", "a1"), ("b", "poison"), ("c", "c1"), ("b", "b2"), ("a", "a2"))
-    consumer.step(source)
+    consumer.process_batch(member)
     assert world.effects() == ["a1", "c1", "a2"]
     assert parked(world) == [["numbers.v1[0]@1", "numbers.v1[0]@3"]]
     assert world.progress() == {0: 5}
@@ -43,11 +43,11 @@ def test_a_key_that_fails_is_parked_and_the_others_go_on(world: World) -> None:
 
 
 def test_a_later_batch_waits_behind_a_parked_key(world: World) -> None:
-    consumer, source = world.consumer(parked_keys_ceiling=10)
+    consumer, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "poison"))
-    consumer.step(source)
+    consumer.process_batch(member)
     write(world, ("b", "b2"), ("a", "a1"), ("b", "b3"))
-    consumer.step(source)
+    consumer.process_batch(member)
     assert world.effects() == ["a1"]
     assert parked(world) == [["numbers.v1[0]@0", "numbers.v1[0]@1", "numbers.v1[0]@3"]]
 
@@ -67,14 +67,14 @@ def replaced(record: Record) -> Record:
 
 
 def test_a_fixed_version_applies_what_was_parked_and_what_waited_behind_it_in_order(world: World) -> None:
-    old, source = world.consumer(parked_keys_ceiling=10)
+    old, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "b1"), ("b", "poison"), ("b", "b2"), ("a", "a1"), ("b", "b3"))
-    old.step(source)
+    old.process_batch(member)
     assert world.effects() == ["b1", "a1"]
     world.told = a_telemetry(world.clock)
-    new, source = world.consumer(parked_keys_ceiling=10, handle=cured(world))
+    new, member = world.consumer(parked_keys_ceiling=10, handle=cured(world))
     write(world, ("b", "b4"))
-    new.step(source)
+    new.process_batch(member)
     assert world.effects() == ["b1", "a1", "antidote", "b2", "b3", "b4"]
     assert parked(world) == []
     assert world.metric("parked_keys") == 0
@@ -84,8 +84,8 @@ def test_a_version_that_still_cannot_leaves_everything_as_it_is(world: World) ->
     write(world, ("b", "poison"), ("b", "b2"))
     for _ in range(2):
         world.told = a_telemetry(world.clock)
-        consumer, source = world.consumer(parked_keys_ceiling=10)
-        consumer.step(source)
+        consumer, member = world.consumer(parked_keys_ceiling=10)
+        consumer.process_batch(member)
     assert world.effects() == []
     assert parked(world) == [["numbers.v1[0]@0", "numbers.v1[0]@1"]]
 
@@ -96,23 +96,23 @@ def test_a_person_can_ask_for_another_try(world: World) -> None:
     def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
         return world.handle(connection, records if broken else [replaced(record) for record in records])
 
-    consumer, source = world.consumer(parked_keys_ceiling=10, handle=handle)
+    consumer, member = world.consumer(parked_keys_ceiling=10, handle=handle)
     write(world, ("b", "poison"), ("c", "poison"), ("b", "b2"))
-    consumer.step(source)
+    consumer.process_batch(member)
     broken.clear()
-    consumer.step(source)
+    consumer.process_batch(member)
     assert world.effects() == [], "nobody has asked"
     with world.database.write() as connection:
-        assert parking.ask(connection, "b") == 2
-    consumer.step(source)
+        assert parking.request_retry(connection, "b") == 2
+    consumer.process_batch(member)
     assert world.effects() == ["antidote", "b2"]
     assert parked(world) == [["numbers.v1[0]@1"]]
 
 
 def test_a_parked_record_is_kept_whole(world: World) -> None:
-    consumer, source = world.consumer(parked_keys_ceiling=10)
+    consumer, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "poison"))
-    consumer.step(source)
+    consumer.process_batch(member)
     with world.database.read() as connection:
         [[kept]] = parking.listed(connection)
     assert kept.record == world.broker.logs[P0][0]
@@ -120,8 +120,8 @@ def test_a_parked_record_is_kept_whole(world: World) -> None:
 
 
 def test_too_many_parked_keys_stop_the_consumer(world: World) -> None:
-    consumer, source = world.consumer(parked_keys_ceiling=2)
+    consumer, member = world.consumer(parked_keys_ceiling=2)
     write(world, ("a", "poison"), ("b", "poison"), ("c", "poison"))
     with pytest.raises(CannotApplyError, match=r"@2: ZeroDivisionError.*2 keys are parked already"):
-        consumer.step(source)
+        consumer.process_batch(member)
     assert world.progress() == {0: 2}

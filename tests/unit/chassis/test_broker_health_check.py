@@ -2,7 +2,7 @@
 
 import threading
 
-from services.chassis.kafka.health_check import BrokerHealthCheck
+from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from tests.support.builders import a_telemetry
 
 

@@ -100,24 +100,24 @@ def shown(metrics: Metrics, name: str, client: str = RELAY, **labels: str) -> fl
 
 def test_counts_go_on_where_another_client_follows(metrics: Metrics) -> None:
     part = ClientMetrics(RELAY, metrics)
-    part.told(told(errors=3))
-    part.told(told(errors=5))
+    part.update(told(errors=3))
+    part.update(told(errors=5))
     part.closed()
     assert shown(metrics, "kafka_client_request_errors_total") == 5
-    part.told(told(errors=2))
+    part.update(told(errors=2))
     assert shown(metrics, "kafka_client_request_errors_total") == 7
 
 
 def test_a_broker_that_leaves_the_cluster_takes_nothing_from_a_count(metrics: Metrics) -> None:
     part = ClientMetrics(RELAY, metrics)
     for errors in (5, 1, 2):
-        part.told(told(errors=errors))
+        part.update(told(errors=errors))
     assert shown(metrics, "kafka_client_request_errors_total") == 6
 
 
 def test_a_client_that_is_gone_shows_nothing_but_its_counts(metrics: Metrics) -> None:
     part = ClientMetrics(RELAY, metrics)
-    part.told(told(up=2, p99=0.004))
+    part.update(told(up=2, p99=0.004))
     names = "kafka_client_brokers_up", "kafka_client_queue_messages"
     assert [shown(metrics, name) for name in names] == [2, 5]
     assert shown(metrics, "kafka_client_round_trip_seconds", percentile="99") == 0.004
@@ -129,14 +129,14 @@ def test_a_client_that_is_gone_shows_nothing_but_its_counts(metrics: Metrics) ->
 
 def test_while_nothing_is_asked_the_last_round_trip_stays(metrics: Metrics) -> None:
     part = ClientMetrics(RELAY, metrics)
-    part.told(told(p99=0.004))
-    part.told(told())
+    part.update(told(p99=0.004))
+    part.update(told())
     assert shown(metrics, "kafka_client_round_trip_seconds", percentile="99") == 0.004
 
 
 def test_a_consumer_has_what_it_fetched_and_its_rebalances_a_producer_has_not(metrics: Metrics) -> None:
     for client in (RELAY, CONSUMER):
-        ClientMetrics(client, metrics).told(told(rebalances=2))
+        ClientMetrics(client, metrics).update(told(rebalances=2))
     names = "kafka_client_fetch_queue_bytes", "kafka_client_rebalances_total", "kafka_client_queue_messages"
     assert [shown(metrics, name, CONSUMER) for name in names] == [7, 2, None]
     assert [shown(metrics, name, RELAY) for name in names] == [None, None, 5]

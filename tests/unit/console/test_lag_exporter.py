@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.chassis.kafka.admin import BrokerUnavailableError, Cluster, TopicsError
-from services.chassis.kafka.group_consumer import SourceError
+from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.telemetry.metrics import every
 from services.console.lag import Lag
 from services.console.lag_exporter import LagProbe, Seen
@@ -57,7 +57,7 @@ def test_an_age_that_could_not_be_read_is_no_number() -> None:
     assert math.isnan(world.shown("consumer_lag_seconds") or 0)
 
 
-@pytest.mark.parametrize("error", [BrokerUnavailableError("away"), TopicsError("no topic"), SourceError("gone")])
+@pytest.mark.parametrize("error", [BrokerUnavailableError("away"), TopicsError("no topic"), PartitionReadError("gone")])
 def test_what_cannot_be_asked_is_not_shown_is_counted_and_makes_it_not_ready(error: Exception) -> None:
     world = World()
     world.look(seen(7, 3))
