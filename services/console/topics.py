@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from services.chassis.kafka.admin import BrokerUnavailableError, Described
+from services.chassis.net.backoff import Backoff
 from services.contracts import catalog
 
-AGAIN_S = 1.0
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 
 
 class Broker(Protocol):
@@ -23,6 +24,7 @@ def ensure(broker: Broker, patience: timedelta, say: Callable[[str], None]) -> l
 
     Raises BrokerUnavailableError with the last reason when the patience is over, TopicsError at once.
     """
+    backoff = Backoff(*BACKOFF_S)
     deadline, said = time.monotonic() + patience.total_seconds(), ""
     while True:
         try:
@@ -33,4 +35,4 @@ def ensure(broker: Broker, patience: timedelta, say: Callable[[str], None]) -> l
             if str(error) != said:
                 say(f"waiting: {error}")
             said = str(error)
-        time.sleep(AGAIN_S)
+        time.sleep(backoff.next())

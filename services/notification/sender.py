@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 from services.chassis.telemetry.telemetry import Telemetry
@@ -17,8 +18,8 @@ from services.chassis.telemetry.tracing import Work, span
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter, State, after
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
-AWAY_S = (1.0, 2.0, 5.0, 10.0)  # between tries while the mail server or the database is away
-SETTLE_AGAIN_S = 0.5
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
+SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
 SENDING = Work("send mail", "client")
 OUTCOMES = {State.SENT: "sent", State.FAILED: "failed", State.OPEN: "retried", State.UNKNOWN: "unknown"}
 
@@ -77,7 +78,7 @@ class Sender:
         self._latencies = telemetry.metrics.histogram(MAIL_LATENCY)
         self._server_up = telemetry.metrics.gauge(MAIL_SERVER_UP)
         self._server_up.set(1)
-        self._failures = 0
+        self._backoff = Backoff(*BACKOFF_S)
         for outcome in OUTCOMES.values():
             self._mails.labels(outcome)
 
@@ -96,7 +97,7 @@ class Sender:
                     self._server_up.set(0)
                     self._back_off(error, stop)
                     continue
-                self._failures = 0
+                self._backoff.reset()
                 if not worked:
                     self._mailer.close()
                     self.wake.wait(IDLE_S)
@@ -144,6 +145,7 @@ class Sender:
 
     def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
         # What was sent must be written down before the claim ends, else it is sent again.
+        backoff = Backoff(*SETTLE_BACKOFF_S)
         while True:
             try:
                 return self._queue.settle(attempts, unused)
@@ -151,11 +153,10 @@ class Sender:
                 if time.monotonic() > until:
                     raise
                 log.warning("cannot write down what was sent, trying again", error=str(error))
-                _pause(SETTLE_AGAIN_S)
+                _pause(backoff.next())
 
     def _back_off(self, error: Exception, stop: threading.Event) -> None:
-        seconds = AWAY_S[min(self._failures, len(AWAY_S) - 1)]
-        self._failures += 1
+        seconds = self._backoff.next()
         log.warning("cannot send now, trying again", sender=self.name, error=str(error), seconds=seconds)
         stop.wait(seconds)
 

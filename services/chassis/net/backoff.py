@@ -1,7 +1,7 @@
 """Backoff: the delays between the attempts of a retry loop.
 
-Not a library: tenacity and stamina own the loop and the sleep, but these loops keep a group membership, a lease or a
-heartbeat while they wait, and stop at once on a signal.
+No library: stamina and backoff sleep with `time.sleep`, which no stop event ends; tenacity runs the loop itself, but
+these loops wait by polling Kafka, report heartbeats, and count failures over calls of different functions.
 """
 
 

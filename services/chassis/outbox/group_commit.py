@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.serving import GROUP_SIZE, WRITER_QUEUE
 from services.chassis.telemetry.telemetry import Telemetry
 
@@ -22,8 +23,8 @@ C = TypeVar("C")
 R = TypeVar("R")
 IDLE_S = 0.5  # how often an idle writer looks whether it should stop
 
-TRIES = 3
-AGAIN_S = 0.05
+ATTEMPTS = 3
+BACKOFF_S = (0.05, 0.1)
 
 log = structlog.get_logger()
 
@@ -130,12 +131,15 @@ def retried(execute: Callable[[Sequence[C]], R]) -> Callable[[Sequence[C]], R]:
     """
 
     def execute_again(commands: Sequence[C]) -> R:
-        for tried in range(1, TRIES):
+        backoff = Backoff(*BACKOFF_S)
+        while True:
             try:
                 return execute(commands)
             except UNAVAILABLE as error:
-                log.warning("group not committed, trying again", tried=tried, error=str(error))
-                time.sleep(AGAIN_S * tried)
-        return execute(commands)
+                seconds = backoff.next()
+                if backoff.failures == ATTEMPTS:
+                    raise
+                log.warning("group not committed, trying again", tried=backoff.failures, error=str(error))
+                time.sleep(seconds)
 
     return execute_again

@@ -15,6 +15,7 @@ from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.publisher import LatestPublished, OpenProducer, Publisher
 from services.chassis.messages.record import Outgoing
+from services.chassis.net.backoff import Backoff
 from services.chassis.outbox import divergence_check, event_store
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.lease import Lease, LeaseLostError, Leases
@@ -26,7 +27,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 CHUNK = 1000  # events published and acknowledged together
 IDLE_S = 0.25  # how soon an event of another process is noticed; one of this process wakes the relay
 RENEW_S = 5.0
-AGAIN_S = 1.0
+BACKOFF_S = (1.0,)
 
 log = structlog.get_logger()
 Records = Callable[[StoredEvent], Sequence[Outgoing]]
@@ -59,6 +60,7 @@ class Relay:
         self._health = telemetry.health
         self._clock = telemetry.clock
         self._tracing = telemetry.tracing
+        self._backoff = Backoff(*BACKOFF_S)
         telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE), self._backlog)
 
     def run(self, stop: threading.Event) -> None:
@@ -77,7 +79,7 @@ class Relay:
                 stop.wait(RENEW_S)
             except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
                 log.warning("cannot publish now, trying again", error=str(error))
-                stop.wait(AGAIN_S)
+                stop.wait(self._backoff.next())
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)

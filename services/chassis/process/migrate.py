@@ -10,11 +10,12 @@ import structlog
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import SchemaError, upgrade
+from services.chassis.net.backoff import Backoff
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 
-AGAIN_S = 1.0
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ def main(name: str, kind: type[ServiceSettings], revisions: Path) -> int:
 
 
 def _upgrade(database: Database, revisions: Path, deadline: float) -> None:
+    backoff = Backoff(*BACKOFF_S)
     while True:
         try:
             return upgrade(database, revisions)
@@ -52,4 +54,4 @@ def _upgrade(database: Database, revisions: Path, deadline: float) -> None:
             if time.monotonic() > deadline:
                 raise
             log.warning("cannot migrate yet, trying again", error=str(error))
-            threading.Event().wait(AGAIN_S)
+            threading.Event().wait(backoff.next())

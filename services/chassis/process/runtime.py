@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 import msgspec
 import structlog
 
+from services.chassis.net.backoff import Backoff
 from services.chassis.net.sockets import AddressError
 from services.chassis.process.probes import Probes
 from services.chassis.process.settings import ProcessSettings
@@ -29,7 +30,7 @@ from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.chassis.telemetry.tracing import tracing
 
 STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
-PREPARE_AGAIN_S = 1.0
+PREPARE_BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 COLLECT_AFTER = (50_000, 20, 100)  # objects, young collections, middle collections
 
 S = TypeVar("S", bound=ProcessSettings)
@@ -95,13 +96,14 @@ class Runtime:
         return 1 if self._failed else 0
 
     def _prepare(self, prepare: Callable[[], None]) -> bool:
+        backoff = Backoff(*PREPARE_BACKOFF_S)
         while not self._stopping.made:
             try:
                 prepare()
             except ConnectionError as error:
                 self._health.lacks("start", str(error))
                 log.warning("cannot start yet, trying again", error=str(error))
-                self._stopping.wait(PREPARE_AGAIN_S)
+                self._stopping.wait(backoff.next())
             else:
                 return True
         return False

@@ -34,7 +34,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
-    monkeypatch.setattr(writer_module, "AGAIN_S", 0.0)
+    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.0,))
     monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.05)
     monkeypatch.setattr(consumer_module, "BACKOFF_S", (0.0,))
 
@@ -85,7 +85,7 @@ def refused(service: Service) -> None:
     assert "same Idempotency-Key" in problem(response, 503)
     assert response.headers["retry-after"] == "1"
     tries = [entry["event"] for entry in logs if entry["event"].startswith("group not committed")]
-    assert len(tries) == writer_module.TRIES, "bounded"
+    assert len(tries) == writer_module.ATTEMPTS, "bounded"
 
 
 def nothing_of_ada(service: Service) -> bool:
@@ -123,7 +123,7 @@ def test_row_serialization_failure(service: Service, database_url: str) -> None:
 @on_postgresql
 def test_row_deadlock(service: Service, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlock: PostgreSQL ends the service's transaction, it is tried again, and the client never knows."""
-    monkeypatch.setattr(writer_module, "AGAIN_S", 0.2)  # so that the other one goes first
+    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.2, 0.4))  # so that the other one goes first
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with admin(database_url) as other, admin(database_url) as watching, capture_logs() as logs:
         other.execute("SET deadlock_timeout = '1h'")  # so that it is the service that is ended

@@ -27,7 +27,7 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def _quick(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     an_event_store(database)
-    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "BACKOFF_S", (0.01,))
     monkeypatch.setattr(module, "IDLE_S", 0.01)
     monkeypatch.setattr(module, "CHUNK", 2)
 

@@ -129,7 +129,7 @@ def test_preparing_is_tried_again_until_it_succeeds_and_says_what_is_missing(
         if len(story) < 3:
             raise ConnectionError("no database")
 
-    monkeypatch.setattr(module, "PREPARE_AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "PREPARE_BACKOFF_S", (0.01,))
     assert run(Loop("loop", story, terminate), prepare=prepare, health=health) == 0
     assert story == ["not started yet", "no database", "no database", "loop stopped"]
 
