@@ -1,1 +1,1 @@
-"""The audit service: evidence of what was on every topic, that others can check."""
+"""The audit service: a tamper-evident log of every topic's records, which others can verify."""

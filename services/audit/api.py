@@ -26,10 +26,10 @@ Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, pattern="^[
 
 
 class EntryBody(msgspec.Struct, frozen=True):
-    """An entry and the record it covers. `value` is text where the record's is JSON, else `value_base64` has it.
+    """An entry and the record it covers. `value` is the text of a JSON value; `value_base64` has any other value.
 
     `entry_hash` is SHA-256 of a zero byte and the entry, `chain` the head of the partition's chain after it, both
-    in hex. `recorded_at` is the moment of the transaction that appended it.
+    in hex. `recorded_at` is the time of the transaction that appended it.
     """
 
     position: int
@@ -50,21 +50,21 @@ class EntryBody(msgspec.Struct, frozen=True):
 
 
 class PageBody(msgspec.Struct, frozen=True):
-    """Entries in order. `next` is what to give as `after` for those that follow, null where none do by now."""
+    """Entries in order. `next` is the `after` of the next page, null if there is none yet."""
 
     items: list[EntryBody]
     next: int | None
 
 
 class Period(msgspec.Struct, frozen=True):
-    """A span of time: `since` is in it, `until` no more."""
+    """A period: `since` is included, `until` is not."""
 
     since: datetime | None
     until: datetime | None
 
 
 class Paging(msgspec.Struct, frozen=True):
-    """Which page."""
+    """The page: entries after a position, and the most entries."""
 
     after: int
     limit: int

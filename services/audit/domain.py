@@ -1,7 +1,7 @@
-"""What the audit log commits to: entries and chains, byte by byte, and the columns to search by.
+"""Entries and hash chains of the audit log, byte by byte, and the columns to search by.
 
-Pure. Knows no database and no event by name, and decodes no value, so that nothing can poison it. Bytes follow
-DESIGN section 3: big-endian, text in UTF-8, SHA-256.
+Pure. It decodes no value, so that no record can stop it. Bytes follow DESIGN section 3: big-endian, text in UTF-8,
+SHA-256.
 """
 
 import functools
@@ -17,19 +17,19 @@ from services.chassis.messages.clock import to_micros
 from services.chassis.messages.record import Headers
 
 KEY_NULL, VALUE_NULL, HEADERS_UNREADABLE = 1, 2, 4
-NOTHING = bytes(32)  # stands for the digest of what is null or unreadable
+NO_DIGEST = bytes(32)  # in place of the digest of a null or unreadable part
 NULL_LENGTH = b"\xff\xff\xff\xff"
-LONGEST_TEXT = 256  # bytes of a column to search by: PostgreSQL indexes no long ones
+LONGEST_TEXT = 256  # bytes in a search column: PostgreSQL cannot index long ones
 
 _U32 = struct.Struct(">I")
 _PLACE = struct.Struct(">IQBqB")  # partition, offset, timestamp type, timestamp, flags
 
 
 class Entry(msgspec.Struct, gc=False):
-    """An entry beside the record it covers: a row of the log, in the order of its columns.
+    """An entry and the record it covers: a row of the log, in the order of its columns.
 
-    `headers` are in their canonical form. `chain` is the head of the partition's chain after this entry. Moments
-    are microseconds since 1970 but for `ts_ms`. What follows `chain` is not covered by it.
+    `headers` are in their canonical form. `chain` is the head of the partition's chain after this entry; it does not
+    cover the fields after it. Times are microseconds since 1970, `ts_ms` milliseconds.
     """
 
     position: int
@@ -52,12 +52,12 @@ class Entry(msgspec.Struct, gc=False):
 
     @property
     def place(self) -> str:
-        """Where the record stands, for messages: `topic[partition]@offset`."""
+        """The record's place for messages: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 class Chain(msgspec.Struct):
-    """The chain of a partition: which offsets it spans, how many entries it has, and its head."""
+    """The hash chain of a partition: its offsets, its number of entries, and its head."""
 
     topic_id: str
     partition: int
@@ -68,13 +68,13 @@ class Chain(msgspec.Struct):
     head: bytes
 
     def has(self, offset: int) -> bool:
-        """Whether the record at an offset has been given its entry, or was compacted away before it could be."""
+        """Return True if the record at an offset has its entry, or was compacted before it was read."""
         return self.first_offset <= offset < self.next_offset
 
     def add(self, entry: Entry) -> None:
-        """Link an entry, and give it its `chain`. Raises ValueError for a record from before the last one."""
+        """Link an entry and set its `chain`. Raises ValueError for an offset below the next one."""
         if entry.offset < self.next_offset:
-            raise ValueError(f"the chain has come to offset {self.next_offset} already")
+            raise ValueError(f"the chain has reached offset {self.next_offset} already")
         if not self.length:
             self.first_offset = entry.offset
         self.head = entry.chain = link(entry, self.head)
@@ -83,7 +83,7 @@ class Chain(msgspec.Struct):
 
 
 class Search(NamedTuple):
-    """What headers say of an event, each None where that cannot be read."""
+    """The search columns of an event, from its headers; None for each that cannot be read."""
 
     type: str | None
     subject: str | None
@@ -97,10 +97,10 @@ class Search(NamedTuple):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries to find: those that match every filter and follow the one at `after`.
+    """A search for entries that match every filter and follow the one at position `after`.
 
     `since` (included) and `until` (not included) bound the event's time in microseconds since 1970. With either,
-    entries are in the order of that time, else in the order of the log.
+    entries are ordered by that time, else by position.
     """
 
     topic: str | None = None
@@ -113,7 +113,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def by_time(self) -> bool:
-        """Whether entries are in the order of their events' times."""
+        """True if entries are ordered by their events' times."""
         return self.since is not None or self.until is not None
 
 
@@ -125,7 +125,7 @@ class Found(NamedTuple):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Entries in order, and whether more follow."""
+    """Entries in order; `more` if others follow."""
 
     found: list[Found]
     more: bool
@@ -138,12 +138,12 @@ def new_chain(origin: str, topic: str, topic_id: str, partition: int) -> Chain:
 
 
 def flags_of(key: bytes | None, value: bytes | None, headers: object | None) -> int:
-    """Return what is null or unreadable, as an entry has it."""
+    """Return an entry's flags: the parts of its record that are null or unreadable."""
     return KEY_NULL * (key is None) | VALUE_NULL * (value is None) | HEADERS_UNREADABLE * (headers is None)
 
 
 def encode(entry: Entry, chain_before: bytes) -> bytes:
-    """Return the entry's own bytes, which chain and tree hash."""
+    """Return the entry's bytes, which are hashed for chain and tree."""
     topic = entry.topic.encode()
     return b"".join(
         (
@@ -165,12 +165,12 @@ def link(entry: Entry, chain_before: bytes) -> bytes:
 
 
 def leaf(entry: Entry, chain_before: bytes) -> bytes:
-    """Return the entry's own hash, as RFC 6962, section 2.1 hashes a leaf."""
+    """Return the entry's leaf hash (RFC 6962, section 2.1)."""
     return hashlib.sha256(b"\x00" + encode(entry, chain_before)).digest()
 
 
 def pack_headers(headers: Headers | None) -> bytes | None:
-    """Return headers in their canonical form, in their order; None for those that could not be read."""
+    """Return headers in their canonical form, in their order; None for unreadable ones."""
     if headers is None:
         return None
     length = _U32.pack
@@ -181,19 +181,19 @@ def pack_headers(headers: Headers | None) -> bytes | None:
 
 
 def unpack_headers(packed: bytes | None) -> Headers | None:
-    """Return what `pack_headers` was given. Raises ValueError for other bytes."""
+    """Return headers from their canonical form. Raises ValueError for other bytes."""
     if packed is None:
         return None
     try:
         fields = list(_fields(packed))
         names = [(name or b"").decode() for name in fields[::2]]
     except struct.error as error:
-        raise ValueError(f"no canonical headers: {error}") from None
+        raise ValueError(f"not canonical headers: {error}") from None
     return list(zip(names, fields[1::2], strict=True))
 
 
 def search(headers: Headers | None) -> Search:
-    """Return what headers say of an event. Nothing is required of them: a value that does not fit is left away."""
+    """Return the search columns from headers. A value that is missing or does not fit gives None."""
     found = dict(headers or ())
     return Search(
         _text(found.get("ce_type")),
@@ -204,10 +204,10 @@ def search(headers: Headers | None) -> Search:
 
 
 def _digest(content: bytes | None) -> bytes:
-    return NOTHING if content is None else hashlib.sha256(content).digest()
+    return NO_DIGEST if content is None else hashlib.sha256(content).digest()
 
 
-@functools.lru_cache(maxsize=256)  # the same dozen names in every record
+@functools.lru_cache(maxsize=256)  # every record has the same dozen names
 def _packed_name(name: str) -> bytes:
     encoded = name.encode()
     return _U32.pack(len(encoded)) + encoded
@@ -228,7 +228,7 @@ def _fields(packed: bytes) -> Iterator[bytes | None]:
 
 
 def _text(value: bytes | None) -> str | None:
-    # PostgreSQL's text takes no NUL.
+    # PostgreSQL's text cannot hold NUL.
     if not value or len(value) > LONGEST_TEXT or b"\0" in value:
         return None
     try:
@@ -241,5 +241,5 @@ def _time(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
         return None if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # no moment, or one that UTC's calendar does not have
+    except (ValueError, OverflowError):  # not a time, or outside the range of datetime in UTC
         return None

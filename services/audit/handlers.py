@@ -24,10 +24,10 @@ class Log(Protocol):
         """The number of entries, which is the next position."""
 
     def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
-        """Return the chain of a partition, to be added to."""
+        """Return the chain of a partition, which the caller extends."""
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries, the chains that they were added to, and the size."""
+        """Write entries, their chains and the log's size."""
 
 
 def record(log: Log, records: Sequence[Record], topic_id: Callable[[str], str], now: datetime) -> Outcome:
@@ -45,7 +45,7 @@ def record(log: Log, records: Sequence[Record], topic_id: Callable[[str], str], 
         entry = _entry(one, search, chain.topic_id, size + len(entries), recorded_at)
         chain.add(entry)
         entries.append(entry)
-        # A type is a metric's label: only those of the catalog, for anybody can write any.
+        # The type becomes a metric's label: only types of the catalog, as a header may hold any text.
         if search.type in TYPES and search.time is not None:
             applied.append((one, search.type, search.time))
     if entries:
@@ -66,7 +66,7 @@ def _entry(one: Record, search: Search, topic_id: str, position: int, recorded_a
         key=one.key,
         value=one.value,
         headers=domain.pack_headers(one.headers),
-        chain=b"",  # the chain gives it
+        chain=b"",  # set by Chain.add
         recorded_at=recorded_at,
         type=search.type,
         subject=search.subject,

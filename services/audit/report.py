@@ -1,4 +1,4 @@
-"""What a person sees of a verification: how far it is, and what it found. Checks nothing."""
+"""Terminal output of a verification: its progress and its result."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,24 +8,24 @@ from rich.table import Table
 
 from services.audit.domain import Chain, Entry
 
-EVERY = 100_000  # entries between two lines where nobody watches
-PLAIN_WIDTH = 132  # a head of 64 digits stays on its line
+LINE_EVERY = 100_000  # entries between two lines of progress if the output is no terminal
+PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
 
 def console() -> Console:
-    """Return standard output, wide enough where it is no terminal."""
+    """Return a console on standard output; without a terminal it has a width of 132."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[Entry]:
-    """Yield entries, and show how many have gone by: a bar on a terminal, a line now and then elsewhere."""
+    """Yield entries and show progress: a bar on a terminal, a line per 100,000 entries elsewhere."""
     if output.is_terminal:
         yield from track(entries, "verifying", total=size, console=output)
         return
     for number, entry in enumerate(entries, 1):
         yield entry
-        if number % EVERY == 0:
+        if number % LINE_EVERY == 0:
             output.print(f"verified {number:,} of {size:,} entries")
 
 
@@ -35,6 +35,6 @@ def summary(chains: Sequence[Chain], origin: str) -> Table:
     for column in table.columns[1:3]:
         column.justify = "right"
     table.columns[3].overflow = "fold"
-    for chain in sorted(chains, key=lambda one: (one.topic, one.topic_id, one.partition)):
+    for chain in sorted(chains, key=lambda chain: (chain.topic, chain.topic_id, chain.partition)):
         table.add_row(chain.topic, str(chain.partition), f"{chain.length:,}", chain.head.hex())
     return table

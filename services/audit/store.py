@@ -1,7 +1,7 @@
-"""The audit service's tables: the log, its entries and its chains; appended to, searched, and read from end to end.
+"""Tables and queries of the audit service: the log, its entries and its chains.
 
-A tree and checkpoints can be added beside them: an entry's bytes are in its row, its chain's head before it in the
-row before.
+A Merkle tree and checkpoints can be added later: an entry's row has its bytes, and the row before it in the chain has
+the head that precedes it.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -35,10 +35,10 @@ from services.chassis.database import bulk
 from services.chassis.database.database import Database, insert_or_ignore, metadata
 
 Rows = Select[Any]
-THE_LOG = 1  # the one row of `log`
-LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one answer: a record may have a megabyte
+LOG_ID = 1  # of the only row of `log`
+LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one response: a record may have 1 MB
 BLOBS = slice(Entry.__struct_fields__.index("key"), Entry.__struct_fields__.index("recorded_at"))
-READ_ROWS = 1000  # rows in memory at once when the whole log is read
+READ_ROWS = 1000  # rows per fetch, so that the log is not read into memory at once
 
 log = Table(
     "log",
@@ -61,7 +61,7 @@ chains = Table(
 entries = Table(
     "entries",
     metadata,
-    # SQLite's own row number where it is an INTEGER: one index less to write.
+    # INTEGER makes it SQLite's rowid: one index less to write.
     Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("topic", String(249), nullable=False),
     Column("topic_id", String(22), nullable=False),
@@ -89,11 +89,11 @@ entries = Table(
 
 
 class StoreError(Exception):
-    """The database is not the store of this log; the message says what it is instead."""
+    """The database is not the store of this log; the message gives the reason."""
 
 
 class Log:
-    """The log, locked until the transaction's end: processes that append take turns."""
+    """The log, locked until the transaction's end, so that only one process appends at a time."""
 
     def __init__(self, connection: Connection, origin: str) -> None:
         self._connection = connection
@@ -102,14 +102,14 @@ class Log:
         self._chains = read_chains(connection)
 
     def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
-        """Return the chain of a partition, to be added to."""
+        """Return the chain of a partition, which the caller extends."""
         chain = self._chains.get((topic_id, partition))
         if chain is None:
             chain = self._chains[topic_id, partition] = new_chain(self._origin, topic, topic_id, partition)
         return chain
 
     def append(self, added: Sequence[Entry]) -> None:
-        """Write entries, the chains that they were added to, and the size."""
+        """Write entries, their chains and the log's size."""
         bulk.insert(self._connection, entries, [_row(entry) for entry in added])
         touched = {(entry.topic_id, entry.partition) for entry in added}
         bulk.upsert(self._connection, chains, [msgspec.structs.astuple(self._chains[key]) for key in touched])
@@ -119,9 +119,9 @@ class Log:
 
 @contextmanager
 def existing(address: URL) -> Iterator[Connection]:
-    """Yield a connection that sees one moment of a store that is there already. Raises StoreError."""
+    """Yield a connection with a snapshot of an existing store. Raises StoreError."""
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise StoreError(f"there is no file {address.database}")  # and none must come to be by looking
+        raise StoreError(f"there is no file {address.database}")  # connecting would create it
     database = Database(address)
     try:
         with database.snapshot() as connection:
@@ -134,7 +134,7 @@ def existing(address: URL) -> Iterator[Connection]:
 
 def open_log(connection: Connection, origin: str) -> None:
     """Make the log where there is none. Raises StoreError where there is another one."""
-    connection.execute(insert_or_ignore(connection, log).values(id=THE_LOG, origin=origin, size=0))
+    connection.execute(insert_or_ignore(connection, log).values(id=LOG_ID, origin=origin, size=0))
     read_size(connection, origin)
 
 

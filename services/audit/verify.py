@@ -1,6 +1,6 @@
-"""The check of a whole log: every entry against its chain, every chain and the size against what the store says.
+"""Verification of a whole log: each entry against its chain, then chains and size against the stored ones.
 
-Pure: entries come from an iterator, findings leave as an exception. Knows no database.
+Pure: entries come from an iterator, and the first difference raises an exception.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,11 @@ Chains = Mapping[Key, Chain]
 
 
 class BadEntryError(Exception):
-    """The log is not what it was: the message names the first bad entry and what differs."""
+    """The log was changed: the message names the first bad entry and the difference."""
 
 
 class Verification:
-    """The check of one log. `contiguous` names the topics whose offsets have no holes."""
+    """The verification of one log. `contiguous` names the topics whose offsets have no gaps."""
 
     def __init__(self, origin: str, contiguous: AbstractSet[str]) -> None:
         self._origin = origin
@@ -26,14 +26,14 @@ class Verification:
         self.chains: dict[Key, Chain] = {}
 
     def check(self, entries: Iterable[Entry]) -> None:
-        """Check entries in the order of the log, from the first one on. Raises BadEntryError."""
+        """Check entries in the order of the log, starting at position 0. Raises BadEntryError."""
         for entry in entries:
             if problem := self._problem(entry):
                 raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
             self._size += 1
 
     def compare(self, size: int, chains: Chains) -> None:
-        """Compare what the entries gave with what the store says. Raises BadEntryError."""
+        """Compare the computed size and chains with the stored ones. Raises BadEntryError."""
         for key in sorted(chains.keys() | self.chains.keys()):
             _compare(chains.get(key), self.chains.get(key))
         if size != self._size:
@@ -45,40 +45,40 @@ class Verification:
         key = entry.topic_id, entry.partition
         chain = self.chains.setdefault(key, new_chain(self._origin, entry.topic, *key))
         if entry.offset < chain.next_offset:
-            return f"its offset is out of order, the chain has come to {chain.next_offset}"
+            return f"its offset is out of order, the chain has reached {chain.next_offset}"
         if chain.length and entry.offset > chain.next_offset and entry.topic in self._contiguous:
             return f"offsets {chain.next_offset} to {entry.offset - 1} are missing before it"
         return _content_problem(entry, chain)
 
 
 def _content_problem(entry: Entry, chain: Chain) -> str | None:
-    # Whoever edits an SQLite file by hand may leave a text where bytes were: columns there have no types.
+    # SQLite's columns have no strict types: a manual edit may replace bytes by text.
     if any(isinstance(part, str) for part in (entry.key, entry.value, entry.headers, entry.chain)):
-        return "a text stands where bytes were stored"
-    if entry.flags != flags_of(entry.key, entry.value, entry.headers):
-        return f"flags are {entry.flags}, but what is null says otherwise"
+        return "text is stored instead of bytes"
+    if entry.flags != (flags := flags_of(entry.key, entry.value, entry.headers)):
+        return f"flags are {entry.flags}, but the null parts give {flags}"
     stored = entry.chain
     chain.add(entry)
     if entry.chain != stored:
         return f"chain is {stored.hex()}, but the stored bytes give {entry.chain.hex()}"
     found = search(unpack_headers(entry.headers))
-    said = (entry.type, entry.subject, entry.correlation_id, entry.event_time)
-    given = (found.type, found.subject, found.correlation_id, found.event_time)
-    if said != given:
-        return f"type, subject, correlation_id, event_time are {said}, but its headers say {given}"
+    columns = (entry.type, entry.subject, entry.correlation_id, entry.event_time)
+    expected = (found.type, found.subject, found.correlation_id, found.event_time)
+    if columns != expected:
+        return f"type, subject, correlation_id, event_time are {columns}, but its headers give {expected}"
     return None
 
 
-def _compare(said: Chain | None, found: Chain | None) -> None:
-    if found is None:
-        raise BadEntryError(f"{_end(said)}: it has a stored chain, but no entry")
-    if said is None:
-        raise BadEntryError(f"{_end(found)}: it has entries, but no stored chain")
+def _compare(stored: Chain | None, computed: Chain | None) -> None:
+    if computed is None:
+        raise BadEntryError(f"{_end(stored)}: it has a stored chain, but no entry")
+    if stored is None:
+        raise BadEntryError(f"{_end(computed)}: it has entries, but no stored chain")
     for name in Chain.__struct_fields__:
-        if getattr(said, name) != getattr(found, name):
+        if getattr(stored, name) != getattr(computed, name):
             raise BadEntryError(
-                f"{_end(found)}: {name} of the stored chain is {_text(getattr(said, name))}, "
-                f"but the entries give {_text(getattr(found, name))}"
+                f"{_end(computed)}: {name} of the stored chain is {_text(getattr(stored, name))}, "
+                f"but the entries give {_text(getattr(computed, name))}"
             )
 
 

@@ -1,6 +1,6 @@
-"""All users again, out of `user.events.v1` alone: folded into a table of their own, and compared row by row.
+"""Rebuild of all users from `user.events.v1`: a fold into a separate table, and its comparison with `users`.
 
-The log is the truth; this proves it. Knows the topic's rule (contiguous), no broker.
+It proves that the topic is the source of truth. The topic's rule is `contiguous`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ FACTS = {name: struct for name, struct in TYPES.items() if name.startswith("user
 
 rebuilt = Table(
     "rebuilt",
-    MetaData(),  # in a database of its own, beside no other table of the service
+    MetaData(),  # in a temporary database, without the service's other tables
     Column("user_id", String(36), primary_key=True),
     Column("version", Integer, nullable=False),
     Column("event_id", String(64), nullable=False),
@@ -34,18 +34,18 @@ rebuilt = Table(
 
 
 class GapError(Exception):
-    """A version is missing before this one; the message says which."""
+    """A version is missing before this one; the message names both."""
 
 
 class Row(msgspec.Struct):
-    """A user as folded so far, and the event that came last."""
+    """A user's folded state, and the last event applied to it."""
 
     applied: Applied
     state: UserState
 
 
 class Fold:
-    """The handler of the rebuild: see `chassis.consumer.subscription.Handler`. Raises GapError: the user is parked."""
+    """Handler of the rebuild; see `chassis.consumer.subscription.Handler`. Raises GapError, which parks the user."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(FACTS)
@@ -65,11 +65,9 @@ class Fold:
         verdict = contiguous(row.applied if row else None, incoming)
         if verdict is Verdict.GAP:
             have = row.applied.version if row else 0
-            raise GapError(
-                f"version {incoming.version} of user {user_id} follows {have}: {USER_EVENTS.name} has a hole"
-            )
+            raise GapError(f"version {incoming.version} of user {user_id} follows {have}: {USER_EVENTS.name} has a gap")
         if verdict is Verdict.CONFLICT:
-            outcome.refused.append(Refusal(event.record, "conflict", f"version {incoming.version} stands twice"))
+            outcome.refused.append(Refusal(event.record, "conflict", f"version {incoming.version} is published twice"))
         elif verdict is Verdict.REPEAT:
             outcome.repeats[event.record.topic] += 1
         else:
@@ -79,25 +77,25 @@ class Fold:
 
 
 def folded(connection: Connection) -> dict[str, str]:
-    """Return every user's state as folded, in JSON."""
+    """Return each user's folded state, in JSON."""
     return {row.user_id: row.state for row in connection.execute(select(rebuilt.c.user_id, rebuilt.c.state))}
 
 
 def kept(connection: Connection) -> dict[str, str]:
-    """Return every user's state as the service keeps it, in JSON."""
+    """Return each user's state in the service's table, in JSON."""
     return {row.user_id: row.state for row in connection.execute(select(users.c.user_id, users.c.state))}
 
 
 def differences(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """Return a line for each user that is not the same in both, without personal data; empty when all are."""
+    """Return a line for each user whose states differ, without personal data."""
     return [
-        f"user {user_id}: the service has {_said(own.get(user_id))}, the log gives {_said(other.get(user_id))}"
+        f"user {user_id}: the service has {_summary(own.get(user_id))}, the log gives {_summary(other.get(user_id))}"
         for user_id in sorted(own.keys() | other.keys())
         if own.get(user_id) != other.get(user_id)
     ]
 
 
-def _said(state: str | None) -> str:
+def _summary(state: str | None) -> str:
     if state is None:
         return "nothing"
     user = msgspec.json.decode(state, type=UserState)

@@ -1,4 +1,4 @@
-"""Words for the audit tests: records as they come, a log in a database that they are recorded in."""
+"""Helpers of the audit tests: records, and a log in a database."""
 
 import msgspec
 
@@ -16,20 +16,20 @@ TOPIC_IDS = {"user.events.v1": "A" * 22, "user.state.v1": "B" * 22, "user.notice
 
 
 def a_fact(offset: int, **changed: object) -> Record:
-    """Return the record of a registration at an offset, of a user and a command of its own."""
+    """Return the record of a registration at an offset, with its own user and command."""
     envelope = an_envelope(subject=f"user-{offset}", correlation_id=f"command-{offset}")
     return msgspec.structs.replace(a_record(envelope, a_user_registered()), offset=offset, **changed)
 
 
 def open_log(database: Database, origin: str = ORIGIN) -> None:
-    """Do what the service does at its start."""
+    """Migrate and create the log, as the service does at its start."""
     migrations.upgrade(database, REVISIONS)
     with database.write() as connection:
         store.open_log(connection, origin)
 
 
 def record_all(database: Database, *records: Record) -> Outcome:
-    """Record a batch in a transaction of its own."""
+    """Append a batch in its own transaction."""
     with database.write() as connection:
         return handlers.record(store.Log(connection, ORIGIN), records, TOPIC_IDS.__getitem__, NOW)
 

@@ -1,4 +1,4 @@
-"""Topics of a test's own on the real broker, and what a test needs of the broker beyond our own code."""
+"""Topics on the real broker for single tests, and broker operations beyond the product's code."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -25,7 +25,7 @@ def settings(broker: str, **changed: Any) -> KafkaSettings:
 
 
 def a_topic(**changed: Any) -> Topic:
-    """Describe a topic that no other test has."""
+    """Describe a topic with a unique name."""
     usual = Topic(
         name=f"test.{next(_numbers)}.v1",
         pattern=Pattern.NOTIFICATION,
@@ -38,7 +38,7 @@ def a_topic(**changed: Any) -> Topic:
 
 
 def a_group() -> str:
-    """Name a group that no other test has."""
+    """Return a unique group name."""
     return f"group-{next(_numbers)}"
 
 
@@ -50,7 +50,7 @@ def create(broker: str, **changed: Any) -> str:
 
 
 def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"key", headers: Headers = []) -> None:  # noqa: B006  # only read
-    """Write records with our own producer; a topic of one partition keeps their order."""
+    """Write records with the product's producer; a topic of one partition keeps their order."""
     producer = Producer(settings(broker, kafka_message_timeout=timedelta(seconds=30)), "test")
     producer.publish([Outgoing(topic, key, value, headers, 1_000) for value in values])
     producer.close()
@@ -58,7 +58,7 @@ def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"
 
 def truncate(broker: str, topic: str, before: int) -> None:
     """Drop the records of partition 0 below an offset, as retention does."""
-    admin = AdminClient({"bootstrap.servers": broker})  # named, for its end would be its futures' end
+    admin = AdminClient({"bootstrap.servers": broker})  # kept in a variable: its futures end with it
     for future in admin.delete_records([ClientPartition(topic, 0, before)]).values():
         future.result(PATIENCE_S)
 

@@ -1,4 +1,4 @@
-"""A consumer with a fake broker, a real database, and a handler that keeps each value as a row."""
+"""A consumer with a fake broker, a real database, and a handler that inserts each value as a row."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,30 +26,30 @@ effects = Table("test_effects", metadata, Column("id", Integer, primary_key=True
 
 
 class Outages(Database):
-    """A database that is away as often as it is told to be."""
+    """A database whose next `outages` transactions fail."""
 
-    away = 0
+    outages = 0
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        self._go_away()
+        self._fail()
         with super().read() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        self._go_away()
+        self._fail()
         with super().write() as connection:
             yield connection
 
-    def _go_away(self) -> None:
-        if self.away:
-            self.away -= 1
-            raise OperationalError("any", {}, Exception("the database is away"))
+    def _fail(self) -> None:
+        if self.outages:
+            self.outages -= 1
+            raise OperationalError("any", {}, Exception("the database is unreachable"))
 
 
 class World:
-    """A broker, a database, a dead-letter topic and a handler that keeps each value as a row."""
+    """A broker, a database, a dead-letter topic and a handler that inserts each value as a row."""
 
     def __init__(self, url: str) -> None:
         self.database = Outages(url)
@@ -57,7 +57,7 @@ class World:
         self.broker.create(TOPIC, "id-of-the-topic")
         self.letters = FakeLog()
         self.clock = FakeClock(NOW)
-        self.told: Telemetry = a_telemetry(self.clock)
+        self.telemetry: Telemetry = a_telemetry(self.clock)
         self.batches: list[list[str]] = []
         self.before_commit: Callable[[], None] = lambda: None
         with self.database.write() as connection:
@@ -87,15 +87,15 @@ class World:
         return msgspec.structs.replace(usual, **changed)
 
     def consumer(self, **changed: Any) -> tuple[Consumer, FakeMember]:
-        """Return a consumer and the member it steps with; the test makes the steps."""
+        """Return a consumer and its member; the test calls `process_batch`."""
         members: list[FakeMember] = []
 
         def join_group(group: str, topics: Sequence[str], starts: StartOffsets) -> GroupMember:
             members.append(self.broker.join_group(group, topics, starts))
             return members[-1]
 
-        consumer = Consumer(self.subscription(join_group=join_group, **changed), self.database, self.told)
-        consumer._join()  # noqa: SLF001  # a test makes one step at a time, `run` all of them
+        consumer = Consumer(self.subscription(join_group=join_group, **changed), self.database, self.telemetry)
+        consumer._join()  # noqa: SLF001  # a test processes single batches, `run` all of them
         return consumer, members[0]
 
     def effects(self) -> list[str]:
@@ -108,20 +108,20 @@ class World:
         return {place.partition: position.next_offset for place, position in found.items()}
 
     def metric(self, name: str, **labels: str) -> float:
-        return self.told.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self.telemetry.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def applied(self) -> float:
         return self.metric("event_end_to_end_latency_seconds_count", type="user.sang")
 
 
 def run_until(world: World, holds: Callable[[], bool], **changed: Any) -> None:
-    """Run a consumer in a thread until something holds; raise what it raises."""
+    """Run a consumer in a thread until a condition holds; raise its exception."""
     stop = threading.Event()
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
-            Consumer(world.subscription(**changed), world.database, world.told).run(stop)
+            Consumer(world.subscription(**changed), world.database, world.telemetry).run(stop)
         except Exception as error:  # noqa: BLE001  # handed to the test
             raised.append(error)
 

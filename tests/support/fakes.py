@@ -1,4 +1,4 @@
-"""Stand-ins for what lies outside a process: a clock, a producer, a broker with its group members."""
+"""Fakes of the clock, the producer, and the broker with its group members."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from services.chassis.messages.record import Headers, Outgoing, Record, TopicPar
 
 
 class FakeClock:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only by `move`."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -21,12 +21,12 @@ class FakeClock:
         return self.now
 
     def move(self, seconds: float) -> None:
-        """Go on, or back."""
+        """Move forwards, or back."""
         self.now += timedelta(seconds=seconds)
 
 
 class FakeLog:
-    """What producers have written, and what happens to those that come: `refuse` makes the next batches fail."""
+    """The records of all producers; the next `refuse` batches fail."""
 
     def __init__(self) -> None:
         self.records: list[Outgoing] = []
@@ -35,7 +35,7 @@ class FakeLog:
         self._opened = 0
 
     def open_producer(self) -> "FakeProducer":
-        """Open a producer; the story tells it."""
+        """Open a producer and note it in the story."""
         self._opened += 1
         self.story.append(f"open {self._opened}")
         return FakeProducer(self, self._opened)
@@ -46,7 +46,7 @@ class FakeLog:
 
 
 class FakeProducer:
-    """A producer that fails as often as its log says, and never works again once it has failed."""
+    """A producer that fails `refuse` times, and must not be used after a failure."""
 
     def __init__(self, log: FakeLog, number: int) -> None:
         self._log = log
@@ -62,16 +62,16 @@ class FakeProducer:
             self._usable = False
             self._log.records += records[:1]
             self._log.story.append(f"fail {self._number}")
-            raise PublishError("the broker is away")
+            raise PublishError("the broker is unreachable")
         self._log.records += records
         return Counter(record.topic for record in records)
 
     def poll(self) -> None:
-        """Tell nothing."""
+        """Do nothing."""
         assert self._usable, "a producer was asked after its failure or its end"
 
     def close(self) -> None:
-        """End; the story tells it."""
+        """Close and note it in the story."""
         self._usable = False
         self._log.story.append(f"close {self._number}")
 
@@ -88,7 +88,7 @@ class FakeBroker:
         self.hints: dict[TopicPartition, int] = {}
 
     def create(self, topic: str, topic_id: str) -> None:
-        """Make a topic, or make it anew: empty, with another id."""
+        """Create a topic, or recreate it: empty, with another id."""
         self._ids[topic] = topic_id
         for partition in self.partitions(topic):
             self.logs[partition], self.begins[partition] = [], 0
@@ -118,7 +118,7 @@ class FakeBroker:
         return {partition: self.begins[partition] + len(self.logs[partition]) for partition in partitions}
 
     def join_group(self, _: str, topics: Sequence[str], starts: StartOffsets) -> "FakeMember":
-        """Open a member that will own every partition of its topics."""
+        """Return a new member that will own every partition of its topics."""
         member = FakeMember(self, starts)
         member.assign([place for topic in topics for place in self.partitions(topic)])
         self.members.append(member)
@@ -126,7 +126,7 @@ class FakeBroker:
 
 
 class FakeMember:
-    """A group member whose rebalances come when the test says so, and take place in `poll` as the real one's do."""
+    """A group member with rebalances by the test, which take effect in `poll` as with the real one."""
 
     def __init__(self, broker: FakeBroker, starts: StartOffsets) -> None:
         self._broker = broker
@@ -138,29 +138,29 @@ class FakeMember:
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that are this member's now."""
+        """The partitions that this member owns now."""
         return frozenset(self._at)
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
-        """Let the next poll bring partitions."""
+        """Assign partitions at the next poll."""
         self._coming += partitions
 
     def revoke(self, partitions: Iterable[TopicPartition]) -> None:
-        """Take partitions away."""
+        """Revoke partitions."""
         for partition in partitions:
             del self._at[partition]
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:  # noqa: ARG002  # nothing here takes time
-        """Return records at hand. Raises PartitionReadError where the position is not on the log."""
+        """Return available records. Raises PartitionReadError for an offset out of range."""
         self.story.append("poll")
-        self._take_over()
+        self._assign_pending()
         batch: list[Record] = []
         for partition in sorted(self._at.keys() - self._paused, key=lambda p: (p.topic, p.partition)):
             batch += self._fetch(partition, limit - len(batch))
         return batch
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Go to offsets, to the beginning where none is named."""
+        """Set offsets, the beginning if none is given."""
         self.story.append("seek")
         for partition in self._at:
             self._at[partition] = offsets.get(partition, self._broker.begins[partition])
@@ -176,7 +176,7 @@ class FakeMember:
         self._paused.clear()
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        """Keep the hint where the test can see it."""
+        """Keep the offsets for the test."""
         self._broker.hints.update(offsets)
 
     def close(self) -> None:
@@ -184,7 +184,7 @@ class FakeMember:
         self.story.append("close")
         self._at.clear()
 
-    def _take_over(self) -> None:
+    def _assign_pending(self) -> None:
         if self._coming:
             coming, self._coming = self._coming, []
             starts = self._starts(coming)

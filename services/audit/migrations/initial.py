@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the tables. The log's own row is made at the start, when its origin is known."""
+    """Create the tables. The row of `log` is inserted at the service's start, when its origin is known."""
     op.create_table(
         "log",
         sa.Column("id", sa.SmallInteger(), primary_key=True, autoincrement=False),
@@ -70,7 +70,7 @@ def _entries() -> None:
 
 
 def _parked() -> None:
-    # Every consumer's database has it; audit refuses nothing, so nothing is ever parked here.
+    # Every consumer's database has this table; audit parks nothing, so it stays empty here.
     op.create_table(
         "parked",
         sa.Column("topic", sa.String(249), primary_key=True),

@@ -35,7 +35,7 @@ def get(client: TestClient[Litestar], **params: str | int) -> Any:  # JSON
     return answer.json()
 
 
-def test_an_empty_log_answers_with_an_empty_page(client: TestClient[Litestar]) -> None:
+def test_an_empty_log_gives_an_empty_page(client: TestClient[Litestar]) -> None:
     assert get(client) == {"items": [], "next": None}
 
 
@@ -68,7 +68,7 @@ def test_an_item_shows_the_record_and_the_entry_that_covers_it(
     ]
 
 
-def test_a_broken_record_is_shown_as_far_as_it_can_be_read(client: TestClient[Litestar], database: Database) -> None:
+def test_the_readable_parts_of_an_invalid_record_are_shown(client: TestClient[Litestar], database: Database) -> None:
     deep = b"[" * 100_000
     broken = [b"\xff\xfe", b"{", deep, None]
     record_all(database, *[a_fact(number, value=value, headers=None) for number, value in enumerate(broken)])
@@ -89,7 +89,7 @@ def test_next_leads_from_page_to_page_until_it_is_null(client: TestClient[Litest
     assert seen == [0, 1, 2, 3, 4]
 
 
-def test_filters_narrow_what_is_found(client: TestClient[Litestar], database: Database) -> None:
+def test_filters_restrict_the_entries(client: TestClient[Litestar], database: Database) -> None:
     record_all(database, a_fact(0), a_fact(1), a_fact(0, topic="user.state.v1"))
     period = {"from": "2026-11-22T13:00:00+01:00", "to": "2026-11-22T12:00:01Z"}
     assert [item["position"] for item in get(client, subject="user-0")["items"]] == [0, 2]

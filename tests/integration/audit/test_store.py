@@ -1,4 +1,4 @@
-"""The audit store on SQLite and PostgreSQL: recorded, read back, searched, and the same on both."""
+"""The audit store on SQLite and PostgreSQL: append, read, search."""
 
 import threading
 from typing import Any
@@ -29,7 +29,7 @@ def at(offset: int, time: bytes, **changed: object) -> Record:
     return a_fact(offset, headers=[("ce_time", time)], **changed)
 
 
-def test_the_first_revision_makes_the_tables_that_the_code_names(database: Database) -> None:
+def test_the_first_revision_creates_the_tables_of_the_code(database: Database) -> None:
     open_log(database)
     with database.read() as connection:
         context = MigrationContext.configure(
@@ -45,7 +45,7 @@ def _tables_of(difference: object) -> set[str]:
     return {str(getattr(getattr(part, "table", part), "name", part)) for part in parts}
 
 
-def test_what_is_recorded_is_read_back_byte_for_byte(database: Database) -> None:
+def test_entries_are_read_back_byte_for_byte(database: Database) -> None:
     open_log(database)
     fact = a_fact(3)
     record_all(database, fact, a_fact(4, key=None, value=None, headers=None))
@@ -59,7 +59,7 @@ def test_what_is_recorded_is_read_back_byte_for_byte(database: Database) -> None
     assert size == 2
 
 
-def test_batches_go_on_where_the_last_one_ended(database: Database) -> None:
+def test_a_batch_continues_the_chains_of_the_last_one(database: Database) -> None:
     open_log(database)
     record_all(database, a_fact(0), a_fact(0, partition=1))
     outcome = record_all(database, a_fact(0), a_fact(1), a_fact(1, partition=1))
@@ -88,7 +88,7 @@ def test_headers_of_any_kind_can_be_stored(database: Database) -> None:
     assert [e.subject for e in all_entries(database)] == [None, None, None, "ä" * 128, "'; --", None]
 
 
-def test_two_processes_that_record_take_turns(database_url: str) -> None:
+def test_two_processes_append_one_after_the_other(database_url: str) -> None:
     databases = [Database(database_url), Database(database_url)]
     open_log(databases[0])
 
@@ -115,7 +115,7 @@ def test_another_origin_is_refused_and_named(database: Database) -> None:
         open_log(database, "mine")
 
 
-def test_a_reader_of_the_whole_log_sees_one_moment(database: Database) -> None:
+def test_reading_the_whole_log_sees_one_snapshot(database: Database) -> None:
     open_log(database)
     record_all(database, a_fact(0))
     with database.snapshot() as connection:
@@ -136,7 +136,7 @@ def test_entries_are_found_by_topic_subject_and_correlation(database: Database) 
     assert positions(database, subject="nobody") == []
 
 
-def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> None:
+def test_pages_have_neither_gap_nor_overlap(database: Database) -> None:
     open_log(database)
     record_all(database, *[a_fact(offset) for offset in range(5)])
     page = find(database, limit=2)
@@ -146,7 +146,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(database: Database) -> N
     assert positions(database, after=4) == []
 
 
-def test_a_page_by_time_is_in_the_order_of_time_and_so_are_the_next(database: Database) -> None:
+def test_pages_by_time_are_ordered_by_time(database: Database) -> None:
     open_log(database)
     late, early, same = b"2026-11-22T12:00:03Z", b"2026-11-22T12:00:01Z", b"2026-11-22T12:00:02Z"
     record_all(database, at(0, late), at(1, early), at(2, same), at(3, same), at(4, b"never"))
@@ -158,7 +158,7 @@ def test_a_page_by_time_is_in_the_order_of_time_and_so_are_the_next(database: Da
     assert positions(database, until=since + 2_000_000) == [1]
 
 
-def test_a_page_of_large_values_is_shorter_than_asked_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_large_values_is_shorter_than_its_limit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     open_log(database)
     monkeypatch.setattr(store, "LARGEST_PAGE", 1500)
     record_all(database, *[a_fact(offset, value=b"x" * 1000) for offset in range(4)])

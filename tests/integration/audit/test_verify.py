@@ -1,4 +1,4 @@
-"""Verifying a store: what is edited behind the service's back is found, named, and told by the exit code."""
+"""Verification of a store: manual edits are found, named and shown by the exit code."""
 
 import io
 import os
@@ -22,7 +22,7 @@ SWAP = """UPDATE entries SET "offset" = CASE "offset" WHEN 1 THEN 102 ELSE 101 E
 
 @pytest.fixture
 def recorded(database: Database) -> Database:
-    """A store with two topics, two partitions and a compacted hole."""
+    """A store with two topics, two partitions and a gap of compaction."""
     open_log(database)
     record_all(database, *[a_fact(offset) for offset in range(5)], a_fact(0, partition=1))
     record_all(database, a_fact(0, topic="user.state.v1"), a_fact(7, topic="user.state.v1", value=None))
@@ -42,7 +42,7 @@ def verify(url: str) -> str:
 
 
 @pytest.mark.usefixtures("recorded")
-def test_an_untouched_store_is_well_and_summed_up(database_url: str) -> None:
+def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
     report = verify(database_url)
     assert "user.events.v1" in report
     assert "user.state.v1" in report
@@ -75,20 +75,20 @@ def test_a_change_is_found_and_named(recorded: Database, database_url: str, stat
         verify(database_url)
 
 
-def test_a_database_without_an_audit_store_is_told_apart(database: Database, database_url: str) -> None:
+def test_a_database_without_an_audit_store_is_recognised(database: Database, database_url: str) -> None:
     with database.write() as connection:
         connection.execute(text("CREATE TABLE others (id INTEGER)"))
     with pytest.raises(StoreError, match="cannot be read as an audit store"):
         verify(database_url)
 
 
-def test_a_file_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no file"):
         verify(f"sqlite:///{tmp_path}/none.db")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_no_database_is_told_apart(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("not a database, but long enough to look like one " * 100)
     with pytest.raises(StoreError, match="file is not a database"):
         verify(f"sqlite:///{tmp_path}/text.db")
@@ -106,7 +106,7 @@ def run_verify(url: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_the_command_ends_with_0_when_well_1_when_changed_and_2_when_it_is_another_log(
+def test_the_exit_code_is_0_if_unchanged_1_if_changed_and_2_for_another_log(
     recorded: Database, database_url: str
 ) -> None:
     well = run_verify(database_url)
@@ -119,12 +119,12 @@ def test_the_command_ends_with_0_when_well_1_when_changed_and_2_when_it_is_anoth
     assert "user.events.v1[0]@2, at position 2: chain is" in changed.stderr
 
 
-def test_a_text_where_bytes_were_is_found_and_named(tmp_path: Path) -> None:
+def test_text_instead_of_bytes_is_found_and_named(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/audit.db"
     database = Database(url)
     open_log(database)
     record_all(database, a_fact(0), a_fact(1))
     change(database, "UPDATE entries SET value = 'edited by hand' WHERE position = 1")
     database.close()
-    with pytest.raises(BadEntryError, match=r"@1, at position 1: a text stands where bytes were"):
+    with pytest.raises(BadEntryError, match=r"@1, at position 1: text is stored instead of bytes"):
         verify(url)

@@ -1,4 +1,4 @@
-"""The consumer: effects and progress together or not at all, and a clear end where going on would falsify something."""
+"""The consumer: effects and offsets are committed together; races, outages and rebalances."""
 
 import threading
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
     world.database.close()
 
 
-def test_effects_and_progress_of_a_batch_are_committed_together(world: World) -> None:
+def test_effects_and_offsets_of_a_batch_are_committed_together(world: World) -> None:
     world.write("a", "b")
     world.write("c", to=P1)
     consumer, member = world.consumer()
@@ -31,7 +31,7 @@ def test_effects_and_progress_of_a_batch_are_committed_together(world: World) ->
     assert world.broker.hints == {P0: 2, P1: 1}
 
 
-def test_a_failure_before_the_commit_leaves_neither_effects_nor_progress(world: World) -> None:
+def test_a_failure_before_the_commit_leaves_neither_effects_nor_offsets(world: World) -> None:
     world.write("a")
     consumer, member = world.consumer()
 
@@ -44,7 +44,7 @@ def test_a_failure_before_the_commit_leaves_neither_effects_nor_progress(world: 
     assert (world.effects(), world.progress(), world.broker.hints) == ([], {}, {})
 
 
-def test_a_batch_holds_no_more_records_than_allowed(world: World) -> None:
+def test_a_batch_has_no_more_records_than_configured(world: World) -> None:
     world.write("a", "b", "c")
     consumer, member = world.consumer(batch=2)
     consumer.process_batch(member)
@@ -53,7 +53,7 @@ def test_a_batch_holds_no_more_records_than_allowed(world: World) -> None:
     assert world.batches == [["a", "b"], ["c"]]
 
 
-def test_a_new_member_reads_on_where_the_progress_is(world: World) -> None:
+def test_a_new_member_starts_at_the_stored_offset(world: World) -> None:
     world.write("a", "b")
     consumer, member = world.consumer()
     consumer.process_batch(member)
@@ -63,7 +63,7 @@ def test_a_new_member_reads_on_where_the_progress_is(world: World) -> None:
     assert world.batches == [["a", "b"], ["c"]]
 
 
-def test_the_loser_of_a_race_rolls_back_and_goes_on_where_the_winner_is(world: World) -> None:
+def test_a_consumer_with_an_offset_conflict_rolls_back_and_continues_from_the_stored_offset(world: World) -> None:
     world.write("a", "b", "c")
     loser, member_of_loser = world.consumer(batch=2)
     loser.process_batch(member_of_loser)
@@ -78,7 +78,7 @@ def test_the_loser_of_a_race_rolls_back_and_goes_on_where_the_winner_is(world: W
     assert world.metric("progress_lost_races_total") == 1
 
 
-def test_a_race_lost_at_the_first_record_is_lost_as_well(world: World) -> None:
+def test_an_offset_conflict_at_the_first_record_is_detected(world: World) -> None:
     world.write("a")
     consumer, member = world.consumer()
     member.poll(0, 0)  # assigned, nothing read
@@ -91,13 +91,13 @@ def test_a_race_lost_at_the_first_record_is_lost_as_well(world: World) -> None:
     assert (world.effects(), world.metric("progress_lost_races_total")) == (["a"], 1)
 
 
-def test_while_the_database_is_away_it_is_paused_polled_and_resumed(world: World) -> None:
+def test_while_the_database_is_unreachable_the_member_is_paused_polled_and_resumed(world: World) -> None:
     world.write("a", "bad")
     consumer, member = world.consumer()
     consumer.process_batch(member)
     world.write("b")
     member.story.clear()
-    world.database.away = 3
+    world.database.outages = 3
     for _ in range(4):
         consumer.process_batch(member)
     assert member.story == ["poll", "pause", "poll", "poll", "poll", "seek", "resume"]
@@ -106,23 +106,23 @@ def test_while_the_database_is_away_it_is_paused_polled_and_resumed(world: World
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
 
 
-def test_a_database_that_is_away_at_the_assignment_is_waited_out_with_a_new_member(world: World) -> None:
+def test_an_unreachable_database_at_the_assignment_is_retried_with_a_new_member(world: World) -> None:
     world.write("a")
-    world.database.away = 3
+    world.database.outages = 3
     run_until(world, lambda: bool(world.broker.hints))
     assert world.effects() == ["a"]
     assert [member.story[-1] for member in world.broker.members] == ["close"] * len(world.broker.members)
     assert len(world.broker.members) == 4
 
 
-def test_running_consumes_until_the_stop_and_leaves_the_group(world: World) -> None:
+def test_run_consumes_until_stopped_and_leaves_the_group(world: World) -> None:
     world.write("a", "b")
     run_until(world, lambda: world.broker.hints.get(P0) == 2)
     assert world.effects() == ["a", "b"]
     assert world.broker.members[0].story[-1] == "close"
 
 
-def test_replays_stay_out_of_the_latency(world: World) -> None:
+def test_replayed_records_are_not_in_the_latency(world: World) -> None:
     world.write("old")
     consumer, member = world.consumer()
     member.poll(0, 0)
@@ -133,7 +133,7 @@ def test_replays_stay_out_of_the_latency(world: World) -> None:
     assert (world.effects(), world.applied()) == (["old", "new"], 1)
 
 
-def test_a_consumer_that_was_stopped_for_a_while_tells_the_latency_of_what_it_missed(world: World) -> None:
+def test_the_latency_includes_records_published_while_the_consumer_was_stopped(world: World) -> None:
     world.write("old")
     run_until(world, lambda: world.broker.hints.get(P0) == 1)
     world.write("missed")
@@ -143,7 +143,7 @@ def test_a_consumer_that_was_stopped_for_a_while_tells_the_latency_of_what_it_mi
     assert world.metric(total, type="user.sang") == 3600
 
 
-def test_a_partition_that_was_taken_away_during_its_replay_is_not_waited_for(world: World) -> None:
+def test_a_partition_revoked_during_its_replay_ends_the_replay(world: World) -> None:
     world.write("a", to=P1)
     consumer, member = world.consumer()
     member.poll(0, 0)
@@ -153,7 +153,7 @@ def test_a_partition_that_was_taken_away_during_its_replay_is_not_waited_for(wor
     assert not consumer.replaying
 
 
-def test_a_partition_that_comes_back_is_read_on_where_the_other_member_left_it(world: World) -> None:
+def test_a_reassigned_partition_continues_from_the_other_members_offset(world: World) -> None:
     world.write("a", "b")
     consumer, member = world.consumer(batch=1)
     consumer.process_batch(member)
@@ -167,7 +167,7 @@ def test_a_partition_that_comes_back_is_read_on_where_the_other_member_left_it(w
     assert world.metric("progress_lost_races_total") == 0
 
 
-def test_others_are_woken_after_a_commit_and_not_without_one(world: World) -> None:
+def test_commit_signals_are_set_after_a_commit_only(world: World) -> None:
     wake = threading.Event()
     consumer, member = world.consumer(commit_signals=(wake,))
     consumer.process_batch(member)
@@ -177,7 +177,7 @@ def test_others_are_woken_after_a_commit_and_not_without_one(world: World) -> No
     assert wake.is_set()
 
 
-def test_what_is_consumed_is_counted_by_topic_and_group(world: World) -> None:
+def test_consumed_records_are_counted_by_topic_and_group(world: World) -> None:
     world.write("a", "b")
     consumer, member = world.consumer()
     consumer.process_batch(member)
@@ -185,20 +185,20 @@ def test_what_is_consumed_is_counted_by_topic_and_group(world: World) -> None:
     assert world.metric("messaging_client_consumed_messages_total", **labels) == 2
 
 
-def test_the_progress_names_the_topic_that_was_read(world: World) -> None:
+def test_stored_offsets_have_the_topic_id(world: World) -> None:
     world.write("a")
     run_until(world, lambda: bool(world.broker.hints))
     with world.database.read() as connection:
         assert offset_store.read(connection, [P0]) == {P0: Position("id-of-the-topic", 1)}
 
 
-def test_that_a_consumer_waits_and_how_large_its_batches_are_is_told(world: World) -> None:
+def test_the_metrics_show_a_paused_consumer_and_its_batch_sizes(world: World) -> None:
     of_group = {"messaging_consumer_group_name": GROUP}
     consumer, member = world.consumer()
     consumer.process_batch(member)
     assert world.metric("consumer_paused", **of_group) == 0
     world.write("a", "b")
-    world.database.away = 2
+    world.database.outages = 2
     consumer.process_batch(member)
     assert world.metric("consumer_paused", **of_group) == 1
     for _ in range(3):

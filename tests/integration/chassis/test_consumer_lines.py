@@ -1,4 +1,4 @@
-"""What a consumer logs: a line for each batch, and names for each record that is put aside or parked."""
+"""Log lines of the consumer: one per batch, and one per dead-lettered or parked record."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,14 +29,14 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def lines_of(world: World, event: str, **changed: object) -> list[EventDict]:
-    """Take one step and return the lines about one thing."""
+    """Process one batch and return the log lines of one event."""
     consumer, member = world.consumer(**changed)
     with capture_logs() as lines:
         consumer.process_batch(member)
     return [line for line in lines if line["event"] == event]
 
 
-def test_a_batch_has_one_line_with_its_offsets_and_what_became_of_it(world: World) -> None:
+def test_a_batch_has_one_log_line_with_its_offsets_and_outcome(world: World) -> None:
     world.write("a", "bad", "b")
     world.write("c", "d", to=P1)
     (line,) = lines_of(world, "batch")
@@ -55,13 +55,13 @@ def test_a_batch_has_one_line_with_its_offsets_and_what_became_of_it(world: Worl
     }
 
 
-def test_a_batch_of_one_says_which_record_it_was(world: World) -> None:
+def test_the_log_line_of_a_single_record_names_it(world: World) -> None:
     world.broker.write(P1, b"a", b"key", HEADERS)
     (line,) = lines_of(world, "batch")
     assert line.items() >= {"topic": TOPIC, "partition": 1, "offset": 0, **NAMES}.items()
 
 
-def test_a_dead_letter_is_named_by_place_event_and_trace(world: World) -> None:
+def test_a_dead_letter_is_logged_with_its_place_event_and_trace(world: World) -> None:
     world.broker.write(P1, b"a", b"key", HEADERS)
     world.broker.write(P1, b"bad", b"key", HEADERS)
     (line,) = lines_of(world, "dead letter")
@@ -69,7 +69,7 @@ def test_a_dead_letter_is_named_by_place_event_and_trace(world: World) -> None:
     assert line.items() >= {**place, **NAMES, "reason": "invalid", "detail": "it is bad"}.items()
 
 
-def test_a_parked_record_is_named_likewise_and_what_follows_its_key_is_counted(world: World) -> None:
+def test_a_parked_record_is_logged_likewise_and_later_records_of_its_key_are_counted(world: World) -> None:
     for value in (b"poison", b"a"):
         world.broker.write(P0, value, b"key", HEADERS)
     consumer, member = world.consumer(parked_keys_ceiling=3)
@@ -81,16 +81,16 @@ def test_a_parked_record_is_named_likewise_and_what_follows_its_key_is_counted(w
     assert (batch["offset"], batch["parked"], batch["applied"]) == (1, 1, 0)
 
 
-def test_of_a_record_without_an_envelope_its_place_is_all_there_is(world: World) -> None:
+def test_a_record_without_an_envelope_is_logged_with_its_place_only(world: World) -> None:
     world.write("bad")
     (line,) = lines_of(world, "dead letter")
     assert not NAMES.keys() & line.keys()
     assert line["offset"] == 0
 
 
-def test_the_handler_is_given_the_span_of_each_recorded_record_and_what_is_kept_is_untouched(world: World) -> None:
+def test_the_handler_gets_the_span_of_each_record_and_parked_records_keep_their_context(world: World) -> None:
     made = Recording()
-    world.told = msgspec.structs.replace(world.told, tracing=made)
+    world.telemetry = msgspec.structs.replace(world.telemetry, tracing=made)
     world.broker.write(P0, b"bad", b"key", HEADERS)
     lines_of(world, "batch")
     (span,) = made.spans
@@ -98,9 +98,9 @@ def test_the_handler_is_given_the_span_of_each_recorded_record_and_what_is_kept_
     assert ("traceparent", SAMPLED.encode()) in world.letters.records[0].headers
 
 
-def test_a_batch_that_fails_leaves_the_kind_of_error_on_its_spans(world: World) -> None:
+def test_a_failed_batch_has_the_error_type_on_its_spans(world: World) -> None:
     made = Recording()
-    world.told = msgspec.structs.replace(world.told, tracing=made)
+    world.telemetry = msgspec.structs.replace(world.telemetry, tracing=made)
     world.broker.write(P0, b"poison", b"key", HEADERS)
     lines_of(world, "parked", parked_keys_ceiling=3)
     assert [span.error for span in made.spans] == ["ZeroDivisionError"]

@@ -1,4 +1,4 @@
-"""The consumer: bad records are put aside, and a clear end where going on would lose or falsify something."""
+"""The consumer: invalid records are dead-lettered, and it stops where going on would lose or falsify something."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,8 +23,8 @@ def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
     world.database.close()
 
 
-def told_when_opened(world: World, progress_at_put: list[int]) -> Callable[[], Any]:
-    """Return a way to open a producer that notes the progress another process would see at that moment."""
+def producer_that_notes_progress(world: World, progress_at_put: list[int]) -> Callable[[], Any]:
+    """Return an `open_producer` that notes the offsets that another process reads at that moment."""
     open_producer = world.letters.open_producer
     other = Database(world.database.engine.url.render_as_string(hide_password=False))
 
@@ -37,10 +37,10 @@ def told_when_opened(world: World, progress_at_put: list[int]) -> Callable[[], A
     return opened
 
 
-def test_a_refused_record_is_put_aside_before_the_progress_moves_and_the_others_are_applied(world: World) -> None:
+def test_a_refused_record_is_dead_lettered_before_the_offsets_advance_and_the_others_are_applied(world: World) -> None:
     world.write("a", "bad", "b")
     progress_at_put: list[int] = []
-    world.letters.open_producer = told_when_opened(world, progress_at_put)  # type: ignore[method-assign]
+    world.letters.open_producer = producer_that_notes_progress(world, progress_at_put)  # type: ignore[method-assign]
     consumer, member = world.consumer()
     consumer.process_batch(member)
     assert progress_at_put == [0]
@@ -49,7 +49,7 @@ def test_a_refused_record_is_put_aside_before_the_progress_moves_and_the_others_
     assert world.metric("dead_letters_total", reason="invalid") == 1
 
 
-def test_while_the_dead_letter_topic_is_away_nothing_moves_and_nothing_is_lost(world: World) -> None:
+def test_while_the_dead_letter_topic_is_unreachable_no_offset_advances_and_nothing_is_lost(world: World) -> None:
     world.write("a", "bad")
     world.letters.refuse = 2
     consumer, member = world.consumer()
@@ -74,14 +74,14 @@ def test_a_handler_that_refuses_without_a_dead_letter_topic_stops_the_consumer(w
         run_until(world, lambda: False, dead_letters=None)
 
 
-def test_a_failing_record_among_good_ones_is_named_after_the_good_ones_before_it_are_applied(world: World) -> None:
+def test_a_failing_record_is_named_after_the_records_before_it_are_applied(world: World) -> None:
     world.write("a", "b", "poison", "c")
     with pytest.raises(CannotApplyError, match=r"^numbers\.v1\[0\]@2: ZeroDivisionError: division by zero$"):
         run_until(world, lambda: False)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 2})
 
 
-def test_a_failure_that_only_the_whole_batch_has_is_got_over_record_by_record(world: World) -> None:
+def test_a_failure_of_the_whole_batch_only_is_solved_record_by_record(world: World) -> None:
     def fail() -> None:
         if len(world.batches[-1]) > 1:
             raise MemoryError
@@ -92,7 +92,7 @@ def test_a_failure_that_only_the_whole_batch_has_is_got_over_record_by_record(wo
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 2})
 
 
-def test_a_topic_made_anew_stops_the_consumer_with_both_ids(world: World) -> None:
+def test_a_recreated_topic_stops_the_consumer_with_both_ids(world: World) -> None:
     world.write("a")
     run_until(world, lambda: bool(world.broker.hints))
     world.broker.create(TOPIC, "another-id")
@@ -110,7 +110,7 @@ def test_a_rewound_offset_stops_the_consumer_with_both_offsets(world: World) -> 
     assert world.effects() == ["a", "b"]
 
 
-def test_an_offset_that_is_no_longer_on_the_log_stops_the_consumer(world: World) -> None:
+def test_a_truncated_offset_stops_the_consumer(world: World) -> None:
     world.write("a", "b", "c")
     run_until(world, lambda: bool(world.broker.hints), batch=1)
     with world.database.write() as connection:

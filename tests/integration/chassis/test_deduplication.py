@@ -1,4 +1,4 @@
-"""The inbox: of each source's event ids and versions, every one is applied once."""
+"""Deduplication with the inbox: each event id of a source, and each version of a subject, is applied once."""
 
 import pytest
 from sqlalchemy import Connection
@@ -16,9 +16,9 @@ def _tables(database: Database) -> None:
 
 
 def an_event(number: int, value: bytes = b"{}", **envelope: object) -> Event:
-    """Return an event whose id and version are a number, unless they are given."""
-    told = an_envelope(**({"id": f"id-{number}", "version": number} | envelope))
-    return Event(a_record(told, value), told, a_user_registered())
+    """Return an event whose id and version are a number by default."""
+    described = an_envelope(**({"id": f"id-{number}", "version": number} | envelope))
+    return Event(a_record(described, value), described, a_user_registered())
 
 
 def deduplicate(database: Database, *events: Event) -> tuple[list[str], list[str], list[str]]:
@@ -31,15 +31,15 @@ def deduplicate(database: Database, *events: Event) -> tuple[list[str], list[str
     return new, repeats, conflicts
 
 
-def test_what_is_new_is_fresh_in_its_order_whatever_its_version(database: Database) -> None:
+def test_new_events_keep_their_order_at_any_version(database: Database) -> None:
     assert deduplicate(database, an_event(3), an_event(1), an_event(2)) == (["id-3", "id-1", "id-2"], [], [])
 
 
-def test_nothing_is_nothing(database: Database) -> None:
+def test_an_empty_batch_gives_nothing(database: Database) -> None:
     assert deduplicate(database) == ([], [], [])
 
 
-def test_what_was_applied_is_a_repeat_in_a_later_batch_and_in_the_same(database: Database) -> None:
+def test_an_applied_event_is_a_repeat_in_a_later_batch_and_in_the_same(database: Database) -> None:
     assert deduplicate(database, an_event(1), an_event(1)) == (["id-1"], ["id-1"], [])
     assert deduplicate(database, an_event(1), an_event(2), an_event(2)) == (["id-2"], ["id-1", "id-2"], [])
 
@@ -52,7 +52,7 @@ def test_what_was_applied_is_a_repeat_in_a_later_batch_and_in_the_same(database:
         pytest.param(an_event(1, id="id-x"), id="the same version with another id"),
     ],
 )
-def test_a_contradiction_is_a_conflict_in_a_later_batch_and_in_the_same(
+def test_a_different_event_is_a_conflict_in_a_later_batch_and_in_the_same(
     database: Database, contradiction: Event
 ) -> None:
     name = contradiction.envelope.id
@@ -61,14 +61,14 @@ def test_a_contradiction_is_a_conflict_in_a_later_batch_and_in_the_same(
     assert deduplicate(database, an_event(1), contradiction) == ([], ["id-1"], [name])
 
 
-def test_sources_and_subjects_are_strangers_to_each_other(database: Database) -> None:
+def test_sources_and_subjects_are_independent(database: Database) -> None:
     elsewhere = an_event(1, source="/user/notices")
     somebody = an_event(1, id="id-s", subject="somebody")
     assert deduplicate(database, an_event(1), elsewhere, somebody) == (["id-1", "id-1", "id-s"], [], [])
     assert deduplicate(database, elsewhere, somebody) == ([], ["id-1", "id-s"], [])
 
 
-def test_a_large_batch_is_remembered_whole(database: Database) -> None:
+def test_a_large_batch_is_stored_completely(database: Database) -> None:
     events = [an_event(number) for number in range(1, 2501)]
     assert len(deduplicate(database, *events)[0]) == 2500
     assert len(deduplicate(database, *events)[1]) == 2500
@@ -80,7 +80,7 @@ def deduplicated_and_failed(connection: Connection) -> Exception:
     return ZeroDivisionError()
 
 
-def test_a_batch_that_is_rolled_back_is_not_remembered(database: Database) -> None:
+def test_a_batch_that_is_rolled_back_is_not_stored(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:
         raise deduplicated_and_failed(connection)
     assert deduplicate(database, an_event(1))[0] == ["id-1"]

@@ -1,4 +1,4 @@
-"""What a client that keeps its connection sees of a service that stops."""
+"""Drain: a client with a keep-alive connection, and a service that stops."""
 
 import http.client
 import time
@@ -11,7 +11,7 @@ from services.workbench.local.system import System, service
 PATIENCE_S = 30.0
 
 
-def test_a_stopping_service_answers_on_and_asks_its_clients_to_come_back_on_another_connection(tmp_path: Path) -> None:
+def test_a_stopping_service_still_answers_and_closes_keep_alive_connections(tmp_path: Path) -> None:
     port, metrics, nobody = free_ports(3)
     environment = {
         "APP_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{nobody}",
@@ -37,7 +37,7 @@ def test_a_stopping_service_answers_on_and_asks_its_clients_to_come_back_on_anot
 
 
 def closes(connection: http.client.HTTPConnection) -> str | None:
-    """Ask for something that is there, and return what the answer says of the connection."""
+    """Request the health endpoint and return the response's Connection header."""
     connection.request("GET", "/users")
     response = connection.getresponse()
     response.read()

@@ -1,4 +1,4 @@
-"""Topics on a real broker: created as described, refused where they differ, known by Kafka's own ids."""
+"""The admin client on a real broker: topics created and compared, ids, offsets, members, cluster."""
 
 import re
 import time
@@ -25,7 +25,7 @@ def topics(broker: str) -> KafkaAdmin:
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_the_broker_has_a_topic_as_the_catalog_describes_it(broker: str, topic: Topic) -> None:
+def test_a_topic_is_created_as_the_catalog_describes_it(broker: str, topic: Topic) -> None:
     found = helper.configured(broker, topic.name)
     assert {name: found[name] for name in topic.settings()} == topic.settings()
     assert found["min.insync.replicas"] == "1"
@@ -35,7 +35,7 @@ def test_a_second_run_creates_nothing(topics: KafkaAdmin) -> None:
     assert topics.ensure(TOPICS) == []
 
 
-def test_only_what_is_missing_is_created(topics: KafkaAdmin) -> None:
+def test_only_missing_topics_are_created(topics: KafkaAdmin) -> None:
     first, second = a_topic(), a_topic(partitions=3, retention_ms=DAY_MS)
     assert topics.ensure([first]) == [first.name]
     assert topics.ensure([first, second]) == [second.name]
@@ -71,7 +71,7 @@ def test_ids_are_kafkas_22_url_safe_characters_and_each_topics_own(topics: Kafka
     assert topics.ids([]) == {}
 
 
-def test_a_topic_made_anew_has_another_id(broker: str, topics: KafkaAdmin) -> None:
+def test_a_recreated_topic_has_another_id(broker: str, topics: KafkaAdmin) -> None:
     name = create(broker)
     before = topics.ids([name])[name]
     helper.delete(broker, name)
@@ -85,7 +85,7 @@ def test_a_topic_made_anew_has_another_id(broker: str, topics: KafkaAdmin) -> No
             seen = str(error)
 
 
-def test_a_topic_that_is_not_there_is_waited_for_and_named_with_what_to_do(topics: KafkaAdmin) -> None:
+def test_a_missing_topic_raises_a_retriable_error_with_the_remedy(topics: KafkaAdmin) -> None:
     with pytest.raises(BrokerUnavailableError, match=r"nowhere\.v1 .*console topics"):
         topics.ids(["nowhere.v1"])
 
@@ -98,16 +98,16 @@ def test_ends_are_the_offsets_of_the_next_records(broker: str, topics: KafkaAdmi
     assert topics.ends([]) == {}
 
 
-def test_a_broker_that_is_away_is_said_to_be_away() -> None:
-    away, patience = f"127.0.0.1:{free_ports(1)[0]}", timedelta(seconds=0.2)
-    topics = KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=away, kafka_request_timeout=patience), "test")
+def test_an_unreachable_broker_raises_an_error_that_says_so() -> None:
+    unreachable, patience = f"127.0.0.1:{free_ports(1)[0]}", timedelta(seconds=0.2)
+    topics = KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=unreachable, kafka_request_timeout=patience), "test")
     partition = TopicPartition("any.v1", 0)
     for ask in (lambda: topics.ensure([a_topic()]), lambda: topics.ids(["any.v1"]), lambda: topics.ends([partition])):
         with pytest.raises(BrokerUnavailableError):
             ask()
 
 
-def test_members_are_counted_and_a_group_that_nobody_knows_has_none(broker: str, topics: KafkaAdmin) -> None:
+def test_members_are_counted_and_an_unknown_group_has_none(broker: str, topics: KafkaAdmin) -> None:
     group, topic = helper.a_group(), create(broker)
     with closing(GroupConsumer(settings(broker), group, [topic], lambda _: {})) as source:
         deadline = time.monotonic() + PATIENCE_S
@@ -118,7 +118,7 @@ def test_members_are_counted_and_a_group_that_nobody_knows_has_none(broker: str,
     assert topics.members([group]) == {group: 0}
 
 
-def test_a_cluster_of_one_broker_lacks_no_replicas(broker: str, topics: KafkaAdmin) -> None:
+def test_a_cluster_of_one_broker_has_no_under_replicated_partitions(broker: str, topics: KafkaAdmin) -> None:
     topic = create(broker)
     seen = topics.cluster()
     assert (seen.brokers, seen.under_replicated[topic]) == (1, 0)

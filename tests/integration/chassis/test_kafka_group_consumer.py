@@ -1,4 +1,4 @@
-"""Reading: the fake member and the real one, proved by one suite; then what only the real one can show."""
+"""Group members: one suite for the fake and the real one, then cases for the real one only."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ class World(Protocol):
 
 
 class FakeWorld:
-    """All in memory."""
+    """A broker in memory."""
 
     def __init__(self) -> None:
         self.broker = FakeBroker()
@@ -49,7 +49,7 @@ class FakeWorld:
 
 
 class KafkaWorld:
-    """A real broker, one group protocol."""
+    """A real broker with one group protocol."""
 
     def __init__(self, broker: str, protocol: str) -> None:
         self.broker = broker
@@ -91,7 +91,7 @@ def from_the_beginning(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, i
 
 
 def await_values(member: GroupMember, number: int) -> list[bytes | None]:
-    """Poll until so many records have come."""
+    """Poll until a number of records have arrived."""
     records: list[Record] = []
     deadline = time.monotonic() + PATIENCE_S
     while len(records) < number:
@@ -107,30 +107,30 @@ def await_assignment(member: GroupMember, number: int = 1) -> None:
         member.poll(1, 0.1)
 
 
-def test_where_no_start_is_named_reading_begins_at_the_beginning(
+def test_without_a_start_offset_reading_starts_at_the_beginning(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
     assert await_values(opened(from_the_beginning), 2) == [b"a", b"b"]
 
 
-def test_reading_begins_where_it_is_told_and_the_partition_is_named_once(
+def test_reading_starts_at_the_start_offset_which_is_requested_once(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
-    asked: list[TopicPartition] = []
+    requested: list[TopicPartition] = []
 
     def starts(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        asked.extend(partitions)
+        requested.extend(partitions)
         return {world.place: 2}
 
     world.write(b"a", b"b", b"c", b"d")
     member = opened(starts)
     assert await_values(member, 2) == [b"c", b"d"]
-    assert asked == [world.place]
+    assert requested == [world.place]
     assert member.assigned == {world.place}
 
 
-def test_a_hint_committed_to_kafka_is_not_where_the_next_member_begins(
+def test_an_offset_committed_to_kafka_is_not_the_next_members_start(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
@@ -141,7 +141,7 @@ def test_a_hint_committed_to_kafka_is_not_where_the_next_member_begins(
     assert await_values(opened(from_the_beginning), 2) == [b"a", b"b"]
 
 
-def test_a_batch_holds_what_is_there_and_no_more_than_allowed(
+def test_a_batch_has_the_available_records_up_to_the_limit(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     member = opened(from_the_beginning)
@@ -155,7 +155,7 @@ def test_a_batch_holds_what_is_there_and_no_more_than_allowed(
     assert max(sizes) <= 4
 
 
-def test_a_seek_goes_back_or_forward_and_to_the_beginning_where_nothing_is_named(
+def test_a_seek_goes_to_an_offset_or_to_the_beginning(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b", b"c")
@@ -175,7 +175,7 @@ def test_a_seek_right_after_the_assignment_works(world: World, opened: Callable[
     assert await_values(member, 2) == [b"b", b"c"]
 
 
-def test_a_paused_member_keeps_its_partitions_and_gets_nothing_until_it_is_resumed_where_it_was_told(
+def test_a_paused_member_keeps_its_partitions_and_resumes_at_the_offset_of_a_seek(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b")
@@ -192,7 +192,7 @@ def test_a_paused_member_keeps_its_partitions_and_gets_nothing_until_it_is_resum
 
 
 @pytest.mark.parametrize("start", [1, 99])
-def test_an_offset_that_is_not_on_the_log_is_an_error_that_names_the_place(
+def test_an_offset_out_of_range_raises_an_error_that_names_it(
     world: World, opened: Callable[[StartOffsets], GroupMember], start: int
 ) -> None:
     world.write(b"a", b"b", b"c")
@@ -201,7 +201,7 @@ def test_an_offset_that_is_not_on_the_log_is_an_error_that_names_the_place(
         await_values(opened(lambda _: {world.place: start}), 1)
 
 
-def test_after_a_truncation_the_beginning_is_where_the_log_begins(
+def test_after_a_truncation_reading_starts_at_the_first_offset_left(
     world: World, opened: Callable[[StartOffsets], GroupMember]
 ) -> None:
     world.write(b"a", b"b", b"c")
@@ -209,7 +209,7 @@ def test_after_a_truncation_the_beginning_is_where_the_log_begins(
     assert await_values(opened(from_the_beginning), 1) == [b"c"]
 
 
-def test_what_the_start_raises_comes_out_of_the_poll(opened: Callable[[StartOffsets], GroupMember]) -> None:
+def test_poll_raises_the_errors_of_start_offsets(opened: Callable[[StartOffsets], GroupMember]) -> None:
     def fail(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         raise ConnectionError("no database")
 
@@ -220,15 +220,13 @@ def test_what_the_start_raises_comes_out_of_the_poll(opened: Callable[[StartOffs
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-def test_a_second_member_takes_half_and_gives_it_back_and_each_start_is_asked_for_anew(
-    broker: str, protocol: str
-) -> None:
+def test_a_second_member_gets_half_and_each_assignment_requests_start_offsets(broker: str, protocol: str) -> None:
     topic, group = create(broker, partitions=4), a_group()
-    told = settings(broker, kafka_group_protocol=protocol)
-    asked: list[int] = []
+    configured = settings(broker, kafka_group_protocol=protocol)
+    requested: list[int] = []
 
     def starts(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        asked.append(len(partitions))
+        requested.append(len(partitions))
         return {}
 
     def await_shares(*shares: int) -> None:
@@ -239,18 +237,18 @@ def test_a_second_member_takes_half_and_gives_it_back_and_each_start_is_asked_fo
             for member in members:
                 member.poll(10, 0.05)
 
-    members = [GroupConsumer(told, group, [topic], starts)]
+    members = [GroupConsumer(configured, group, [topic], starts)]
     await_shares(4)
-    members.append(GroupConsumer(told, group, [topic], starts))
+    members.append(GroupConsumer(configured, group, [topic], starts))
     await_shares(2, 2)
     assert not members[0].assigned & members[1].assigned
     members.pop(0).close()
     await_shares(4)
-    assert sum(asked) >= 4 + 2 + 2
+    assert sum(requested) >= 4 + 2 + 2
     members[0].close()
 
 
-def test_records_come_with_all_that_the_log_has_of_them(broker: str) -> None:
+def test_records_have_all_fields_of_the_log(broker: str) -> None:
     topic = create(broker)
     headers = [("a", None), ("a", b"2")]
     helper.write(broker, topic, None, key=None, headers=headers)
@@ -264,7 +262,7 @@ def test_records_come_with_all_that_the_log_has_of_them(broker: str) -> None:
     assert records == [Record(topic, 0, 0, 1, 1_000, None, None, headers)]
 
 
-def test_headers_that_cannot_be_read_are_none_however_many_come(broker: str) -> None:
+def test_unreadable_headers_are_none_for_any_number_of_records(broker: str) -> None:
     topic = create(broker)
     for _ in range(40):  # an interpreter that has warmed up calls the client in another way
         produce(broker, topic, b"key", b"value", {b"ce_\xff": b"x"})
@@ -278,6 +276,6 @@ def test_headers_that_cannot_be_read_are_none_however_many_come(broker: str) -> 
     assert {(record.key, record.value, record.headers is None) for record in records} == {(b"key", b"value", True)}
 
 
-def test_the_consumer_is_configured_so_that_kafka_never_chooses_a_position() -> None:
-    told = config.consumer(settings("broker"), "group")
-    assert (told["enable.auto.commit"], told["auto.offset.reset"]) == (False, "error")
+def test_the_configuration_lets_kafka_never_choose_an_offset() -> None:
+    client = config.consumer(settings("broker"), "group")
+    assert (client["enable.auto.commit"], client["auto.offset.reset"]) == (False, "error")

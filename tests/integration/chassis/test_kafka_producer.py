@@ -1,4 +1,4 @@
-"""The producer on a real broker: what it says is written is written, in order, where Java clients would write it."""
+"""The producer on a real broker: acknowledged records are written, in order, to the partitions of Java clients."""
 
 from datetime import timedelta
 
@@ -41,7 +41,7 @@ def publish(broker: str, *records: Outgoing) -> dict[str, int]:
 
 
 def read(broker: str, topic: str, number: int, partitions: int = 1) -> list[Record]:
-    """Return so many records from the beginning, as a plain client gets them."""
+    """Return a number of records from the beginning, read by a plain client."""
     client = Consumer({"bootstrap.servers": broker, "group.id": a_group(), "enable.auto.commit": False})
     client.assign([ClientPartition(topic, partition, 0) for partition in range(partitions)])
     messages: list[Message] = client.consume(number, PATIENCE_S)
@@ -59,7 +59,7 @@ def test_records_arrive_whole_and_in_order(broker: str) -> None:
     assert {(record.key, record.timestamp_ms, record.timestamp_type) for record in records} == {(b"k", 86_400_000, 1)}
 
 
-def test_nulls_and_empties_stay_what_they_are(broker: str) -> None:
+def test_null_and_empty_values_stay_different(broker: str) -> None:
     topic = create(broker)
     headers = [("a", None), ("b", b""), ("a", b"\xff\x00"), ("ü", b"1")]
     publish(broker, outgoing(topic, None, None, headers=headers), outgoing(topic, b"", b""))
@@ -68,7 +68,7 @@ def test_nulls_and_empties_stay_what_they_are(broker: str) -> None:
     assert (empty.key, empty.value, empty.headers) == (b"", b"", [])
 
 
-def test_keys_go_to_the_partitions_that_a_java_client_would_choose(broker: str) -> None:
+def test_keys_have_the_same_partitions_as_with_a_java_client(broker: str) -> None:
     topic = create(broker, partitions=6)
     publish(broker, *[outgoing(topic, key=key) for key in MURMUR2])
     found = {record.key: record.partition for record in read(broker, topic, len(MURMUR2), partitions=6)}
@@ -83,7 +83,7 @@ def test_the_largest_record_and_its_dead_letter_fit(broker: str) -> None:
     assert publish(broker, outgoing("notification.dlq.v1", largest, headers=headers)) == {"notification.dlq.v1": 1}
 
 
-def test_a_record_that_is_too_large_is_refused_and_said_so(broker: str) -> None:
+def test_a_record_that_is_too_large_is_refused_with_the_reason(broker: str) -> None:
     topic = create(broker, max_record_bytes=1000)
     random = b"".join(bytes([(number * number * 7 + number // 13) % 251]) for number in range(20_000))
     with pytest.raises(PublishError, match="MSG_SIZE_TOO_LARGE"):
@@ -92,24 +92,24 @@ def test_a_record_that_is_too_large_is_refused_and_said_so(broker: str) -> None:
         publish(broker, outgoing(topic, b"x" * 2 * LARGEST_RECORD))
 
 
-def test_an_unknown_topic_is_a_failure_not_a_new_topic(broker: str) -> None:
+def test_an_unknown_topic_fails_and_is_not_created(broker: str) -> None:
     producer = Producer(settings(broker, kafka_message_timeout=timedelta(seconds=1)), "test")
     with pytest.raises(PublishError, match="failed: "):
         producer.publish([outgoing("nowhere.v1")])
     producer.close()
 
 
-def test_a_broker_that_is_away_fails_the_batch_within_the_message_timeout() -> None:
-    away = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(milliseconds=300))
-    producer = Producer(away, "test")
+def test_an_unreachable_broker_fails_the_batch_within_the_message_timeout() -> None:
+    unreachable = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(milliseconds=300))
+    producer = Producer(unreachable, "test")
     with pytest.raises(PublishError, match=r"_MSG_TIMED_OUT"):
         producer.publish([outgoing("any.v1") for _ in range(10)])
     producer.close()
 
 
-def test_closing_drops_what_is_queued_so_that_it_never_arrives() -> None:
-    away = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=30))
-    producer = Producer(away, "test")
+def test_closing_drops_queued_records() -> None:
+    unreachable = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=30))
+    producer = Producer(unreachable, "test")
     producer._send(outgoing("any.v1"))  # noqa: SLF001  # publish would wait
     producer.close()
     assert producer._unreported == 0  # noqa: SLF001

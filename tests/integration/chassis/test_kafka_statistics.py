@@ -1,4 +1,4 @@
-"""What librdkafka tells of itself, from clients on a real broker."""
+"""Metrics from librdkafka's statistics, with clients on a real broker."""
 
 import time
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def poll_until(holds: Callable[[], bool], poll: Callable[[], object], seen: Call
         time.sleep(0.01)
 
 
-def test_an_idle_producer_that_is_polled_tells_of_itself_until_it_is_closed(broker: str, metrics: Metrics) -> None:
+def test_an_idle_producer_that_is_polled_has_metrics_until_it_is_closed(broker: str, metrics: Metrics) -> None:
     topic = create(broker)
     with closing(Producer(settings(broker), "test", ClientMetrics(RELAY, metrics))) as producer:
         producer.publish([Outgoing(topic, b"k", b"v", [], 0)])
@@ -54,9 +54,9 @@ def test_an_idle_producer_that_is_polled_tells_of_itself_until_it_is_closed(brok
     assert shown(metrics, name, error_type="", **of) == 1
 
 
-def test_a_producer_without_a_broker_tells_of_failures(metrics: Metrics) -> None:
-    away = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=1))
-    with closing(Producer(away, "test", ClientMetrics(RELAY, metrics))) as producer:
+def test_a_producer_without_a_broker_counts_failures(metrics: Metrics) -> None:
+    unreachable = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=1))
+    with closing(Producer(unreachable, "test", ClientMetrics(RELAY, metrics))) as producer:
         with pytest.raises(PublishError):
             producer.publish([Outgoing("any", b"k", b"v", [], 0)])
         up = partial(shown, metrics, "kafka_client_brokers_up", client=RELAY)
@@ -66,7 +66,7 @@ def test_a_producer_without_a_broker_tells_of_failures(metrics: Metrics) -> None
     assert shown(metrics, name, error_type="_MSG_TIMED_OUT", **of) == 1
 
 
-def test_a_member_tells_of_its_assignment_and_how_long_a_hint_takes(broker: str, metrics: Metrics) -> None:
+def test_a_group_member_counts_rebalances_and_observes_commit_durations(broker: str, metrics: Metrics) -> None:
     topic = create(broker)
     with closing(
         GroupConsumer(settings(broker), a_group(), [topic], lambda _: {}, ClientMetrics(CONSUMER, metrics))

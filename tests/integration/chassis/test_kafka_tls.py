@@ -1,4 +1,4 @@
-"""Kafka over TLS and with a login: every client of ours, and what is said where a broker is refused or refuses us."""
+"""Kafka over TLS and with a login: each client, and the error texts of refused connections."""
 
 from contextlib import closing
 
@@ -19,12 +19,12 @@ REACH_S = 2.0
 
 
 def reach(settings: dict[str, str], patience_s: float = REACH_S) -> None:
-    """Ask the broker, as a service does to know whether it is there."""
+    """Reach the broker, as the health check does."""
     KafkaAdmin(load(KafkaSettings, settings), "test").reach(patience_s)
 
 
 def of_mutual_tls(broker: SecureBroker, files: Files) -> dict[str, str]:
-    """Return the settings of a client that shows a certificate of its own instead of logging in."""
+    """Return the settings of a client that logs in with its certificate."""
     return {
         "APP_KAFKA_BOOTSTRAP_SERVERS": broker.address("mutual"),
         "APP_KAFKA_SECURITY_PROTOCOL": "ssl",
@@ -39,8 +39,8 @@ def test_every_client_works_over_tls_with_each_kind_of_login(
     secure_broker: SecureBroker, files: Files, how: str
 ) -> None:
     mutual = how == "certificate"
-    told = of_mutual_tls(secure_broker, files) if mutual else secure_broker.settings("right", files, how)
-    settings, topic = load(KafkaSettings, told), a_topic()
+    given = of_mutual_tls(secure_broker, files) if mutual else secure_broker.settings("right", files, how)
+    settings, topic = load(KafkaSettings, given), a_topic()
     place = TopicPartition(topic.name, 0)
     topics = KafkaAdmin(settings, "test")
     assert topics.ensure([topic]) == [topic.name]
@@ -55,42 +55,36 @@ def test_every_client_works_over_tls_with_each_kind_of_login(
 
 
 @pytest.mark.parametrize("wrong", WORDS)
-def test_a_certificate_that_is_not_right_is_refused_and_said_which(
-    secure_broker: SecureBroker, files: Files, wrong: str
-) -> None:
-    """TLS: wrong CA, expired certificate, host name that does not match → says which."""
+def test_a_wrong_certificate_is_refused_with_the_reason(secure_broker: SecureBroker, files: Files, wrong: str) -> None:
+    """TLS: wrong CA, expired certificate and wrong host name are given apart."""
     with pytest.raises(BrokerRefusedError, match=WORDS[wrong]) as caught:
         reach(secure_broker.settings(wrong, files))
     assert secure_broker.address(wrong) in str(caught.value)
     assert "APP_KAFKA_" in str(caught.value)
 
 
-def test_without_an_authority_of_ours_the_machines_are_trusted_and_no_other(
-    secure_broker: SecureBroker, files: Files
-) -> None:
+def test_without_a_ca_file_only_the_systems_authorities_are_trusted(secure_broker: SecureBroker, files: Files) -> None:
     settings = secure_broker.settings("right", files)
     del settings["APP_KAFKA_CA_FILE"]
     with pytest.raises(BrokerRefusedError, match=WORDS["wrong CA"]):
         reach(settings)
 
 
-def test_a_login_that_is_refused_is_said_without_the_password(secure_broker: SecureBroker, files: Files) -> None:
+def test_the_error_of_a_refused_login_does_not_have_the_password(secure_broker: SecureBroker, files: Files) -> None:
     settings = secure_broker.settings("right", files) | {"APP_KAFKA_PASSWORD": "a wrong one"}
     with pytest.raises(BrokerRefusedError, match=r"invalid credentials .* check APP_KAFKA_USER") as caught:
         reach(settings)
     assert "a wrong one" not in str(caught.value)
 
 
-def test_a_client_that_shows_no_certificate_where_one_is_asked_for_is_told_so(
-    secure_broker: SecureBroker, files: Files
-) -> None:
+def test_a_missing_client_certificate_is_named_in_the_error(secure_broker: SecureBroker, files: Files) -> None:
     settings = of_mutual_tls(secure_broker, files)
     del settings["APP_KAFKA_CERTIFICATE_FILE"], settings["APP_KAFKA_KEY_FILE"]
     with pytest.raises(BrokerRefusedError, match=r"certificate.* check APP_KAFKA_BOOTSTRAP_SERVERS"):
         reach(settings)
 
 
-def test_a_client_with_tls_says_nothing_that_can_be_read_to_a_broker_without(
+def test_a_client_with_tls_sends_nothing_readable_to_a_plaintext_broker(
     secure_broker: SecureBroker, files: Files
 ) -> None:
     """TLS: never falls back to plaintext."""
@@ -105,6 +99,6 @@ def test_a_client_with_tls_says_nothing_that_can_be_read_to_a_broker_without(
         assert b"confluent-kafka-python" in tapped.spoken  # what the test would have seen
 
 
-def test_a_client_without_tls_is_told_that_the_broker_may_want_it(secure_broker: SecureBroker) -> None:
+def test_the_error_of_a_plaintext_client_names_the_security_protocol(secure_broker: SecureBroker) -> None:
     with pytest.raises(BrokerRefusedError, match=r"hangs up: .*APP_KAFKA_SECURITY_PROTOCOL"):
         reach({"APP_KAFKA_BOOTSTRAP_SERVERS": secure_broker.address("right")})

@@ -1,4 +1,4 @@
-"""Clients of another make read our topics and understand the events."""
+"""Interoperability: other Kafka clients read the topics."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def _published(broker: str) -> None:
 
 
 def read_with_kcat(broker: str, topic: str) -> dict[str, object]:
-    """Return our record as kcat prints it in JSON."""
+    """Return the record as kcat prints it in JSON."""
     program = shutil.which("kcat")
     if program is None:
         pytest.skip("kcat is not installed: apt-get install kcat")

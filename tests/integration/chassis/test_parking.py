@@ -1,4 +1,4 @@
-"""Parking: a key that cannot be applied waits with its later records behind it, in order, and others go on."""
+"""Parking: a key that cannot be applied waits with its later records, in order, and other keys go on."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -42,7 +42,7 @@ def test_a_key_that_fails_is_parked_and_the_others_go_on(world: World) -> None:
     assert world.metric("parked_keys") == 1
 
 
-def test_a_later_batch_waits_behind_a_parked_key(world: World) -> None:
+def test_later_records_of_a_parked_key_are_parked_behind_it(world: World) -> None:
     consumer, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "poison"))
     consumer.process_batch(member)
@@ -53,7 +53,7 @@ def test_a_later_batch_waits_behind_a_parked_key(world: World) -> None:
 
 
 def cured(world: World) -> Callable[[Connection, Sequence[Record]], Outcome]:
-    """Return the handler of a newer version, which knows what to do with poison."""
+    """Return the handler of a newer version, which can apply poison."""
 
     def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
         return world.handle(connection, [replaced(record) for record in records])
@@ -66,12 +66,12 @@ def replaced(record: Record) -> Record:
     return Record(record.topic, record.partition, record.offset, 1, 0, record.key, value, record.headers)
 
 
-def test_a_fixed_version_applies_what_was_parked_and_what_waited_behind_it_in_order(world: World) -> None:
+def test_a_fixed_version_applies_the_parked_records_of_a_key_in_order(world: World) -> None:
     old, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "b1"), ("b", "poison"), ("b", "b2"), ("a", "a1"), ("b", "b3"))
     old.process_batch(member)
     assert world.effects() == ["b1", "a1"]
-    world.told = a_telemetry(world.clock)
+    world.telemetry = a_telemetry(world.clock)
     new, member = world.consumer(parked_keys_ceiling=10, handle=cured(world))
     write(world, ("b", "b4"))
     new.process_batch(member)
@@ -80,17 +80,17 @@ def test_a_fixed_version_applies_what_was_parked_and_what_waited_behind_it_in_or
     assert world.metric("parked_keys") == 0
 
 
-def test_a_version_that_still_cannot_leaves_everything_as_it_is(world: World) -> None:
+def test_a_version_that_still_fails_leaves_the_records_parked(world: World) -> None:
     write(world, ("b", "poison"), ("b", "b2"))
     for _ in range(2):
-        world.told = a_telemetry(world.clock)
+        world.telemetry = a_telemetry(world.clock)
         consumer, member = world.consumer(parked_keys_ceiling=10)
         consumer.process_batch(member)
     assert world.effects() == []
     assert parked(world) == [["numbers.v1[0]@0", "numbers.v1[0]@1"]]
 
 
-def test_a_person_can_ask_for_another_try(world: World) -> None:
+def test_a_retry_can_be_requested(world: World) -> None:
     broken = [True]
 
     def handle(connection: Connection, records: Sequence[Record]) -> Outcome:
@@ -109,7 +109,7 @@ def test_a_person_can_ask_for_another_try(world: World) -> None:
     assert parked(world) == [["numbers.v1[0]@1"]]
 
 
-def test_a_parked_record_is_kept_whole(world: World) -> None:
+def test_a_parked_record_keeps_all_its_fields(world: World) -> None:
     consumer, member = world.consumer(parked_keys_ceiling=10)
     write(world, ("b", "poison"))
     consumer.process_batch(member)

@@ -1,4 +1,4 @@
-"""The README's smallest example, run as it stands there."""
+"""The README's smallest example, executed from the README."""
 
 import re
 import threading
@@ -15,7 +15,7 @@ DEADLINE_S = 30.0
 
 
 def the_example() -> dict[str, Any]:
-    """Return what the first Python block of the README defines."""
+    """Return the names that the README's first Python block defines."""
     found = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     assert found, "the README has no Python block"
     defined: dict[str, Any] = {}

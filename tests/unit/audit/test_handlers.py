@@ -1,4 +1,4 @@
-"""What becomes of a batch of records."""
+"""The audit handler: an entry for each record."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def record(log: FakeLog, *records: Record) -> Outcome:
     return handlers.record(log, records, TOPIC_IDS.__getitem__, NOW)
 
 
-def test_every_record_gets_an_entry_at_the_next_position_with_all_it_brought() -> None:
+def test_every_record_gets_an_entry_at_the_next_position_with_all_its_fields() -> None:
     log = FakeLog(size=40)
     fact = a_fact(7)
     record(log, fact, a_fact(8))
@@ -44,7 +44,7 @@ def test_every_record_gets_an_entry_at_the_next_position_with_all_it_brought() -
     assert entry.event_time == entry.recorded_at == to_micros(NOW)
 
 
-def test_partitions_and_topics_have_chains_of_their_own() -> None:
+def test_each_partition_of_each_topic_has_its_own_chain() -> None:
     log = FakeLog(size=0)
     record(log, a_fact(0), a_fact(0, partition=1), a_fact(0, topic="user.state.v1"), a_fact(1))
     alone = FakeLog(size=0)
@@ -53,7 +53,7 @@ def test_partitions_and_topics_have_chains_of_their_own() -> None:
     assert log.entries[3].chain == alone.entries[1].chain
 
 
-def test_a_record_that_has_its_entry_is_a_repeat_and_counted() -> None:
+def test_a_record_that_has_an_entry_is_counted_as_a_repeat() -> None:
     log = FakeLog(size=0)
     record(log, a_fact(5), a_fact(6))
     outcome = record(log, a_fact(6), a_fact(7))
@@ -61,7 +61,7 @@ def test_a_record_that_has_its_entry_is_a_repeat_and_counted() -> None:
     assert [entry.offset for entry in log.entries] == [5, 6, 7]
 
 
-def test_nothing_is_refused_however_broken() -> None:
+def test_no_record_is_refused() -> None:
     log = FakeLog(size=0)
     broken = [
         a_fact(0, key=None, value=None, headers=None),
@@ -74,7 +74,7 @@ def test_nothing_is_refused_however_broken() -> None:
     assert outcome.applied == []
 
 
-def test_latency_is_told_of_types_of_the_catalog_only() -> None:
+def test_latency_is_observed_for_types_of_the_catalog_only() -> None:
     stranger = a_fact(1, headers=[("ce_type", b"made.up"), ("ce_time", b"2026-11-22T12:00:00Z")])
     fact = a_fact(0)
     outcome = record(FakeLog(size=0), fact, stranger)

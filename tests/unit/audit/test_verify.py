@@ -1,4 +1,4 @@
-"""What a verification finds, in logs that were changed in memory."""
+"""Verification of logs that were changed in memory."""
 
 from collections.abc import Callable
 
@@ -30,11 +30,11 @@ def verify(entries: list[Entry], chains: dict[Key, Chain], size: int | None = No
     verification.compare(len(entries) if size is None else size, chains)
 
 
-def test_a_log_as_it_was_written_is_well() -> None:
+def test_an_unchanged_log_passes() -> None:
     verify(*a_log(3, 4, 5))
 
 
-def test_an_empty_log_is_well() -> None:
+def test_an_empty_log_passes() -> None:
     verify([], {})
 
 
@@ -56,7 +56,7 @@ def test_another_origin_makes_other_chains() -> None:
         ("partition", 1, "chain is"),
         ("topic_id", "Z" * 22, "chain is"),
         ("offset", 7, "offsets 4 to 6 are missing before it"),
-        ("offset", 2, "its offset is out of order, the chain has come to 4"),
+        ("offset", 2, "its offset is out of order, the chain has reached 4"),
         ("flags", 2, "flags are 2"),
         ("chain", bytes(32), "chain is 0000"),
         ("subject", "user-9", "'user-9'"),
@@ -122,5 +122,5 @@ def test_a_wrong_size_is_found() -> None:
         verify(entries, chains, size=2)
 
 
-def test_holes_are_normal_where_a_topic_is_compacted() -> None:
+def test_gaps_are_normal_on_a_compacted_topic() -> None:
     verify(*a_log(3, 9, topic="user.state.v1"))

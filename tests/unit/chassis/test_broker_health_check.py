@@ -1,4 +1,4 @@
-"""Contact: who needs the broker is not ready before its first answer; any later absence is told and closes nothing."""
+"""Broker health check: a needed broker must answer once before readiness; a later outage is only reported."""
 
 import threading
 
@@ -7,7 +7,7 @@ from tests.support.builders import a_telemetry
 
 
 class Broker:
-    """Answers as told, and stops who asks after the last answer."""
+    """Gives the configured answers, and sets `stop` after the last one."""
 
     def __init__(self, *answers: str, stop: threading.Event) -> None:
         self._answers = list(answers)
@@ -22,33 +22,33 @@ class Broker:
 
 
 class Impatient(threading.Event):
-    """An event that nobody waits for."""
+    """An event whose `wait` returns at once."""
 
     def wait(self, _timeout: float | None = None) -> bool:
         return self.is_set()
 
 
 def after(*answers: str, needed: bool) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what is missing and what is absent after answers, "" being a good one."""
-    told, stop = a_telemetry(), Impatient()
-    told.health.has("start")
-    BrokerHealthCheck(Broker(*answers, stop=stop), told, needed=needed).run(stop)
-    return told.health.missing(), told.health.absent()
+    """Return the missing and the absent conditions after answers; "" is success."""
+    telemetry, stop = a_telemetry(), Impatient()
+    telemetry.health.has("start")
+    BrokerHealthCheck(Broker(*answers, stop=stop), telemetry, needed=needed).run(stop)
+    return telemetry.health.missing(), telemetry.health.absent()
 
 
-def test_who_needs_the_broker_is_not_ready_before_its_first_answer() -> None:
-    told = a_telemetry()
-    BrokerHealthCheck(Broker("", stop=threading.Event()), told, needed=True)
-    assert told.health.missing()["kafka"] == "not reached yet"
+def test_a_service_that_needs_the_broker_is_not_ready_before_its_first_answer() -> None:
+    telemetry = a_telemetry()
+    BrokerHealthCheck(Broker("", stop=threading.Event()), telemetry, needed=True)
+    assert telemetry.health.missing()["kafka"] == "not reached yet"
     assert after("wrong CA", "expired", needed=True) == ({"kafka": "expired"}, {})
     assert after("wrong CA", "", needed=True) == ({}, {})
 
 
-def test_an_absence_after_the_first_answer_is_told_and_closes_nothing() -> None:
-    assert after("", "away", needed=True) == ({}, {"kafka": "away"})
-    assert after("", "away", "", needed=True) == ({}, {})
+def test_an_outage_after_the_first_answer_is_reported_and_does_not_end_readiness() -> None:
+    assert after("", "unreachable", needed=True) == ({}, {"kafka": "unreachable"})
+    assert after("", "unreachable", "", needed=True) == ({}, {})
 
 
-def test_who_works_without_the_broker_is_ready_and_tells_what_is_wrong() -> None:
+def test_a_service_that_works_without_the_broker_is_ready_and_reports_the_reason() -> None:
     assert after("wrong CA", needed=False) == ({}, {"kafka": "wrong CA"})
     assert after("wrong CA", "", needed=False) == ({}, {})

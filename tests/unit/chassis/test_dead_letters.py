@@ -1,4 +1,4 @@
-"""Dead letters: the original bytes with their origin and reason, and a ceiling that is loud."""
+"""Dead letters: the original bytes, their origin and the reason; and the ceiling."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def refused(number: int = 1) -> list[Refusal]:
     return [Refusal(RECORD, "malformed", "not JSON")] * number
 
 
-def test_a_letter_holds_the_original_bytes_and_tells_where_from_and_why(letters: DeadLetters, log: FakeLog) -> None:
+def test_a_dead_letter_has_the_original_bytes_its_origin_and_the_reason(letters: DeadLetters, log: FakeLog) -> None:
     letters.put(refused(), IDS)
     (letter,) = log.records
     assert (letter.topic, letter.key, letter.value, letter.timestamp_ms) == (
@@ -69,13 +69,13 @@ def test_a_record_without_readable_headers_still_has_an_origin(letters: DeadLett
     assert letter.headers[-1] == ("dlq_detail", b"x" * 1000)
 
 
-def test_one_producer_serves_all_letters(letters: DeadLetters, log: FakeLog) -> None:
+def test_one_producer_publishes_all_dead_letters(letters: DeadLetters, log: FakeLog) -> None:
     letters.put(refused(), IDS)
     letters.put(refused(), IDS)
     assert log.story == ["open 1"]
 
 
-def test_a_failed_producer_is_closed_and_the_next_letter_opens_another(letters: DeadLetters, log: FakeLog) -> None:
+def test_a_failed_producer_is_closed_and_the_next_dead_letter_opens_another(letters: DeadLetters, log: FakeLog) -> None:
     log.refuse = 1
     with pytest.raises(PublishError):
         letters.put(refused(), IDS)
@@ -91,14 +91,14 @@ def test_above_the_ceiling_nothing_is_written_and_the_last_record_is_named(lette
     assert letters.used > 1, "nobody can see why it stops"
 
 
-def test_the_ceiling_is_on_the_last_minute(letters: DeadLetters, log: FakeLog, seconds: Seconds) -> None:
+def test_the_ceiling_counts_the_last_minute(letters: DeadLetters, log: FakeLog, seconds: Seconds) -> None:
     letters.put(refused(3), IDS)
     seconds.now = 60.5
     letters.put(refused(3), IDS)
     assert len(log.records) == 6
 
 
-def test_a_broker_that_is_away_does_not_bring_the_ceiling_nearer(letters: DeadLetters, log: FakeLog) -> None:
+def test_an_unreachable_broker_does_not_count_towards_the_ceiling(letters: DeadLetters, log: FakeLog) -> None:
     log.refuse = 10
     for _ in range(10):
         with pytest.raises(PublishError):
@@ -107,7 +107,7 @@ def test_a_broker_that_is_away_does_not_bring_the_ceiling_nearer(letters: DeadLe
     assert len(log.records) == 10 + 3
 
 
-def test_how_much_of_the_ceiling_is_used_is_told_of_the_last_minute(letters: DeadLetters, seconds: Seconds) -> None:
+def test_the_used_share_of_the_ceiling_counts_the_last_minute(letters: DeadLetters, seconds: Seconds) -> None:
     letters.put(refused(2), {})
     assert letters.used == pytest.approx(2 / 3)
     seconds.now += 61

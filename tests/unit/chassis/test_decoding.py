@@ -1,4 +1,4 @@
-"""From records to events: what can never be one is refused with a reason, the next record proceeds."""
+"""Decoding: an invalid record is refused with a reason, and the next record is decoded."""
 
 import base64
 import contextlib
@@ -63,9 +63,7 @@ def changed(**parts: object) -> Record:
         (changed(headers=to_headers(an_envelope())[1:]), "envelope", "ce_specversion"),
     ],
 )
-def test_a_record_that_can_never_be_an_event_is_refused_and_the_next_one_proceeds(
-    record: Record, reason: str, detail: str
-) -> None:
+def test_an_invalid_record_is_refused_and_the_next_one_is_decoded(record: Record, reason: str, detail: str) -> None:
     decoded = DECODER.decode([record, GOOD])
     (refusal,) = decoded.refused
     assert (refusal.record, refusal.reason) == (record, reason)
@@ -73,26 +71,26 @@ def test_a_record_that_can_never_be_an_event_is_refused_and_the_next_one_proceed
     assert [event.data for event in decoded.events] == [DATA]
 
 
-def test_a_key_that_resembles_its_subject_after_decoding_is_not_its_subject() -> None:
+def test_a_key_that_equals_its_subject_only_after_decoding_is_refused() -> None:
     envelope = an_envelope(subject="\N{REPLACEMENT CHARACTER}")
     (refusal,) = DECODER.decode([a_record(envelope, DATA, key=b"\xff")]).refused
     assert refusal.reason == "key_mismatch"
 
 
-def test_types_that_nobody_subscribes_to_are_counted_by_topic() -> None:
+def test_types_without_a_subscription_are_counted_by_topic() -> None:
     unknown = a_record(an_envelope(type="user.sang"), b"anything", topic="other.v1")
     decoded = DECODER.decode([unknown, GOOD, unknown])
     assert decoded.not_subscribed == {"other.v1": 2}
     assert len(decoded.events) == 1
 
 
-def test_a_newer_shape_of_a_subscribed_type_is_no_bad_record_but_old_code() -> None:
+def test_a_newer_schema_of_a_subscribed_type_raises_an_error_instead_of_a_refusal() -> None:
     newer = a_record(an_envelope(schema=schema_of("user.registered", 2)), DATA, offset=7)
     with pytest.raises(UnknownShapeError, match=r"user\.events\.v1\[0\]@7: urn:eventline:user\.registered:2"):
         DECODER.decode([newer])
 
 
-def test_a_tombstone_is_an_event_without_data_on_the_topic_that_has_them() -> None:
+def test_a_tombstone_is_an_event_without_data_on_a_topic_with_tombstones() -> None:
     tombstone = a_record(an_envelope(type="user.state"), None, topic="user.state.v1")
     (event,) = DECODER.decode([tombstone]).events
     assert event.data is None
@@ -116,7 +114,7 @@ def having(**members: object) -> bytes:
     return json.dumps(ATTRIBUTES | members).encode()
 
 
-def test_a_structured_event_is_the_event_that_the_binary_mode_would_be() -> None:
+def test_a_structured_event_equals_the_event_in_binary_mode() -> None:
     first, second = DECODER.decode([GOOD, structured()]).events
     assert (second.envelope, second.data, second.digest) == (first.envelope, first.data, first.digest)
     assert second.record.value == STRUCTURED
@@ -132,13 +130,13 @@ def test_a_structured_event_is_the_event_that_the_binary_mode_would_be() -> None
     ],
     ids=["blanks and escapes", "numbers as text and text as numbers", "attributes of others", "base64"],
 )
-def test_a_structured_event_has_one_digest_however_it_is_spelt(value: bytes) -> None:
+def test_a_structured_event_has_the_same_digest_in_each_spelling(value: bytes) -> None:
     first, second = DECODER.decode([GOOD, structured(value)]).events
     assert (second.envelope, second.data, second.digest) == (first.envelope, first.data, first.digest)
 
 
-def test_structured_data_in_another_order_is_other_data() -> None:
-    """Stated: the bytes of the binary mode cannot be known from it, and a conflict is seen where a repeat was."""
+def test_structured_data_in_another_order_is_different_data() -> None:
+    """A known limit: the binary mode's bytes cannot be derived, so a repeat is seen as a conflict."""
     turned = having(data=dict(reversed(ATTRIBUTES["data"].items())))
     first, second = DECODER.decode([GOOD, structured(turned)]).events
     assert second.data == first.data
@@ -191,7 +189,7 @@ def test_causation_and_trace_are_read_from_a_structured_event() -> None:
         (having(subject="somebody"), "key_mismatch", "subject 'somebody'"),
     ],
 )
-def test_a_structured_record_that_can_never_be_an_event_is_refused_and_the_next_one_proceeds(
+def test_an_invalid_structured_record_is_refused_and_the_next_one_is_decoded(
     value: bytes | None, reason: str, detail: str
 ) -> None:
     decoded = DECODER.decode([structured(value), GOOD])
@@ -203,7 +201,7 @@ def test_a_structured_record_that_can_never_be_an_event_is_refused_and_the_next_
 
 
 @pytest.mark.parametrize("content_type", [b"application/cloudevents+avro", b"application/cloudevents-batch+json"])
-def test_other_structured_formats_are_refused_by_their_name(content_type: bytes) -> None:
+def test_other_structured_formats_are_refused_and_named(content_type: bytes) -> None:
     (refusal,) = DECODER.decode([structured(headers=[("content-type", content_type)])]).refused
     expected = f"header content-type is '{content_type.decode()}', expected application/cloudevents+json"
     assert (refusal.reason, refusal.detail) == ("envelope", expected)
@@ -219,7 +217,7 @@ def test_arbitrary_structured_values_give_an_event_or_a_refusal(value: bytes) ->
         assert len(decoded.events) + len(decoded.refused) + decoded.not_subscribed.total() == 1
 
 
-def test_the_digest_tells_values_apart_byte_by_byte() -> None:
+def test_the_digest_differs_for_each_different_value() -> None:
     spaced = a_record(an_envelope(), (GOOD.value or b"") + b" ")
     first, second, third = DECODER.decode([GOOD, GOOD, spaced]).events
     assert first.digest == second.digest != third.digest

@@ -1,4 +1,4 @@
-"""The reader rules, case by case."""
+"""The idempotency rules, case by case."""
 
 import pytest
 
@@ -18,7 +18,7 @@ HAVE = Applied(3, "id-3", b"digest-3")
         (Applied(3, "id-3", b"digest-x"), Verdict.CONFLICT),
     ],
 )
-def test_newest_lets_the_higher_version_win_and_no_two_share_one(incoming: Applied, verdict: Verdict) -> None:
+def test_newest_applies_the_higher_version_and_finds_conflicts(incoming: Applied, verdict: Verdict) -> None:
     assert newest(HAVE, incoming) is verdict
 
 
@@ -31,11 +31,11 @@ def test_newest_lets_the_higher_version_win_and_no_two_share_one(incoming: Appli
         (Applied(3, "id-3", b"digest-x"), Verdict.CONFLICT),
     ],
 )
-def test_once_recognises_only_what_is_the_same_in_all_parts(incoming: Applied, verdict: Verdict) -> None:
+def test_once_recognises_only_an_equal_event_as_a_repeat(incoming: Applied, verdict: Verdict) -> None:
     assert once(HAVE, incoming) is verdict
 
 
-def test_what_is_new_is_applied_whatever_its_version() -> None:
+def test_a_first_event_is_applied_at_any_version() -> None:
     assert newest(None, HAVE) is Verdict.APPLY
     assert once(None, HAVE) is Verdict.APPLY
 
@@ -52,7 +52,7 @@ def test_what_is_new_is_applied_whatever_its_version() -> None:
         (HAVE, Applied(3, "id-x", b"digest-3"), Verdict.CONFLICT),
     ],
 )
-def test_contiguous_takes_only_the_next_version_and_knows_a_hole(
+def test_contiguous_applies_only_the_next_version_and_finds_gaps(
     have: Applied | None, incoming: Applied, verdict: Verdict
 ) -> None:
     assert contiguous(have, incoming) is verdict

@@ -1,4 +1,4 @@
-"""Encryption and login as they are set: what cannot be meant is refused at start, and no secret is shown."""
+"""Kafka TLS and SASL settings: contradictions are refused at start, and no secret is shown."""
 
 from pathlib import Path
 
@@ -23,14 +23,14 @@ def files(tmp_path: Path) -> Files:
 
 
 def complaints(**settings: str) -> list[str]:
-    """Return what is said of settings, the prefix of all left away."""
+    """Return the problems of settings, without the common prefix."""
     with pytest.raises(SettingsError) as caught:
         load(KafkaSettings, SERVERS | {f"APP_KAFKA_{name}": value for name, value in settings.items()})
     return str(caught.value).replace("APP_KAFKA_", "").splitlines()
 
 
 def test_a_password_or_a_certificate_with_plaintext_is_refused(files: Files) -> None:
-    """Who gives them means to be protected."""
+    """Such settings show that protection is intended."""
     lines = complaints(USER="ada", PASSWORD="secret", CA_FILE=files.authority)  # noqa: S106
     assert [line.split(":")[0] for line in lines] == [
         "USER, PASSWORD would be ignored with SECURITY_PROTOCOL=plaintext",
@@ -38,12 +38,12 @@ def test_a_password_or_a_certificate_with_plaintext_is_refused(files: Files) -> 
     ]
 
 
-def test_a_login_needs_all_of_it() -> None:
+def test_a_login_needs_all_its_settings() -> None:
     lines = complaints(SECURITY_PROTOCOL="sasl_ssl", USER="ada")
     assert [line.split(":")[0] for line in lines] == ["SASL_MECHANISM is missing", "PASSWORD is missing"]
 
 
-def test_a_password_never_travels_in_the_clear() -> None:
+def test_a_password_is_never_sent_unencrypted() -> None:
     with pytest.raises(SettingsError, match="would travel in the clear with PLAIN"):
         load(KafkaSettings, SERVERS | LOGIN | {"APP_KAFKA_SECURITY_PROTOCOL": "sasl_plaintext"})
     scram = {"APP_KAFKA_SASL_MECHANISM": "SCRAM-SHA-256", "APP_KAFKA_SECURITY_PROTOCOL": "sasl_plaintext"}
@@ -51,13 +51,13 @@ def test_a_password_never_travels_in_the_clear() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["SSL", "tls", "sasl"])
-def test_a_protocol_or_mechanism_that_there_is_not_is_refused(protocol: str) -> None:
+def test_an_unknown_protocol_or_mechanism_is_refused(protocol: str) -> None:
     (protocol_line, mechanism_line) = complaints(SECURITY_PROTOCOL=protocol, SASL_MECHANISM="GSSAPI")
     assert protocol_line.startswith(f"SECURITY_PROTOCOL='{protocol}'")
     assert mechanism_line.startswith("SASL_MECHANISM='GSSAPI'")
 
 
-def test_files_that_are_missing_or_no_certificates_are_all_named_at_once(files: Files, tmp_path: Path) -> None:
+def test_missing_and_invalid_certificate_files_are_all_named_at_once(files: Files, tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     lines = complaints(SECURITY_PROTOCOL="ssl", CA_FILE="/nowhere/ca.pem", CERTIFICATE_FILE=files.certificate)
     assert lines == [
@@ -72,13 +72,13 @@ def test_files_that_are_missing_or_no_certificates_are_all_named_at_once(files: 
     ]
 
 
-def test_a_key_that_does_not_fit_its_certificate_is_refused(files: Files) -> None:
+def test_a_key_that_does_not_match_its_certificate_is_refused(files: Files) -> None:
     (line,) = complaints(SECURITY_PROTOCOL="ssl", CERTIFICATE_FILE=files.certificate, KEY_FILE=files.other_key)
     fits = f"the key in {files.other_key!r} does not fit the certificate in {files.certificate!r}"
     assert line == f"CERTIFICATE_FILE and KEY_FILE: {fits}"
 
 
-def test_what_belongs_together_is_taken(files: Files) -> None:
+def test_complete_settings_are_accepted(files: Files) -> None:
     whole = {
         "APP_KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
         "APP_KAFKA_CA_FILE": files.authority,
@@ -91,9 +91,9 @@ def test_what_belongs_together_is_taken(files: Files) -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    told = SERVERS | LOGIN | {"APP_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}
+    given = SERVERS | LOGIN | {"APP_KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}
     database = {"APP_DATABASE_URL": POSTGRES, "APP_DATABASE_PASSWORD": "secret"}
-    settings = load(Settings, told | database)
+    settings = load(Settings, given | database)
     assert "secret" not in f"{settings} {settings!r} {settings.database} {settings.database!r}"
 
 
@@ -103,7 +103,7 @@ def test_the_console_refuses_tls_towards_the_broker_that_it_starts_itself() -> N
 
 
 @pytest.mark.parametrize("password", ["plain", "p@ss:w/o?r#d%41 é&=+"])
-def test_the_databases_password_stands_apart_and_may_hold_any_character(password: str) -> None:
+def test_the_databases_password_is_a_separate_setting_and_may_have_any_character(password: str) -> None:
     found = url.address(POSTGRES, password)
     assert (found.password, found.username, found.host, found.database) == (password, "ada", "db", "users")
     assert database_url.problems(POSTGRES, password) == []
@@ -121,15 +121,13 @@ def test_the_databases_password_stands_apart_and_may_hold_any_character(password
         (f"{POSTGRES}?sslmode=verify-full&sslcert=/a.pem", "", "sslcert and sslkey belong together"),
     ],
 )
-def test_a_database_url_that_cannot_be_meant_is_refused_without_its_password(
-    url: str, password: str, words: str
-) -> None:
+def test_an_invalid_database_url_is_refused_without_showing_its_password(url: str, password: str, words: str) -> None:
     line = database_url.problems(url, password)[0]
     assert words in line
     assert all(secret not in line for secret in ("first", "second", "secret"))
 
 
-def test_a_key_of_the_databases_that_does_not_fit_is_refused(files: Files) -> None:
+def test_a_database_key_that_does_not_match_is_refused(files: Files) -> None:
     url = f"{POSTGRES}?sslmode=verify-full&sslcert={files.certificate}&sslkey={files.other_key}"
     (line,) = database_url.problems(url, "")
     assert "does not fit" in line

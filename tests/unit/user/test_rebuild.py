@@ -1,4 +1,4 @@
-"""The rebuild's comparison tells what differs, and nothing personal."""
+"""The rebuild's comparison shows differences without personal data."""
 
 from services.user.rebuild import differences
 
@@ -12,7 +12,7 @@ def test_equal_tables_do_not_differ() -> None:
     assert differences({"u1": ADA}, {"u1": ADA}) == []
 
 
-def test_a_user_who_is_missing_or_other_is_named_by_version_alone() -> None:
+def test_a_missing_or_different_user_is_named_by_version_only() -> None:
     older = ADA.replace('"version":2', '"version":1')
     [missing] = differences({"u1": ADA}, {})
     [other] = differences({"u1": ADA}, {"u1": older})
