@@ -44,10 +44,10 @@ verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behin
 	@$(BIN)/python -m services.workbench verify
 
 ##@ Check
-test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests; ARGS="-k word" goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take half a minute and more each
+test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-charts: $(PACKAGES_READY) ## check the Helm charts with each Helm that is there

@@ -8,16 +8,10 @@ import hypothesis
 import pytest
 
 from services.chassis.database.database import Database
-from services.chassis.kafka.admin import KafkaAdmin
-from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import TOPICS
 from services.workbench.local import postgres
-from services.workbench.local.broker import broker as local_broker
 from services.workbench.local.free_ports import free_ports
-from services.workbench.local.system import System
-
-JARS = Path(__file__).parents[1] / ".eventline" / "kafka"
-READY_S = 60.0
+from tests.support.broker import running
 
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
@@ -25,19 +19,19 @@ hypothesis.settings.load_profile("eventline")
 
 
 def pytest_configure() -> None:
-    """Let SIGTERM end a run as Ctrl-C does: what it started, mounted and brought up is taken down again."""
+    """Handle SIGTERM like Ctrl-C, so that fixtures stop the programs and unmount the volumes of the run."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
-    """Say which PostgreSQL the store tests run on."""
+    """Report the PostgreSQL version that the store tests use."""
     folder = postgres.binaries()
     return postgres.version(folder) if folder else "PostgreSQL: NOT FOUND, half of the store tests will be skipped"
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """One PostgreSQL server for the whole run."""
+    """One PostgreSQL server for the session; each worker of pytest-xdist has its own."""
     folder = postgres.binaries()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
@@ -48,13 +42,11 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The bootstrap servers of a real broker for the whole run, with the catalog's topics."""
-    port, controller = free_ports(2)
-    with System([local_broker(port, controller, jars=JARS, state=tmp_path_factory.mktemp("broker"))]) as system:
-        system.start("broker")
-        system.wait_ready(READY_S, "broker")
-        address = f"127.0.0.1:{port}"
-        KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=address), "tests").ensure(TOPICS)
+    """The bootstrap servers of one broker for the session, with the topics of the catalog.
+
+    Each worker of pytest-xdist has its own: topics and groups are numbered in each process.
+    """
+    with running(tmp_path_factory.mktemp("broker"), TOPICS) as (address, _):
         yield address
 
 

@@ -95,7 +95,7 @@ class KindTarget(Mailpit):
     def _await(self, part: str) -> None:
         kubectl("rollout", "status", WORKLOADS[part], PATIENCE)
         if part in self.urls:
-            until(f"{part} answers", lambda: httpx.get(self.urls[part], timeout=5).status_code)
+            until(f"{part} answers", lambda: httpx.get(self.urls[part], timeout=5).status_code, passing=httpx.HTTPError)
 
     def _psql(self, sql: str) -> str:
         return kubectl("exec", WORKLOADS[DATABASE], "--", *PSQL, sql)

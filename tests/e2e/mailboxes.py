@@ -46,6 +46,7 @@ class Mailpit:
             lambda: [mail.subject for mail in self.mails(OPERATOR)],
             lambda found: subject in found,
             seconds,
+            httpx.HTTPError,
         )
 
     def forget(self) -> None:

@@ -48,7 +48,10 @@ class Story:
 
     def insist_on(self, body: Mapping[str, Any], key: str) -> User:
         """Send a registration with the same Idempotency-Key until it is accepted."""
-        return _user(until(f"{key} is accepted", lambda: self.post(body, key), _is_created), body["email"])
+        return _user(
+            until(f"{key} is accepted", lambda: self.post(body, key), _is_created, passing=httpx.HTTPError),
+            body["email"],
+        )
 
     def post(self, body: Mapping[str, Any], key: str) -> httpx.Response:
         """Send a registration once. Raises httpx.TransportError."""
@@ -79,7 +82,7 @@ class Story:
         def look() -> list[Mail]:
             return [mail for mail in self.target.mails(at) if mail.correlation_id == user.correlation_id]
 
-        return until(f"a mail to {at} because of {user.correlation_id}", look)[0]
+        return until(f"a mail to {at} because of {user.correlation_id}", look, passing=httpx.HTTPError)[0]
 
     def mails(self, user: User) -> list[Mail]:
         """Return the mails at the user's address."""
@@ -92,7 +95,9 @@ class Story:
             return self.audited(user.correlation_id)
 
         what = f"entries of {', '.join(sorted(types))} because of {user.correlation_id}"
-        return until(what, look, lambda entries: {entry["type"] for entry in entries} >= set(types))
+        return until(
+            what, look, lambda entries: {entry["type"] for entry in entries} >= set(types), passing=httpx.HTTPError
+        )
 
     def audited(self, correlation_id: str) -> list[dict[str, Any]]:
         """Return the audit entries of a command."""
@@ -107,7 +112,7 @@ class Story:
         def look() -> dict[str, Any]:
             return self._get("notification", "/notifications", query)
 
-        found = until(f"notifications of {user.user_id}", look, _is_over, seconds)
+        found = until(f"notifications of {user.user_id}", look, _is_over, seconds, httpx.HTTPError)
         items: list[dict[str, Any]] = found["items"]
         return items
 

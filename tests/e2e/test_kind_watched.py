@@ -22,16 +22,33 @@ ALIVE_WITHIN_S = 60.0  # of the first request
 
 def test_grafana_shows_every_dashboard_and_what_happens_now(story: Story) -> None:
     story.await_audit(story.register_user())
-    until("Grafana lists every dashboard", dashboards, lambda found: found >= DASHBOARDS, ALIVE_WITHIN_S)
+    until(
+        "Grafana lists every dashboard",
+        dashboards,
+        lambda found: found >= DASHBOARDS,
+        ALIVE_WITHIN_S,
+        passing=httpx.HTTPError,
+    )
     assert len(DASHBOARDS) == 6  # five, and the runbooks as a page
     query = 'sum by (job) (increase(messaging_client_consumed_messages_total{namespace="eventline"}[1m])) > 0'
     consumers = {"audit", "notification"}
-    until("panels show who consumed", lambda: series(query), lambda found: found >= consumers, ALIVE_WITHIN_S)
+    until(
+        "panels show who consumed",
+        lambda: series(query),
+        lambda found: found >= consumers,
+        ALIVE_WITHIN_S,
+        passing=httpx.HTTPError,
+    )
 
 
 def test_prometheus_reads_every_service_and_the_lag_probe_under_their_names(target: Target) -> None:
     assert target.parts
-    until("all targets are up", lambda: series('up{namespace="eventline"} == 1'), {*SERVICES, "console"}.__eq__)
+    until(
+        "all targets are up",
+        lambda: series('up{namespace="eventline"} == 1'),
+        {*SERVICES, "console"}.__eq__,
+        passing=httpx.HTTPError,
+    )
 
 
 def test_prometheus_looks_at_the_rules_and_tells_alertmanager(target: Target) -> None:
@@ -57,7 +74,11 @@ def test_an_alert_that_fires_and_clears_is_told_by_mail(target: Target) -> None:
 @pytest.mark.parametrize("part", ["grafana", "prometheus", "alertmanager"])
 def test_people_reach_each_of_them_at_the_printed_address(target: Target, part: str) -> None:
     assert target.parts
-    until(f"{part} answers", lambda: httpx.get(f"http://{address(part)}/", timeout=10).status_code < 500)
+    until(
+        f"{part} answers",
+        lambda: httpx.get(f"http://{address(part)}/", timeout=10).status_code < 500,
+        passing=httpx.HTTPError,
+    )
 
 
 def dashboards() -> set[str]:

@@ -1,31 +1,63 @@
-"""Topics on the real broker for single tests, and broker operations beyond the product's code."""
+"""Real brokers for tests, topics with unique names, and administration that the services do not need."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # re-exported, unmarked
 
-from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Headers, Outgoing
 from services.contracts.catalog import Pattern, Rule, Topic
+from services.workbench.local.broker import broker as local_broker
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.system import System
+from services.workbench.polling import until
 
+JARS = Path(__file__).parents[2] / ".eventline" / "kafka"
+READY_S = 60.0
 PATIENCE_S = 30.0
 _numbers = count(1)
 
 
+@contextmanager
+def running(folder: Path, topics: Sequence[Topic]) -> Iterator[tuple[str, System]]:
+    """Start a broker with its state in a folder; yield its address and the system whose part `broker` it is."""
+    port, controller = free_ports(2)
+    with System([local_broker(port, controller, jars=JARS, state=folder)]) as system:
+        system.start("broker")
+        system.wait_ready(READY_S, "broker")
+        address = f"127.0.0.1:{port}"
+        ensure(address, topics)
+        yield address, system
+
+
+def ensure(broker: str, topics: Sequence[Topic]) -> list[str]:
+    """Create the topics that are missing, wait until the broker has their metadata, and return the created names.
+
+    The controller acknowledges a topic before the broker can lead its partitions: a producer would get error 3.
+    """
+    admin = KafkaAdmin(settings(broker), "test")
+    created = admin.ensure(topics)
+    names = [topic.name for topic in topics]
+    until("metadata of the topics", lambda: admin.ids(names) or names == [], passing=BrokerUnavailableError)
+    return created
+
+
 def settings(broker: str, **changed: Any) -> KafkaSettings:
-    """Return settings for a broker."""
+    """Return settings of a client of a broker."""
     return KafkaSettings(kafka_bootstrap_servers=broker, **changed)
 
 
 def a_topic(**changed: Any) -> Topic:
-    """Describe a topic with a unique name."""
+    """Return a topic with a name that no other test uses."""
     usual = Topic(
         name=f"test.{next(_numbers)}.v1",
         pattern=Pattern.NOTIFICATION,
@@ -38,14 +70,14 @@ def a_topic(**changed: Any) -> Topic:
 
 
 def a_group() -> str:
-    """Return a unique group name."""
+    """Return a group name that no other test uses."""
     return f"group-{next(_numbers)}"
 
 
 def create(broker: str, **changed: Any) -> str:
-    """Create such a topic and return its name."""
+    """Create a topic with a unique name and return the name."""
     topic = a_topic(**changed)
-    assert KafkaAdmin(settings(broker), "test").ensure([topic]) == [topic.name]
+    assert ensure(broker, [topic]) == [topic.name]
     return topic.name
 
 
@@ -58,7 +90,7 @@ def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"
 
 def truncate(broker: str, topic: str, before: int) -> None:
     """Drop the records of partition 0 below an offset, as retention does."""
-    admin = AdminClient({"bootstrap.servers": broker})  # kept in a variable: its futures end with it
+    admin = AdminClient({"bootstrap.servers": broker})  # in a variable: its futures end with it
     for future in admin.delete_records([ClientPartition(topic, 0, before)]).values():
         future.result(PATIENCE_S)
 
@@ -70,7 +102,7 @@ def delete(broker: str, topic: str) -> None:
 
 
 def configured(broker: str, topic: str) -> Mapping[str, str]:
-    """Return the configuration that the broker has of a topic."""
+    """Return a topic's configuration on the broker."""
     admin, resource = AdminClient({"bootstrap.servers": broker}), ConfigResource("topic", topic)
     found = admin.describe_configs([resource])[resource].result(PATIENCE_S)
     return {name: str(entry.value) for name, entry in found.items()}

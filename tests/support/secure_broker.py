@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from services.workbench.local.broker import broker as local_broker
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import System
-from tests.conftest import JARS, READY_S
+from tests.support.broker import JARS, READY_S
 from tests.support.certificates import AUTHORITY, CERTIFICATES, HOST, USER, Files
 
 PASSWORD = "correct horse: battery"  # noqa: S105  # the tests' own; it stands in a JAAS line, which quotes

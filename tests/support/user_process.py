@@ -49,6 +49,7 @@ class UserServer:
             "APP_HTTP_HOST": HOST,
             "APP_HTTP_PORT": str(self.port),
             "APP_METRICS_PORT": str(metrics),
+            "APP_KAFKA_REQUEST_TIMEOUT": "2s",  # a stop waits for a request that is under way
         }
         self.system = System([service("user", environment, folder)])
         self.system.start("user")

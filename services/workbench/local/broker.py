@@ -4,6 +4,7 @@ The heap is small and the compiler quick to start, because the broker shares two
 """
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,9 +60,17 @@ def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mappi
     java = ("java", *JVM, "-cp", f"{jars}/*")
     if not (data / "meta.properties").exists():
         _format(java, config)
+    argv = (*java, f"-Djava.io.tmpdir={_temporary(state)}", "kafka.Kafka", str(config))
     environment = {"PATH": os.environ["PATH"]}
-    argv = (*java, "kafka.Kafka", str(config))
     return Program("broker", argv, environment, state / "broker.log", lambda: answers(HOST, port))
+
+
+def _temporary(state: Path) -> Path:
+    """Return an empty folder for native libraries, which a JVM that is killed does not delete."""
+    folder = state / "tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder.absolute()
 
 
 def _format(java: tuple[str, ...], config: Path) -> None:

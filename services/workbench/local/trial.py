@@ -28,8 +28,12 @@ from services.workbench.settings import WorkbenchSettings
 STATE = Path(__file__).parents[3] / ".eventline"
 READY_S = 60.0
 PATIENCE_S = 60.0  # without any movement: a lease, a session of 6 s and a claim must fit
-HASTE = {"APP_RELAY_LEASE": "6s", "APP_KAFKA_MESSAGE_TIMEOUT": "3s"}
-HASTE_NOTIFICATION = {**HASTE, "APP_SMTP_TIMEOUT": "1s", "APP_SENDER_CLAIM_TIME": "8s"}
+RELAY_HASTE = {"APP_RELAY_LEASE": "6s", "APP_KAFKA_MESSAGE_TIMEOUT": "3s"}
+HASTE = {
+    "user": RELAY_HASTE,
+    "notification": {**RELAY_HASTE, "APP_SMTP_TIMEOUT": "1s", "APP_SENDER_CLAIM_TIME": "8s"},
+    "audit": {"APP_KAFKA_MESSAGE_TIMEOUT": "3s"},  # no relay, so no lease
+}
 PORTS = (
     "broker_port",
     "controller_port",
@@ -132,7 +136,7 @@ def hastened(program: Program) -> Program:
 
 def haste(service: str) -> dict[str, str]:
     """Return the variables that shorten a service's leases and claims."""
-    return HASTE_NOTIFICATION if service == "notification" else HASTE
+    return HASTE[service]
 
 
 @contextlib.contextmanager

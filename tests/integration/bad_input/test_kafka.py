@@ -6,7 +6,6 @@ What can never be an event becomes a dead letter, the next record proceeds, and 
 import base64
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from sqlalchemy import text
 
 from services.chassis.consumer.dead_letters import CeilingError
 from services.chassis.database.database import Database
-from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
@@ -28,10 +26,8 @@ from services.contracts import catalog
 from services.user import publisher
 from services.workbench.bench import ours
 from services.workbench.bench.workload import registered
-from services.workbench.local.broker import broker as local_broker
-from services.workbench.local.free_ports import free_ports
-from services.workbench.local.system import System
-from tests.conftest import JARS, READY_S
+from services.workbench.polling import until
+from tests.support.broker import running
 from tests.support.builders import a_telemetry
 from tests.support.raw_producer import produce
 
@@ -43,7 +39,6 @@ pytestmark = [
 SIZE = catalog.LARGEST_RECORD - 1024  # of a value: key and headers need room too
 RAW_KEY, RAW_VALUE = b"raw", b'{"raw":1}'
 STATE, NOTICE = 1, 2  # of the three records of a registration
-DEADLINE_S = 60.0
 Change = Callable[[Outgoing], Outgoing]
 
 
@@ -185,36 +180,29 @@ class World:
 
     def await_progress(self, service: str) -> None:
         wanted = self.written if service == "audit" else self.written - 1  # notification reads no facts
-        deadline, seen = time.monotonic() + DEADLINE_S, -1
-        while seen < wanted:
-            assert time.monotonic() < deadline, f"{service} has applied {seen} of {wanted} records"
-            read = "SELECT coalesce(sum(next_offset), 0) FROM progress WHERE topic LIKE 'user.%'"
-            seen = self.value(service, read)
-            time.sleep(0.1)
+        read = "SELECT coalesce(sum(next_offset), 0) FROM progress WHERE topic LIKE 'user.%'"
+        until(f"{service} has applied {wanted} records", lambda: self.value(service, read), lambda seen: seen >= wanted)
 
     def dead_letters(self) -> list[Record]:
         """Read the dead-letter topic to its end."""
         topic = catalog.NOTIFICATION_DEAD_LETTERS.name
         source = GroupConsumer(self.settings, "test-letters", [topic], lambda _: {})
         found: list[Record] = []
-        deadline = time.monotonic() + DEADLINE_S
         expected = len([row for row in ROWS if row[3]]) + 3
-        while len(found) < expected:
-            assert time.monotonic() < deadline, f"{len(found)} of {expected} dead letters: {found}"
-            found += source.poll(100, 0.5)
+
+        def read() -> int:
+            found.extend(source.poll(100, 0.5))
+            return len(found)
+
+        until(f"{expected} dead letters", read, lambda number: number >= expected)
         source.close()
         return found
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    port, controller = free_ports(2)
     folder = tmp_path_factory.mktemp("bad-input")
-    with System([local_broker(port, controller, jars=JARS, state=folder / "broker")]) as system:
-        system.start("broker")
-        system.wait_ready(READY_S, "broker")
-        address = f"127.0.0.1:{port}"
-        KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=address), "test").ensure(catalog.TOPICS)
+    with running(folder / "broker", catalog.TOPICS) as (address, _):
         world = World(address, folder)
         world.consume("notification")
         yield world

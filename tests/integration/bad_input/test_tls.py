@@ -7,7 +7,6 @@ import http.client
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import TOPICS
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import SERVICES, System, clean_environment, service
+from services.workbench.polling import until
 from tests.support import secure_broker as kafka
 from tests.support import secure_postgres as postgresql
 from tests.support.certificates import CERTIFICATES, USER, WORDS, Files, Tapped
@@ -48,11 +48,7 @@ def ask(port: int, path: str, body: object = None) -> Answer:
 
 def await_seen(look: Callable[[], Answer], is_wanted: Callable[[Answer], bool]) -> str:
     """Poll until what is seen is as wanted, and return its text."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_wanted(seen := look()):
-        assert time.monotonic() < deadline, f"last seen: {seen}"
-        time.sleep(0.1)
-    return seen[1]
+    return until("the answer", look, is_wanted, DEADLINE_S)[1]
 
 
 def environment(name: str, **settings: str) -> dict[str, str]:

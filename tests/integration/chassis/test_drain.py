@@ -20,6 +20,7 @@ def test_a_stopping_service_still_answers_and_closes_keep_alive_connections(tmp_
         "APP_HTTP_PORT": str(port),
         "APP_METRICS_PORT": str(metrics),
         "APP_DRAIN_DELAY": "3s",
+        "APP_KAFKA_REQUEST_TIMEOUT": "2s",  # a stop waits for a request that is under way
     }
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE_S)
     with System([service("user", environment, tmp_path)]) as system:

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts.catalog import TOPICS, USER_EVENTS
-from services.workbench.local.broker import broker as local_broker
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process, Program, probe
-from services.workbench.local.system import System, clean_environment
+from services.workbench.local.system import clean_environment
 from tests.integration.bad_input.test_tls import ask, await_seen
-from tests.support.broker import settings, write
+from tests.support.broker import running, write
 from tests.support.certificates import Files
-from tests.support.console_process import JARS, argv, console
+from tests.support.console_process import argv, console
 from tests.support.proxy import Proxy
 from tests.support.secure_broker import SecureBroker
 
@@ -80,12 +78,8 @@ def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_says_why_and_goes
 
 
 def test_a_broker_that_was_killed_is_asked_again_when_it_is_back(start: Start, tmp_path: Path) -> None:
-    port, controller = free_ports(2)
-    with System([local_broker(port, controller, jars=JARS, state=tmp_path / "broker")]) as system:
-        system.start("broker")
-        system.wait_ready(READY_S, "broker")
-        KafkaAdmin(settings(f"{HOST}:{port}"), "test").ensure(TOPICS)
-        process, metrics_port = start(f"{HOST}:{port}")
+    with running(tmp_path / "broker", TOPICS) as (address, system):
+        process, metrics_port = start(address)
         process.wait_ready(READY_S)
         system.kill("broker")
         await_seen(lambda: ask(metrics_port, "/readyz"), lambda seen: seen[0] == 503)

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST, PortTakenError, require_free
 from services.workbench.local.processes import Process, ProcessError, Program
+from services.workbench.polling import until
 
 DEADLINE = 20.0
 FOREVER = "import signal; print('up', flush=True); signal.pause()"
@@ -30,10 +30,7 @@ def a_program(folder: Path, code: str, ready: Callable[[], str | None] | None = 
 
 
 def await_end(pid: int) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while state(pid) not in {None, "Z"}:
-        assert time.monotonic() < deadline, f"process {pid} still lives, state {state(pid)}"
-        time.sleep(0.02)
+    until(f"process {pid} has ended", lambda: state(pid), {None, "Z"}.__contains__, DEADLINE)
 
 
 def state(pid: int) -> str | None:
@@ -80,7 +77,10 @@ def test_a_child_dies_with_a_console_that_is_killed(tmp_path: Path) -> None:
         "from services.workbench.local.processes import Process, Program\n"
         f"argv = (sys.executable, '-c', {FOREVER!r})\n"
         "log = pathlib.Path(sys.argv[1])\n"
-        "print(Process(Program('child', argv, dict(os.environ), log, lambda: None)).pid, flush=True)\n"
+        "up = lambda: None if 'up' in log.read_text() else 'not up'\n"
+        "process = Process(Program('child', argv, dict(os.environ), log, up))\n"
+        f"process.wait_ready({DEADLINE})\n"  # before, the kernel may not know of the bond yet
+        "print(process.pid, flush=True)\n"
         "signal.pause()\n"
     )
     argv = (sys.executable, "-c", code, str(tmp_path / "grandchild.log"))
