@@ -59,7 +59,7 @@ class KafkaSecurity(Mixin):
             return []
         names = ", ".join(name for name, value in given.items() if value)
         setting = f"{PROTOCOL}={self.kafka_security_protocol}"
-        return [f"{names} would be ignored with {setting}: write {PROTOCOL}={remedy}, or leave the first away"]
+        return [f"{names} would be ignored with {setting}: write {PROTOCOL}={remedy}, or omit the others"]
 
     def _login_problems(self) -> list[str]:
         given = _given(self, "sasl_mechanism", "user", "password")

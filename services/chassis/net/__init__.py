@@ -1,1 +1,1 @@
-"""TLS contexts, certificate checks and listening sockets."""
+"""TLS contexts, certificate checks, listening sockets, and the backoff of retry loops."""

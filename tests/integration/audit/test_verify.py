@@ -49,7 +49,7 @@ def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statements", "says"),
+    ("statements", "message"),
     [
         (["UPDATE entries SET value = NULL WHERE position = 2"], r"events.v1\[0\]@2, at position 2: flags"),
         (['UPDATE entries SET "key" = value WHERE position = 2'], r"events.v1\[0\]@2, at position 2: chain is"),
@@ -69,9 +69,11 @@ def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
     ],
     ids=["value", "key", "subject", "removed", "removed and refilled", "swapped", "head", "size", "end"],
 )
-def test_a_change_is_found_and_named(recorded: Database, database_url: str, statements: list[str], says: str) -> None:
+def test_a_change_is_found_and_named(
+    recorded: Database, database_url: str, statements: list[str], message: str
+) -> None:
     change(recorded, *statements)
-    with pytest.raises(BadEntryError, match=says):
+    with pytest.raises(BadEntryError, match=message):
         verify(database_url)
 
 

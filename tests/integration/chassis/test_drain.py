@@ -29,9 +29,9 @@ def test_a_stopping_service_still_answers_and_closes_keep_alive_connections(tmp_
         assert closes(connection) is None
         system.process("user").ask_to_stop()
         deadline = time.monotonic() + PATIENCE_S
-        while (said := closes(connection)) is None:
+        while (header := closes(connection)) is None:
             assert time.monotonic() < deadline, "the connection is kept to the end"
-        assert said == "close"
+        assert header == "close"
         assert closes(connection) == "close", "a new connection is served as well"
         connection.close()
         assert system.process("user").wait_end(PATIENCE_S) == 0

@@ -15,6 +15,7 @@ from services.chassis.messages.clock import utc_now
 from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
 from services.contracts.catalog import LARGEST_RECORD
+from services.workbench.local.free_ports import free_ports
 from tests.support.broker import a_group, create, settings, truncate, write
 
 PATIENCE_S = 30.0
@@ -112,3 +113,8 @@ def test_a_truncated_offset_ends_reading_to_the_end_with_an_error_that_is_retrie
         pytest.raises(TopicUnavailableError, match=place.topic),
     ):
         list(reader.read_to_end())
+
+
+def test_an_unreachable_broker_ends_reading_with_the_clients_reason() -> None:
+    with pytest.raises(TopicUnavailableError, match=r"any: nothing received for 1 s; .*Connection refused"):
+        list(read_topic(settings(f"127.0.0.1:{free_ports(1)[0]}"), "any", 1, silence_s=1))

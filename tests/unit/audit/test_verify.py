@@ -45,7 +45,7 @@ def test_another_origin_makes_other_chains() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "says"),
+    ("field", "value", "message"),
     [
         ("value", b"{}", "chain is"),
         ("key", b"", "chain is"),
@@ -64,10 +64,10 @@ def test_another_origin_makes_other_chains() -> None:
         ("position", 9, "position 1 is missing before it"),
     ],
 )
-def test_an_edited_field_is_found_at_its_entry(field: str, value: object, says: str) -> None:
+def test_an_edited_field_is_found_at_its_entry(field: str, value: object, message: str) -> None:
     entries, chains = a_log(3, 4, 5)
     setattr(entries[1], field, value)
-    with pytest.raises(BadEntryError, match=says) as caught:
+    with pytest.raises(BadEntryError, match=message) as caught:
         verify(entries, chains)
     assert entries[1].place in str(caught.value)
 
