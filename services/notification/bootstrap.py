@@ -35,6 +35,7 @@ from services.notification import publisher
 from services.notification.api import Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import ReplicaWatch, Views, show_mails
+from services.notification.mail_queue import MailQueue
 from services.notification.sender import Limits, Sender
 from services.notification.settings import Settings
 from services.notification.smtp_connection import Login
@@ -42,7 +43,6 @@ from services.notification.smtp_connection import Server as MailServer
 from services.notification.smtp_delivery import Mailer
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
-from services.notification.store.intents import Queue
 from services.notification.templates import Composer
 
 REVISIONS = Path(__file__).parent / "migrations"
@@ -144,7 +144,7 @@ def _watch(settings: Settings, database: Database, consumer: Consumer, telemetry
 def _senders(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> list[Sender]:
     show_mails(database.reader(views.unfinished), telemetry)
     claim_s = settings.sender_claim_time.total_seconds()
-    queue = Queue(database, telemetry.clock, new_id, settings.mail_from, appended, claim_s)
+    queue = MailQueue(database, telemetry.clock, new_id, settings.mail_from, appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
     return [
         Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry)

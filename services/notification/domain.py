@@ -66,6 +66,15 @@ class Message(msgspec.Struct, frozen=True):
     reason: Reason | None = None
 
 
+class Intent(msgspec.Struct, frozen=True):
+    """A message of a notice, with its id and the id of the event that records it."""
+
+    notification_id: str
+    event_id: str
+    notice: Notice
+    message: Message
+
+
 class Letter(msgspec.Struct, frozen=True):
     """All that a mail is made of. Name and locale are None where the user is not known (any more)."""
 

@@ -19,24 +19,15 @@ from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.messages.record import Record
-from services.chassis.outbox.event_store import append, last_versions
+from services.chassis.outbox.event_store import appending, last_versions
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient
 from services.contracts.user import UserNotice, UserState
 from services.notification import domain
-from services.notification.domain import Address, Message, Notice, Replica
+from services.notification.domain import Address, Intent, Message, Notice, Replica
 
 SAYS_WHO = (UserState, UserNotice)  # a tombstone says nothing that could differ
 DIFFERS = "the same version of user {0} was applied with another id or content"
-
-
-class Intent(msgspec.Struct, frozen=True):
-    """A message of a notice, with its ids: its own, and that of the event that says so."""
-
-    notification_id: str
-    event_id: str
-    notice: Notice
-    message: Message
 
 
 class Rows(Protocol):
@@ -89,8 +80,9 @@ class Handler:
         """Apply a batch within the caller's transaction. Raises UnknownShapeError."""
         decoded = self._tools.decoder.decode(records)
         outcome = Outcome(refused=decoded.refused, not_subscribed=decoded.not_subscribed)
-        batch = Batch(connection, self._tools, outcome)
-        append(connection, self._tools.clock(), lambda moment: batch.decide(decoded.events, moment))
+        with appending(connection, self._tools.clock()) as pending:
+            batch = Batch(connection, self._tools, outcome)
+            pending.events += batch.decide(decoded.events, pending.time)
         return outcome
 
 

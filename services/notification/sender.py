@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Queue(Protocol):
-    """Where mails wait; see `store.intents.Queue`."""
+    """Where mails wait; see `mail_queue.MailQueue`."""
 
     def claim(self, limit: int) -> list[Claim]:
         """Claim due mails for a time."""

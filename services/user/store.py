@@ -23,8 +23,7 @@ from sqlalchemy import (
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.database.database import metadata
-from services.chassis.messages.event import NewEvent
-from services.chassis.outbox.event_store import append
+from services.chassis.outbox.event_store import appending
 from services.contracts.user import Status, UserState
 from services.user.domain import RefusedError, key_of
 from services.user.handlers import Answered, Change, Command, Group, Register, Reply
@@ -127,17 +126,13 @@ def commit_gathered(
     connection: Connection, now: datetime, gather: Callable[[], Sequence[Command]], new_id: Callable[[], str]
 ) -> list[Reply | RefusedError]:
     """Do the same with a group that `gather` returns: it may read and write, for nobody else can append by then."""
-    outcomes: list[Reply | RefusedError] = []
-
-    def decide(_: datetime) -> Sequence[NewEvent]:
+    with appending(connection, now) as pending:
         commands = gather()
         rows = Rows(connection, commands)
         group = Group(rows, new_id)
-        outcomes.extend(group.decide_all(commands))
+        outcomes = group.decide_all(commands)
         rows.write()
-        return group.events
-
-    append(connection, now, decide)
+        pending.events += group.events
     return outcomes
 
 

@@ -88,10 +88,15 @@ def an_event_store(database: Database) -> None:
         connection.execute(insert(lease.relay).values(id=1, cursor=0, epoch=0, expires_at=0))
 
 
+def append(database: Database, *events: NewEvent, at: datetime = NOW) -> None:
+    """Append events in a transaction of their own."""
+    with database.write() as connection, event_store.appending(connection, at) as pending:
+        pending.events += events
+
+
 def append_events(database: Database, *versions: int, at: datetime = NOW) -> None:
     """Append events of one subject."""
-    with database.write() as connection:
-        event_store.append(connection, at, lambda _: [a_new_event(version) for version in versions])
+    append(database, *map(a_new_event, versions), at=at)
 
 
 class Recorded(msgspec.Struct):

@@ -9,10 +9,10 @@ from services.chassis.database.database import Database
 from services.chassis.messages import event
 from services.chassis.outbox import event_store
 from services.notification.domain import Attempt, Claim, Delivery
+from services.notification.mail_queue import MailQueue
 from services.notification.sender import Limits, Sender
 from services.notification.smtp_connection import Server
 from services.notification.smtp_delivery import Mailer
-from services.notification.store.intents import Queue
 from services.notification.store.tables import intents
 from services.notification.templates import Composer
 from tests.support.builders import NOW, a_telemetry, ids
@@ -32,7 +32,7 @@ class Mailroom:
     def __init__(self, database: Database) -> None:
         self.database = prepare(database)
         self.appended = threading.Event()
-        self.queue = Queue(database, lambda: NOW, ids("sent"), MAIL_FROM, self.appended)
+        self.queue = MailQueue(database, lambda: NOW, ids("sent"), MAIL_FROM, self.appended)
         self._handler = a_handler(ids())
 
     def register(self, *users: int, locale: str = "en") -> None:

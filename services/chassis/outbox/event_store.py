@@ -1,10 +1,11 @@
-"""The event store, which is the outbox, and the one way to append to it.
+"""The event store, which is also the outbox.
 
-`append` locks the counter row first and commits with its caller's transaction, so that the order of locks is the
-order of commits is the order of sequence numbers, without gaps, however many replicas take turns.
+`appending` locks the counter row until the caller's transaction ends. Therefore sequence numbers have no gaps and
+follow the order of commits, for any number of replicas.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -57,27 +58,36 @@ LAST_VERSIONS = (
     .where(bulk.one_of(events.c.subject, "subjects"))
     .group_by(events.c.subject)
 )
-
-
 METADATA = msgspec.json.Decoder(Metadata)
-Decide = Callable[[datetime], Iterable[NewEvent]]
 
 
-def append(connection: Connection, now: datetime, decide: Decide) -> int:
-    """Lock the counter, let `decide` read, decide and write, then number and insert the events it returns.
+class PendingEvents(msgspec.Struct):
+    """Events that get their sequence numbers when the block ends. `time` is that of all of them."""
 
-    `decide` gets the time of the events, which never goes back. Returns the last sequence number. The caller's
-    transaction commits everything at once.
+    time: datetime
+    events: list[NewEvent] = []
+
+    def append(self, event: NewEvent) -> None:
+        """Add an event."""
+        self.events.append(event)
+
+
+@contextmanager
+def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
+    """Lock the event store, collect events, and insert them at the end of the block; on an exception insert nothing.
+
+    Read inside the block what the events depend on: no other transaction can append meanwhile. The time of the events
+    is `now`, or that of the last event if it is later. The caller's transaction commits.
     """
     last = connection.execute(select(counter).with_for_update()).one()
     time = max(to_micros(now), last.last_time)
-    fresh = list(decide(from_micros(time)))
-    rows = [_row(sequence, time, event) for sequence, event in enumerate(fresh, last.last_sequence + 1)]
+    pending = PendingEvents(from_micros(time))
+    yield pending
+    rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last.last_sequence + 1)]
     if rows:
         bulk.insert(connection, events, rows)
-        note(connection, (event.type for event in fresh))
+        note(connection, (event.type for event in pending.events))
         connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
-    return int(last.last_sequence) + len(rows)
 
 
 def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:

@@ -12,8 +12,7 @@ from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.messages.clock import to_micros
 from services.contracts.user import UserState
-from services.notification.domain import Address, Notice, Replica, State
-from services.notification.handlers import Intent
+from services.notification.domain import Address, Intent, Notice, Replica, State
 from services.notification.store.tables import addresses, intents, replica, waiting
 
 REPLICAS = select(replica).where(one_of(replica.c.user_id, "ids"))

@@ -69,6 +69,6 @@ def _fill(here: Place, store: Path) -> None:
     ours.prepare("user", here.bootstrap, url)
     database = Database(url)
     events = [registered(number) for number in range(1, here.sizes.users + 1)]
-    with database.write() as connection:
-        event_store.append(connection, events[0].time, lambda _: [stored.event for stored in events])
+    with database.write() as connection, event_store.appending(connection, events[0].time) as pending:
+        pending.events += [stored.event for stored in events]
     database.close()

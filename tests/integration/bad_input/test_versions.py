@@ -21,7 +21,6 @@ from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing, TopicPartition
-from services.chassis.outbox import event_store
 from services.chassis.outbox import relay as relay_module
 from services.chassis.outbox.event_store import counter, events
 from services.chassis.outbox.lease import Leases
@@ -32,7 +31,7 @@ from services.contracts.envelope import to_headers
 from services.workbench.local.system import SERVICES, clean_environment
 from tests.integration.bad_input.test_config import Running, good
 from tests.support.broker import create, settings
-from tests.support.builders import NOW, a_new_event, a_telemetry, an_envelope, an_event_store, append_events
+from tests.support.builders import a_new_event, a_telemetry, an_envelope, an_event_store, append, append_events
 from tests.support.user_process import wait_until
 
 SOURCE = "/test/events"
@@ -143,9 +142,7 @@ class Publisher:
 
     def append_others(self, *versions: int) -> None:
         """Append events that are not those that were there before."""
-        fresh = [a_new_event(version, event_id=f"another-{version}") for version in versions]
-        with self.database.write() as connection:
-            event_store.append(connection, NOW, lambda _: fresh)
+        append(self.database, *(a_new_event(version, event_id=f"another-{version}") for version in versions))
 
 
 @pytest.fixture

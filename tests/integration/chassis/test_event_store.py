@@ -1,19 +1,19 @@
 """The event store: no gap, no repeat, no step back in time, however many append."""
 
+import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from services.chassis.database.database import Database
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.outbox import event_store
-from tests.support.builders import NOW, USER_ID, a_new_event, an_event_store, append_events
+from tests.support.builders import NOW, USER_ID, a_new_event, an_event_store, append, append_events
 
 ROUNDS = 25
 PATIENCE_S = 60.0
@@ -33,12 +33,13 @@ def append_many(database: Database, name: str) -> None:
     """Append in many transactions, of which each third is refused after its events are decided."""
     for number in range(ROUNDS):
         with database.write() as connection:
-            event_store.append(connection, NOW, partial(_some, name, number))
+            with event_store.appending(connection, NOW) as pending:
+                pending.events += _some(name, number)
             if number % 3 == 0:
                 connection.rollback()
 
 
-def _some(name: str, number: int, _: datetime) -> Iterator[NewEvent]:
+def _some(name: str, number: int) -> Iterator[NewEvent]:
     for version in (1, 2):
         subject = f"{name}-{number}"
         yield a_new_event(version, event_id=f"{subject}-{version}", subject=subject)
@@ -83,8 +84,7 @@ def test_two_who_append_take_turns_and_leave_no_gap(
 
 def test_an_event_is_read_back_as_it_was_appended(database: Database) -> None:
     event = NewEvent("e", USER_ID, 1, "user.sang", '{"ä":1}', Metadata("c", "cause", "trace"), '{"s":2}')
-    with database.write() as connection:
-        assert event_store.append(connection, NOW, lambda _: [event]) == 1
+    append(database, event)
     assert stored(database) == [StoredEvent(1, NOW, event)]
 
 
@@ -95,20 +95,19 @@ def test_reading_goes_on_after_a_sequence_number_in_portions(database: Database)
         assert event_store.read(connection, 4, 2) == []
 
 
-def test_nothing_decided_moves_nothing(database: Database) -> None:
+def test_a_block_without_events_uses_no_sequence_number(database: Database) -> None:
     append_events(database, 1)
-    with database.write() as connection:
-        assert event_store.append(connection, NOW, lambda _: []) == 1
+    append(database)
     append_events(database, 2)
     assert [event.sequence for event in stored(database)] == [1, 2]
 
 
-def test_what_was_decided_in_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
-    def decide(_: datetime) -> list[NewEvent]:
+def test_a_block_or_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    suppressed = contextlib.suppress(ZeroDivisionError)  # the transaction itself commits
+    with database.write() as connection, suppressed, event_store.appending(connection, NOW) as pending:
+        pending.append(a_new_event(1))
         raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        event_store.append(connection, NOW, decide)
+    assert stored(database) == []
     with pytest.raises(IntegrityError):
         append_events(database, 1, 1)
     append_events(database, 1)
@@ -118,43 +117,31 @@ def test_what_was_decided_in_a_transaction_that_fails_leaves_nothing(database: D
 def test_a_version_of_a_subject_and_an_event_id_exist_once(database: Database) -> None:
     append_events(database, 1)
     for twice in (a_new_event(2, event_id="event-1"), a_new_event(1, event_id="event-2")):
-
-        def decide(_: datetime, event: NewEvent = twice) -> list[NewEvent]:
-            return [event]
-
-        with pytest.raises(IntegrityError), database.write() as connection:
-            event_store.append(connection, NOW, decide)
+        with pytest.raises(IntegrityError):
+            append(database, twice)
 
 
 def test_time_never_goes_back_though_the_clock_may(database: Database) -> None:
     seen: list[datetime] = []
 
-    def at(now: datetime, version: int) -> None:
-        def decide(moment: datetime) -> list[NewEvent]:
-            seen.append(moment)
-            return [a_new_event(version)]
-
-        with database.write() as connection:
-            event_store.append(connection, now, decide)
-
     for version, seconds in enumerate((0, -3600, 1), start=1):
-        at(NOW + timedelta(seconds=seconds), version)
+        now = NOW + timedelta(seconds=seconds)
+        with database.write() as connection, event_store.appending(connection, now) as pending:
+            seen.append(pending.time)
+            pending.append(a_new_event(version))
     assert seen == [event.time for event in stored(database)]
     assert seen == [NOW, NOW, NOW + timedelta(seconds=1)]
 
 
-def test_deciding_comes_after_the_lock_so_it_sees_what_the_others_have_committed(database: Database) -> None:
+def test_the_lock_comes_first_so_that_a_block_sees_all_that_others_have_committed(database: Database) -> None:
     counts: list[int] = []
 
-    def counting(connection: Connection, name: str) -> list[NewEvent]:
-        counts.append(len(connection.execute(select(event_store.events.c.sequence)).all()))
-        return [a_new_event(event_id=name, subject=name)]
+    def append_counting(name: str) -> None:
+        with database.write() as connection, event_store.appending(connection, NOW) as pending:
+            counts.append(len(connection.execute(select(event_store.events.c.sequence)).all()))
+            pending.append(a_new_event(event_id=name, subject=name))
 
-    def append(name: str) -> None:
-        with database.write() as connection:
-            event_store.append(connection, NOW, lambda _: counting(connection, name))
-
-    threads = [threading.Thread(target=append, args=(str(number),)) for number in range(8)]
+    threads = [threading.Thread(target=append_counting, args=(str(number),)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

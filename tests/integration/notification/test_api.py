@@ -12,8 +12,8 @@ from services.chassis.http.server import application
 from services.chassis.messages.record import Record
 from services.notification.api import Api
 from services.notification.domain import Attempt, Delivery, Fate, Listed
+from services.notification.mail_queue import MailQueue
 from services.notification.store import views
-from services.notification.store.intents import Queue
 from tests.support.builders import NOW, USER_ID, ids
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
@@ -58,7 +58,7 @@ def test_notifications_are_listed_with_what_became_of_them(
     client: TestClient[Any], take: Take, database: Database
 ) -> None:
     take(a_state_record(a_state(1, email="ada@old.example.org")), a_notice_record(1))
-    queue = Queue(database, lambda: NOW, ids("sent"), "no-reply@example.org", threading.Event())
+    queue = MailQueue(database, lambda: NOW, ids("sent"), "no-reply@example.org", threading.Event())
     queue.settle([Attempt(claim, Delivery(Fate.SENT, "250 ok")) for claim in queue.claim(1)], [])
     take(a_state_record(a_state(2, wants_mail=False)), a_notice_record(2, "user.email_changed"))
     answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 2}).json()

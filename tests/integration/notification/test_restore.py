@@ -14,8 +14,8 @@ from services.chassis.outbox import event_store
 from services.chassis.outbox.lease import Lease, Leases
 from services.notification import publisher
 from services.notification.domain import Attempt, Delivery, Fate, Listed
+from services.notification.mail_queue import MailQueue
 from services.notification.store import restore, views
-from services.notification.store.intents import Queue
 from tests.support.builders import NOW, USER_ID, ids
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
@@ -34,7 +34,7 @@ class Store:
     def __init__(self, database: Database, name: str = "rebuilt") -> None:
         self.database = prepare(database)
         new_id = ids(name)
-        self.queue = Queue(database, lambda: NOW, new_id, "no-reply@example.org", threading.Event())
+        self.queue = MailQueue(database, lambda: NOW, new_id, "no-reply@example.org", threading.Event())
         self._handler = a_handler(new_id)
 
     def consume(self, *records: Record) -> None:
