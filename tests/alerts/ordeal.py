@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import msgspec
 
@@ -15,10 +14,9 @@ from services.workbench.local.processes import POLL_SECONDS
 from services.workbench.local.system import clean_environment
 from tests.alerts.deeds import Deed
 from tests.alerts.stage import FIRING, Stage
-from tests.support.console_process import argv
+from tests.support.console_process import argv, await_load
 
 RATE, POPULATION, LONGEST_S = 10, 50, 900
-BEGUN = "registered"
 QUIET_S = 8.0  # a system that nothing happens to, for longer than a `for` of five minutes
 RAISED_WITHIN_S = 90.0
 CLEARED_WITHIN_S = 240.0
@@ -152,17 +150,9 @@ def _load(stage: Stage) -> Iterator[None]:
     with log.open("wb") as output:
         load = subprocess.Popen((*argv("load"), *options, *urls), env=environment, stdout=output, stderr=output)
     try:
-        _await_begin(load, log)
+        await_load(load, log)
         yield
         assert load.poll() is None, f"the load has ended:\n{log.read_text()}"
     finally:
         load.kill()
         load.wait()
-
-
-def _await_begin(load: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + RAISED_WITHIN_S
-    while BEGUN not in log.read_text():
-        assert load.poll() is None, f"the load has failed:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"the load does not begin:\n{log.read_text()}"
-        time.sleep(POLL_SECONDS)

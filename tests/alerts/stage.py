@@ -18,9 +18,10 @@ from services.contracts import catalog
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
-from services.workbench.local.processes import POLL_SECONDS, Program, probe
+from services.workbench.local.processes import Program, probe
 from services.workbench.local.system import System, clean_environment, local_programs, service, service_environment
 from services.workbench.local.trial import READY_S, haste, settings_on_free_ports
+from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
 from tests.support.alertmanager import alertmanager, available
 from tests.support.prometheus import Prometheus, prometheus
@@ -70,10 +71,7 @@ class Targets:
 
 def await_answer(prometheus: Prometheus, expression: str) -> None:
     """Wait until Prometheus has something to say to this."""
-    deadline = time.monotonic() + READY_S
-    while not prometheus.instant(expression, time.time()):
-        assert time.monotonic() < deadline, f"Prometheus finds nothing for {expression}"
-        time.sleep(POLL_SECONDS)
+    until(expression, lambda: prometheus.instant(expression, time.time()), seconds=READY_S)
 
 
 @contextlib.contextmanager

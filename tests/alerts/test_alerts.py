@@ -1,14 +1,12 @@
 """Every alert fires when what it is about happens, and clears when it is over; a mail says so."""
 
-import time
-
 import msgspec
 import pytest
 
 from k8s.alerts.rules import alerts
-from services.workbench.local.processes import POLL_SECONDS
 from services.workbench.local.sink import Mail
 from services.workbench.local.system import MAILS
+from services.workbench.polling import until
 from tests.alerts.conftest import ON_A_VOLUME, Ordeal
 from tests.alerts.deeds import BY_PROMTOOL_ALONE, PHASES
 from tests.alerts.ordeal import Told, expected
@@ -50,12 +48,13 @@ def test_a_fired_alert_arrives_as_a_mail_in_the_sink(ordeal: Ordeal) -> None:
 
 
 def _await_mail(ordeal: Ordeal, subject: str) -> Mail:
-    deadline = time.monotonic() + MAILED_WITHIN_S
-    while True:
+    def alerts_by_mail() -> dict[str, Mail]:
         lines = (ordeal.folder / MAILS).read_bytes().splitlines()
-        found = {mail.subject: mail for mail in (msgspec.json.decode(line, type=Mail) for line in lines)}
-        if subject in found:
-            return found[subject]
-        log = (ordeal.folder / "alertmanager.log").read_text()[-2000:]
-        assert time.monotonic() < deadline, f"no mail {subject!r}, but {[one for one in found if '[' in one]}\n{log}"
-        time.sleep(POLL_SECONDS)
+        mails = (msgspec.json.decode(line, type=Mail) for line in lines)
+        return {mail.subject: mail for mail in mails if mail.subject.startswith("[")}
+
+    try:
+        return until(f"a mail {subject!r}", alerts_by_mail, lambda found: subject in found, MAILED_WITHIN_S)[subject]
+    except TimeoutError as error:
+        error.add_note((ordeal.folder / "alertmanager.log").read_text()[-2000:])
+        raise

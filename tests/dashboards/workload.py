@@ -16,14 +16,12 @@ from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
 from services.user import publisher
 from services.workbench.bench.workload import registered
-from services.workbench.local.processes import POLL_SECONDS
 from services.workbench.local.system import System, clean_environment
 from services.workbench.local.trial import READY_S
 from tests.dashboards.watched import Watched
-from tests.support.console_process import argv
+from tests.support.console_process import argv, await_load
 
 RATE, POPULATION = 40, 50
-BEGUN = "registered"
 TICK_S = 3.0  # below Prometheus' interval: each sees something new
 STATE, NOTICE = 1, 2  # of the three records of a registration
 KNOWN, NEWER = b"urn:eventline:user.state:1", b"urn:eventline:user.state:2"
@@ -36,21 +34,12 @@ def work(watched: Watched, seconds: float, folder: Path) -> None:
     with log.open("wb") as output:
         load = subprocess.Popen(_load(watched, seconds), env=_environment(watched), stdout=output, stderr=output)
     try:
-        _await_begin(load, log)
+        await_load(load, log)
         _with_faults(watched, load, seconds)
     finally:
         load.kill()
         load.wait()
     assert "What became of" in log.read_text(), f"the load has failed:\n{log.read_text()}"
-
-
-def _await_begin(load: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until the first users are there with all that follows: what comes between would confuse the count."""
-    deadline = time.monotonic() + READY_S
-    while BEGUN not in log.read_text():
-        assert load.poll() is None, f"the load has failed:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"the load does not begin:\n{log.read_text()}"
-        time.sleep(POLL_SECONDS)
 
 
 def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float) -> None:

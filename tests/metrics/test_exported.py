@@ -2,12 +2,14 @@
 
 import shutil
 import subprocess
+from operator import not_
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from services.chassis.telemetry import metrics
-from services.workbench.local.measured_system import JOBS, Running, await_seen
+from services.workbench.local.measured_system import JOBS, Running
+from services.workbench.polling import until
 from tests.metrics.exported import missing, names_of, undeclared
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
@@ -17,7 +19,7 @@ of_every_job = pytest.mark.parametrize("job", JOBS)
 
 @of_every_job
 def test_a_service_has_every_metric_that_is_declared_for_it_and_no_other(system: Running, job: str) -> None:
-    await_seen(lambda: ", ".join(missing(system, job)))
+    until("every metric", lambda: missing(system, job), not_)
     assert undeclared(system, job) == []
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from operator import not_
 
 import aiohttp
 import pytest
 
-from services.workbench.local.measured_system import JOBS, Running, await_seen
+from services.workbench.local.measured_system import JOBS, Running
+from services.workbench.polling import until
 from tests.metrics.exported import missing
 
 pytestmark = pytest.mark.long
@@ -19,7 +21,7 @@ PATIENCE_S = 240.0
 
 def test_ten_thousand_users_add_no_series(system: Running) -> None:
     grow(system, 0, FIRST)
-    await_seen(lambda: ", ".join(name for job in JOBS for name in missing(system, job)))
+    until("every metric", lambda: [name for job in JOBS for name in missing(system, job)], not_)
     before = system.series()
     grow(system, FIRST, USERS)
     after = system.series()
@@ -31,7 +33,7 @@ def grow(system: Running, start: int, users: int) -> None:
     """Register users, ask for each of them and for as many that are not there, and wait until audit has all of it."""
     entries = size(system) + ENTRIES_OF_A_USER * users
     asyncio.run(register(system, start, users))
-    await_seen(lambda: "" if size(system) >= entries else f"{size(system)} of {entries} entries", PATIENCE_S)
+    until(f"{entries} entries", lambda: size(system), lambda seen: seen >= entries, PATIENCE_S)
 
 
 def size(system: Running) -> float:

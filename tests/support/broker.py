@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from confluent_kafka import TopicPartition as ClientPartition
@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[at
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.record import Headers, Outgoing
+from services.chassis.messages.record import Headers, Outgoing, Record
 from services.contracts.catalog import Pattern, Rule, Topic
 from services.workbench.local.broker import broker as local_broker
 from services.workbench.local.free_ports import free_ports
@@ -25,6 +25,13 @@ JARS = Path(__file__).parents[2] / ".eventline" / "kafka"
 READY_S = 60.0
 PATIENCE_S = 30.0
 _numbers = count(1)
+
+
+class Reader(Protocol):
+    """A consumer of any kind."""
+
+    def poll(self, limit: int, seconds: float, /) -> list[Record]:
+        """Return the records that are there, at most `limit`."""
 
 
 @contextmanager
@@ -86,6 +93,17 @@ def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"
     producer = Producer(settings(broker, kafka_message_timeout=timedelta(seconds=30)), "test")
     producer.publish([Outgoing(topic, key, value, headers, 1_000) for value in values])
     producer.close()
+
+
+def read(reader: Reader, number: int) -> list[Record]:
+    """Poll a consumer until it has returned so many records."""
+    records: list[Record] = []
+
+    def poll() -> list[Record]:
+        records.extend(reader.poll(100, 0.1))
+        return records
+
+    return until(f"{number} records", poll, lambda found: len(found) >= number, PATIENCE_S)
 
 
 def truncate(broker: str, topic: str, before: int) -> None:

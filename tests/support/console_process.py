@@ -6,10 +6,12 @@ from pathlib import Path
 
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import SERVICES, clean_environment
+from services.workbench.polling import until
 
 JARS = Path(".eventline/kafka").absolute()
 PORTS = ("BROKER", "CONTROLLER", "SMTP", *(f"{name.upper()}{kind}" for name in SERVICES for kind in ("", "_METRICS")))
 DEADLINE = 120.0
+BEGUN = "registered"
 OF_WORKBENCH = {"demo", "run", "load", "verify", "backlog", "sink"}
 
 Settings = dict[str, str]
@@ -35,3 +37,13 @@ def console(settings: Settings, *arguments: str) -> tuple[int, str]:
         argv(*arguments), env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def await_load(load: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until the first users of a load are registered with all effects: earlier events would disturb its count."""
+
+    def output() -> str:
+        assert load.poll() is None, f"the load has failed:\n{log.read_text()}"
+        return log.read_text()
+
+    until("the load begins", output, lambda found: BEGUN in found)

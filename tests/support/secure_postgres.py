@@ -1,7 +1,6 @@
 """A PostgreSQL that takes TLS with a password, or nothing, and shows the certificate that it is told to."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import trustme
 
 from services.workbench.local import postgres
 from services.workbench.local.postgres import READY_S
+from services.workbench.polling import until
 from tests.support.certificates import CERTIFICATES, HOST, USER
 
 PASSWORD = "it's; 100% @:/?#\"é"  # noqa: S105  # the tests' own: what a URL or a quoting mistake would spoil
@@ -51,10 +51,8 @@ class SecurePostgres(postgres.Server):
         """Read configuration and certificates again, and wait until the server does."""
         before = self._value("SELECT pg_conf_load_time()")
         self._value("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + READY_S
-        while self._value("SELECT pg_conf_load_time()") == before:
-            assert time.monotonic() < deadline, "PostgreSQL does not read its configuration again"
-            time.sleep(0.02)
+        query = "SELECT pg_conf_load_time()"
+        until("a later pg_conf_load_time", lambda: self._value(query), lambda now: now != before, READY_S)
 
     def settings(self, authority: str, port: int = 0) -> dict[str, str]:
         """Create an empty database and return the `APP_*` variables of a service that uses it, through a port."""

@@ -4,8 +4,7 @@ import http.client
 import json
 import os
 import socket
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -129,14 +128,6 @@ def write(connection: socket.socket, pieces: Iterable[bytes]) -> bool:
             connection.settimeout(PATIENCE_S)
         connection.sendall(piece)
     return True
-
-
-def wait_until(is_true: Callable[[], object]) -> None:
-    """Poll until something is true, and say what was last seen if it never is."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (seen := is_true()):
-        assert time.monotonic() < deadline, f"still {seen!r} after {PATIENCE_S:g} s"
-        time.sleep(0.02)
 
 
 def a_person(**changed: object) -> dict[str, object]:

@@ -2,8 +2,7 @@
 
 import contextlib
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -18,7 +17,7 @@ from services.contracts import catalog
 from services.workbench.load.target import Target
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
-from services.workbench.local.processes import POLL_SECONDS, Program, probe
+from services.workbench.local.processes import Program, probe
 from services.workbench.local.system import SERVICES, System, clean_environment, local_programs
 from services.workbench.local.trial import settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
@@ -86,15 +85,6 @@ def running(folder: Path) -> Iterator[Running]:
         system.start(*JOBS)
         system.wait_ready(READY_S, *JOBS)
         yield Running(system, settings)
-
-
-def await_seen(look: Callable[[], str], seconds: float = READY_S) -> None:
-    """Wait until there is nothing left to say."""
-    deadline = time.monotonic() + seconds
-    while missing := look():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not seen within {seconds:g} s: {missing}")
-        time.sleep(POLL_SECONDS)
 
 
 def _lag_probe(client: WorkbenchSettings, folder: Path) -> Program:

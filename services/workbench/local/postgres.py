@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
+
+from services.workbench.polling import until
 
 READY_S = 30.0
 
@@ -80,17 +81,15 @@ class Server:
             return subprocess.Popen([*self._as_user, *command], stdout=log, stderr=log, cwd="/")
 
     def _await_ready(self) -> None:
-        deadline = time.monotonic() + READY_S
-        last = ""
-        while time.monotonic() < deadline:
-            try:
-                psycopg.connect(self._dsn("postgres")).close()
-            except psycopg.OperationalError as error:
-                last = str(error)
-                time.sleep(0.05)
-            else:
-                return
-        raise TimeoutError(f"PostgreSQL is not ready: {last}\n{(self._home / 'log').read_text()}")
+        def connected() -> bool:
+            psycopg.connect(self._dsn("postgres")).close()
+            return True
+
+        try:
+            until("PostgreSQL is ready", connected, seconds=READY_S, passing=psycopg.OperationalError)
+        except TimeoutError as error:
+            error.add_note((self._home / "log").read_text())
+            raise
 
     def _dsn(self, database: str) -> str:
         return f"host=127.0.0.1 port={self.port} user=eventline dbname={database}"

@@ -27,7 +27,7 @@ from services.user import publisher
 from services.workbench.bench import ours
 from services.workbench.bench.workload import registered
 from services.workbench.polling import until
-from tests.support.broker import running
+from tests.support.broker import read, running
 from tests.support.builders import a_telemetry
 from tests.support.raw_producer import produce
 
@@ -180,21 +180,16 @@ class World:
 
     def await_progress(self, service: str) -> None:
         wanted = self.written if service == "audit" else self.written - 1  # notification reads no facts
-        read = "SELECT coalesce(sum(next_offset), 0) FROM progress WHERE topic LIKE 'user.%'"
-        until(f"{service} has applied {wanted} records", lambda: self.value(service, read), lambda seen: seen >= wanted)
+        offsets = "SELECT coalesce(sum(next_offset), 0) FROM progress WHERE topic LIKE 'user.%'"
+        until(
+            f"{service} has applied {wanted} records", lambda: self.value(service, offsets), lambda seen: seen >= wanted
+        )
 
     def dead_letters(self) -> list[Record]:
         """Read the dead-letter topic to its end."""
         topic = catalog.NOTIFICATION_DEAD_LETTERS.name
         source = GroupConsumer(self.settings, "test-letters", [topic], lambda _: {})
-        found: list[Record] = []
-        expected = len([row for row in ROWS if row[3]]) + 3
-
-        def read() -> int:
-            found.extend(source.poll(100, 0.5))
-            return len(found)
-
-        until(f"{expected} dead letters", read, lambda number: number >= expected)
+        found = read(source, len([row for row in ROWS if row[3]]) + 3)
         source.close()
         return found
 

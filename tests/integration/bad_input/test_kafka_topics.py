@@ -17,9 +17,9 @@ from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer, PartitionReadError
 from services.chassis.messages.record import Record
+from services.workbench.polling import until
 from tests.support.broker import PATIENCE_S, a_group, a_topic, create, delete, settings, truncate, write
 from tests.support.builders import a_telemetry
-from tests.support.user_process import wait_until
 
 
 class Reader:
@@ -54,12 +54,12 @@ class Reader:
         self._thread.join()
 
     def await_applied(self, number: int) -> None:
-        wait_until(lambda: self._raised or self._applied >= number)
+        until("records or an error", lambda: self._raised or self._applied >= number)
         assert self._raised == []
 
     def await_end(self) -> Exception:
         """Wait until the consumer has ended by itself, and return why."""
-        wait_until(lambda: self._raised)
+        until("an error", lambda: self._raised)
         return self._raised[0]
 
     def _run(self) -> None:
@@ -96,7 +96,7 @@ def test_row_topic_deleted_and_made_anew(broker: str, positions: Database, topic
     topics = KafkaAdmin(settings(broker), "test")
     old = topics.ids([topic])[topic]
     delete(broker, topic)
-    wait_until(lambda: topics.ensure([a_topic(name=topic)]))
+    until("the topic is created", lambda: topics.ensure([a_topic(name=topic)]))
     write(broker, topic, b"1", b"2", b"3", b"4")
     with Reader(broker, positions, topic) as reader:
         error = reader.await_end()

@@ -4,7 +4,6 @@ import contextlib
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
@@ -18,8 +17,9 @@ from services.chassis.telemetry.health import Health
 from services.user.settings import Settings
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
+from services.workbench.polling import until
 from tests.support.user_client import Service
-from tests.support.user_process import NUMBERS, UserServer, answer_on, refused, wait_until, write
+from tests.support.user_process import NUMBERS, UserServer, answer_on, refused, write
 
 CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 ENDLESS = b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -55,7 +55,7 @@ def test_a_client_that_goes_after_the_commit(user_server: UserServer) -> None:
     headers = head + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     with user_server.connect() as connection:
         connection.sendall(headers + body)
-        wait_until(lambda: user_server.rows()["events"] > before)
+        until("a stored event", lambda: user_server.rows()["events"] > before)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset, do not close
     with user_server.connect() as connection:
         connection.sendall(headers + body)
@@ -82,10 +82,7 @@ def impatient(service: Service) -> Iterator[int]:
     stop = threading.Event()
     thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()
-    deadline = time.monotonic() + 30
-    while "http" in health.missing():
-        assert time.monotonic() < deadline, health.missing()
-        time.sleep(0.01)
+    until("the server listens", health.missing, lambda missing: "http" not in missing, 30)
     with service.running():
         yield port
         stop.set()

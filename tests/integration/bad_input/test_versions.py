@@ -29,10 +29,10 @@ from services.chassis.outbox.relay import Outbox, Relay
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.envelope import to_headers
 from services.workbench.local.system import SERVICES, clean_environment
+from services.workbench.polling import until
 from tests.integration.bad_input.test_config import Running, good
 from tests.support.broker import create, settings
 from tests.support.builders import a_new_event, a_telemetry, an_envelope, an_event_store, append, append_events
-from tests.support.user_process import wait_until
 
 SOURCE = "/test/events"
 PARTITIONS = 2
@@ -126,7 +126,7 @@ class Publisher:
         """Let a relay publish up to a sequence number."""
         leases = Leases(self.database, "looking", timedelta(0))
         with self.relay():
-            wait_until(lambda: leases.cursor() == cursor)
+            until("the cursor", lambda: leases.cursor() == cursor)
 
     def written(self) -> int:
         """Return how many records the topic has."""
@@ -159,15 +159,15 @@ def test_row_an_old_backup_restored(publisher: Publisher, others: tuple[int, ...
     publisher.restore(2)
     publisher.append_others(*others)
     with publisher.relay():
-        wait_until(lambda: "relay" in publisher.told.health.missing())
+        until("the relay's readiness", lambda: "relay" in publisher.told.health.missing())
         reason = publisher.told.health.missing()["relay"]
         assert "holds event event-4 under sequence 4, this store has " in reason
         assert ("another-4" if len(others) > 1 else "nothing") in reason
         assert publisher.written() == 4
         publisher.restore(2)
         append_events(publisher.database, 3, 4, 5)
-        wait_until(lambda: "relay" not in publisher.told.health.missing())
-        wait_until(lambda: publisher.written() >= 5)
+        until("the relay's readiness", lambda: "relay" not in publisher.told.health.missing())
+        until("written records", lambda: publisher.written() >= 5)
 
 
 def test_a_crash_between_the_log_and_the_cursor_is_no_old_backup(publisher: Publisher) -> None:

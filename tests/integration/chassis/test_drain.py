@@ -1,12 +1,12 @@
 """Drain: a client with a keep-alive connection, and a service that stops."""
 
 import http.client
-import time
 from pathlib import Path
 
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import System, service
+from services.workbench.polling import until
 
 PATIENCE_S = 30.0
 
@@ -28,10 +28,7 @@ def test_a_stopping_service_still_answers_and_closes_keep_alive_connections(tmp_
         system.wait_ready(PATIENCE_S, "user")
         assert closes(connection) is None
         system.process("user").ask_to_stop()
-        deadline = time.monotonic() + PATIENCE_S
-        while (header := closes(connection)) is None:
-            assert time.monotonic() < deadline, "the connection is kept to the end"
-        assert header == "close"
+        assert until("a Connection header", lambda: closes(connection), seconds=PATIENCE_S) == "close"
         assert closes(connection) == "close", "a new connection is served as well"
         connection.close()
         assert system.process("user").wait_end(PATIENCE_S) == 0

@@ -1,7 +1,6 @@
 """The admin client on a real broker: topics created and compared, ids, offsets, members, cluster."""
 
 import re
-import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import TopicPartition
 from services.contracts.catalog import DAY_MS, TOPICS, Topic
 from services.workbench.local.free_ports import free_ports
+from services.workbench.polling import until
 from tests.support import broker as helper
 from tests.support.broker import a_topic, create, settings, write
 
@@ -75,14 +75,14 @@ def test_a_recreated_topic_has_another_id(broker: str, topics: KafkaAdmin) -> No
     name = create(broker)
     before = topics.ids([name])[name]
     helper.delete(broker, name)
-    deadline, seen = time.monotonic() + PATIENCE_S, before
-    while seen == before or not re.fullmatch(r"[A-Za-z0-9_-]{22}", seen):
-        assert time.monotonic() < deadline, f"last seen: {seen}"
-        try:  # the broker forgets and learns a topic in its own time
-            topics.ensure([a_topic(name=name)])
-            seen = topics.ids([name])[name]
-        except BrokerUnavailableError as error:
-            seen = str(error)
+
+    def recreated() -> str:
+        topics.ensure([a_topic(name=name)])
+        return topics.ids([name])[name]
+
+    # The broker deletes and creates a topic asynchronously.
+    seen = until("another id", recreated, lambda found: found != before, PATIENCE_S, BrokerUnavailableError)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", seen)
 
 
 def test_a_missing_topic_raises_a_retriable_error_with_the_remedy(topics: KafkaAdmin) -> None:
@@ -110,10 +110,7 @@ def test_an_unreachable_broker_raises_an_error_that_says_so() -> None:
 def test_members_are_counted_and_an_unknown_group_has_none(broker: str, topics: KafkaAdmin) -> None:
     group, topic = helper.a_group(), create(broker)
     with closing(GroupConsumer(settings(broker), group, [topic], lambda _: {})) as source:
-        deadline = time.monotonic() + PATIENCE_S
-        while not source.assigned:
-            assert time.monotonic() < deadline, "no partition is assigned"
-            source.poll(1, 0.1)
+        until("an assigned partition", lambda: source.poll(1, 0.1) or source.assigned, seconds=PATIENCE_S)
         assert topics.members([group, "nobody"]) == {group: 1, "nobody": 0}
     assert topics.members([group]) == {group: 0}
 

@@ -1,6 +1,5 @@
 """Group members: one suite for the fake and the real one, then cases for the real one only."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -10,8 +9,9 @@ from services.chassis.consumer.subscription import GroupMember, StartOffsets
 from services.chassis.kafka import config
 from services.chassis.kafka.group_consumer import GroupConsumer, PartitionReadError
 from services.chassis.messages.record import Record, TopicPartition
+from services.workbench.polling import until
 from tests.support import broker as helper
-from tests.support.broker import a_group, create, settings
+from tests.support.broker import a_group, create, read, settings
 from tests.support.fakes import FakeBroker
 from tests.support.raw_producer import produce
 
@@ -92,19 +92,14 @@ def from_the_beginning(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, i
 
 def await_values(member: GroupMember, number: int) -> list[bytes | None]:
     """Poll until a number of records have arrived."""
-    records: list[Record] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while len(records) < number:
-        assert time.monotonic() < deadline, f"only {len(records)} of {number} records, assigned {member.assigned}"
-        records += member.poll(100, 0.1)
-    return [record.value for record in records]
+    return [record.value for record in read(member, number)]
 
 
 def await_assignment(member: GroupMember, number: int = 1) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while len(member.assigned) != number:
-        assert time.monotonic() < deadline, f"assigned: {member.assigned}"
-        member.poll(1, 0.1)
+    def assigned() -> object:
+        return len(member.assigned) == number or member.poll(1, 0.1)
+
+    until(f"{number} assigned partitions", assigned, lambda seen: seen is True, PATIENCE_S)
 
 
 def test_without_a_start_offset_reading_starts_at_the_beginning(
@@ -148,10 +143,12 @@ def test_a_batch_has_the_available_records_up_to_the_limit(
     await_assignment(member)
     world.write(*[b"%d" % number for number in range(10)])
     sizes: list[int] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while sum(sizes) < 10:
-        assert time.monotonic() < deadline, f"sizes: {sizes}"
+
+    def poll() -> list[int]:
         sizes.append(len(member.poll(4, 0.1)))
+        return sizes
+
+    until("10 records", poll, lambda seen: sum(seen) >= 10, PATIENCE_S)
     assert max(sizes) <= 4
 
 
@@ -230,12 +227,12 @@ def test_a_second_member_gets_half_and_each_assignment_requests_start_offsets(br
         return {}
 
     def await_shares(*shares: int) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while sorted(len(member.assigned) for member in members) != sorted(shares):
-            seen = [len(member.assigned) for member in members]
-            assert time.monotonic() < deadline, f"shares: {seen}, wanted {shares}"
+        def look() -> list[int]:
             for member in members:
                 member.poll(10, 0.05)
+            return sorted(len(member.assigned) for member in members)
+
+        until(f"shares {shares}", look, sorted(shares).__eq__, PATIENCE_S)
 
     members = [GroupConsumer(configured, group, [topic], starts)]
     await_shares(4)
@@ -253,11 +250,7 @@ def test_records_have_all_fields_of_the_log(broker: str) -> None:
     headers = [("a", None), ("a", b"2")]
     helper.write(broker, topic, None, key=None, headers=headers)
     member = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
-    records: list[Record] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while not records:
-        assert time.monotonic() < deadline, "no record"
-        records = member.poll(10, 0.1)
+    records = read(member, 1)
     member.close()
     assert records == [Record(topic, 0, 0, 1, 1_000, None, None, headers)]
 
@@ -267,11 +260,7 @@ def test_unreadable_headers_are_none_for_any_number_of_records(broker: str) -> N
     for _ in range(40):  # an interpreter that has warmed up calls the client in another way
         produce(broker, topic, b"key", b"value", {b"ce_\xff": b"x"})
     member = GroupConsumer(settings(broker), a_group(), [topic], from_the_beginning)
-    records: list[Record] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while len(records) < 40:
-        assert time.monotonic() < deadline, f"{len(records)} records"
-        records += member.poll(100, 0.1)
+    records = read(member, 40)
     member.close()
     assert {(record.key, record.value, record.headers is None) for record in records} == {(b"key", b"value", True)}
 

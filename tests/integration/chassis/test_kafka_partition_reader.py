@@ -16,6 +16,7 @@ from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
 from services.contracts.catalog import LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
+from services.workbench.polling import until
 from tests.support.broker import a_group, create, settings, truncate, write
 
 PATIENCE_S = 30.0
@@ -23,11 +24,13 @@ PATIENCE_S = 30.0
 
 def read_to_the_end(broker: str, start: TopicPartition, offset: int) -> list[bytes | None]:
     values: list[bytes | None] = []
-    deadline = time.monotonic() + PATIENCE_S
+
+    def read() -> bool:
+        values.extend(record.value for record in reader.poll(10, 0.1))
+        return reader.at_end
+
     with contextlib.closing(PartitionReader(settings(broker), "test", {start: offset})) as reader:
-        while not reader.at_end:
-            assert time.monotonic() < deadline, values
-            values += [record.value for record in reader.poll(10, 0.1)]
+        until("the end of the partition", read, seconds=PATIENCE_S)
     return values
 
 
@@ -60,9 +63,7 @@ def test_committed_offsets_of_a_group_are_readable_after_its_members_left(broker
     assert topics.committed(group, [place]) == {}
     write(broker, place.topic, b"0", b"1", b"2")
     member = GroupConsumer(settings(broker), group, [place.topic], lambda _: {})
-    deadline = time.monotonic() + PATIENCE_S
-    while not member.poll(10, 0.1):
-        assert time.monotonic() < deadline, "nothing was read"
+    until("records", lambda: member.poll(10, 0.1), seconds=PATIENCE_S)
     member.commit({place: 2})
     member.close()
     assert topics.committed(group, [place]) == {place: 2}

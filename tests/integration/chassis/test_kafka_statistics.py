@@ -1,6 +1,5 @@
 """Metrics from librdkafka's statistics, with clients on a real broker."""
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -16,6 +15,7 @@ from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing, TopicPartition
 from services.chassis.telemetry.metrics import Metrics
 from services.workbench.local.free_ports import free_ports
+from services.workbench.polling import until
 from tests.support.broker import a_group, create, settings
 
 PATIENCE_S = 30.0
@@ -33,11 +33,11 @@ def shown(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def poll_until(holds: Callable[[], bool], poll: Callable[[], object], seen: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, seen()
+    def look() -> tuple[bool, object]:
         poll()
-        time.sleep(0.01)
+        return holds(), seen()
+
+    until("the statistics", look, lambda found: found[0], PATIENCE_S)
 
 
 def test_an_idle_producer_that_is_polled_has_metrics_until_it_is_closed(broker: str, metrics: Metrics) -> None:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sqlalchemy import MetaData, inspect, text
 import services
 from services.chassis.database.database import Database, metadata
 from services.chassis.database.migrations import LOCK, upgrade
+from services.workbench.polling import until
 
 FOLDERS = sorted(
     path.parent for path in Path(services.__path__[0]).glob("*/migrations") if path.parent.name != "chassis"
@@ -108,10 +108,8 @@ def test_a_replica_waits_while_another_one_migrates(database: Database) -> None:
     with database.write() as other:
         other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         thread.start()
-        deadline = time.monotonic() + PATIENCE_S
-        while other.scalar(waiting) == 0:
-            assert time.monotonic() < deadline, "nobody waits for the lock"
-            assert thread.is_alive(), "it did not wait"
+        until("a replica waits for the lock", lambda: other.scalar(waiting), seconds=PATIENCE_S)
+        assert thread.is_alive(), "it did not wait"
         assert inspect(other).get_table_names() == []
     thread.join(PATIENCE_S)
     assert len(content(database)["alembic_version"]) == 1

@@ -1,7 +1,6 @@
 """The relay: in order, acknowledged before the cursor moves, alone, and starting again after any doubt."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +16,7 @@ from services.chassis.outbox import relay as module
 from services.chassis.outbox.lease import Lease, Leases
 from services.chassis.outbox.relay import Outbox, Relay
 from services.chassis.telemetry.telemetry import Telemetry
+from services.workbench.polling import until
 from tests.support.builders import NOW, USER_ID, a_telemetry, an_event_store, append_events
 from tests.support.fakes import FakeClock, FakeLog
 
@@ -68,10 +68,7 @@ def cursor(database: Database) -> int:
 
 
 def await_that(holds: Callable[[], bool], seen: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"last seen: {seen()}"
-        threading.Event().wait(0.005)
+    until("the state of the relay", lambda: (holds(), seen()), lambda found: found[0], PATIENCE_S)
 
 
 def await_cursor(database: Database, number: int) -> None:

@@ -2,13 +2,13 @@
 
 import re
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts.catalog import Pattern, Rule, Topic
 from services.user.settings import Settings
+from services.workbench.polling import until
 
 README = Path(__file__).parents[3] / "README.md"
 DEADLINE_S = 30.0
@@ -35,10 +35,10 @@ def test_the_smallest_example_carries_a_timestamp_from_producer_to_consumer(brok
     reader = threading.Thread(target=example["consume"], args=(settings, seen.append, stop))
     reader.start()
     example["produce"](settings)
-    deadline = time.monotonic() + DEADLINE_S
-    while not seen and time.monotonic() < deadline:
-        time.sleep(0.02)
-    stop.set()
-    reader.join()
+    try:
+        until("a timestamp", lambda: seen, seconds=DEADLINE_S)
+    finally:
+        stop.set()
+        reader.join()
     assert len(seen) == 1, f"seen: {seen}"
     assert seen[0].endswith("+00:00")

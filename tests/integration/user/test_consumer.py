@@ -16,8 +16,9 @@ from services.contracts import notification
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import NotificationFailed, Recipient
+from services.workbench.polling import until
 from tests.support.builders import an_envelope
-from tests.support.user_process import UserServer, a_person, registered, wait_until
+from tests.support.user_process import UserServer, a_person, registered
 
 
 @pytest.fixture
@@ -50,9 +51,9 @@ def test_a_bounce_on_the_topic_flags_the_user_and_rubbish_before_it_is_a_dead_le
     bounce = NotificationFailed("n", user_id, "550 no such mailbox", True, 1, Recipient(str(person["email"])))  # noqa: FBT003  # the fact's own order
     publish(settings, user_id, b'{"permanent": ', 1)
     publish(settings, user_id, msgspec.json.encode(bounce), 2)
-    wait_until(lambda: server.send("GET", path).json["contact_flagged"])
+    until("the contact flag", lambda: server.send("GET", path).json["contact_flagged"])
     letters = GroupConsumer(settings, new_id(), [USER_DEAD_LETTERS.name], lambda _: {})
     try:
-        wait_until(lambda: any(record.key == user_id.encode() for record in letters.poll(100, 0.1)))
+        until("a dead letter", lambda: any(record.key == user_id.encode() for record in letters.poll(100, 0.1)))
     finally:
         letters.close()

@@ -1,6 +1,5 @@
 """The local broker really starts, answers, and keeps its data over a kill."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from services.workbench.local.broker import broker
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import BROKER_STOPPED, System
+from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
 
 pytestmark = pytest.mark.long
@@ -21,14 +21,7 @@ JARS = Path(".eventline/kafka")
 
 def await_ids(topics: KafkaAdmin, names: list[str]) -> dict[str, str]:
     """A broker knows of a topic a moment after its controller has created it."""
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        try:
-            return topics.ids(names)
-        except BrokerUnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    return until("ids", lambda: topics.ids(names), lambda _: True, DEADLINE, BrokerUnavailableError)
 
 
 def test_without_jars_the_way_to_get_them_is_named(tmp_path: Path) -> None:

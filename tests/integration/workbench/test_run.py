@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import httpx
 import pytest
 
 from services.workbench.local.system import clean_environment
+from services.workbench.polling import until
 from tests.support.console_process import DEADLINE, Settings, argv, console, own_settings
 
 pytestmark = pytest.mark.long
@@ -34,20 +34,15 @@ def running(settings: Settings, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def await_text(log: Path, text: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while text not in log.read_text():
-        assert time.monotonic() < deadline, f"{text!r} is not in {log.read_text()!r}"
-        time.sleep(0.1)
+    until(repr(text), log.read_text, lambda found: text in found, DEADLINE)
 
 
 def await_no_lag(settings: Settings) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while True:
-        code, said = console(settings, "lag")
-        rows = [line.split() for line in said.splitlines() if ".v1" in line]
-        if code == 0 and rows and all(row[-2:] == ["0", "0"] for row in rows):
-            return
-        assert time.monotonic() < deadline, said
+    def no_lag(seen: tuple[int, str]) -> bool:
+        rows = [line.split() for line in seen[1].splitlines() if ".v1" in line]
+        return seen[0] == 0 and rows != [] and all(row[-2:] == ["0", "0"] for row in rows)
+
+    until("no lag", lambda: console(settings, "lag"), no_lag, DEADLINE)
 
 
 def a_load_of(settings: Settings) -> tuple[str, ...]:
