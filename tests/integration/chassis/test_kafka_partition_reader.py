@@ -16,22 +16,14 @@ from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
 from services.contracts.catalog import LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
-from services.workbench.polling import until
-from tests.support.broker import a_group, create, settings, truncate, write
+from tests.support.broker import a_group, create, read, settings, truncate, write
 
 PATIENCE_S = 30.0
 
 
 def read_to_the_end(broker: str, start: TopicPartition, offset: int) -> list[bytes | None]:
-    values: list[bytes | None] = []
-
-    def read() -> bool:
-        values.extend(record.value for record in reader.poll(10, 0.1))
-        return reader.at_end
-
     with contextlib.closing(PartitionReader(settings(broker), "test", {start: offset})) as reader:
-        until("the end of the partition", read, seconds=PATIENCE_S)
-    return values
+        return [record.value for batch in reader.read_to_end(PATIENCE_S) for record in batch]
 
 
 def test_a_reader_reads_from_its_start_offset_to_the_end(broker: str) -> None:
@@ -46,7 +38,12 @@ def test_a_truncated_offset_raises_an_error_that_names_the_topic(broker: str) ->
     write(broker, place.topic, b"0", b"1", b"2")
     truncate(broker, place.topic, 2)
     assert KafkaAdmin(settings(broker), "test").begins([place]) == {place: 2}
-    with pytest.raises(PartitionReadError, match=place.topic):
+    with (
+        contextlib.closing(PartitionReader(settings(broker), "test", {place: 0})) as reader,
+        pytest.raises(PartitionReadError, match=place.topic),
+    ):
+        reader.poll(10, PATIENCE_S)
+    with pytest.raises(TopicUnavailableError, match=place.topic):  # to be retried
         read_to_the_end(broker, place, 0)
 
 
@@ -63,7 +60,7 @@ def test_committed_offsets_of_a_group_are_readable_after_its_members_left(broker
     assert topics.committed(group, [place]) == {}
     write(broker, place.topic, b"0", b"1", b"2")
     member = GroupConsumer(settings(broker), group, [place.topic], lambda _: {})
-    until("records", lambda: member.poll(10, 0.1), seconds=PATIENCE_S)
+    read(member, 1)
     member.commit({place: 2})
     member.close()
     assert topics.committed(group, [place]) == {place: 2}
@@ -103,17 +100,6 @@ def test_an_empty_topic_is_read_to_its_end(broker: str) -> None:
 def test_a_missing_topic_raises_an_error_that_is_retried(broker: str) -> None:
     with pytest.raises(TopicUnavailableError, match=r"no\.such\.topic: nothing received for 0\.5 s"):
         list(read_topic(settings(broker), "no.such.topic", 1, silence_s=0.5))
-
-
-def test_a_truncated_offset_ends_reading_to_the_end_with_an_error_that_is_retried(broker: str) -> None:
-    place = TopicPartition(create(broker), 0)
-    write(broker, place.topic, b"0", b"1")
-    truncate(broker, place.topic, 2)
-    with (
-        contextlib.closing(PartitionReader(settings(broker), "test", {place: 0})) as reader,
-        pytest.raises(TopicUnavailableError, match=place.topic),
-    ):
-        list(reader.read_to_end())
 
 
 def test_an_unreachable_broker_ends_reading_with_the_clients_reason() -> None:
