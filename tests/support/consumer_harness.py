@@ -16,6 +16,7 @@ from services.chassis.consumer.subscription import GroupMember, Outcome, StartOf
 from services.chassis.database.database import Database, metadata
 from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.telemetry.telemetry import Telemetry
+from services.workbench.polling import until
 from tests.support.builders import NOW, a_telemetry
 from tests.support.fakes import FakeBroker, FakeClock, FakeLog, FakeMember
 
@@ -127,14 +128,13 @@ def run_until(world: World, holds: Callable[[], bool], **changed: Any) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    deadline = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.005)):
-        if holds() or raised:
-            break
-        deadline.wait(0.005)
-    stop.set()
-    thread.join(PATIENCE_S)
+    try:
+        until(
+            "the condition", lambda: (world.effects(), world.progress()), lambda _: holds() or bool(raised), PATIENCE_S
+        )
+    finally:
+        stop.set()
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
     if raised:
         raise raised[0]
-    assert holds(), f"effects {world.effects()}, progress {world.progress()}"

@@ -35,7 +35,7 @@ def test_a_stopping_service_still_answers_and_closes_keep_alive_connections(tmp_
 
 
 def closes(connection: http.client.HTTPConnection) -> str | None:
-    """Request the health endpoint and return the response's Connection header."""
+    """Request `/users` and return the response's Connection header."""
     connection.request("GET", "/users")
     response = connection.getresponse()
     response.read()
