@@ -129,9 +129,7 @@ def run_until(world: World, holds: Callable[[], bool], **changed: Any) -> None:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        until(
-            "the condition", lambda: (world.effects(), world.progress()), lambda _: holds() or bool(raised), PATIENCE_S
-        )
+        until("the condition of the test", lambda: bool(raised) or holds(), seconds=PATIENCE_S)
     finally:
         stop.set()
         thread.join(PATIENCE_S)
