@@ -3,6 +3,7 @@
 import json
 import shlex
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 CLUSTER = "eventline"
@@ -24,11 +25,11 @@ class CommandError(DeployError):
         self.output = output
 
 
-def run(*argv: str, text: str | None = None, seconds: float = 600) -> str:
+def run(*argv: str, text: str | None = None, seconds: float = 600, environment: Mapping[str, str] | None = None) -> str:
     """Run a program with `text` on its standard input and return its output; raises CommandError."""
     try:
         done = subprocess.run(  # programs named in this package, no shell
-            argv, input=text, capture_output=True, text=True, check=False, timeout=seconds
+            argv, input=text, capture_output=True, text=True, check=False, timeout=seconds, env=environment
         )
     except FileNotFoundError:
         raise DeployError(f"{argv[0]} is not installed: `make doctor` says how to get it") from None

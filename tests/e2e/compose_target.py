@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from k8s.programs import ProgramError, run
+from k8s.command import CommandError, DeployError, run
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
-from tests.e2e.mailboxes import Mailpit
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
-from tests.e2e.target import BROKER, DATABASE, SERVICES
+from tests.support.stories.mailboxes import Mailpit
+from tests.support.stories.target import BROKER, DATABASE, SERVICES
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 PROJECT = "eventline-e2e"
@@ -34,7 +34,7 @@ class ComposeTarget(Mailpit):
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}
 
     def compose(self, *arguments: str) -> str:
-        """Return what docker compose wrote. Raises ProgramError."""
+        """Return what docker compose wrote. Raises CommandError."""
         command = ("docker", "compose", "--project-name", PROJECT, "--file", str(FILE))
         return run(*command, *arguments, environment=self._environment)
 
@@ -88,8 +88,8 @@ def compose(_: Path) -> Iterator[ComposeTarget]:
 def _up(target: ComposeTarget) -> None:
     try:
         target.compose("up", "--detach", "--wait", "--no-build")
-    except ProgramError as error:
+    except CommandError as error:
         logs = target.compose("logs", "--no-color", "--tail", "10")
-        raise ProgramError(
+        raise DeployError(
             f"{error}\n`make images` makes images that are missing; the ends of the logs:\n{logs}"
         ) from None

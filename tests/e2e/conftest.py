@@ -10,9 +10,9 @@ import pytest
 
 from tests.e2e.compose_target import compose
 from tests.e2e.kind_target import kind
-from tests.e2e.local_target import local
-from tests.e2e.story import Story
-from tests.e2e.target import Target
+from tests.support.stories.local_target import local
+from tests.support.stories.story import Story
+from tests.support.stories.target import Target
 
 HERE = Path(__file__).parent
 TARGETS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Target]]] = {

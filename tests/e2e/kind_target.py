@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from k8s.programs import ProgramError
+from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl
 from services.workbench.polling import until
-from tests.e2e.kubectl import CONTEXT, NAME, NAMESPACE, RELEASE, kubectl, pods
-from tests.e2e.mailboxes import Mailpit
+from tests.e2e.pods import NAME, pods
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
-from tests.e2e.target import BROKER, DATABASE, SERVICES
+from tests.support.stories.mailboxes import Mailpit
+from tests.support.stories.target import BROKER, DATABASE, SERVICES
 
 HOST = "127.0.0.1"
 PORTS = {
@@ -106,7 +106,7 @@ def require_deployed() -> None:
     try:
         for workload in WORKLOADS.values():
             kubectl("rollout", "status", workload, "--timeout=60s")
-    except ProgramError as error:
+    except CommandError as error:
         pytest.exit(f"no whole system in namespace {NAMESPACE} of {CONTEXT}: run `make deploy` first\n{error}", 1)
 
 

@@ -11,9 +11,9 @@ import msgspec
 from services.workbench.load.command import Result
 from services.workbench.load.outcome import Outcome
 from services.workbench.local.system import clean_environment
-from tests.e2e.mailboxes import Mailpit
-from tests.e2e.target import Target
 from tests.support.console_process import argv
+from tests.support.stories.mailboxes import Mailpit
+from tests.support.stories.target import Target
 
 RATE = 100
 POPULATION = 50

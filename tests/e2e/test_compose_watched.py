@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.compose_target import ComposeTarget
-from tests.e2e.target import Target, stopped
+from tests.support.stories.target import Target, stopped
 
 WATCHERS = ("prometheus", "alertmanager")
 TOLD_WITHIN_S = 150.0  # a minute without an answer, and what Alertmanager waits for others of its group

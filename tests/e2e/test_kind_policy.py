@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from k8s.programs import ProgramError, run
+from k8s.command import NODE, RELEASE, CommandError, run
 from services.workbench.polling import until
-from tests.e2e.kubectl import RELEASE, python
-from tests.e2e.target import SERVICES, Target
+from tests.e2e.pods import python
+from tests.support.stories.target import SERVICES, Target
 
 OUTSIDE_PORT = 8000
 LISTENER = "eventline-e2e-outside"
@@ -106,10 +106,9 @@ def _others(service: str, places: dict[str, tuple[str, int]]) -> dict[str, tuple
 
 def _node_reaches(outside: str) -> bool:
     # Else a listener that nobody reaches would pass for one that is refused.
-    node = f"{RELEASE}-control-plane"
     try:
-        run("docker", "exec", node, "bash", "-c", f"exec 3<>/dev/tcp/{outside}/{OUTSIDE_PORT}", limit_s=10)
-    except ProgramError:
+        run("docker", "exec", NODE, "bash", "-c", f"exec 3<>/dev/tcp/{outside}/{OUTSIDE_PORT}", seconds=10)
+    except CommandError:
         return False
     return True
 

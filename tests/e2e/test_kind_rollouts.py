@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from k8s.programs import run
+from k8s.command import CLUSTER, RELEASE, helm, kubectl, objects, run
 from tests.e2e.kind_target import WORKLOADS
-from tests.e2e.kubectl import CONTEXT, NAMESPACE, RELEASE, items, kubectl, pods, value
 from tests.e2e.load import losses, under_load
-from tests.e2e.target import BROKER, SERVICES, Target
+from tests.e2e.pods import pods, value
+from tests.support.stories.target import BROKER, SERVICES, Target
 
 CHART = Path(__file__).parents[2] / "charts" / "eventline"
-CLUSTER = CONTEXT.removeprefix("kind-")
 NEXT_TAG = "e2e"
 IMAGES = tuple(f"eventline/{name}" for name in (*SERVICES, "console"))
 SECONDS = 60.0
@@ -73,7 +72,7 @@ def part_name(part: str) -> str:
 
 def images() -> dict[str, str]:
     """Return the image of each service's Deployment."""
-    found = items("deployments")
+    found = objects("deployments")
     named = {one["metadata"]["name"]: one["spec"]["template"]["spec"]["containers"][0]["image"] for one in found}
     return {name: image for name, image in named.items() if name.removeprefix(f"{RELEASE}-") in SERVICES}
 
@@ -81,8 +80,3 @@ def images() -> dict[str, str]:
 def tags(found: dict[str, str]) -> set[str]:
     """Return the tags of images."""
     return {image.rpartition(":")[2] for image in found.values()}
-
-
-def helm(command: str, *arguments: str) -> str:
-    """Return what helm wrote. Raises ProgramError."""
-    return run("helm", command, *arguments, "--kube-context", CONTEXT, "--namespace", NAMESPACE, limit_s=600)

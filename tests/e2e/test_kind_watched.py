@@ -10,9 +10,9 @@ import pytest
 
 from services.workbench.polling import until
 from tests.e2e.kind_target import address
-from tests.e2e.mailboxes import Mailpit
-from tests.e2e.story import Story
-from tests.e2e.target import SERVICES, Target
+from tests.support.stories.mailboxes import Mailpit
+from tests.support.stories.story import Story
+from tests.support.stories.target import SERVICES, Target
 
 FOLDER = Path(__file__).parents[2] / "charts" / "observability" / "files" / "grafana" / "dashboards"
 DASHBOARDS = {json.loads(path.read_bytes())["uid"] for path in FOLDER.glob("*.json")}

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from services.workbench.polling import until
-from tests.e2e.story import Story
-from tests.e2e.target import BROKER, DATABASE, killed, stopped
+from tests.support.stories.story import Story
+from tests.support.stories.target import BROKER, DATABASE, killed, stopped
 
 BACKLOG = 5
 UNAVAILABLE = 503

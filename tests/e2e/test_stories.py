@@ -11,7 +11,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.contracts import catalog
 from services.contracts.envelope import from_headers
 from services.workbench.polling import until
-from tests.e2e.story import Story, User
+from tests.support.stories.story import Story, User
 
 TOPICS = (catalog.USER_EVENTS.name, catalog.USER_STATE.name)
 DECISION = ("notification_id", "user_version", "template", "status", "correlation_id")

@@ -1,6 +1,6 @@
-"""Prints the sizes that STYLE aims for: lines of functions and files, numbers of parameters.
+"""Prints lines of functions and files, numbers of parameters, and total lines.
 
-`python -m tests.support.sizes` prints the table; `test_sizes.py` fails where a bound is passed.
+`python -m tests.support.sizes` prints the table; `test_sizes.py` fails where a bound is exceeded.
 """
 
 import ast
@@ -16,7 +16,7 @@ Measure = Callable[[str], "list[Measured]"]
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """Something with a size, and where it is."""
+    """The size of a file or function and its place."""
 
     place: str
     size: int
@@ -39,27 +39,29 @@ def parameters(folder: str) -> list[Measured]:
 
 def percentile(measured: Iterable[Measured], share: float) -> int:
     """Return the size that a share of all do not exceed."""
-    sizes = sorted(one.size for one in measured)
+    sizes = sorted(item.size for item in measured)
     return sizes[min(len(sizes) - 1, int(len(sizes) * share))]
 
 
 def largest(measured: Iterable[Measured]) -> Measured:
-    """Return the one with the greatest size."""
-    return max(measured, key=lambda one: one.size)
+    """Return the item with the greatest size."""
+    return max(measured, key=lambda item: item.size)
 
 
 def table() -> str:
-    """Return the sizes of services and tests, a line each."""
+    """Return the sizes of services and tests, and the total lines of all Python code."""
     lines = [f"{'':30}{'count':>6}{'median':>8}{'p95':>6}{'max':>6}  largest"]
     for folder in ("services", "tests"):
         for name, measure in (("files", files), ("functions", functions), ("parameters", parameters)):
             found = measure(folder)
             top = largest(found)
-            middle = statistics.median(one.size for one in found)
+            middle = statistics.median(item.size for item in found)
             ninety_fifth = percentile(found, 0.95)
             lines.append(
                 f"{folder + ' ' + name:30}{len(found):6}{middle:8.0f}{ninety_fifth:6}{top.size:6}  {top.place}"
             )
+    totals = {folder: sum(file.size for file in files(folder)) for folder in ("services", "k8s", "tests")}
+    lines += [f"{folder + ' lines':30}{total:6}" for folder, total in {**totals, "all": sum(totals.values())}.items()]
     return "\n".join(lines)
 
 

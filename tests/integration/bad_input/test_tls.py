@@ -3,11 +3,9 @@
 Not ready, says which, never falls back to plaintext; refuses to start.
 """
 
-import http.client
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +14,11 @@ import pytest
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import TOPICS
-from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import SERVICES, System, clean_environment, service
-from services.workbench.polling import until
 from tests.support import secure_broker as kafka
 from tests.support import secure_postgres as postgresql
 from tests.support.certificates import CERTIFICATES, USER, WORDS, Files, Tapped
+from tests.support.readiness import Answer, ask, await_seen, environment
 from tests.support.secure_broker import SecureBroker
 from tests.support.secure_postgres import SecurePostgres
 from tests.support.user_client import ADA
@@ -29,33 +26,6 @@ from tests.support.user_client import ADA
 HOST = "127.0.0.1"
 DEADLINE_S = 60.0
 of_each_service = pytest.mark.parametrize("name", SERVICES)
-Answer = tuple[int, str]
-
-
-def ask(port: int, path: str, body: object = None) -> Answer:
-    """Return status and body of an HTTP request, 0 and what was seen where there is no answer."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
-    try:
-        sent = None if body is None else json.dumps(body)
-        connection.request("POST" if sent else "GET", path, sent, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    except OSError as error:
-        return 0, repr(error)
-    finally:
-        connection.close()
-
-
-def await_seen(look: Callable[[], Answer], is_wanted: Callable[[Answer], bool]) -> str:
-    """Poll until what is seen is as wanted, and return its text."""
-    return until("the answer", look, is_wanted, DEADLINE_S)[1]
-
-
-def environment(name: str, **settings: str) -> dict[str, str]:
-    """Return a service's settings, with ports of its own."""
-    port, metrics = free_ports(2)
-    ports = {"APP_HTTP_HOST": HOST, "APP_HTTP_PORT": str(port), "APP_METRICS_PORT": str(metrics)}
-    return ports | ({"APP_SMTP_HOST": HOST} if name == "notification" else {}) | settings
 
 
 class Running:

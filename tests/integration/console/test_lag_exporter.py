@@ -12,11 +12,11 @@ from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process, Program, probe
 from services.workbench.local.system import clean_environment
-from tests.integration.bad_input.test_tls import ask, await_seen
 from tests.support.broker import running, write
 from tests.support.certificates import Files
 from tests.support.console_process import argv, console
 from tests.support.proxy import Proxy
+from tests.support.readiness import ask, await_seen
 from tests.support.secure_broker import SecureBroker
 
 READY_S = 60.0

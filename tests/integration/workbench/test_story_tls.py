@@ -12,9 +12,9 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import load
 from services.contracts.catalog import TOPICS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.workbench.local.system import SERVICES, System, service
-from tests.integration.bad_input.test_tls import ask, await_seen, environment
 from tests.support.certificates import CERTIFICATES, Files
 from tests.support.mail_servers import MailServer
+from tests.support.readiness import ask, await_seen, environment
 from tests.support.secure_broker import running
 from tests.support.secure_postgres import SecurePostgres
 from tests.support.user_client import ADA

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from services.workbench.polling import until
-from tests.e2e.local_target import local
-from tests.e2e.story import Story, User
 from tests.support.otlp_collector import Collector, Seen, collecting, edges, tree
+from tests.support.stories.local_target import local
+from tests.support.stories.story import Story, User
 
 pytestmark = pytest.mark.long
 

@@ -14,8 +14,8 @@ from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, SERVICES, System, local_programs
 from services.workbench.local.trial import hastened, settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
-from tests.e2e.mailboxes import SinkFile
-from tests.e2e.target import BROKER
+from tests.support.stories.mailboxes import SinkFile
+from tests.support.stories.target import BROKER
 
 READY_S = 60.0
 REPLICA = "SELECT user_id, version || ' ' || lower(hex(digest)) FROM replica"

@@ -8,7 +8,7 @@ import msgspec
 
 from services.workbench.local.sink import Mail
 from services.workbench.polling import PATIENCE_S, until
-from tests.e2e.target import Target
+from tests.support.stories.target import Target
 
 PAGE = 500
 ENTRIES = 1000
