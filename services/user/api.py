@@ -34,8 +34,8 @@ from services.user.api_schemas import (
     UserId,
     body_of,
 )
+from services.user.commands import Action, Change, Command, Deactivate, Outcome, Register, Reply
 from services.user.domain import Because, Changes, RefusedError
-from services.user.handlers import Action, Change, Command, Deactivate, Register, Reply
 
 STATUS = {
     Because.INVALID: 422,
@@ -52,7 +52,7 @@ Incoming = Request[Any, Any, Any]
 class Commands(Protocol):
     """Where commands go; see `chassis.outbox.group_commit.GroupCommit`."""
 
-    async def submit(self, command: Command) -> Reply | RefusedError:
+    async def submit(self, command: Command) -> Outcome:
         """Return the outcome of a command once it is committed."""
 
 

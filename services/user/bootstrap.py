@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,20 +23,19 @@ from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.ids import new_holder, new_id
-from services.chassis.outbox.group_commit import GroupCommit, retried
+from services.chassis.outbox.group_commit import GroupCommit, Retrying
 from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.relay import Outbox, Relay
 from services.chassis.process.runtime import Component, Plan
-from services.chassis.telemetry.spans import appending
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuild, rebuilding, store
 from services.user.api import Api
 from services.user.api_schemas import CLOSED
-from services.user.bounce_handler import Handler, Tools
-from services.user.domain import RefusedError
-from services.user.handlers import Command, Reply
+from services.user.bounce_handler import BounceHandler
+from services.user.commands import Command, Outcome
+from services.user.handlers import CommandHandler, Tools
 from services.user.settings import Settings
 
 REVISIONS = Path(__file__).parent / "migrations"
@@ -88,19 +86,13 @@ def rebuild_and_compare(settings: Settings, output: Console) -> list[str]:
 
 def _writer(
     settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry
-) -> GroupCommit[Command, Reply | RefusedError]:
-    def execute(commands: Sequence[Command]) -> list[Reply | RefusedError]:
-        contexts = (command.metadata.traceparent for command in commands)
-        with appending(telemetry.tracing, database.system, contexts), database.write() as connection:
-            outcomes = store.commit_group(connection, telemetry.clock(), commands, new_id)
-        appended.set()
-        return outcomes
-
-    return GroupCommit(retried(execute), settings.writer_group, telemetry)
+) -> GroupCommit[Command, Outcome]:
+    handler = CommandHandler(database, Tools(store.Rows, new_id, telemetry.clock), appended, telemetry)
+    return GroupCommit(Retrying(handler), settings.writer_group, telemetry)
 
 
 def _http(
-    settings: Settings, database: Database, writer: GroupCommit[Command, Reply | RefusedError], telemetry: Telemetry
+    settings: Settings, database: Database, writer: GroupCommit[Command, Outcome], telemetry: Telemetry
 ) -> Component:
     api = Api(writer, database.reader(store.read_user), database.reader(store.read_page), new_id)
     app = application(api.routes(), "Eventline users", CLOSED)
@@ -113,7 +105,7 @@ def _subscription(
     return Subscription(
         group=GROUP,
         topics=(NOTIFICATION_EVENTS.name,),
-        handle=Handler(Tools(store.commit_gathered, new_id, telemetry.clock)),
+        handle=BounceHandler(Tools(store.Rows, new_id, telemetry.clock)),
         join_group=partial(GroupConsumer, settings, metrics=ClientMetrics(CONSUMER, telemetry.metrics)),
         broker=topics,
         dead_letters=dead_letters,

@@ -1,41 +1,29 @@
-"""What the user service does with facts of delivery: an address that bounces for good is flagged, once.
+"""Flags addresses whose mail bounced permanently: each bounce becomes a command, committed with its batch.
 
-Decides nothing itself: a bounce becomes a command of its own, decided and committed like any other. A user who has
-another address by now, or is not known here, is left alone.
+A user who is unknown, or has another address by now, is not changed.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy import Connection
 
 from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.consumer.idempotency import deduplicate
 from services.chassis.consumer.subscription import Outcome
-from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
+from services.chassis.outbox.event_store import appending
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import NotificationFailed
-from services.user.handlers import Command, Flag
+from services.user.commands import Command, Flag
+from services.user.handlers import Tools, execute
 
 SUBSCRIBED = {TYPE_NAMES[NotificationFailed]: NotificationFailed}
-Gather = Callable[[], Sequence[Command]]
-Commit = Callable[[Connection, datetime, Gather, Callable[[], str]], object]  # see `store.commit_gathered`
 
 
-class Tools(msgspec.Struct, frozen=True):
-    """What the handler is given."""
-
-    commit: Commit
-    new_id: Callable[[], str]
-    clock: Clock
-
-
-class Handler:
+class BounceHandler:
     """Handles the batches of `notification.events.v1`; see `chassis.consumer.subscription.Handler`."""
 
     def __init__(self, tools: Tools) -> None:
@@ -46,14 +34,13 @@ class Handler:
         """Apply a batch within the caller's transaction. Raises UnknownShapeError."""
         decoded = self._decoder.decode(records)
         outcome = Outcome(refused=decoded.refused, not_subscribed=decoded.not_subscribed)
-        if decoded.events:  # most batches hold none: they need not wait for their turn to append
-            tools = self._tools
-            tools.commit(
-                connection, tools.clock(), lambda: self._gather(connection, decoded.events, outcome), tools.new_id
-            )
+        if decoded.events:  # most batches have none: they need not wait for the lock of the event store
+            with appending(connection, self._tools.clock()) as pending:
+                commands = self._new_commands(connection, decoded.events, outcome)
+                execute(connection, pending, commands, self._tools)
         return outcome
 
-    def _gather(self, connection: Connection, events: Sequence[Event], outcome: Outcome) -> list[Command]:
+    def _new_commands(self, connection: Connection, events: Sequence[Event], outcome: Outcome) -> list[Command]:
         deduplicated = deduplicate(connection, events)
         outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
         outcome.refused += [Refusal(event.record, "conflict", _differs(event)) for event in deduplicated.conflicts]

@@ -1,122 +1,114 @@
-"""What happens to a group of commands: decided one by one in memory, against the rows that the group touches.
+"""Executes groups of commands. A group is one transaction; its commands are decided in memory, one after the other."""
 
-Plain functions of a command and what it needs; the transaction around them is `store`'s and `chassis`'s.
-"""
-
+import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
+from sqlalchemy import Connection
 
+from services.chassis.database.database import Database
+from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
+from services.chassis.outbox.event_store import PendingEvents, appending
+from services.chassis.telemetry import spans
+from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import LARGEST_RECORD, TYPE_NAMES
-from services.contracts.user import Fact, Personal, Preferences, UserRegistered, UserState
+from services.contracts.user import Fact, UserRegistered, UserState
 from services.user import domain
-from services.user.domain import Because, Changes, RefusedError
+from services.user.commands import Action, Answered, Command, Deactivate, Flag, Outcome, Register, Reply
+from services.user.domain import Because, RefusedError
 
 LARGEST_VALUE = LARGEST_RECORD - 4096  # leaves room for key, headers and framing
 
 
-class Register(msgspec.Struct, frozen=True):
-    """Somebody wants to be a user. Texts are valid here and below."""
-
-    user_id: str
-    personal: Personal
-    preferences: Preferences
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A user wants to be different. `expected` is the version it was meant for, None for any."""
-
-    user_id: str
-    expected: int | None
-    changes: Changes
-
-
-class Deactivate(msgspec.Struct, frozen=True):
-    """A user wants to act no more."""
-
-    user_id: str
-    expected: int | None
-
-
-class Flag(msgspec.Struct, frozen=True):
-    """Mail to an address bounced for good."""
-
-    user_id: str
-    email: str
-    reason: str
-
-
-Action = Register | Change | Deactivate | Flag
-
-
-class Command(msgspec.Struct, frozen=True):
-    """An action with its context. `key` makes it repeatable; `fingerprint` tells what it was first used for."""
-
-    action: Action
-    key: str
-    fingerprint: bytes
-    metadata: Metadata
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """What a command led to."""
-
-    user_id: str
-    version: int
-    correlation_id: str
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """A reply that was given before, and to what."""
-
-    fingerprint: bytes
-    reply: Reply
-
-
-class Touched(Protocol):
-    """The rows that a group touches, in memory; see `store.Rows`."""
+class Rows(Protocol):
+    """The rows that a group touches, changed in memory and written together; see `store.Rows`."""
 
     def user(self, user_id: str) -> UserState | None:
-        """Return a user as it is by now, within this group."""
+        """Return a user, with the changes of this group so far."""
 
     def owner(self, kind: str, key: str) -> str | None:
-        """Return who holds a login or an address."""
+        """Return the user who has reserved a login or an email address."""
 
     def answered(self, key: str) -> Answered | None:
-        """Return the reply that an idempotency key stands for."""
+        """Return the stored reply of an idempotency key."""
 
     def put(self, user: UserState) -> None:
         """Replace a user, and its login and address."""
 
     def answer(self, key: str, answered: Answered) -> None:
-        """Remember a reply."""
+        """Store a reply."""
+
+    def write(self) -> None:
+        """Write every change to the database."""
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """Dependencies of the handlers of commands and bounces."""
+
+    open_rows: Callable[[Connection, Sequence[Command]], Rows]
+    new_id: Callable[[], str]
+    clock: Clock
+
+
+class CommandHandler:
+    """Commits groups of commands; see `chassis.outbox.group_commit.Handler`. Sets `appended` after each commit."""
+
+    def __init__(self, database: Database, tools: Tools, appended: threading.Event, telemetry: Telemetry) -> None:
+        self._database = database
+        self._tools = tools
+        self._appended = appended
+        self._tracing = telemetry.tracing
+
+    def handle(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Return a reply or a refusal for each command, in order, once all are committed."""
+        contexts = (command.metadata.traceparent for command in commands)
+        with spans.appending(self._tracing, self._database.system, contexts), self._database.write() as connection:
+            outcomes = commit_group(connection, commands, self._tools)
+        self._appended.set()
+        return outcomes
+
+
+def commit_group(connection: Connection, commands: Sequence[Command], tools: Tools) -> list[Outcome]:
+    """Execute a group in the caller's transaction."""
+    with appending(connection, tools.clock()) as pending:
+        return execute(connection, pending, commands, tools)
+
+
+def execute(connection: Connection, pending: PendingEvents, commands: Sequence[Command], tools: Tools) -> list[Outcome]:
+    """Execute a group whose caller has locked the event store: read its rows, decide, write."""
+    rows = tools.open_rows(connection, commands)
+    group = Group(rows, tools.new_id)
+    outcomes = group.decide_all(commands)
+    rows.write()
+    pending.events += group.events
+    return outcomes
 
 
 class Group:
-    """A group of commands being decided: its rows, its events so far."""
+    """Decides a group of commands on its rows and collects the events."""
 
-    def __init__(self, touched: Touched, new_id: Callable[[], str]) -> None:
-        self._touched = touched
+    def __init__(self, rows: Rows, new_id: Callable[[], str]) -> None:
+        self._rows = rows
         self._new_id = new_id
         self.events: list[NewEvent] = []
 
-    def decide_all(self, commands: Sequence[Command]) -> list[Reply | RefusedError]:
+    def decide_all(self, commands: Sequence[Command]) -> list[Outcome]:
         """Return a reply or a refusal for each command, in order. A refused command leaves no trace."""
         return [self._decide(command) for command in commands]
 
-    def _decide(self, command: Command) -> Reply | RefusedError:
+    def _decide(self, command: Command) -> Outcome:
         try:
-            if before := self._touched.answered(command.key):
+            if before := self._rows.answered(command.key):
                 return _same(before, command)
-            return self._accept(command, facts_of(command.action, self._touched))
+            return self._accept(command, facts_of(command.action, self._rows))
         except RefusedError as refused:
             return refused
 
     def _accept(self, command: Command, facts: Sequence[Fact]) -> Reply:
         user_id = command.action.user_id
-        user = self._touched.user(user_id)
+        user = self._rows.user(user_id)
         events = []
         for fact in facts:
             user = domain.evolve(user_id, user, fact)
@@ -125,20 +117,20 @@ class Group:
             raise ValueError(f"a command without facts for user {user_id}, who does not exist")
         refuse_large(events)
         if events:
-            self._touched.put(user)
+            self._rows.put(user)
             self.events += events
         reply = Reply(user_id, user.version, command.metadata.correlation_id)
-        self._touched.answer(command.key, Answered(command.fingerprint, reply))
+        self._rows.answer(command.key, Answered(command.fingerprint, reply))
         return reply
 
 
-def facts_of(action: Action, touched: Touched) -> list[Fact]:
+def facts_of(action: Action, rows: Rows) -> list[Fact]:
     """Return the facts that an action leads to. Raises RefusedError."""
     if isinstance(action, Register):
-        refuse_taken(touched, "login", action.personal.login, action.user_id)
-        refuse_taken(touched, "email", action.personal.email, action.user_id)
+        refuse_taken(rows, "login", action.personal.login, action.user_id)
+        refuse_taken(rows, "email", action.personal.email, action.user_id)
         return [UserRegistered(action.personal, action.preferences)]
-    user = touched.user(action.user_id)
+    user = rows.user(action.user_id)
     if user is None:
         raise RefusedError(Because.NOT_FOUND, f"there is no user {action.user_id}")
     if isinstance(action, Flag):
@@ -148,18 +140,18 @@ def facts_of(action: Action, touched: Touched) -> list[Fact]:
         return domain.deactivate(user)
     facts = domain.change(user, action.changes)
     if action.changes.email is not None:
-        refuse_taken(touched, "email", action.changes.email, action.user_id)
+        refuse_taken(rows, "email", action.changes.email, action.user_id)
     return facts
 
 
-def refuse_taken(touched: Touched, kind: str, text: str, user_id: str) -> None:
-    """Raise RefusedError where somebody else holds a login or an address."""
-    if touched.owner(kind, domain.key_of(text)) not in (None, user_id):
+def refuse_taken(rows: Rows, kind: str, text: str, user_id: str) -> None:
+    """Raise RefusedError if another user has reserved a login or an address."""
+    if rows.owner(kind, domain.key_of(text)) not in (None, user_id):
         raise RefusedError(Because.TAKEN, f"this {kind} is taken: choose another")
 
 
 def refuse_large(events: Sequence[NewEvent]) -> None:
-    """Raise RefusedError for what no topic would take: it must not be committed, for it could never be published."""
+    """Raise RefusedError for an event that exceeds the record limit of its topic: it could never be published."""
     for event in events:
         size = max(len(event.data.encode()), len((event.state or "").encode()))
         if size > LARGEST_VALUE:

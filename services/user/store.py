@@ -1,7 +1,6 @@
-"""The user service's tables, and the transaction that a group of commands is."""
+"""The user service's tables, and the rows that a group of commands reads and writes."""
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import (
@@ -23,10 +22,9 @@ from sqlalchemy import (
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.database.database import metadata
-from services.chassis.outbox.event_store import appending
 from services.contracts.user import Status, UserState
-from services.user.domain import RefusedError, key_of
-from services.user.handlers import Answered, Change, Command, Group, Register, Reply
+from services.user.commands import Answered, Change, Command, Register, Reply
+from services.user.domain import key_of
 
 users = Table(
     "users",
@@ -75,15 +73,15 @@ class Rows:
         self._answered: list[str] = []
 
     def user(self, user_id: str) -> UserState | None:
-        """Return a user as it is by now, within this group."""
+        """Return a user, with the changes of this group so far."""
         return self._users.get(user_id)
 
     def owner(self, kind: str, key: str) -> str | None:
-        """Return who holds a login or an address."""
+        """Return the user who has reserved a login or an email address."""
         return self._owners.get((kind, key))
 
     def answered(self, key: str) -> Answered | None:
-        """Return the reply that an idempotency key stands for."""
+        """Return the stored reply of an idempotency key."""
         return self._answers.get(key)
 
     def put(self, user: UserState) -> None:
@@ -96,12 +94,12 @@ class Rows:
         self._changed.add(user.user_id)
 
     def answer(self, key: str, answered: Answered) -> None:
-        """Remember a reply."""
+        """Store a reply."""
         self._answers[key] = answered
         self._answered.append(key)
 
     def write(self) -> None:
-        """Write everything that has changed."""
+        """Write every change to the database."""
         bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
         self._write_owners()
         bulk.insert(self._connection, replies, [_reply_row(key, self._answers[key]) for key in self._answered])
@@ -113,27 +111,6 @@ class Rows:
         if gone:
             self._connection.execute(RELEASE, _by_kind(gone))
         bulk.insert(self._connection, reservations, fresh)
-
-
-def commit_group(
-    connection: Connection, now: datetime, commands: Sequence[Command], new_id: Callable[[], str]
-) -> list[Reply | RefusedError]:
-    """Decide a group and write its events, states and replies in the caller's transaction."""
-    return commit_gathered(connection, now, lambda: commands, new_id)
-
-
-def commit_gathered(
-    connection: Connection, now: datetime, gather: Callable[[], Sequence[Command]], new_id: Callable[[], str]
-) -> list[Reply | RefusedError]:
-    """Do the same with a group that `gather` returns: it may read and write, for nobody else can append by then."""
-    with appending(connection, now) as pending:
-        commands = gather()
-        rows = Rows(connection, commands)
-        group = Group(rows, new_id)
-        outcomes = group.decide_all(commands)
-        rows.write()
-        pending.events += group.events
-    return outcomes
 
 
 def read_user(connection: Connection, user_id: str) -> UserState | None:

@@ -4,10 +4,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.database.database import Database
@@ -17,13 +19,12 @@ from services.chassis.http.server import Frame, application
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import event_store
-from services.chassis.outbox.group_commit import GroupCommit, retried
+from services.chassis.outbox.group_commit import GroupCommit, Retrying
 from services.contracts.user import Status, UserState
-from services.user import store
+from services.user import handlers, store
 from services.user.api import Api
 from services.user.api_schemas import CLOSED
-from services.user.domain import RefusedError
-from services.user.handlers import Command, Reply
+from services.user.commands import Command, Outcome
 from tests.support.builders import NOW, a_telemetry
 
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
@@ -44,7 +45,7 @@ class Service:
         self.lose_next_answer = False
         self.next_ids: list[str] = []
         upgrade(database, Path(store.__file__).parent / "migrations")
-        self._writer = GroupCommit[Command, Reply | RefusedError](retried(self._execute), 128, self.told)
+        self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.told)
         api = Api(self._writer, self._read_user, self._read_page, self._new_id)
         self.app = Frame(application(api.routes(), "Users", CLOSED), self.told)
 
@@ -77,11 +78,12 @@ class Service:
     def metric(self, name: str, **labels: str) -> float:
         return self.told.metrics.registry.get_sample_value(name, labels) or 0.0
 
-    def _execute(self, commands: Sequence[Command]) -> list[Reply | RefusedError]:
+    def handle(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Commit a group, as `CommandHandler` does."""
         if self.errors:
             raise self.errors.pop()
         with self.database.write() as connection:
-            outcomes = store.commit_group(connection, NOW, commands, new_id)
+            outcomes = commit_group(connection, commands)
         if self.lose_next_answer:
             self.lose_next_answer = False
             raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
@@ -97,6 +99,13 @@ class Service:
     def _read_page(self, after: str, limit: int, status: Status | None) -> list[UserState]:
         with self.database.read() as connection:
             return store.read_page(connection, after, limit, status)
+
+
+def commit_group(
+    connection: Connection, commands: Sequence[Command], make_id: Callable[[], str] = new_id, at: datetime = NOW
+) -> list[Outcome]:
+    """Commit a group of commands in the caller's transaction."""
+    return handlers.commit_group(connection, commands, handlers.Tools(store.Rows, make_id, lambda: at))
 
 
 async def register(client: httpx.AsyncClient, key: str | None = None, **changed: Any) -> httpx.Response:

@@ -1,6 +1,6 @@
-"""Group commit: one thread takes all commands that wait and commits them together.
+"""Group commit: one thread takes all waiting commands and commits them in one transaction.
 
-The more load, the larger the groups: while one group is being committed, the next one gathers.
+Groups grow with the load: while one group is being committed, the next one collects.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
@@ -21,7 +21,9 @@ from services.chassis.telemetry.telemetry import Telemetry
 
 C = TypeVar("C")
 R = TypeVar("R")
-IDLE_S = 0.5  # how often an idle writer looks whether it should stop
+C_contra = TypeVar("C_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+IDLE_S = 0.5  # how often an idle thread checks for the stop
 
 ATTEMPTS = 3
 BACKOFF_S = (0.05, 0.1)
@@ -30,7 +32,14 @@ log = structlog.get_logger()
 
 
 class GroupCommitStoppedError(ConnectionError):
-    """The writer takes no more commands: the process is about to end."""
+    """No more commands are accepted: the process is shutting down."""
+
+
+class Handler(Protocol[C_contra, R_co]):
+    """Commits a group of commands."""
+
+    def handle(self, commands: Sequence[C_contra]) -> Sequence[R_co]:
+        """Return a reply per command, in order, once all are committed. Raises if none is."""
 
 
 class _Waiting(Generic[C, R]):
@@ -41,15 +50,12 @@ class _Waiting(Generic[C, R]):
 
 
 class GroupCommit(Generic[C, R]):
-    """Executes commands in groups of at most `limit`.
-
-    `execute` gets a group and returns a reply per command, in order, all committed; it raises when nothing is.
-    """
+    """Commits commands in groups of at most `limit`, on one thread."""
 
     name = "writer"
 
-    def __init__(self, execute: Callable[[Sequence[C]], Sequence[R]], limit: int, telemetry: Telemetry) -> None:
-        self._execute = execute
+    def __init__(self, handler: Handler[C, R], limit: int, telemetry: Telemetry) -> None:
+        self._handler = handler
         self._limit = limit
         self._group_size = telemetry.metrics.histogram(GROUP_SIZE)
         self._health = telemetry.health
@@ -60,16 +66,16 @@ class GroupCommit(Generic[C, R]):
     async def submit(self, command: C) -> R:
         """Return the reply to a command once its group is committed.
 
-        Raises what `execute` raised, and WriterStoppedError after the end.
+        Raises the handler's error, and GroupCommitStoppedError after the end.
         """
         waiting = _Waiting[C, R](command)
         self._waiting.put(waiting)
-        if self._ended:  # asked after the put: the writer ended before it, or sees the command
+        if self._ended:  # checked after the put: the thread has ended, or will still read the command
             self._refuse_rest()
         return await waiting.reply
 
     def run(self, stop: threading.Event) -> None:
-        """Commit groups until told to stop, and then what still waits."""
+        """Commit groups until the stop, then the commands that are still waiting."""
         try:
             while not stop.is_set() or not self._waiting.empty():
                 self._health.beat(self.name)
@@ -81,7 +87,7 @@ class GroupCommit(Generic[C, R]):
 
     def _refuse_rest(self) -> None:
         while group := self._gather(0):
-            _tell(group, partial(_fail, group, GroupCommitStoppedError("the writer has stopped")))
+            _schedule(group, partial(_fail, group, GroupCommitStoppedError("the writer has stopped")))
 
     def _gather(self, wait_s: float) -> list[_Waiting[C, R]]:
         group: list[_Waiting[C, R]] = []
@@ -94,27 +100,27 @@ class GroupCommit(Generic[C, R]):
     def _commit(self, group: list[_Waiting[C, R]]) -> None:
         self._group_size.observe(len(group))
         try:
-            replies = self._execute([waiting.command for waiting in group])
-        except Exception as error:  # whatever it is, every caller must hear of it
+            replies = self._handler.handle([waiting.command for waiting in group])
+        except Exception as error:  # any error must reach every caller
             log.exception("group not committed", commands=len(group))
             if len(group) == 1 or isinstance(error, UNAVAILABLE):
-                _tell(group, partial(_fail, group, error))
+                _schedule(group, partial(_fail, group, error))
                 return
-            for waiting in group:  # one command's fault is not the others'
+            for waiting in group:  # one command's error must not fail the others
                 self._commit([waiting])
         else:
-            _tell(group, partial(_resolve, group, replies))
+            _schedule(group, partial(_resolve, group, replies))
 
 
-def _tell(group: Sequence[_Waiting[C, R]], tell: Callable[[], None]) -> None:
+def _schedule(group: Sequence[_Waiting[C, R]], callback: Callable[[], None]) -> None:
     # One wake-up of the loop for the whole group: waking it per reply costs more than the replies.
-    with contextlib.suppress(RuntimeError):  # the loop has ended with its server: nobody waits any more
-        group[0].loop.call_soon_threadsafe(tell)
+    with contextlib.suppress(RuntimeError):  # the loop ended with its server: no caller is waiting
+        group[0].loop.call_soon_threadsafe(callback)
 
 
 def _resolve(group: Sequence[_Waiting[C, R]], replies: Sequence[R]) -> None:
     for waiting, reply in zip(group, replies, strict=True):
-        if not waiting.reply.done():  # the client may be gone
+        if not waiting.reply.done():  # the client may have disconnected
             waiting.reply.set_result(reply)
 
 
@@ -124,22 +130,24 @@ def _fail(group: Sequence[_Waiting[C, R]], error: Exception) -> None:
             waiting.reply.set_exception(error)
 
 
-def retried(execute: Callable[[Sequence[C]], R]) -> Callable[[Sequence[C]], R]:
-    """Return `execute` with a bounded retry where the database was away, busy or chose it as a deadlock's victim.
+class Retrying(Generic[C, R]):
+    """A handler that retries groups while the database is unreachable or busy, or aborts them because of a deadlock.
 
-    `execute` must be idempotent: a connection lost during COMMIT leaves open whether the group is in.
+    The handler behind it must be idempotent: after a connection loss during COMMIT, the group may be committed.
     """
 
-    def execute_again(commands: Sequence[C]) -> R:
+    def __init__(self, handler: Handler[C, R]) -> None:
+        self._handler = handler
+
+    def handle(self, commands: Sequence[C]) -> Sequence[R]:
+        """Return the replies. Raises the last error after three attempts."""
         backoff = Backoff(*BACKOFF_S)
         while True:
             try:
-                return execute(commands)
+                return self._handler.handle(commands)
             except UNAVAILABLE as error:
                 seconds = backoff.next()
                 if backoff.failures == ATTEMPTS:
                     raise
                 log.warning("group not committed, trying again", tried=backoff.failures, error=str(error))
                 time.sleep(seconds)
-
-    return execute_again

@@ -20,13 +20,15 @@ from services.contracts.user import ContactFlagged, Preferences, UserState
 from services.notification import publisher as notification_publisher
 from services.notification.domain import Delivery, Fate
 from services.notification.store.tables import intents
-from services.user import publisher, store
-from services.user.bounce_handler import Handler, Tools
+from services.user import bounce_handler, publisher, store
+from services.user.bounce_handler import BounceHandler
+from services.user.commands import Action, Change, Command, Deactivate, Register
 from services.user.domain import Changes
-from services.user.handlers import Action, Change, Command, Deactivate, Register
+from services.user.handlers import Tools
 from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope, ids
 from tests.support.notification_builders import a_handler
 from tests.support.sender_harness import Mailroom
+from tests.support.user_client import commit_group
 
 ADDRESS, OTHER = "ada@example.org", "countess@example.org"
 
@@ -38,12 +40,12 @@ class Users:
         self.database = database
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._new_id = ids("user-event")
-        self._handler = Handler(Tools(store.commit_gathered, self._new_id, lambda: NOW))
+        self._handler = BounceHandler(Tools(store.Rows, self._new_id, lambda: NOW))
 
     def do(self, action: Action) -> None:
         command = Command(action, self._new_id(), b"", Metadata("correlation-of-a-command"))
         with self.database.write() as connection:
-            store.commit_group(connection, NOW, [command], self._new_id)
+            commit_group(connection, [command], self._new_id)
 
     def register(self) -> None:
         self.do(Register(USER_ID, a_person(email=ADDRESS), Preferences()))
@@ -142,12 +144,15 @@ def test_what_cannot_be_a_bounce_is_refused_and_the_rest_applied(users: Users) -
     assert len(users.flags()) == 1
 
 
-def test_a_batch_without_failures_does_not_wait_for_its_turn_to_append(database: Database) -> None:
-    def commit(*_: object) -> None:
+def test_a_batch_without_failures_does_not_wait_for_the_lock(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def appending(*_: object) -> None:
         raise AssertionError("took the lock")
 
     upgrade(database, Path(store.__file__).parent / "migrations")
-    handler = Handler(Tools(commit, ids(), lambda: NOW))
+    monkeypatch.setattr(bounce_handler, "appending", appending)
+    handler = BounceHandler(Tools(store.Rows, ids(), lambda: NOW))
     with database.write() as connection:
         assert handler(connection, [told(NotificationSent("n", USER_ID, "<m>", 1), 2)]).not_subscribed
 

@@ -14,10 +14,11 @@ from services.chassis.messages.event import Metadata
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import event_store
 from services.contracts.user import Personal, Preferences
-from services.user import bootstrap, publisher, store
+from services.user import bootstrap, publisher
+from services.user.commands import Change, Command, Register
 from services.user.domain import Changes
-from services.user.handlers import Change, Command, Register
 from services.user.settings import Settings
+from tests.support.user_client import commit_group
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 USERS = 20
@@ -47,7 +48,7 @@ def users(database: Database, settings: Settings) -> Database:
     migrations.upgrade(database, bootstrap.REVISIONS)
     fresh = [new_id() for _ in range(USERS)]
     with database.write() as connection:
-        store.commit_group(connection, NOW, commands(fresh, "rebuild"), new_id)
+        commit_group(connection, commands(fresh, "rebuild"))
     with database.read() as connection:
         stored = event_store.read(connection, 0, 1000)
     producer = Producer(settings, "test")

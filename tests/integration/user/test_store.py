@@ -17,9 +17,10 @@ from services.chassis.messages.event import Metadata, StoredEvent
 from services.chassis.outbox import event_store
 from services.contracts.user import Preferences, Status, UserState
 from services.user import domain, store
+from services.user.commands import Change, Command, Deactivate, Register, Reply
 from services.user.domain import Because, Changes, RefusedError
-from services.user.handlers import Change, Command, Deactivate, Register, Reply
 from tests.support.builders import NOW, a_person, ids
+from tests.support.user_client import commit_group
 
 REVISIONS = Path(store.__file__).parent / "migrations"
 
@@ -51,7 +52,7 @@ def a_command(action: Register | Change | Deactivate, key: str) -> Command:
 def commit(database: Database, *commands: Command, events: str = "event") -> list[int | Because]:
     """Commit a group and return versions, or why not."""
     with database.write() as connection:
-        outcomes = store.commit_group(connection, NOW, commands, ids(events))
+        outcomes = commit_group(connection, commands, ids(events))
     return [outcome.version if isinstance(outcome, Reply) else outcome.because for outcome in outcomes]
 
 
@@ -98,9 +99,9 @@ def test_a_refused_command_adds_no_row_while_its_group_is_committed(database: Da
 
 def test_a_reply_is_kept_and_given_again_in_a_later_group(database: Database) -> None:
     with database.write() as connection:
-        first = store.commit_group(connection, NOW, [register("ada", key="k")], ids())
+        first = commit_group(connection, [register("ada", key="k")], ids())
     with database.write() as connection:
-        again = store.commit_group(connection, NOW + timedelta(days=1), [register("eve", key="k")], ids("x"))
+        again = commit_group(connection, [register("eve", key="k")], ids("x"), NOW + timedelta(days=1))
     assert first == again == [Reply("ada", 1, "correlation-1")]
     assert len(stored(database)) == 1
 
@@ -220,7 +221,7 @@ def test_how_commands_are_grouped_makes_no_difference(
             seen: list[object] = []
             new_id = ids()
             for start, end in pairwise(borders):
-                seen += [_short(outcome) for outcome in store.commit_group(connection, NOW, story[start:end], new_id)]
+                seen += [_short(outcome) for outcome in commit_group(connection, story[start:end], new_id)]
             rows = connection.execute(select(store.reservations).order_by("kind", "key")).all()
             states = connection.execute(select(store.users).order_by("user_id")).all()
             told = [stored.event for stored in event_store.read(connection, 0, 100)]

@@ -2,14 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.outbox import group_commit as module
-from services.chassis.outbox.group_commit import GroupCommit, retried
+from services.chassis.outbox.group_commit import GroupCommit, Handler, Retrying
 from tests.support.builders import a_telemetry
 
 PATIENCE_S = 10.0
@@ -24,7 +24,7 @@ class Doubling:
         self.go_on = threading.Event()
         self.error: Exception | None = None
 
-    def __call__(self, commands: Sequence[int]) -> list[int]:
+    def handle(self, commands: Sequence[int]) -> list[int]:
         self.groups.append(list(commands))
         self.taken.set()
         assert self.go_on.wait(PATIENCE_S)
@@ -38,9 +38,9 @@ class Doubling:
 
 
 @contextmanager
-def running(execute: Callable[[Sequence[int]], Sequence[int]], limit: int = 128) -> Iterator[GroupCommit[int, int]]:
+def running(handler: Handler[int, int], limit: int = 128) -> Iterator[GroupCommit[int, int]]:
     stop = threading.Event()
-    writer = GroupCommit[int, int](execute, limit, a_telemetry())
+    writer = GroupCommit[int, int](handler, limit, a_telemetry())
     thread = threading.Thread(target=writer.run, args=(stop,))
     thread.start()
     try:
@@ -133,7 +133,7 @@ def test_a_command_whose_server_has_ended_is_committed_all_the_same() -> None:
 
 
 def test_a_command_after_the_end_is_refused_at_once() -> None:
-    with running(list) as writer:
+    with running(Doubling()) as writer:
         pass
     with pytest.raises(ConnectionError, match="has stopped"):
         asyncio.run(asyncio.wait_for(writer.submit(1), PATIENCE_S))
@@ -147,7 +147,7 @@ class Failing:
         self.error = error
         self.calls = 0
 
-    def __call__(self, commands: Sequence[int]) -> list[int]:
+    def handle(self, commands: Sequence[int]) -> list[int]:
         self.calls += 1
         if self.left:
             self.left -= 1
@@ -163,41 +163,31 @@ def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_group_is_tried_again_while_the_database_is_busy() -> None:
     failing = Failing(2, OperationalError("", {}, Exception("busy")))
-    assert retried(failing)([1]) == [1]
+    assert Retrying(failing).handle([1]) == [1]
     assert failing.calls == 3
 
 
 def test_a_database_that_stays_away_is_told_after_three_tries() -> None:
     failing = Failing(9, OperationalError("", {}, Exception("away")))
     with pytest.raises(OperationalError):
-        retried(failing)([1])
+        Retrying(failing).handle([1])
     assert failing.calls == 3
 
 
 def test_other_errors_are_not_tried_again() -> None:
     failing = Failing(9, ValueError("a bug"))
     with pytest.raises(ValueError, match="a bug"):
-        retried(failing)([1])
+        Retrying(failing).handle([1])
     assert failing.calls == 1
 
 
 def test_a_command_that_fails_fails_alone() -> None:
-    first, go_on = threading.Event(), threading.Event()
+    class Dividing(Doubling):
+        def handle(self, commands: Sequence[int]) -> list[int]:
+            return [20 // number for number in super().handle(commands)]
 
-    def execute(commands: Sequence[int]) -> list[int]:
-        first.set()
-        assert go_on.wait(PATIENCE_S)
-        return [10 // number for number in commands]
-
-    async def story(writer: GroupCommit[int, int]) -> list[object]:
-        held = asyncio.create_task(writer.submit(5))
-        assert await asyncio.to_thread(first.wait, PATIENCE_S)
-        rest = [asyncio.create_task(writer.submit(number)) for number in (1, 0, 2)]
-        await asyncio.sleep(0)  # they stand on the queue now, one group
-        go_on.set()
-        return list(await asyncio.gather(held, *rest, return_exceptions=True))
-
-    with running(execute) as writer:
-        held, one, zero, two = asyncio.run(story(writer))
+    dividing = Dividing()
+    with running(dividing) as writer:
+        held, one, zero, two = asyncio.run(submit_all(writer, (5, 1, 0, 2), dividing))
     assert (held, one, two) == (2, 10, 5)
     assert isinstance(zero, ZeroDivisionError)

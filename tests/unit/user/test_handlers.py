@@ -4,8 +4,9 @@ import msgspec
 
 from services.chassis.messages.event import Metadata
 from services.contracts.user import EmailChanged, Preferences, Status, UserRegistered, UserState
+from services.user.commands import Answered, Change, Command, Deactivate, Register, Reply
 from services.user.domain import Because, Changes, RefusedError, key_of
-from services.user.handlers import Answered, Change, Command, Deactivate, Group, Register, Reply
+from services.user.handlers import Group
 from tests.support.builders import a_person, ids
 
 
@@ -31,6 +32,9 @@ class Rows:
 
     def answer(self, key: str, answered: Answered) -> None:
         self.answers[key] = answered
+
+    def write(self) -> None:
+        raise AssertionError("a group that is only decided is not written")
 
 
 def register(user_id: str, key: str = "", **personal: str) -> Command:
