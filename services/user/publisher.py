@@ -1,4 +1,4 @@
-"""What the log says of an event: the fact, then the state after it, then a bare notice; all with one `ce_id`."""
+"""Builds the outgoing records of a stored event: fact, state and notice, all with the same `ce_id`."""
 
 from collections.abc import Sequence
 
@@ -6,37 +6,22 @@ import msgspec
 
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing
+from services.chassis.outbox.fact_record import fact_record
 from services.contracts import catalog, user
-from services.contracts.envelope import Envelope, schema_of, to_headers, to_headers_of
+from services.contracts.envelope import to_headers_of
 from services.contracts.user import UserNotice
 
 
 def records(stored: StoredEvent) -> Sequence[Outgoing]:
-    """Return the three records of an event, in the order in which they are to be written."""
+    """Return the three records of an event, in the order in which they are published."""
     event = stored.event
-    fact = to_headers(_envelope(stored))
+    fact = fact_record(stored, user.EVENTS, catalog.USER_EVENTS.name)
     state = None if event.state is None else event.state.encode()
     notice = msgspec.json.encode(UserNotice(event.subject, event.type, event.version))
-    key, moment = event.subject.encode(), int(stored.time.timestamp() * 1000)
+    of_state = to_headers_of(fact.headers, user.STATE, "user.state")
+    of_notice = to_headers_of(fact.headers, user.NOTICES, "user.notice")
     return (
-        Outgoing(catalog.USER_EVENTS.name, key, event.data.encode(), fact, moment),
-        Outgoing(catalog.USER_STATE.name, key, state, to_headers_of(fact, user.STATE, "user.state"), moment),
-        Outgoing(catalog.USER_NOTICES.name, key, notice, to_headers_of(fact, user.NOTICES, "user.notice"), moment),
-    )
-
-
-def _envelope(stored: StoredEvent) -> Envelope:
-    event = stored.event
-    return Envelope(
-        id=event.event_id,
-        source=user.EVENTS,
-        type=event.type,
-        subject=event.subject,
-        time=stored.time,
-        schema=schema_of(event.type),
-        sequence=stored.sequence,
-        version=event.version,
-        correlation_id=event.metadata.correlation_id,
-        causation_id=event.metadata.causation_id,
-        traceparent=event.metadata.traceparent,
+        fact,
+        Outgoing(catalog.USER_STATE.name, fact.key, state, of_state, fact.timestamp_ms),
+        Outgoing(catalog.USER_NOTICES.name, fact.key, notice, of_notice, fact.timestamp_ms),
     )

@@ -1,1 +1,1 @@
-"""The write side: event store, group commit, lease, relay and the check against a diverged log."""
+"""The write side: event store, group commit, lease, relay and the divergence check."""

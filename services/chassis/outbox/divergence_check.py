@@ -1,7 +1,7 @@
-"""What the log has of this publisher already, held against its store before anything is published.
+"""Compares the latest published events with the store before a relay publishes.
 
-A store that was restored from an old backup has lost events that readers have seen. It would give their sequence
-numbers and versions to other events, and every reader would take one for a repeat of the other.
+A store restored from an old backup has lost events that consumers have read. It would reuse their sequence numbers
+and versions, and consumers would discard the new events as repeats.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from services.chassis.outbox import event_store
 
 
 class DivergedLogError(Exception):
-    """The log has events that this store does not have; the message names one, and what the store has instead."""
+    """The topic has an event that the store does not have. The message names it, and the event in its place."""
 
 
-def require_own(connection: Connection, newest: Sequence[Published]) -> None:
-    """Check that the store has every one of these events. Raises PastError."""
-    stored = event_store.ids(connection, [one.sequence for one in newest])
-    for one in sorted(newest, key=lambda one: one.sequence, reverse=True):
-        if (here := stored.get(one.sequence)) != one.event_id:
+def require_own(connection: Connection, latest: Sequence[Published]) -> None:
+    """Check that the store has each of these events. Raises DivergedLogError."""
+    stored = event_store.ids(connection, [published.sequence for published in latest])
+    for published in sorted(latest, key=lambda published: published.sequence, reverse=True):
+        if (found := stored.get(published.sequence)) != published.event_id:
             raise DivergedLogError(
-                f"{one.place} holds event {one.event_id} under sequence {one.sequence}, this store has "
-                f"{here or 'nothing'} there: it is older than the log (was an old backup restored?) and publishes "
+                f"{published.place} holds event {published.event_id} under sequence {published.sequence}, this store "
+                f"has {found or 'nothing'} there: it is older than the log (was an old backup restored?) and publishes "
                 "nothing: restore a newer backup, one that has this event"
             )

@@ -41,7 +41,7 @@ counter = Table(
 events = Table(
     "events",
     metadata,
-    # On SQLite an INTEGER, which is the row itself: a BIGINT would be an index of its own beside it.
+    # On SQLite an INTEGER key is the row id; a BIGINT key would need an index of its own.
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("event_id", String(36), nullable=False, unique=True),
     Column("subject", String(64), nullable=False),
@@ -49,7 +49,7 @@ events = Table(
     Column("type", String(64), nullable=False),
     Column("time", BigInteger, nullable=False),  # microseconds since 1970, never goes back
     Column("data", Text, nullable=False),
-    Column("state", Text),  # the record after the event, where the publisher has one
+    Column("state", Text),  # the subject's state after the event, if the publisher stores one
     Column("metadata", Text, nullable=False),
     UniqueConstraint("subject", "version"),
 )
@@ -97,14 +97,14 @@ def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
 
 
 def ids(connection: Connection, sequences: Sequence[int]) -> dict[int, str]:
-    """Return the ids of the events under some sequence numbers; a number that was never given has none."""
+    """Return event ids by sequence number; unused numbers are left out."""
     query = select(events.c.sequence, events.c.event_id).where(events.c.sequence.in_(sequences))
     return {row.sequence: row.event_id for row in connection.execute(query)}
 
 
 def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
-    """Return how many events follow a sequence number, and the time of the oldest of them."""
-    # Not counted: numbers have no gaps, and a backlog may be of millions.
+    """Return the number of events after a sequence number, and the time of the oldest."""
+    # Subtracted, not counted: numbers have no gaps, and a backlog may have millions of events.
     last = select(func.max(events.c.sequence)).scalar_subquery()
     follows = events.c.sequence > after
     query = select(events.c.sequence, events.c.time, last).where(follows).order_by(events.c.sequence).limit(1)
@@ -125,7 +125,7 @@ def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
 
 
 def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
-    # Unpacked: a row's columns by name cost three microseconds an event more.
+    # Unpacked: access by column name costs 3 µs more per event.
     sequence, event_id, subject, version, kind, time, data, state, origin = row
     event = NewEvent(event_id, subject, version, kind, data, METADATA.decode(origin), state)
     return StoredEvent(sequence, from_micros(time), event)

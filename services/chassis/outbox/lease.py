@@ -1,6 +1,6 @@
-"""Who may publish: one row with the cursor, a lease on it, and a fencing epoch that rises with every take-over.
+"""The lease of the relay: one row with the cursor, holder, expiry, and an epoch that each take-over raises.
 
-Not SKIP LOCKED, which reorders, and no session lock, which poolers break. The lease's clock is the database's.
+SKIP LOCKED would reorder events; connection poolers break session locks. Expiry is measured by the database's clock.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ relay = Table(
     "relay",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
-    Column("cursor", BigInteger, nullable=False),  # every event up to this sequence number is on the log
+    Column("cursor", BigInteger, nullable=False),  # every event up to this sequence number is published
     Column("epoch", Integer, nullable=False),
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
@@ -22,18 +22,18 @@ relay = Table(
 
 
 class LeaseLostError(Exception):
-    """Another relay has taken over; this one must stop publishing."""
+    """Another relay has taken over: stop publishing."""
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """A lease that was taken: the right to publish from `cursor` on, as `epoch`."""
+    """The right to publish the events after `cursor`, as `epoch`."""
 
     epoch: int
     cursor: int
 
 
 class Leases:
-    """Takes, keeps and gives back the lease of one event store."""
+    """Takes, renews and releases the lease of one event store."""
 
     def __init__(self, database: Database, holder: str, duration: timedelta) -> None:
         self._database = database
@@ -41,7 +41,7 @@ class Leases:
         self._duration_ms = int(duration.total_seconds() * 1000)
 
     def take(self) -> Lease | float:
-        """Return the lease, or the seconds until it may be free."""
+        """Return the lease, or the seconds until its holder's expires."""
         with self._database.write() as connection:
             row = connection.execute(select(relay).with_for_update()).one()
             now = now_ms(connection)
@@ -52,22 +52,22 @@ class Leases:
             return Lease(row.epoch + 1, row.cursor)
 
     def renew(self, lease: Lease) -> None:
-        """Keep the lease for its full duration from now. Raises LeaseLostError."""
+        """Extend the lease to its full duration from now. Raises LeaseLostError."""
         with self._database.write() as connection:
             self._set(connection, lease, expires_at=now_ms(connection) + self._duration_ms)
 
     def advance(self, lease: Lease, cursor: int) -> None:
-        """Move the cursor after the broker's word on every record up to it. Raises LeaseLostError."""
+        """Move the cursor; every record up to it must be acknowledged. Raises LeaseLostError."""
         with self._database.write() as connection:
             self._set(connection, lease, cursor=cursor)
 
     def give_back(self, lease: Lease) -> None:
-        """End the lease now, so that another relay need not wait for its end. Raises LeaseLostError."""
+        """Release the lease, so that another relay need not wait for its expiry. Raises LeaseLostError."""
         with self._database.write() as connection:
             self._set(connection, lease, holder=None, expires_at=0)
 
     def cursor(self) -> int:
-        """Return the sequence number up to which every event is on the log."""
+        """Return the sequence number up to which every event is published."""
         with self._database.read() as connection:
             return int(connection.execute(select(relay.c.cursor)).scalar_one())
 

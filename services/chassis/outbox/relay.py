@@ -1,7 +1,7 @@
-"""The relay: reads the event store in order and publishes each event's records, as the only one to do so.
+"""The relay: reads the event store in order and publishes each event's records. One relay runs at a time.
 
-Moving the cursor follows the broker's word on every record. On any doubt the producer is dropped and the relay
-begins again after the last acknowledged event: a record may be written twice, never out of order, never not at all.
+The cursor moves after the broker has acknowledged every record. On an error the relay closes the producer and starts
+again after the last acknowledged event: delivery is at least once and in order.
 """
 
 import threading
@@ -25,7 +25,7 @@ from services.chassis.telemetry.spans import publishing
 from services.chassis.telemetry.telemetry import Telemetry
 
 CHUNK = 1000  # events published and acknowledged together
-IDLE_S = 0.25  # how soon an event of another process is noticed; one of this process wakes the relay
+IDLE_S = 0.25  # polling interval for events of other processes; those of this process wake the relay
 RENEW_S = 5.0
 BACKOFF_S = (1.0,)
 
@@ -34,9 +34,9 @@ Records = Callable[[StoredEvent], Sequence[Outgoing]]
 
 
 class Outbox(msgspec.Struct, frozen=True):
-    """What is relayed: the store, the right to publish it, the records of an event, and how to write them.
+    """Dependencies of a relay: the event store with its lease, and the functions that build and publish records.
 
-    `newest` tells what the log has already; the store must have it too.
+    `newest` returns the latest published events; the store must have them too.
     """
 
     database: Database
@@ -47,7 +47,7 @@ class Outbox(msgspec.Struct, frozen=True):
 
 
 class Relay:
-    """Publishes an outbox until told to stop, and then what is still in it, unless the broker is away."""
+    """Publishes an outbox until the stop, then the rest of it if the broker is reachable."""
 
     name = "relay"
 
@@ -64,7 +64,7 @@ class Relay:
         telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE), self._backlog)
 
     def run(self, stop: threading.Event) -> None:
-        """Take the lease when it is free, publish, give it back at the end."""
+        """Take the lease when it is free, publish, and release it at the end."""
         while not stop.is_set():
             self._health.beat(self.name)
             try:
@@ -74,7 +74,7 @@ class Relay:
                 else:
                     stop.wait(min(taken, RENEW_S))
             except DivergedLogError as error:
-                log.error("nothing is published", error=str(error))  # noqa: TRY400  # the words say it all
+                log.error("nothing is published", error=str(error))  # noqa: TRY400  # the message is complete without a traceback
                 self._health.lacks(self.name, str(error))
                 stop.wait(RENEW_S)
             except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
@@ -85,18 +85,18 @@ class Relay:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
         self._epoch.set(lease.epoch)
         try:
-            self._require_own_past(lease)
+            self._check_divergence(lease)
             self._publish(lease, stop)
         finally:
             self._epoch.set(0)
             self._give_back(lease)
 
-    def _require_own_past(self, lease: Lease) -> None:
+    def _check_divergence(self, lease: Lease) -> None:
         newest = self._outbox.newest()
         with self._outbox.database.read() as connection:
             divergence_check.require_own(connection, newest)
         self._health.has(self.name)
-        self._outbox.leases.renew(lease)  # to ask the log may have taken long
+        self._outbox.leases.renew(lease)  # reading the topics may have taken long
 
     def _publish(self, lease: Lease, stop: threading.Event) -> None:
         producer = self._outbox.open_producer()
@@ -108,7 +108,7 @@ class Relay:
                     renewed = time.monotonic()
                     self._outbox.leases.renew(lease)
                 self._appended.clear()
-                stopping = stop.is_set()  # asked before the look: what was appended before the stop is seen
+                stopping = stop.is_set()  # read before the store: events appended before the stop are seen
                 chunk = self._read(cursor)
                 if chunk:
                     cursor = self._send(lease, producer, chunk)
@@ -123,11 +123,11 @@ class Relay:
     def _send(self, lease: Lease, producer: Publisher, chunk: Sequence[StoredEvent]) -> int:
         started = time.perf_counter()
         with publishing(self._tracing, chunk) as events:
-            # One by one, so that the client sends the first while the last is made.
+            # Lazily, so that the client sends the first records while the last are built.
             sent = producer.publish(record for event in events for record in self._outbox.records(event))
             self._outbox.leases.advance(lease, chunk[-1].sequence)
             self._count(chunk, sent)
-            log.info("published", **_told(chunk), duration_ms=round((time.perf_counter() - started) * 1000, 1))
+            log.info("published", **_log_fields(chunk), duration_ms=round((time.perf_counter() - started) * 1000, 1))
         return chunk[-1].sequence
 
     def _count(self, chunk: Sequence[StoredEvent], sent: Mapping[str, int]) -> None:
@@ -156,7 +156,7 @@ class Relay:
         return number, (self._clock() - oldest).total_seconds() if oldest else 0.0
 
 
-def _told(chunk: Sequence[StoredEvent]) -> dict[str, object]:
+def _log_fields(chunk: Sequence[StoredEvent]) -> dict[str, object]:
     if len(chunk) == 1:
         event = chunk[0].event
         names = {"ce_id": event.event_id, "ce_type": event.type, "correlation_id": event.metadata.correlation_id}
