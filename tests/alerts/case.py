@@ -1,4 +1,4 @@
-"""A story of a rule's unit test: series over time, and when which alerts are told. Written as promtool reads it."""
+"""Unit test cases of alert rules, written as a file for `promtool test rules`."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -13,26 +13,26 @@ WHERE = 'namespace="eventline"'
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """Series by name, a value each minute, and what is told at which minute: labels of each alert, or nothing.
+    """Series by name with a value each minute, and the labels of the alerts that fire at each minute.
 
-    `long` picks one pace of an alert on an SLO.
+    `long` selects one window of an SLO alert.
     """
 
     alert: str
     story: str
     series: Mapping[str, str]
-    told: Mapping[int, Sequence[str]]
+    firing: Mapping[int, Sequence[str]]
     long: str = ""
 
     @property
     def fires(self) -> bool:
-        """Whether it is told at some moment."""
-        return any(self.told.values())
+        """True if the alert fires at some minute."""
+        return any(self.firing.values())
 
     @property
     def clears(self) -> bool:
-        """Whether it is told, and later no longer."""
-        found = [bool(self.told[minute]) for minute in sorted(self.told)]
+        """True if the alert fires and clears later."""
+        found = [bool(self.firing[minute]) for minute in sorted(self.firing)]
         return any(before and not after for before, after in itertools.pairwise(found))
 
 
@@ -58,14 +58,14 @@ def document(rules: Path, cases: Sequence[Case], evaluated: str) -> dict[str, ob
 
 def _test(case: Case) -> dict[str, object]:
     of_pace = f', long="{case.long}"' if case.long else ""
-    firing = f'ALERTS{{alertname="{case.alert}", alertstate="firing"{of_pace}}}'
+    expression = f'ALERTS{{alertname="{case.alert}", alertstate="firing"{of_pace}}}'
     return {
         "name": f"{case.alert} {case.long}: {case.story}",
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
         "promql_expr_test": [
-            {"expr": firing, "eval_time": f"{minute}m", "exp_samples": [_sample(case, labels) for labels in told]}
-            for minute, told in case.told.items()
+            {"expr": expression, "eval_time": f"{minute}m", "exp_samples": [_sample(case, labels) for labels in firing]}
+            for minute, firing in case.firing.items()
         ],
     }
 
@@ -73,8 +73,8 @@ def _test(case: Case) -> dict[str, object]:
 def _sample(case: Case, labels: str) -> dict[str, object]:
     alert = declared(case)
     own = "".join(f', {name}="{value}"' for name, value in alert.labels.items() if "{{" not in value)
-    told = f'alertname="{alert.name}", alertstate="firing", severity="{alert.severity}"'
-    return {"labels": f"ALERTS{{{told}{own}, {labels}}}", "value": 1}
+    labelled = f'alertname="{alert.name}", alertstate="firing", severity="{alert.severity}"'
+    return {"labels": f"ALERTS{{{labelled}{own}, {labels}}}", "value": 1}
 
 
 def declared(case: Case) -> Alert:

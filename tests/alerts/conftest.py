@@ -1,4 +1,4 @@
-"""The ordeal, played once for all tests here; its table is printed at the end."""
+"""Runs the fault scenario once for all tests of this folder and prints its table at the end."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,39 +7,39 @@ import pytest
 
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.postgres import Server, binaries
-from tests.alerts.deeds import BY_PROMTOOL_ALONE, PHASES, Deed
-from tests.alerts.ordeal import Outcome, Told, play
-from tests.alerts.stage import Stage, stage
+from tests.alerts.environment import Environment, environment
+from tests.alerts.faults import BY_PROMTOOL_ALONE, PHASES, Fault
+from tests.alerts.scenario import Identity, Outcome, play
 
 OUTCOMES = pytest.StashKey[Sequence[Outcome]]()
 ON_A_VOLUME = "DatabaseSpaceLow"
 
 
-class Ordeal:
-    """What was told before anything happened, what became of each alert, and the mails of the sink."""
+class Result:
+    """The alerts that fired before any fault, the outcome of each alert, and the folder with the mails."""
 
-    def __init__(self, before: Sequence[Told], outcomes: Sequence[Outcome], folder: Path) -> None:
+    def __init__(self, before: Sequence[Identity], outcomes: Sequence[Outcome], folder: Path) -> None:
         self.before = before
-        self.outcomes = {one.told: one for one in outcomes}
+        self.outcomes = {one.alert: one for one in outcomes}
         self.folder = folder
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say when each alert fired and cleared, and which were proved by promtool alone."""
+    """Print when each alert fired and cleared, and which alerts only promtool tests."""
     if outcomes := config.stash.get(OUTCOMES, None):
         terminalreporter.write_line(
-            "\nWhat happened, which alert it raised, after how many seconds, and how long after its end"
+            "\nAlert, job, seconds from fault to firing, seconds from the end of the fault to clearing, fault"
         )
         for one in outcomes:
             terminalreporter.write_line(row(one))
         for name, reason in BY_PROMTOOL_ALONE.items():
-            terminalreporter.write_line(f"{name:30} by promtool's cases alone: {reason}")
+            terminalreporter.write_line(f"{name:30} only tested by promtool: {reason}")
 
 
 def row(one: Outcome) -> str:
     """Return a line of the table."""
-    name = f"{one.told.name} {one.told.long}".strip()
-    return f"{name:30} {one.told.job:13} {_seconds(one.fired_after)} {_seconds(one.cleared_after)}  {one.what}"
+    name = f"{one.alert.name} {one.alert.long}".strip()
+    return f"{name:30} {one.alert.job:13} {_seconds(one.fired_after)} {_seconds(one.cleared_after)}  {one.what}"
 
 
 def _seconds(number: float | None) -> str:
@@ -47,20 +47,20 @@ def _seconds(number: float | None) -> str:
 
 
 @pytest.fixture(scope="module")
-def ordeal(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ordeal]:
-    """All that happens, on one system, which is gone when promtool begins."""
+def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
+    """The result of the scenario on one system, which stops before promtool runs."""
     folder, programs = tmp_path_factory.mktemp("alerts"), binaries()
     assert programs, "PostgreSQL is not installed, and a service must lose its database: apt-get install postgresql"
     server = Server(programs, free_ports(1)[0])
     try:
-        with stage(folder, server) as system:
+        with environment(folder, server) as system:
             before, outcomes = play(system, possible(system))
             request.config.stash[OUTCOMES] = outcomes
-            yield Ordeal(before, outcomes, folder)
+            yield Result(before, outcomes, folder)
     finally:
         server.close()
 
 
-def possible(system: Stage) -> list[list[Deed]]:
-    """Return the deeds without those for which something is missing here."""
-    return [[deed for deed in phase if system.volume or ON_A_VOLUME not in deed.raises] for phase in PHASES]
+def possible(system: Environment) -> list[list[Fault]]:
+    """Return the faults that this machine can inject."""
+    return [[fault for fault in phase if system.volume or ON_A_VOLUME not in fault.raises] for phase in PHASES]

@@ -1,4 +1,4 @@
-"""Every alert fires when what it is about happens, and clears when it is over; a mail says so."""
+"""Tests that each fault fires its alerts, that they clear afterwards, and that Alertmanager sends mails."""
 
 import msgspec
 import pytest
@@ -7,54 +7,54 @@ from k8s.alerts.rules import alerts
 from services.workbench.local.sink import Mail
 from services.workbench.local.system import MAILS
 from services.workbench.polling import until
-from tests.alerts.conftest import ON_A_VOLUME, Ordeal
-from tests.alerts.deeds import BY_PROMTOOL_ALONE, PHASES
-from tests.alerts.ordeal import Told, expected
+from tests.alerts.conftest import ON_A_VOLUME, Result
+from tests.alerts.faults import BY_PROMTOOL_ALONE, PHASES
+from tests.alerts.scenario import Identity, expected
 from tests.support.alertmanager import NEEDED, available
 
 pytestmark = pytest.mark.alerts
 
-DEEDS = [deed for phase in PHASES for deed in phase]
-PROVOKED = sorted(told for deed in DEEDS for told in expected({**deed.raises, **deed.leaves}))
+FAULTS = [fault for phase in PHASES for fault in phase]
+PROVOKED = sorted(alert for fault in FAULTS for alert in expected({**fault.raises, **fault.leaves}))
 MAILED_WITHIN_S = 60.0
 
 
-def test_every_alert_is_provoked_or_said_to_be_beyond_this_machine() -> None:
-    assert {told.name for told in PROVOKED} | set(BY_PROMTOOL_ALONE) == {one.name for one in alerts()}
+def test_every_alert_is_provoked_or_listed_as_tested_by_promtool_alone() -> None:
+    assert {alert.name for alert in PROVOKED} | set(BY_PROMTOOL_ALONE) == {one.name for one in alerts()}
     assert len(PROVOKED) + len(BY_PROMTOOL_ALONE) == len(alerts())
 
 
-def test_nothing_is_told_of_a_system_under_load_to_which_nothing_happens(ordeal: Ordeal) -> None:
-    assert ordeal.before == []
+def test_no_alert_fires_on_a_system_under_load_without_faults(scenario: Result) -> None:
+    assert scenario.before == []
 
 
-@pytest.mark.parametrize("told", PROVOKED, ids=lambda told: f"{told.name}{told.long}")
-def test_an_alert_fires_and_clears(told: Told, ordeal: Ordeal) -> None:
-    if told.name == ON_A_VOLUME and told not in ordeal.outcomes:
+@pytest.mark.parametrize("alert", PROVOKED, ids=lambda alert: f"{alert.name}{alert.long}")
+def test_an_alert_fires_and_clears(alert: Identity, scenario: Result) -> None:
+    if alert.name == ON_A_VOLUME and alert not in scenario.outcomes:
         pytest.skip("a small volume cannot be mounted here: run as root, with the right to mount")
-    outcome = ordeal.outcomes[told]
-    assert not outcome.fired_before, "it was told before its reason"
-    assert outcome.fired_after is not None, "it was never told"
+    outcome = scenario.outcomes[alert]
+    assert not outcome.fired_before, "it fired before the fault"
+    assert outcome.fired_after is not None, "it never fired"
     assert outcome.cleared_after is not None, "it never cleared"
 
 
-def test_a_fired_alert_arrives_as_a_mail_in_the_sink(ordeal: Ordeal) -> None:
+def test_a_fired_alert_arrives_as_a_mail_in_the_sink(scenario: Result) -> None:
     if not available():
         pytest.skip(NEEDED)
-    mail = _await_mail(ordeal, "[firing] ServiceDown notification (page)")
+    mail = _await_mail(scenario, "[firing] ServiceDown notification (page)")
     assert "notification does not answer (firing since" in mail.body
     assert "What to do: docs/runbooks/ServiceDown.md" in mail.body
-    _await_mail(ordeal, "[resolved] ServiceDown notification (page)")
+    _await_mail(scenario, "[resolved] ServiceDown notification (page)")
 
 
-def _await_mail(ordeal: Ordeal, subject: str) -> Mail:
+def _await_mail(scenario: Result, subject: str) -> Mail:
     def alerts_by_mail() -> dict[str, Mail]:
-        lines = (ordeal.folder / MAILS).read_bytes().splitlines()
+        lines = (scenario.folder / MAILS).read_bytes().splitlines()
         mails = (msgspec.json.decode(line, type=Mail) for line in lines)
         return {mail.subject: mail for mail in mails if mail.subject.startswith("[")}
 
     try:
         return until(f"a mail {subject!r}", alerts_by_mail, lambda found: subject in found, MAILED_WITHIN_S)[subject]
     except TimeoutError as error:
-        error.add_note((ordeal.folder / "alertmanager.log").read_text()[-2000:])
+        error.add_note((scenario.folder / "alertmanager.log").read_text()[-2000:])
         raise

@@ -1,4 +1,4 @@
-"""The committed rules by promtool: they are valid, and every alert fires, clears and stays silent when it must."""
+"""Tests of the committed alert rules with promtool: each alert has cases that fire, clear and stay silent."""
 
 import re
 import shutil
@@ -11,14 +11,14 @@ import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
 from k8s.alerts.__main__ import RULES
 from k8s.alerts.rules import alerts
-from tests.alerts import of_events, of_services, of_slos, of_surroundings
+from tests.alerts import event_cases, infrastructure_cases, service_cases, slo_cases
 from tests.alerts.case import Case, document
 
 AREAS: dict[str, Sequence[Case]] = {
-    "slos": of_slos.cases(),
-    "services": of_services.CASES,
-    "events": of_events.CASES,
-    "surroundings": of_surroundings.CASES,
+    "slos": slo_cases.cases(),
+    "services": service_cases.CASES,
+    "events": event_cases.CASES,
+    "surroundings": infrastructure_cases.CASES,
 }
 BOOKS = RULES.parents[3] / "docs/runbooks"
 PARTS = ("Symptom.", "Meaning.", "First three commands", "Fix.")
@@ -67,7 +67,7 @@ def test_a_link_between_runbooks_leads_somewhere() -> None:
 
 
 def promtool(*arguments: str) -> str:
-    """Return what promtool says; fail with it where it is not content."""
+    """Return the output of promtool; fail with it if promtool reports an error."""
     program = shutil.which("promtool")
     if program is None:
         pytest.fail("promtool is not installed: it comes with Prometheus (https://prometheus.io/download)")

@@ -1,4 +1,4 @@
-"""Cases of the alerts on SLOs: each pace on each objective."""
+"""Cases of the SLO alerts: each window of each objective."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,33 +14,33 @@ Series = Mapping[str, str]
 
 
 def cases() -> list[Case]:
-    """Return all of them."""
+    """Return the cases of every objective."""
     return [case for slo in SLOS for case in (*_paces(slo), *_quiet(slo))]
 
 
 def _paces(slo: Slo) -> list[Case]:
-    told = [USER]
+    user = [USER]
     return [
         Case(
             alert=slo.alert,
             long="1h",
-            story="20 times too fast for an hour is told until five minutes are fine again",
+            story="20 times too fast for an hour fires until five minutes are fine again",
             series=_traffic(slo, (0, 60), (20, 60), (0, 20)),
-            told={60: [], 70: [], 115: told, 130: []},
+            firing={60: [], 70: [], 115: user, 130: []},
         ),
         Case(
             alert=slo.alert,
             long="6h",
-            story="8 times too fast for hours is told until half an hour is fine again",
+            story="8 times too fast for hours fires until half an hour is fine again",
             series=_traffic(slo, (0, 60), (8, 360), (0, 60)),
-            told={60: [], 120: [], 400: told, 415: told, 455: []},
+            firing={60: [], 120: [], 400: user, 415: user, 455: []},
         ),
         Case(
             alert=slo.alert,
             long="1d",
-            story="4 times too fast for long is told until two hours are fine again",
+            story="4 times too fast for long fires until two hours are fine again",
             series=_traffic(slo, (0, 60), (4, 480), (0, 150)),
-            told={60: [], 535: told, 675: []},
+            firing={60: [], 535: user, 675: []},
         ),
     ]
 
@@ -51,11 +51,11 @@ def _quiet(slo: Slo) -> list[Case]:
         ("1h", "what was bad some minutes ago is over", _traffic(slo, (0, 60), (100, 12), (0, 30)), (85, 100)),
         ("1h", "no traffic is no error", COUNTERS[slo.name]([(0, 60)], 0), (30, 55)),
         ("1h", "nine bad ones of a quiet night are too few", COUNTERS[slo.name](QUIET_NIGHT, 1), (25, 30)),
-        ("6h", "4 times too fast is told by the day, not by night", _traffic(slo, (4, 420)), (60, 415)),
+        ("6h", "4 times too fast fires by day, not by night", _traffic(slo, (4, 420)), (60, 415)),
         ("1d", "what is allowed is no alert", _traffic(slo, (1, 480)), (240, 475)),
     ]
     return [
-        Case(alert=slo.alert, long=long, story=story, series=series, told=dict.fromkeys(minutes, ()))
+        Case(alert=slo.alert, long=long, story=story, series=series, firing=dict.fromkeys(minutes, ()))
         for long, story, series, minutes in silent
     ]
 

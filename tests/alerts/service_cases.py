@@ -1,4 +1,4 @@
-"""Cases of the alerts on the processes themselves."""
+"""Cases of the alerts on service processes."""
 
 from tests.alerts.case import WHERE, Case, flat, rising
 
@@ -23,78 +23,78 @@ CASES = (
         alert="ServiceDown",
         story="its only process does not answer for a minute",
         series=_up(USER, (1, 10), (0, 10), (1, 10)),
-        told={9: [], 12: [USER], 19: [USER], 21: []},
+        firing={9: [], 12: [USER], 19: [USER], 21: []},
     ),
     Case(
         alert="ServiceDown",
         story="one of two processes answers",
         series=_up(USER, (1, 30)) | _up(USER, (0, 30), instance="2"),
-        told={15: [], 29: []},
+        firing={15: [], 29: []},
     ),
     Case(
         alert="ServiceDown",
         story="what others run is theirs",
         series={f'up{{job="node-exporter", {WHERE}, instance="1"}}': flat((0, 30))},
-        told={29: []},
+        firing={29: []},
     ),
     Case(
         alert="ServiceGone",
         story="its last target goes, as a pod that is not made anew, and comes back",
         series=THERE | _up(USER, (1, 10), ("_", 20), (1, 20)),
-        told={9: [], 20: [USER], 32: []},
+        firing={9: [], 20: [USER], 32: []},
     ),
     Case(
         alert="ServiceGone",
         story="it has never been seen",
         series=_up(USER, (1, 30)) | _up(NOTIFICATION, (1, 30)),
-        told={2: [], 10: ['job="audit"']},
+        firing={2: [], 10: ['job="audit"']},
     ),
     Case(
         alert="ServiceGone",
         story="a rollout puts one pod in the place of another",
         series=THERE | _up(USER, (1, 20), ("_", 40)) | _up(USER, ("_", 19), (1, 41), instance="2"),
-        told={19: [], 25: [], 59: []},
+        firing={19: [], 25: [], 59: []},
     ),
     Case(
         alert="ReplicaDown",
         story="one of two processes does not answer",
         series=_up(USER, (1, 40)) | _up(USER, (1, 10), (0, 20), (1, 10), instance="2"),
-        told={12: [], 20: [USER], 32: []},
+        firing={12: [], 20: [USER], 32: []},
     ),
     Case(
         alert="ReplicaDown",
         story="when no process answers it is no matter of a replica",
         series=_up(USER, (0, 30)) | _up(USER, (0, 30), instance="2"),
-        told={20: [], 29: []},
+        firing={20: [], 29: []},
     ),
     Case(
         alert="ServiceRestarting",
         story="four starts within ten minutes",
         series=_started((100, 10), (700, 3), (900, 3), (1100, 3), (1300, 40)),
-        told={12: [], 20: [USER], 55: []},
+        firing={12: [], 20: [USER], 55: []},
     ),
     Case(
         alert="ServiceRestarting",
         story="two starts within half an hour are a rollout and its undoing",
         series=_started((100, 10), (700, 5), (900, 45)),
-        told={15: [], 20: [], 40: []},
+        firing={15: [], 20: [], 40: []},
     ),
     Case(
         alert="ServiceRestarting",
         story="three starts in a day are three rollouts",
         series=_started((100, 60), (3600, 60), (7200, 60), (10800, 60)),
-        told={100: [], 200: [], 239: []},
+        firing={100: [], 200: [], 239: []},
     ),
     Case(
         alert="DatabaseUnreachable",
         story="what the database is asked for is not known for minutes",
         series=_size((4096, 10), ("NaN", 10), (4096, 10)),
-        told={9: [], 15: [USER], 21: []},
+        firing={9: [], 15: [USER], 21: []},
     ),
     Case(
         alert="DatabaseUnreachable",
         story="one of two replicas reaches it, and a process that is down says nothing of it",
         series=_size((4096, 30)) | _size(("NaN", 30), instance="2") | {f'up{{{AUDIT}, instance="1"}}': rising((0, 30))},
-        told={15: [], 29: []},
+        firing={15: [], 29: []},
     ),
 )

@@ -1,4 +1,4 @@
-"""Cases of the alerts on the way of an event."""
+"""Cases of the alerts on event processing."""
 
 from tests.alerts.case import WHERE, Case, flat
 
@@ -43,130 +43,132 @@ CASES = (
         alert="OutboxOld",
         story="nothing is published for minutes",
         series=_of("outbox_oldest_age_seconds", USER, (0, 10), (300, 10), (0, 10)),
-        told={9: [], 15: [USER], 21: []},
+        firing={9: [], 15: [USER], 21: []},
     ),
     Case(
         alert="OutboxOld",
         story="a burst is published within two minutes, and what is not known is not old",
         series=_of("outbox_oldest_age_seconds", USER, (0, 10), (90, 2), (0, 10), ("NaN", 10)),
-        told={11: [], 13: [], 30: []},
+        firing={11: [], 13: [], 30: []},
     ),
     Case(
         alert="RelayWithoutLease",
         story="neither of two processes leads",
         series=_of("relay_epoch", USER, (1, 10), (0, 10), (2, 10)) | _of("relay_epoch", USER, (0, 30), instance="2"),
-        told={9: [], 15: [USER], 23: []},
+        firing={9: [], 15: [USER], 23: []},
     ),
     Case(
         alert="RelayWithoutLease",
         story="a relay that takes the lease again and again and always fails does not lead",
         series=_of("relay_epoch", USER, *[(0, 1), (1, 1)] * 10, (9, 10)),
-        told={15: [USER], 25: []},
+        firing={15: [USER], 25: []},
     ),
     Case(
         alert="RelayWithoutLease",
         story="the lease goes from one process to the other",
         series=_of("relay_epoch", USER, (1, 15), (0, 15)) | _of("relay_epoch", USER, (0, 16), (2, 14), instance="2"),
-        told={14: [], 17: [], 29: []},
+        firing={14: [], 17: [], 29: []},
     ),
     Case(
         alert="ConsumerLagging",
         story="the oldest record is minutes old, and once could not be read",
         series=_lag("notification", STATE, (0, 10), (120, 5), ("NaN", 1), (180, 4), (0, 10)),
-        told={9: [], 16: [_behind("notification", STATE)], 19: [_behind("notification", STATE)], 24: []},
+        firing={9: [], 16: [_behind("notification", STATE)], 19: [_behind("notification", STATE)], 24: []},
     ),
     Case(
         alert="ConsumerLagging",
         story="records are old by seconds, or by minutes for a moment, or nobody knows",
         series=_lag("notification", STATE, (5, 10), (200, 2), (5, 10), ("NaN", 10)),
-        told={9: [], 12: [], 13: [], 31: []},
+        firing={9: [], 12: [], 13: [], 31: []},
     ),
     Case(
         alert="AuditBehind",
         story="audit has not entered what is minutes old",
         series=_lag("audit", EVENTS, (0, 10), (300, 10), (0, 10)),
-        told={9: [], 17: [_behind("audit", EVENTS)], 24: []},
+        firing={9: [], 17: [_behind("audit", EVENTS)], 24: []},
     ),
     Case(
         alert="AuditBehind",
         story="another group is behind, audit for a moment only",
         series=_lag("audit", EVENTS, (0, 10), (300, 3), (0, 10)) | _lag("notification", STATE, (300, 23)),
-        told={11: [], 13: [], 22: []},
+        firing={11: [], 13: [], 22: []},
     ),
     Case(
         alert="GroupWithoutMembers",
         story="the last member has left",
         series=_members((1, 10), (0, 10), (1, 10)),
-        told={9: [], 15: [f'job="audit", {WHERE}, messaging_consumer_group_name="audit"'], 21: []},
+        firing={9: [], 15: [f'job="audit", {WHERE}, messaging_consumer_group_name="audit"'], 21: []},
     ),
     Case(
         alert="GroupWithoutMembers",
         story="a restart, and a broker that cannot be asked",
         series=_members((1, 10), (0, 1), (1, 10), ("_", 10)),
-        told={10: [], 12: [], 30: []},
+        firing={10: [], 12: [], 30: []},
     ),
     Case(
         alert="ConsumerPaused",
         story="a dependency is away for minutes",
         series=_of("consumer_paused", f'{USER}, messaging_consumer_group_name="user"', (0, 10), (1, 10), (0, 10)),
-        told={9: [], 18: [USER], 23: []},
+        firing={9: [], 18: [USER], 23: []},
     ),
     Case(
         alert="ConsumerPaused",
         story="it pauses and goes on, again and again",
         series=_of("consumer_paused", f'{USER}, messaging_consumer_group_name="user"', *[(1, 1), (0, 1)] * 15),
-        told={10: [], 20: [], 29: []},
+        firing={10: [], 20: [], 29: []},
     ),
     Case(
         alert="DeadLettersWritten",
-        story="a letter is told for a quarter of an hour, the first of all as well",
+        story="a dead letter fires for a quarter of an hour, also the first one",
         series=_letters((0, 10), (1, 40)),
-        told={9: [], 12: [f'{NOTIFICATION}, messaging_destination_name="notification.dlq.v1"'], 30: []},
+        firing={9: [], 12: [f'{NOTIFICATION}, messaging_destination_name="notification.dlq.v1"'], 30: []},
     ),
     Case(
         alert="DeadLettersWritten",
         story="old letters, a broker that is away meanwhile, and records of other topics",
         series=_letters((7, 10), ("_", 5), (7, 25))
         | {f'topic_end_offset{{{PROBE}, messaging_destination_name="{EVENTS}"}}': "0+50x40"},
-        told={9: [], 16: [], 39: []},
+        firing={9: [], 16: [], 39: []},
     ),
     Case(
         alert="KeysParked",
         story="a key stays parked, as both replicas know",
         series=_of("parked_keys", USER, (0, 10), (1, 10), (0, 10))
         | _of("parked_keys", USER, (0, 10), (1, 10), (0, 10), instance="2"),
-        told={12: [], 18: [USER], 21: []},
+        firing={12: [], 18: [USER], 21: []},
     ),
     Case(
         alert="KeysParked",
         story="a key is applied by its second try, and nobody knows while the database is away",
         series=_of("parked_keys", USER, (0, 10), (1, 3), (0, 10), ("NaN", 10)),
-        told={12: [], 15: [], 32: []},
+        firing={12: [], 15: [], 32: []},
     ),
     Case(
         alert="CeilingNear",
         story="half of what is allowed in a minute",
         series=_ceiling((0, 10), (0.6, 2), (0, 10)),
-        told={9: [], 11: [AT_CEILING], 13: []},
+        firing={9: [], 11: [AT_CEILING], 13: []},
     ),
-    Case(alert="CeilingNear", story="some letters", series=_ceiling((0, 10), (0.4, 10)), told={9: [], 15: []}),
+    Case(alert="CeilingNear", story="some letters", series=_ceiling((0, 10), (0.4, 10)), firing={9: [], 15: []}),
     Case(
         alert="CeilingReached",
         story="the process ends at its ceiling, and the next one begins from nothing",
         series=_ceiling((0, 10), (1.02, 1), ("_", 2), (0, 30)),
-        told={9: [], 11: [AT_CEILING], 18: [AT_CEILING], 30: []},
+        firing={9: [], 11: [AT_CEILING], 18: [AT_CEILING], 30: []},
     ),
-    Case(alert="CeilingReached", story="near is not there", series=_ceiling((0, 10), (0.99, 20)), told={9: [], 29: []}),
+    Case(
+        alert="CeilingReached", story="near is not there", series=_ceiling((0, 10), (0.99, 20)), firing={9: [], 29: []}
+    ),
     Case(
         alert="NoticesWaiting",
         story="a state does not come",
         series=_of("replica_wait_seconds", NOTIFICATION, (0, 10), (600, 20), (0, 10)),
-        told={12: [], 25: [NOTIFICATION], 31: []},
+        firing={12: [], 25: [NOTIFICATION], 31: []},
     ),
     Case(
         alert="NoticesWaiting",
         story="states come some seconds, or a minute or two, after their notices",
         series=_of("replica_wait_seconds", NOTIFICATION, (20, 10), (100, 3), (0, 10), ("NaN", 5)),
-        told={9: [], 12: [], 27: []},
+        firing={9: [], 12: [], 27: []},
     ),
 )

@@ -1,4 +1,4 @@
-"""A system to which things happen: two user processes on PostgreSQL, the others on SQLite, watched in short windows."""
+"""The system under test: two user processes on PostgreSQL, the others on SQLite, scraped at short intervals."""
 
 import contextlib
 import json
@@ -36,8 +36,8 @@ JOBS = {"user": "user", "user-2": "user", "notification": "notification", "audit
 Urls = Mapping[str, str]
 
 
-class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """What things are done to. `volume` is a small file system of audit's own, None where none could be mounted."""
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The running system. `volume` is a small file system for audit's database, None if it cannot be mounted."""
 
     folder: Path
     settings: WorkbenchSettings
@@ -51,32 +51,32 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Targets:
-    """The processes that Prometheus finds, as discovery tells it."""
+    """The file of scrape targets that Prometheus discovers."""
 
     def __init__(self, programs: Sequence[Program], folder: Path) -> None:
         self._ports = {one.name: one.environment["APP_METRICS_PORT"] for one in programs if one.name in JOBS}
         self._folder = folder
 
     def show(self, *left_out: str) -> None:
-        """Show every process but those left out."""
-        told = [
+        """Write every process except those left out."""
+        found = [
             {"targets": [f"{HOST}:{port}"], "labels": {"job": JOBS[name], "namespace": "local"}}
             for name, port in self._ports.items()
             if name not in left_out
         ]
         draft = self._folder / "targets.draft"
-        draft.write_text(json.dumps(told))
+        draft.write_text(json.dumps(found))
         draft.rename(self._folder / "targets.json")
 
 
 def await_answer(prometheus: Prometheus, expression: str) -> None:
-    """Wait until Prometheus has something to say to this."""
+    """Wait until Prometheus returns a result for an expression."""
     until(expression, lambda: prometheus.instant(expression, time.time()), seconds=READY_S)
 
 
 @contextlib.contextmanager
-def stage(folder: Path, server: postgres.Server) -> Iterator[Stage]:
-    """Yield the system, its Prometheus and Alertmanager up; all end with the block."""
+def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
+    """Start the system with Prometheus and Alertmanager; stop all at the end of the block."""
     settings = settings_on_free_ports(users=1)
     (port,) = free_ports(1)
     with contextlib.ExitStack() as stack:
@@ -91,7 +91,7 @@ def stage(folder: Path, server: postgres.Server) -> Iterator[Stage]:
         targets.show()
         watching = stack.enter_context(prometheus(_config(folder, port), folder))
         await_answer(watching, f"count(up == 1) == {len(JOBS)} unless on () {FIRING}")
-        yield Stage(
+        yield Environment(
             folder=folder,
             settings=settings,
             kafka=kafka,
@@ -106,22 +106,22 @@ def stage(folder: Path, server: postgres.Server) -> Iterator[Stage]:
 
 def _programs(settings: WorkbenchSettings, urls: Urls, folder: Path) -> list[Program]:
     around = [program for program in local_programs(settings, folder) if program.name in ("broker", "sink")]
-    environment = {
+    variables = {
         name: {**service_environment(name, settings, folder), **haste(name), "APP_DATABASE_URL": url}
         for name, url in urls.items()
     }
-    # A process that ends at its ceiling stays for some looks of Prometheus, as in the charts.
+    # A process that ends at its ceiling stays for some scrapes, as in the charts.
     ceiling = {"APP_CONSUMER_DEAD_LETTER_CEILING": str(CEILING), "APP_DRAIN_DELAY": "4s"}
-    patient = environment["notification"] | {"APP_CONSUMER_DEAD_LETTER_CEILING": "1000"}
+    patient = variables["notification"] | {"APP_CONSUMER_DEAD_LETTER_CEILING": "1000"}
     http, metrics = free_ports(2)
-    twin = environment["user"] | {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
+    twin = variables["user"] | {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
     return [
         *around,
-        service("user", environment["user"], folder),
+        service("user", variables["user"], folder),
         _named("user-2", service("user", twin, folder)),
-        service("notification", environment["notification"] | ceiling, folder),
+        service("notification", variables["notification"] | ceiling, folder),
         _named("patient", service("notification", patient, folder)),
-        service("audit", environment["audit"], folder),
+        service("audit", variables["audit"], folder),
         _probe(settings, folder),
     ]
 
@@ -132,7 +132,7 @@ def _named(name: str, program: Program) -> Program:
 
 def _probe(settings: WorkbenchSettings, folder: Path) -> Program:
     (port,) = free_ports(1)
-    environment = {
+    variables = {
         "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "APP_HTTP_HOST": HOST,
         "APP_METRICS_PORT": str(port),
@@ -140,7 +140,7 @@ def _probe(settings: WorkbenchSettings, folder: Path) -> Program:
     }
     argv = (sys.executable, "-m", "services.console", "probe")
     ready = lambda: probe(HOST, port, "/readyz")  # noqa: E731
-    return Program("console", argv, clean_environment(environment), folder / "console.log", ready)
+    return Program("console", argv, clean_environment(variables), folder / "console.log", ready)
 
 
 def _start(system: System, settings: WorkbenchSettings) -> KafkaSettings:
@@ -155,13 +155,13 @@ def _start(system: System, settings: WorkbenchSettings) -> KafkaSettings:
 
 
 def _config(folder: Path, alertmanager_port: int) -> Path:
-    """Write what Prometheus reads; JSON is YAML."""
+    """Write the configuration of Prometheus; JSON is YAML."""
     rules, config = folder / "rules.yml", folder / "prometheus.yml"
     rules.write_text(text(SCALE))
     found = [{"job_name": "eventline", "file_sd_configs": [{"files": [str(folder / "targets.json")]}]}]
     sent = {"alertmanagers": [{"static_configs": [{"targets": [f"{HOST}:{alertmanager_port}"]}]}]}
-    told = {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY}
-    whole = {"global": told, "rule_files": [str(rules)], "alerting": sent, "scrape_configs": found}
+    intervals = {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY}
+    whole = {"global": intervals, "rule_files": [str(rules)], "alerting": sent, "scrape_configs": found}
     config.write_text(json.dumps(whole))
     return config
 
