@@ -1,4 +1,4 @@
-"""The user API: from HTTP to commands and back."""
+"""The user API: converts requests to commands and replies to responses."""
 
 import asyncio
 import hashlib
@@ -50,14 +50,14 @@ Incoming = Request[Any, Any, Any]
 
 
 class Commands(Protocol):
-    """Where commands go; see `chassis.outbox.group_commit.GroupCommit`."""
+    """Accepts commands; see `chassis.outbox.group_commit.GroupCommit`."""
 
     async def submit(self, command: Command) -> Outcome:
         """Return the outcome of a command once it is committed."""
 
 
 class Api(msgspec.Struct, frozen=True):
-    """What the handlers need: where commands go, where users are read (one; after, limit, status), and ids."""
+    """Dependencies of the routes: commands, queries (one user; after, limit, status), and ids."""
 
     commands: Commands
     read_user: Callable[[str], UserState | None]
@@ -65,7 +65,7 @@ class Api(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
 
     def routes(self) -> list[ControllerRouterHandler]:
-        """Return the handlers."""
+        """Return the route handlers."""
         return [self._register(), self._list(), self._read(), self._change(), self._deactivate()]
 
     def _register(self) -> ControllerRouterHandler:

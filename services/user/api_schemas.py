@@ -1,6 +1,6 @@
-"""What crosses the user API: bodies, parameters, examples. Closed structs of its own, not the contracts'.
+"""Bodies, parameters and examples of the user API. Closed structs of its own, not the contracts'.
 
-The examples are one story, told to the API in the order of the document by `tests/integration/test_user_openapi.py`.
+The examples are one story, sent to the API in the order of the document by `tests/integration/test_user_openapi.py`.
 """
 
 from typing import Annotated

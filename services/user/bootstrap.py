@@ -1,4 +1,4 @@
-"""Where the user service is put together; the only module that names concrete classes."""
+"""Builds the user service; the only module that names concrete classes."""
 
 import threading
 import time

@@ -1,6 +1,6 @@
-"""Users, as pure functions: which facts a command leads to, and what a user is after each fact.
+"""Pure functions of users: the facts of a command, and the state after each fact.
 
-Knows no table, no topic, no HTTP. Texts that come from outside go through `valid_…` first.
+Knows no table, topic or HTTP. External texts are validated first, by `valid_…`.
 """
 
 import enum
@@ -26,13 +26,13 @@ from services.contracts.user import (
 )
 
 LONGEST_NAME = 200
-LONGEST_KEY = 400  # what reservations keep room for: NFKC makes up to 18 characters of one
+LONGEST_KEY = 400  # the width of the reservations' column: NFKC turns one character into up to 18
 # Bidirectional controls reorder what follows them: a name could look like another one. Unicode TR 36, section 2.6.
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class Because(enum.StrEnum):
-    """Why a command is refused."""
+    """The reasons to refuse a command."""
 
     INVALID = "invalid"
     NOT_FOUND = "not found"
@@ -44,7 +44,7 @@ class Because(enum.StrEnum):
 
 
 class RefusedError(Exception):
-    """A command is refused; the message says what to do."""
+    """A command is refused; the message gives the next step."""
 
     def __init__(self, because: Because, detail: str) -> None:
         super().__init__(detail)
@@ -52,7 +52,7 @@ class RefusedError(Exception):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user wants to be different; None leaves a field alone."""
+    """The new values of a user's fields; None keeps a field."""
 
     email: str | None = None
     full_name: str | None = None
@@ -61,7 +61,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def valid_personal(personal: Personal) -> Personal:
-    """Return personal fields in their canonical spelling. Raises RefusedError for what cannot be a person's."""
+    """Return personal fields in their canonical spelling. Raises RefusedError if they are invalid."""
     return Personal(
         login=valid_login(personal.login),
         email=valid_email(personal.email),
@@ -80,7 +80,7 @@ def valid_changes(changes: Changes) -> Changes:
 
 
 def change(user: UserState, changes: Changes) -> list[Fact]:
-    """Return a fact for each part of a user that becomes different. Raises RefusedError."""
+    """Return a fact for each changed part of a user. Raises RefusedError."""
     refuse_inactive(user)
     facts: list[Fact] = []
     if changes.email not in (None, user.personal.email):
@@ -94,19 +94,19 @@ def change(user: UserState, changes: Changes) -> list[Fact]:
 
 
 def deactivate(user: UserState) -> list[Fact]:
-    """Return the fact of a deactivation, nothing when it happened before."""
+    """Return the fact of a deactivation, none if the user is deactivated already."""
     return [] if user.status is Status.DEACTIVATED else [UserDeactivated()]
 
 
 def flag(user: UserState, email: str, reason: str) -> list[Fact]:
-    """Return the fact that mail to a user's address bounces; nothing when it is known, or is not the address now."""
+    """Return the fact that a user's address bounces; none if it is flagged already or no longer the user's."""
     if user.contact_flagged or user.personal.email != email or user.status is Status.DEACTIVATED:
         return []
     return [ContactFlagged(reason)]
 
 
 def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:
-    """Return what a user is after one more fact. Versions count facts, from 1."""
+    """Return a user's state after one more fact. Versions count facts, from 1."""
     if isinstance(fact, UserRegistered):
         return UserState(user_id, 1, Status.ACTIVE, fact.personal, fact.preferences)
     if user is None:
@@ -133,13 +133,13 @@ def _difference(personal: Personal, fact: Fact) -> dict[str, object]:
 
 
 def refuse_inactive(user: UserState) -> None:
-    """Raise RefusedError where a user may no longer change."""
+    """Raise RefusedError if the user is deactivated."""
     if user.status is Status.DEACTIVATED:
         raise RefusedError(Because.DEACTIVATED, f"user {user.user_id} is deactivated and cannot be changed")
 
 
 def refuse_stale(user: UserState, expected: int | None) -> None:
-    """Raise RefusedError where a command was meant for another version; None is meant for any."""
+    """Raise RefusedError if the user has another version than expected; None expects any."""
     if expected not in (None, user.version):
         detail = f"user {user.user_id} is at version {user.version}, If-Match says {expected}: read it again"
         raise RefusedError(Because.STALE, detail)
@@ -151,7 +151,7 @@ def key_of(text: str) -> str:
 
 
 def valid_text(field: str, text: str) -> str:
-    """Return a text in NFC. Raises RefusedError for what a person's name cannot contain."""
+    """Return a text in NFC. Raises RefusedError for control characters and wrong lengths."""
     text = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(text) <= LONGEST_NAME:
         raise RefusedError(Because.INVALID, f"{field} must have 1 to {LONGEST_NAME} characters")
@@ -162,7 +162,7 @@ def valid_text(field: str, text: str) -> str:
 
 
 def valid_login(text: str) -> str:
-    """Return a login in NFC. Raises RefusedError for what is no text, or too long in the form that is reserved."""
+    """Return a login in NFC. Raises RefusedError if it is invalid, or too long after normalisation."""
     return _reservable("login", valid_text("login", text))
 
 

@@ -35,8 +35,8 @@ users = Table(
     Column("state", Text, nullable=False),
     Index("users_by_status", "status", "user_id"),  # pages of one status, in the order of ids
 )
-# A table of its own, not unique columns of users: within a group an address may pass from one user to another, and
-# rows are written in no particular order.
+# Not unique columns of users: within a group an address may move from one user to another, and rows are written in
+# no particular order.
 reservations = Table(
     "reservations",
     metadata,
@@ -52,7 +52,7 @@ replies = Table(
     Column("reply", Text, nullable=False),
 )
 USERS = select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids"))
-# Per kind, with a plain IN: for a row value IN a list SQLite reads the whole table.
+# Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
 OWNED = or_(*(and_(reservations.c.kind == kind, one_of(reservations.c.key, kind)) for kind in ("login", "email")))
 OWNERS = select(reservations).where(OWNED)
 RELEASE = delete(reservations).where(OWNED)
@@ -61,7 +61,7 @@ Owner = tuple[str, str]  # kind, key
 
 
 class Rows:
-    """The rows that a group touches: read at once, changed in memory, written at once."""
+    """The rows that a group touches: read in bulk, changed in memory, written in bulk."""
 
     def __init__(self, connection: Connection, commands: Sequence[Command]) -> None:
         self._connection = connection
@@ -114,7 +114,7 @@ class Rows:
 
 
 def read_user(connection: Connection, user_id: str) -> UserState | None:
-    """Return a user as it was last committed."""
+    """Return a user's committed state."""
     return _read_users(connection, {user_id}).get(user_id)
 
 

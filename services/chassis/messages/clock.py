@@ -1,4 +1,4 @@
-"""Moments and their whole-number forms. Time is a parameter everywhere; only bootstrap passes the real clock."""
+"""Converts moments to microseconds. Time is a parameter everywhere; only bootstrap passes the real clock."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,5 +19,5 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """Return the moment so many microseconds after 1970."""
+    """Return the moment of microseconds since 1970."""
     return EPOCH + timedelta(microseconds=micros)

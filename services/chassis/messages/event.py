@@ -1,4 +1,4 @@
-"""Events as a store has them: plain values. Knows no table, so that a service without a store may name them."""
+"""Events as plain values, without a table, so that a service without an event store can import them."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where an event comes from."""
+    """The origin of an event: correlation, causing event, trace context."""
 
     correlation_id: str
     causation_id: str | None = None
@@ -14,7 +14,7 @@ class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class NewEvent(msgspec.Struct, frozen=True):
-    """An event that has been decided and has no sequence number yet. `data` and `state` are JSON."""
+    """An event without a sequence number yet. `data` and `state` are JSON."""
 
     event_id: str
     subject: str
@@ -26,7 +26,7 @@ class NewEvent(msgspec.Struct, frozen=True):
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """An event with its place in the publisher's order."""
+    """An event with its sequence number and time."""
 
     sequence: int
     time: datetime
@@ -34,7 +34,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """An event of this publisher on the log: its sequence number, its id, and where it stands."""
+    """A published event: sequence number, id, and `place` (`topic[partition]@offset`)."""
 
     sequence: int
     event_id: str

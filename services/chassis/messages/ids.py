@@ -1,10 +1,10 @@
-"""Ids of this process's making."""
+"""Generates ids of events, requests and lease holders."""
 
 import socket
 
 import uuid_utils
 
-LONGEST_HOLDER = 64  # what the lease's row has room for
+LONGEST_HOLDER = 64  # the width of the lease's column
 
 
 def new_id() -> str:
@@ -13,5 +13,5 @@ def new_id() -> str:
 
 
 def new_holder() -> str:
-    """Return a name for who may hold a lease: this machine, and one of its own among all that ran here."""
+    """Return a unique name of a lease holder: the host name and a UUID."""
     return f"{socket.gethostname()}-{uuid_utils.uuid4()}"[-LONGEST_HOLDER:]

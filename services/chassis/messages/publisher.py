@@ -1,4 +1,4 @@
-"""What writes records, as its users see it."""
+"""The interface of a producer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -8,20 +8,20 @@ from services.chassis.messages.record import Outgoing
 
 
 class PublishError(ConnectionError):
-    """Some records of a batch are not known to be written. It does not mean that they were not."""
+    """Some records of a batch were not acknowledged; they may have been written."""
 
 
 class Publisher(Protocol):
     """A producer; see `chassis.kafka.producer.Producer`. After a PublishError it must be closed and not used again."""
 
     def publish(self, records: Iterable[Outgoing]) -> Mapping[str, int]:
-        """Write records in order and wait for the broker's word on each. Returns the number per topic."""
+        """Write records in order and wait for the acknowledgement of each. Returns the number per topic."""
 
     def poll(self) -> None:
-        """Let the client tell of itself: costs next to nothing, and is due now and then while nothing is published."""
+        """Serve the client's statistics callbacks; cheap, and needed while nothing is published."""
 
     def close(self) -> None:
-        """Drop what is still queued, so that nothing of this producer is written after its successor's."""
+        """Drop queued records, so that none is written after those of the next producer."""
 
 
 OpenProducer = Callable[[], Publisher]

@@ -1,4 +1,4 @@
-"""A Kafka record as the services see it: plain values, no client object."""
+"""Kafka records as plain values, without client objects."""
 
 import msgspec
 
@@ -17,10 +17,10 @@ class TopicPartition(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A record that was read. `headers` is None where the client could not read them.
+    """A record that was read. `headers` is None if the client could not parse them.
 
     `timestamp_type` is 1 for the producer's time, 2 for the broker's; `timestamp_ms` counts from 1970. `context` is the
-    `traceparent` of the work on this record, where that is recorded.
+    `traceparent` of the span that processes this record, if it is sampled.
     """
 
     topic: str
@@ -35,24 +35,24 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def place(self) -> str:
-        """Where the record stands, for messages: `topic[partition]@offset`."""
+        """The position of the record, for messages: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
     @property
     def traceparent(self) -> str | None:
-        """The context that the record came with."""
+        """The trace context in the record's headers."""
         return traceparent.read(self.header("traceparent") or "")
 
     @property
     def named(self) -> dict[str, str | int]:
-        """What a log line calls the record by; what its headers do not tell is left out."""
-        told = {name: self.header(header) for header, name in NAMES.items()}
-        told["trace_id"] = traceparent.trace_id(self.traceparent)
+        """The fields that identify the record in a log line; missing headers are left out."""
+        found = {name: self.header(header) for header, name in NAMES.items()}
+        found["trace_id"] = traceparent.trace_id(self.traceparent)
         place: dict[str, str | int] = {"topic": self.topic, "partition": self.partition, "offset": self.offset}
-        return place | {name: value for name, value in told.items() if value}
+        return place | {name: value for name, value in found.items() if value}
 
     def header(self, name: str) -> str | None:
-        """Return the start of a header as text, None where it is missing or null."""
+        """Return up to 64 bytes of a header as text, None if it is missing or null."""
         for given, value in reversed(self.headers or ()):
             if given == name:
                 return None if value is None else value[:LONGEST_NAME].decode(errors="backslashreplace")
