@@ -1,1 +1,1 @@
-"""What crosses a topic: the envelope, one module of structs per publisher, the catalog of topics and types."""
+"""Public contracts: the envelope, one module of structs per publisher, the catalog of topics and types."""

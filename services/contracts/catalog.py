@@ -1,6 +1,6 @@
 """The catalog: every topic and every type, as data. Topics are created from it; readers are built from it.
 
-A topic's rule says what a reader may rely on:
+A topic's rule is its guarantee to readers:
 *contiguous* versions of a key rise by one; *newest* the higher version wins and holes are normal;
 *once* a record is unique by (`ce_source`, `ce_id`).
 """
@@ -16,11 +16,11 @@ from services.contracts import notification, user
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
 LARGEST_RECORD = 1024 * 1024
-DEAD_LETTER_HEADERS = 64 * 1024  # what a dead letter's own headers may add to the original
+DEAD_LETTER_HEADERS = 64 * 1024  # the limit of the headers that a dead letter adds to the original
 
 
 class Rule(enum.StrEnum):
-    """What a reader of a topic may rely on."""
+    """The guarantee that a topic gives its readers."""
 
     CONTIGUOUS = "contiguous"
     NEWEST = "newest"

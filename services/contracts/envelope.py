@@ -1,4 +1,4 @@
-"""The envelope of every record: CloudEvents 1.0 in Kafka's binary content mode, which is what we write.
+"""The envelope of every record: CloudEvents 1.0 in Kafka's binary content mode, the mode that we write.
 
 Knows attribute names and their text forms; knows no event by name and no Kafka client. `structured.py` reads the
 other mode. Source: CloudEvents 1.0.2 and its Kafka binding, section 3.2; W3C Trace Context for `traceparent`.
@@ -14,12 +14,12 @@ Headers = list[tuple[str, bytes | None]]
 
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/json"
-STRUCTURED = b"application/cloudevents"  # what the content-type of a record in structured mode starts with
+STRUCTURED = b"application/cloudevents"  # the content-type prefix of structured mode
 TEXTS = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_dataschema", "ce_correlationid")
 NUMBERS = ("ce_sequence", "ce_subjectversion")
 OPTIONAL = ("ce_causationid", "traceparent")
 SOURCE, TYPE, SCHEMA = 2, 3, 6  # where `to_headers` puts them
-LONGEST_TEXT = 64  # what readers keep room for
+LONGEST_TEXT = 64  # the width of the readers' columns
 LARGEST_SEQUENCE = 2**63 - 1
 LARGEST_VERSION = 2**31 - 1
 SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded to the widest 64-bit number
@@ -30,7 +30,7 @@ class EnvelopeError(ValueError):
 
 
 class StructuredModeError(EnvelopeError):
-    """The attributes stand in the record's value, not in its headers."""
+    """The attributes are in the record's value, not in its headers."""
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ def _origin(source: str, event_type: str, schema: str) -> Headers:
     return [(name, text.encode()) for name, text in texts.items()]
 
 
-@functools.lru_cache(maxsize=1024)  # the same few sources, types and schemas stand in every record
+@functools.lru_cache(maxsize=1024)  # sources, types and schemas have few distinct values
 def _known(value: bytes | None) -> str:
     return _text(value)
 
@@ -183,7 +183,7 @@ def _refuse_repeats(pairs: Headers) -> None:
 
 
 def _refuse_structured(content_type: bytes | None) -> None:
-    # Section 3: the content type tells the modes apart, whatever `ce_` headers stand beside it.
+    # Section 3: the content type tells the modes apart, regardless of `ce_` headers.
     if content_type is not None and content_type.lower().startswith(STRUCTURED):
         raise StructuredModeError(f"header content-type is {content_type!r:.100}: the attributes are not in headers")
 

@@ -1,4 +1,4 @@
-"""What the notification service publishes: facts of delivery, one subject per user.
+"""Facts of delivery, published by the notification service; the subject is the user.
 
 A notification is one message to one recipient because of one notice. Its facts carry all that a notification
 service rebuilt from nothing needs in order to mail nobody twice.

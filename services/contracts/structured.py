@@ -1,6 +1,6 @@
 """Reading CloudEvents in Kafka's structured content mode: attributes and data together in the value, as JSON.
 
-We write the binary mode; others, and what stands between them and us, may write this one. Knows no event by name.
+We write the binary mode; other clients and gateways may write this one. Knows no event by name.
 Source: CloudEvents 1.0.2, its Kafka binding, section 3.3, and its JSON format, sections 2 and 3.
 """
 
@@ -77,4 +77,4 @@ def _compact(raw: msgspec.Raw) -> bytes:
     try:
         return msgspec.json.encode(msgspec.json.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return bytes(raw)  # whoever decodes it says what is wrong with it
+        return bytes(raw)  # the decoder reports the error

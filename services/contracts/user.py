@@ -1,4 +1,4 @@
-"""What the user service publishes: facts, the whole record after each fact, and bare notices.
+"""Messages of the user service: facts, the full state after each fact, and notices without data.
 
 Personal fields stand in one nested struct `personal`, so that encrypting them later replaces one field.
 Readers ignore unknown fields; an optional addition keeps the shape, anything else is a new type version.

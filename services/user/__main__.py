@@ -18,7 +18,7 @@ from services.user import bootstrap
 from services.user.rebuilding import StuckError
 from services.user.settings import Settings, StoreSettings
 
-SHOWN = 5  # differences told one by one
+SHOWN = 5  # differences listed one by one
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 

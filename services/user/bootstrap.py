@@ -117,23 +117,23 @@ def _subscription(
 
 
 def _dead_letters(settings: Settings, telemetry: Telemetry) -> DeadLetters:
-    told = ClientMetrics(DEAD_LETTERS, telemetry.metrics)
+    metrics = ClientMetrics(DEAD_LETTERS, telemetry.metrics)
     return DeadLetters(
         USER_DEAD_LETTERS.name,
         GROUP,
-        lambda: Producer(settings, f"{GROUP}-dead-letters", told),
+        lambda: Producer(settings, f"{GROUP}-dead-letters", metrics),
         settings.consumer_dead_letter_ceiling,
         time.monotonic,
     )
 
 
 def _relay(settings: Settings, database: Database, appended: threading.Event, telemetry: Telemetry) -> Component:
-    told = ClientMetrics(RELAY, telemetry.metrics)
+    metrics = ClientMetrics(RELAY, telemetry.metrics)
     outbox = Outbox(
         database=database,
         leases=Leases(database, new_holder(), settings.relay_lease),
         records=publisher.records,
-        open_producer=lambda: Producer(settings, GROUP, told),
+        open_producer=lambda: Producer(settings, GROUP, metrics),
         newest=LatestPublished(settings, USER_EVENTS.name, USER_EVENTS.partitions, EVENTS),
     )
     return Relay(outbox, appended, telemetry)

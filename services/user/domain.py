@@ -27,7 +27,7 @@ from services.contracts.user import (
 
 LONGEST_NAME = 200
 LONGEST_KEY = 400  # the width of the reservations' column: NFKC turns one character into up to 18
-# Bidirectional controls reorder what follows them: a name could look like another one. Unicode TR 36, section 2.6.
+# Bidirectional controls reorder the text after them, so that names can be forged. Unicode TR 36, section 2.6.
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -118,7 +118,7 @@ def _difference(personal: Personal, fact: Fact) -> dict[str, object]:
     replace = msgspec.structs.replace
     match fact:
         case EmailChanged():
-            # The flag says that an address bounces: a new address has not bounced yet.
+            # The flag belongs to an address: a new address has not bounced yet.
             return {"personal": replace(personal, email=fact.personal.email), "contact_flagged": False}
         case ProfileChanged():
             profile = fact.personal

@@ -1,4 +1,4 @@
-"""The event store: no gap, no repeat, no step back in time, however many append."""
+"""The event store: no gap, no repeat, no time that goes back, with concurrent transactions."""
 
 import contextlib
 import multiprocessing
@@ -30,7 +30,7 @@ def stored(database: Database) -> list[StoredEvent]:
 
 
 def append_many(database: Database, name: str) -> None:
-    """Append in many transactions, of which each third is refused after its events are decided."""
+    """Append in many transactions, of which each third is rolled back after the insert."""
     for number in range(ROUNDS):
         with database.write() as connection:
             with event_store.appending(connection, NOW) as pending:
@@ -46,7 +46,7 @@ def _some(name: str, number: int) -> Iterator[NewEvent]:
 
 
 def append_many_in_a_process(url: str, name: str) -> None:
-    """Do it with connections of one's own."""
+    """Append in a process with its own connections."""
     database = Database(url)
     append_many(database, name)
     database.close()
@@ -72,7 +72,7 @@ def in_processes(_: Database, url: str) -> None:
 
 
 @pytest.mark.parametrize("run", [in_threads, in_processes])
-def test_two_who_append_take_turns_and_leave_no_gap(
+def test_two_appending_clients_take_turns_and_leave_no_gap(
     database: Database, database_url: str, run: Callable[[Database, str], None]
 ) -> None:
     run(database, database_url)

@@ -1,4 +1,4 @@
-"""Facts of delivery at the user service: an address that bounces for good is flagged, once; on both databases."""
+"""The user service flags an address that bounces permanently, once; on both databases."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Group commit: what waits is committed together, every caller hears of its own outcome."""
+"""Group commit: waiting commands are committed together, and each caller gets its own outcome."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ PATIENCE_S = 10.0
 
 
 class Doubling:
-    """Executes by doubling; holds the first group until told to go on."""
+    """Handles numbers by doubling them; holds the first group until `go_on` is set."""
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
@@ -56,12 +56,12 @@ async def submit_all(writer: GroupCommit[int, int], numbers: Sequence[int], doub
     first = asyncio.create_task(writer.submit(numbers[0]))
     await doubling.until_taken()
     rest = [asyncio.create_task(writer.submit(number)) for number in numbers[1:]]
-    await asyncio.sleep(0)  # they stand on the queue now
+    await asyncio.sleep(0)  # they are queued now
     doubling.go_on.set()
     return list(await asyncio.gather(first, *rest, return_exceptions=True))
 
 
-def test_what_waits_meanwhile_is_committed_as_one_group_and_each_gets_its_own_reply() -> None:
+def test_waiting_commands_are_committed_as_one_group_and_each_gets_its_own_reply() -> None:
     doubling = Doubling()
     with running(doubling) as writer:
         assert asyncio.run(submit_all(writer, range(10), doubling)) == [2 * number for number in range(10)]
@@ -75,7 +75,7 @@ def test_a_group_has_at_most_as_many_commands_as_allowed() -> None:
     assert [len(group) for group in doubling.groups] == [1, 4, 4, 1]
 
 
-def test_every_command_of_a_group_hears_of_its_failure_and_the_next_group_is_served() -> None:
+def test_every_command_of_a_group_gets_its_error_and_the_next_group_is_served() -> None:
     doubling = Doubling()
     doubling.error = ValueError("full")
     with running(doubling) as writer:
@@ -84,7 +84,7 @@ def test_every_command_of_a_group_hears_of_its_failure_and_the_next_group_is_ser
         assert asyncio.run(writer.submit(4)) == 8
 
 
-def test_a_client_that_is_gone_does_not_keep_the_others_from_their_replies() -> None:
+def test_a_client_that_disconnects_does_not_keep_the_others_from_their_replies() -> None:
     async def one_leaves(writer: GroupCommit[int, int]) -> int:
         first = asyncio.create_task(writer.submit(1))
         await doubling.until_taken()
@@ -100,7 +100,7 @@ def test_a_client_that_is_gone_does_not_keep_the_others_from_their_replies() -> 
         assert asyncio.run(one_leaves(writer)) == 6
 
 
-def test_what_waits_when_the_stop_comes_is_still_committed() -> None:
+def test_commands_that_wait_at_the_stop_are_still_committed() -> None:
     async def stopped_meanwhile() -> list[int]:
         stop = threading.Event()
         writer = GroupCommit[int, int](doubling, 128, a_telemetry())
@@ -140,7 +140,7 @@ def test_a_command_after_the_end_is_refused_at_once() -> None:
 
 
 class Failing:
-    """Fails so many times before it succeeds."""
+    """Fails `times` times before it succeeds."""
 
     def __init__(self, times: int, error: Exception) -> None:
         self.left = times
@@ -167,8 +167,8 @@ def test_a_group_is_tried_again_while_the_database_is_busy() -> None:
     assert failing.calls == 3
 
 
-def test_a_database_that_stays_away_is_told_after_three_tries() -> None:
-    failing = Failing(9, OperationalError("", {}, Exception("away")))
+def test_an_unreachable_database_is_an_error_after_three_attempts() -> None:
+    failing = Failing(9, OperationalError("", {}, Exception("unreachable")))
     with pytest.raises(OperationalError):
         Retrying(failing).handle([1])
     assert failing.calls == 3

@@ -56,7 +56,7 @@ def a_command(action: Register | Change | Deactivate, key: str) -> Command:
 
 
 def decide(*commands: Command, rows: Rows | None = None) -> tuple[list[object], Group]:
-    """Return outcomes in short: the version, or why not; and the group."""
+    """Return each outcome as the version or the reason of the refusal; and the group."""
     group = Group(rows or Rows(), ids("event"))
     outcomes = group.decide_all(commands)
     return [outcome.version if isinstance(outcome, Reply) else outcome.because for outcome in outcomes], group
@@ -160,7 +160,7 @@ def test_a_deactivated_user_keeps_login_and_address_and_cannot_change() -> None:
     assert rows.users["ada"].status is Status.DEACTIVATED
 
 
-def test_a_refusal_says_what_to_do() -> None:
+def test_a_refusal_names_the_user() -> None:
     group = Group(Rows(), ids("event"))
     (refused,) = group.decide_all([deactivate("ada")])
     assert isinstance(refused, RefusedError)

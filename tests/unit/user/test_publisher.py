@@ -1,4 +1,4 @@
-"""What the log says of a user's event."""
+"""The outgoing records of a user's event."""
 
 import msgspec
 
@@ -30,7 +30,7 @@ def test_the_three_share_all_but_source_type_and_schema() -> None:
     assert {(e.causation_id, e.traceparent) for e in envelopes} == {("cause-1", "trace-1")}
 
 
-def test_the_fact_and_the_state_are_told_as_stored_the_notice_tells_nothing_else() -> None:
+def test_fact_and_state_are_published_as_stored_and_the_notice_has_no_other_data() -> None:
     fact, state, notice = (record.value for record in RECORDS)
     assert (fact, state) == (msgspec.json.encode(a_user_registered()), msgspec.json.encode(STATE))
     assert notice == b'{"user_id":"%s","type":"user.registered","version":1}' % USER_ID.encode()
