@@ -1,4 +1,4 @@
-"""A page as Grafana would ask for it: All chosen in every variable, and the intervals that follow from the range."""
+"""Expands panel queries as Grafana does: variables set to All, and the interval variables of a time range."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ SPECIAL = re.compile(r"([\\^$*+?.()|\[\]{}])")
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What is looked at: from when to when, in seconds since 1970, and how often Prometheus reads."""
+    """A time range in seconds since 1970, and the scrape interval in seconds."""
 
     start: float
     end: float
@@ -23,11 +23,11 @@ class Span(msgspec.Struct, frozen=True):
 
     @property
     def step(self) -> float:
-        """Seconds from point to point."""
+        """Seconds between two points."""
         return max(self.scrape, (self.end - self.start) / MOST_POINTS)
 
     def fill(self, expression: str, chosen: Mapping[str, str]) -> str:
-        """Return an expression with all that it refers to. Raises KeyError for a variable that is not there."""
+        """Return an expression with its variables replaced. Raises KeyError for an unknown variable."""
         known = {
             **chosen,
             "__rate_interval": f"{max(self.step + self.scrape, LEAST_INTERVALS * self.scrape):.0f}s",
@@ -37,7 +37,7 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def everything(variables: Sequence[Variable], span: Span, prometheus: Prometheus) -> dict[str, str]:
-    """Return what All stands for in each variable, those before it put into its query. Raises what asking raises."""
+    """Return the value of All for each variable; queries may use earlier variables. Raises AskError."""
     chosen: dict[str, str] = {}
     for variable in variables:
         selector = span.fill(variable.metric, chosen)
@@ -46,6 +46,6 @@ def everything(variables: Sequence[Variable], span: Span, prometheus: Prometheus
 
 
 def one_of(values: Sequence[str]) -> str:
-    """Return a regular expression of values as it stands within a PromQL string, where a backslash is written twice."""
+    """Return a regular expression that matches the values, escaped for a PromQL string (double backslashes)."""
     escaped = [SPECIAL.sub(r"\\\\\1", value) for value in values]
     return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"

@@ -1,4 +1,4 @@
-"""Every panel, asked of a real Prometheus as Grafana would ask, while the system is under load."""
+"""Tests each panel's queries on a real Prometheus, as Grafana sends them, with the system under load."""
 
 import msgspec
 import pytest
@@ -12,10 +12,12 @@ from tests.dashboards.grafana import Span
 from tests.dashboards.verdict import Verdict, looked_at
 from tests.dashboards.watched import Watched
 
+pytestmark = pytest.mark.dashboards
+
 FINE = Stat(
     title="Commands", queries=(Query(per("", rate("event_store_appended_total"))),), unit="eps", normal=".", act="."
 )
-# What the faults of the workload lead to.
+# Panels that the faults of the workload move.
 PROVOKED = {
     "Services / Restarts",
     "Services / Which requests are refused or fail?",
@@ -57,7 +59,7 @@ def test_what_goes_wrong_in_the_local_run_is_seen_where_zero_would_be_good(
 
 
 @pytest.mark.parametrize(
-    ("expression", "said"),
+    ("expression", "problem"),
     [
         (per("", rate("event_store_apended_total")), "empty: no series"),
         ("sum(rate(event_store_appended_total[1m]", "error: bad_data"),
@@ -66,14 +68,14 @@ def test_what_goes_wrong_in_the_local_run_is_seen_where_zero_would_be_good(
     ],
 )
 def test_a_panel_that_shows_nothing_is_named_with_its_query(
-    expression: str, said: str, watched: Watched, span: Span
+    expression: str, problem: str, watched: Watched, span: Span
 ) -> None:
     panel = msgspec.structs.replace(FINE, queries=(Query(expression),))
     (verdict,) = looked_at(a_board(panel), span, watched.prometheus)
     (complaint,) = verdict.complaints
     assert complaint.splitlines()[0] == "A dashboard / Commands"
     assert span.fill(expression, {"namespace": "x", "service": "x"}).split("{")[0] in complaint
-    assert complaint.splitlines()[-1].strip().startswith(said)
+    assert complaint.splitlines()[-1].strip().startswith(problem)
 
 
 def test_a_panel_with_zero_is_fine_where_zero_is_good(watched: Watched, span: Span) -> None:

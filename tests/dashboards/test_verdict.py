@@ -41,7 +41,7 @@ def test_the_summary_counts_panels_and_not_their_queries() -> None:
     fine = Verdict("board", "fine", Good.MOVES, has_data=True, moved=True, complaints=[])
     excused = Verdict("board", "excused", Good.EMPTY, has_data=False, moved=False, complaints=[])
     wrong = Verdict("board", "wrong", Good.MOVES, has_data=False, moved=False, complaints=["one", "another"])
-    assert summary([fine, excused, wrong]) == "panels 3, with data 1, empty as they may be 1, errors 1"
+    assert summary([fine, excused, wrong]) == "panels 3, with data 1, allowed to be empty 1, errors 1"
 
 
 def test_a_rate_has_four_intervals_of_prometheus_at_least_and_one_more_than_the_points() -> None:

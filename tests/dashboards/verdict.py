@@ -1,4 +1,4 @@
-"""What a panel's answers say: has it data, and is anything wrong with them."""
+"""Judges the results of panel queries: missing data, errors, series that stay zero."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ SHOWN = 3  # series of a complaint
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """One panel: whether any query gave a number, and a line for each query with which something is wrong."""
+    """The verdict on a panel: has a query returned numbers, and a complaint for each wrong query."""
 
     board: str
     panel: str
@@ -26,16 +26,16 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def looked_at(board: Board, span: Span, prometheus: Prometheus, *, alone: bool = True) -> list[Verdict]:
-    """Return what each panel of a dashboard shows.
+    """Return the verdict on each panel of a dashboard.
 
-    Where the load was not alone, some series are of what others did before: then it is enough that some move.
+    If the load was not alone, some series come from earlier use: then it is enough that some of them move.
     """
     asked = _Asked(span, everything(board.variables, span, prometheus), prometheus, alone)
     return [_of_panel(board, panel, asked) for panel in board.panels()]
 
 
 def complaint(series: Sequence[Series], good: Good) -> str | None:
-    """Return what is wrong with an answer, None where nothing is."""
+    """Return the problem of a result, None if there is none."""
     with_numbers = [one for one in series if any(map(math.isfinite, one.values))]
     if good is Good.EMPTY:
         return None
@@ -46,11 +46,11 @@ def complaint(series: Sequence[Series], good: Good) -> str | None:
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:
-    """Return all in a line."""
+    """Return the totals in one line."""
     with_data = sum(verdict.has_data for verdict in verdicts)
     excused = sum(not verdict.has_data and not verdict.complaints for verdict in verdicts)
     errors = sum(bool(verdict.complaints) for verdict in verdicts)
-    return f"panels {len(verdicts)}, with data {with_data}, empty as they may be {excused}, errors {errors}"
+    return f"panels {len(verdicts)}, with data {with_data}, allowed to be empty {excused}, errors {errors}"
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def _of_panel(board: Board, panel: Panel, asked: _Asked) -> Verdict:
             complaints.append(_line(board, panel, expression, f"error: {error}"))
             continue
         found += series
-        # Of a heat map's buckets most are empty, so it is judged by those that are not.
+        # Most buckets of a heat map are empty: only the others are judged.
         every = asked.alone and not isinstance(panel, Heat)
         if wrong := complaint(series if every else [one for one in series if moves(one)] or series, panel.good):
             complaints.append(_line(board, panel, expression, wrong))
@@ -90,7 +90,7 @@ def _line(board: Board, panel: Panel, expression: str, wrong: str) -> str:
 
 
 def moves(series: Series) -> bool:
-    """Return whether a line is ever other than zero."""
+    """Return True if a series has a value other than zero."""
     return any(value for value in series.values if math.isfinite(value))
 
 

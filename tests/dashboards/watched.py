@@ -1,4 +1,4 @@
-"""What is watched: a local system with the lag probe and a Prometheus of its own, or the one that is deployed."""
+"""Systems with a Prometheus: a local one with the lag exporter, or the release on kind."""
 
 import contextlib
 import json
@@ -20,11 +20,11 @@ from services.workbench.settings import WorkbenchSettings
 from tests.support.prometheus import Prometheus, prometheus
 
 RULES = Path("charts/observability/files/rules.yml").absolute()
-EVERY = "5s"  # as compose and the chart have it
+EVERY = "5s"  # as in compose and the chart
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """A system under watch: its addresses, its Prometheus, and the system itself where it may be disturbed."""
+    """Addresses of a system, its Prometheus, and the system itself if faults may be injected."""
 
     user_url: str
     audit_url: str
@@ -35,7 +35,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def local(folder: Path) -> Iterator[Watched]:
-    """Yield a system started here, which ends with the block."""
+    """Start a local system; it stops at the end of the block."""
     settings, (probe_port,) = settings_on_free_ports(users=1), free_ports(1)
     programs = [*local_programs(settings, folder), _probe(settings, probe_port, folder)]
     with System(programs) as system:
@@ -54,7 +54,7 @@ def local(folder: Path) -> Iterator[Watched]:
 
 @contextlib.contextmanager
 def deployed(address: str) -> Iterator[Watched]:
-    """Yield what `make deploy` has put on kind, watched by the Prometheus at an address."""
+    """Yield the release on kind and the Prometheus at an address."""
     at = {name.removeprefix("KIND_").removesuffix("_PORT"): f"{HOST}:{port}" for name, port in deploy.ports().items()}
     with contextlib.closing(Prometheus(address)) as watching:
         yield Watched(f"http://{at['USER']}", f"http://{at['AUDIT']}", at["KAFKA"], watching, None)
@@ -73,12 +73,12 @@ def _probe(settings: WorkbenchSettings, port: int, folder: Path) -> Program:
 
 
 def _config(ports: Mapping[str, int], folder: Path) -> Path:
-    """Write what Prometheus reads; JSON is YAML."""
+    """Write the configuration of Prometheus; JSON is YAML."""
     jobs = [
         {"job_name": name, "static_configs": [{"targets": [f"{HOST}:{port}"], "labels": {"namespace": "local"}}]}
         for name, port in ports.items()
     ]
     config = folder / "prometheus.yml"
-    told = {"scrape_interval": EVERY, "evaluation_interval": EVERY}
-    config.write_text(json.dumps({"global": told, "rule_files": [str(RULES)], "scrape_configs": jobs}))
+    intervals = {"scrape_interval": EVERY, "evaluation_interval": EVERY}
+    config.write_text(json.dumps({"global": intervals, "rule_files": [str(RULES)], "scrape_configs": jobs}))
     return config

@@ -1,4 +1,4 @@
-"""A mixed load, and what goes wrong meanwhile: records that nobody can apply, repeats, a part that is killed."""
+"""A mixed load with faults: undecodable records, repeated records, a killed service."""
 
 import contextlib
 import subprocess
@@ -29,7 +29,7 @@ VICTIM, KILLED = "audit", 3  # at which tick: Prometheus must have seen it under
 
 
 def work(watched: Watched, seconds: float, folder: Path) -> None:
-    """Load the system for a while and return when all effects are there."""
+    """Load the system for some seconds and return when all effects are there."""
     log = folder / "load.log"
     with log.open("wb") as output:
         load = subprocess.Popen(_load(watched, seconds), env=_environment(watched), stdout=output, stderr=output)
@@ -43,7 +43,7 @@ def work(watched: Watched, seconds: float, folder: Path) -> None:
 
 
 def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float) -> None:
-    """Do harm at every tick of the load; what comes later would keep it from being counted."""
+    """Inject faults at each tick of the load; later ones would disturb its final count."""
     producer = Producer(KafkaSettings(kafka_bootstrap_servers=watched.bootstrap_servers), "dashboards")
     end, tick = time.monotonic() + seconds - 2 * TICK_S, 0
     while time.monotonic() < end:
@@ -59,13 +59,13 @@ def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float
 
 
 def _nonsense() -> list[Outgoing]:
-    """Return a record that is no event for each consumer that decodes: it puts it aside."""
+    """Return an undecodable record for each consumer that decodes; it becomes a dead letter."""
     now_ms = int(time.time() * 1000)
     return [Outgoing(topic.name, b"nobody", b"no event", [], now_ms) for topic in (USER_NOTICES, NOTIFICATION_EVENTS)]
 
 
 def _disturb(system: System, producer: Producer, tick: int) -> None:
-    """Do what would leave traces in a system that others use: a foreign user, a parked key, a part killed."""
+    """Inject faults that only a private system may have: a foreign user, a parked key, a killed service."""
     known = _records(1)
     producer.publish([known[STATE], known[NOTICE]])  # from the second tick on a repeat
     producer.publish([_of_newer_code(_records(2)[STATE])])

@@ -1,4 +1,4 @@
-"""Where mails end: the local run's file, or Mailpit's API. Both give the same mails."""
+"""Mailboxes of a system under test: the file of the local mail sink, or the API of Mailpit."""
 
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from aiosmtpd.smtp import Envelope
 from services.workbench.local.sink import Mail, read_mail
 from services.workbench.polling import PATIENCE_S, until
 
-OPERATOR = "operator@eventline.local"  # whom Alertmanager writes to
+OPERATOR = "operator@eventline.local"  # recipient of Alertmanager
 
 
 class SinkFile:
@@ -40,7 +40,7 @@ class Mailpit:
         return [mail for mail in found if address in mail.recipients]  # it also finds addresses that contain this one
 
     def await_alert(self, subject: str, seconds: float = PATIENCE_S) -> None:
-        """Wait until the operator was told. Raises TimeoutError with what the operator was told instead."""
+        """Wait for an alert mail. Raises TimeoutError with the subjects of the operator's mails."""
         until(
             f"a mail {subject!r}",
             lambda: [mail.subject for mail in self.mails(OPERATOR)],

@@ -1,4 +1,4 @@
-"""The words that the stories are told in: what a person does, and what must follow. Knows the APIs only."""
+"""Steps of end-to-end scenarios: commands, and waiting for their effects. Uses the public APIs only."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ CREATED = 201
 
 
 class User(msgspec.Struct, frozen=True):
-    """A user as the last answer left it. `correlation_id` is that of the command which was answered."""
+    """A user after its last command; `correlation_id` is that of the command."""
 
     user_id: str
     version: int
@@ -26,7 +26,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Story:
-    """A system and a person in front of it. `new_name` gives a name that nobody had before."""
+    """A client of a system. `new_name` returns unique names."""
 
     def __init__(self, target: Target, client: httpx.Client, new_name: Callable[[], str]) -> None:
         self.target = target
@@ -34,13 +34,13 @@ class Story:
         self._new_name = new_name
 
     def newcomer(self, *, mailed: bool = True, **fields: object) -> dict[str, Any]:
-        """Return the body of a registration of somebody new."""
+        """Return the body of a registration with a unique login."""
         name = self._new_name()
         usual = {"login": name, "email": f"{name}@example.org", "full_name": "Ada Lovelace", "locale": "en"}
         return usual | fields | {"preferences": {"email": mailed}}
 
     def register_user(self, *, mailed: bool = True, **fields: object) -> User:
-        """Register somebody new; it must be accepted at once."""
+        """Register a new user; the first request must be accepted."""
         body = self.newcomer(mailed=mailed, **fields)
         answer = self.post(body, body["login"])
         assert answer.status_code == CREATED, f"{answer.status_code} {answer.text}"
@@ -58,7 +58,7 @@ class Story:
         return self._client.post(f"{self.target.urls['user']}/users", json=body, headers={"Idempotency-Key": key})
 
     def change_user(self, user: User, **fields: object) -> User:
-        """Change a user, whose version must be the one that is known here."""
+        """Change a user with its known version as If-Match."""
         url = f"{self.target.urls['user']}/users/{user.user_id}"
         answer = self._client.patch(url, json=fields, headers={"If-Match": f'"{user.version}"'})
         assert answer.is_success, f"{answer.status_code} {answer.text}"
@@ -76,7 +76,7 @@ class Story:
             after = {"after": page["next"]}
 
     def await_mail(self, user: User, address: str = "") -> Mail:
-        """Return the mail that the user's last command led to, at the user's address or another."""
+        """Wait for the mail that the user's last command caused, at the user's address or another."""
         at = address or user.email
 
         def look() -> list[Mail]:
@@ -89,7 +89,7 @@ class Story:
         return self.target.mails(user.email)
 
     def await_audit(self, user: User, types: Collection[str] = REGISTERED) -> list[dict[str, Any]]:
-        """Return the audit entries of the user's last command once there are some of all these types."""
+        """Wait until the user's last command has audit entries of all these types, and return its entries."""
 
         def look() -> list[dict[str, Any]]:
             return self.audited(user.correlation_id)
@@ -106,7 +106,7 @@ class Story:
         return found
 
     def await_notifications(self, user: User, seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
-        """Return the user's notifications once what the last command led to is decided and, if a mail, over."""
+        """Wait until the notifications of the user's last command are decided and sent, and return them."""
         query = {"user_id": user.user_id, "min_version": str(user.version)}
 
         def look() -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""A whole system that the stories are told to: where it answers, where its mails end, how its parts are taken away.
+"""Interface of a system under end-to-end test: addresses, mails, and starting and stopping its parts.
 
-Three kinds stand behind it: `local_target`, `compose_target` and `kind_target`. The stories know none of them.
+Implementations: `local_target`, `compose_target` and `kind_target`.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ DATABASE = "database"
 
 
 class Target(Protocol):
-    """What every system offers. A part is a service's name, BROKER or, where it is a part of its own, DATABASE."""
+    """A system. A part is a service's name, BROKER or, if it runs on its own, DATABASE."""
 
     @property
     def urls(self) -> Mapping[str, str]:
@@ -23,40 +23,40 @@ class Target(Protocol):
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where the broker answers a client on this machine."""
+        """The broker's address for clients on this machine."""
 
     @property
     def parts(self) -> frozenset[str]:
-        """What can be taken away."""
+        """The parts that can be stopped."""
 
     def mails(self, address: str) -> list[Mail]:
-        """Return the mails that an address was sent."""
+        """Return the mails to an address."""
 
     def stop(self, part: str) -> None:
-        """End a part in order; it stays away until it is started."""
+        """Stop a part with SIGTERM until it is started."""
 
     def kill(self, part: str) -> None:
-        """End a part with SIGKILL; it stays away until it is started."""
+        """Stop a part with SIGKILL until it is started."""
 
     def start(self, part: str) -> None:
-        """Start a part that is away, and wait until it can be used."""
+        """Start a stopped part and wait until it is ready."""
 
     def rebuild_notification(self) -> None:
-        """Do what an operator does whose notification database is lost: stop, empty, migrate, start; wait until ready.
+        """Recover from the loss of the notification database: stop, empty, migrate, start; wait until ready.
 
         The service then restores its intents from `notification.events.v1` and reads `user.state.v1` from the start.
         """
 
     def misfortunes(self) -> dict[str, str]:
-        """Return each part that ended by itself or ran out of memory, with what it said."""
+        """Return each part that crashed or ran out of memory, with its log."""
 
     def replica(self) -> dict[str, str]:
-        """Return the version and digest of each user's state as notification's replica has it."""
+        """Return the version and digest of each user in notification's replica."""
 
 
 @contextlib.contextmanager
 def stopped(target: Target, part: str) -> Iterator[None]:
-    """Take a part away in order for the length of the block."""
+    """Stop a part with SIGTERM for the duration of the block."""
     target.stop(part)
     try:
         yield
@@ -66,7 +66,7 @@ def stopped(target: Target, part: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def killed(target: Target, part: str) -> Iterator[None]:
-    """Take a part away without warning for the length of the block."""
+    """Stop a part with SIGKILL for the duration of the block."""
     target.kill(part)
     try:
         yield
