@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from services.audit import bootstrap, report
+from services.audit import bootstrap, report, store_check
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
 from services.audit.verify import BadEntryError
@@ -42,7 +42,7 @@ def verify() -> None:
     """Check the store of APP_DATABASE_URL from beginning to end: 0 well, 1 not, 2 no store of this log."""
     output = report.console()
     try:
-        bootstrap.verify(load(StoreSettings, os.environ), output)
+        store_check.verify(load(StoreSettings, os.environ), output)
     except (SettingsError, StoreError) as error:
         sys.stderr.write(f"nothing to verify: {error}\n")
         sys.exit(2)

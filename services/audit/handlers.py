@@ -1,17 +1,17 @@
-"""What happens to a batch of records: each is given an entry, linked to its partition's chain.
-
-A plain function of the records and what it needs; the transaction around it is `store`'s and `chassis`'s.
-"""
+"""Handler of the audit consumer: appends an entry for each record, linked to its partition's chain."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+from sqlalchemy import Connection
+
 from services.audit import domain
 from services.audit.domain import Chain, Entry, Search
 from services.chassis.consumer.subscription import Outcome
-from services.chassis.messages.clock import to_micros
+from services.chassis.messages.clock import Clock, to_micros
 from services.chassis.messages.record import Record
 from services.contracts.catalog import TYPES
 
@@ -28,6 +28,18 @@ class Log(Protocol):
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write entries, their chains and the log's size."""
+
+
+class Handler(msgspec.Struct, frozen=True):
+    """Handles batches of every topic; see `chassis.consumer.subscription.Handler`."""
+
+    open_log: Callable[[Connection], Log]
+    topic_id: Callable[[str], str]
+    clock: Clock
+
+    def __call__(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        """Record a batch within the caller's transaction."""
+        return record(self.open_log(connection), records, self.topic_id, self.clock())
 
 
 def record(log: Log, records: Sequence[Record], topic_id: Callable[[str], str], now: datetime) -> Outcome:

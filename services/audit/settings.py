@@ -1,12 +1,11 @@
 """Settings of the audit service; those of each room are described there."""
 
-from services.chassis.consumer.settings import ConsumerSettings
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.settings.environment import Text, settings
 
 
 @settings
-class Settings(ServiceSettings, ConsumerSettings):
+class Settings(ServiceSettings):
     """`audit_origin` is the log's name: every chain starts from it, so it can never change."""
 
     audit_origin: Text = "eventline.local/audit"

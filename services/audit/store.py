@@ -138,6 +138,12 @@ def open_log(connection: Connection, origin: str) -> None:
     read_size(connection, origin)
 
 
+def create_log(database: Database, origin: str) -> None:
+    """Create the log in a transaction of its own. Raises StoreError as `open_log`."""
+    with database.write() as connection:
+        open_log(connection, origin)
+
+
 def read_size(connection: Connection, origin: str) -> int:
     """Return the number of entries. Raises StoreError where the log has another origin."""
     row = connection.execute(select(log)).one_or_none()

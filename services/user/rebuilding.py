@@ -1,9 +1,10 @@
-"""Runs the rebuild: a consumer of its own, from the beginning of the topic to the end that it had at the start."""
+"""Rebuild check: folds the topic with its own consumer, up to the end it had at the start, and compares the users."""
 
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from rich.console import Console
@@ -28,14 +29,29 @@ class StuckError(Exception):
     """The rebuild does not come to an end; the message says what is missing."""
 
 
-class Source(msgspec.Struct, frozen=True):
-    """Where the log is read from."""
+class Rebuild(msgspec.Struct, frozen=True):
+    """The log to fold, and the service's own database to compare with."""
 
     join_group: JoinGroup
     broker: Broker
+    own: Database
 
 
-def fold_into(database: Database, source: Source, output: Console) -> int:
+def check(inputs: Rebuild, output: Console) -> list[str]:
+    """Fold the log into a temporary table; return the differences. Raises StuckError, ConnectionError."""
+    with TemporaryDirectory() as folder:
+        scratch = Database(f"sqlite:///{Path(folder) / 'rebuild.db'}")
+        try:
+            if parked := _fold_into(scratch, inputs, output):
+                output.print(f"{parked} users could not be folded to their end")
+            with scratch.read() as log, inputs.own.read() as own:
+                return rebuild.differences(rebuild.kept(own), rebuild.folded(log))
+        finally:
+            scratch.close()
+            inputs.own.close()
+
+
+def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
     """Fold the whole topic into a database. Returns the number of keys that had to be parked. Raises StuckError."""
     rebuild.rebuilt.create(database.engine)
     offset_store.progress.create(database.engine)
@@ -44,15 +60,15 @@ def fold_into(database: Database, source: Source, output: Console) -> int:
         group=f"{GROUP}-{time.time_ns()}",
         topics=(USER_EVENTS.name,),
         handle=rebuild.Fold(),
-        join_group=source.join_group,
-        broker=source.broker,
+        join_group=inputs.join_group,
+        broker=inputs.broker,
         parked_keys_ceiling=2**31,
     )
     stop = threading.Event()
     thread = threading.Thread(
         target=Consumer(subscription, database, telemetry("rebuild")).run, args=(stop,), daemon=True
     )
-    ends = sum(source.broker.ends(PARTITIONS).values())
+    ends = sum(inputs.broker.ends(PARTITIONS).values())
     thread.start()
     try:
         _await_end(lambda: _folded(database), ends, output)
@@ -78,8 +94,3 @@ def _await_end(done: Callable[[], int], ends: int, output: Console) -> None:
 def _folded(database: Database) -> int:
     with database.read() as connection:
         return sum(position.next_offset for position in offset_store.read(connection, PARTITIONS).values())
-
-
-def scratch(folder: Path) -> Database:
-    """Return an empty database in a folder."""
-    return Database(f"sqlite:///{folder / 'rebuild.db'}")

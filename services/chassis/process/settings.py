@@ -1,10 +1,11 @@
-"""Settings of a process that stays up."""
+"""Settings of a long-running process."""
 
 from datetime import timedelta
 from typing import Annotated
 
 import msgspec
 
+from services.chassis.consumer.settings import ConsumerSettings
 from services.chassis.database.settings import DatabaseSettings
 from services.chassis.http.settings import HttpSettings
 from services.chassis.net.settings import ListenSettings
@@ -13,7 +14,7 @@ from services.chassis.settings.environment import Port, settings
 
 @settings
 class ProcessSettings(ListenSettings):
-    """Where metrics and probes are served, how much is logged, and how long a stopping process goes on serving."""
+    """Port of metrics and probes, log level, and how long a stopping process goes on serving."""
 
     metrics_port: Port = 9464
     log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
@@ -21,5 +22,5 @@ class ProcessSettings(ListenSettings):
 
 
 @settings
-class ServiceSettings(ProcessSettings, HttpSettings, DatabaseSettings):
-    """Settings that every service with an API and a database has."""
+class ServiceSettings(ProcessSettings, HttpSettings, DatabaseSettings, ConsumerSettings):
+    """Settings of a service with an API, a database and a consumer."""

@@ -4,13 +4,15 @@ The events take their old places in the event store, and the relay's cursor stan
 not settled is sent, with the Message-ID it had. Notices that come again find their intents and lead to nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.database import bulk
+from services.chassis.database.database import Database
 from services.chassis.messages.clock import to_micros
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
@@ -30,6 +32,8 @@ from services.notification.store.tables import intents
 
 FACTS = (NotificationQueued, NotificationSuppressed, NotificationSent, NotificationFailed)
 
+log = structlog.get_logger()
+
 
 class RestoreError(Exception):
     """The topic holds a record that this service cannot have written; the message names it."""
@@ -39,6 +43,13 @@ def is_empty(connection: Connection) -> bool:
     """Return whether nothing was ever appended; whoever asks next waits for the end of this transaction."""
     last: int = connection.execute(select(counter).with_for_update()).one().last_sequence
     return last == 0
+
+
+def restore_if_empty(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
+    """Restore an empty store from the log, in one transaction. Raises RestoreError and what `read_history` raises."""
+    with database.write() as connection:
+        if is_empty(connection) and (last := restore(connection, read_history())):
+            log.info("restored from the log", last_sequence=last)
 
 
 def restore(connection: Connection, batches: Iterable[Sequence[Record]]) -> int:

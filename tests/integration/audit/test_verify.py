@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
-from services.audit import bootstrap
+from services.audit import store_check
 from services.audit.settings import StoreSettings
 from services.audit.store import StoreError
 from services.audit.verify import BadEntryError
@@ -37,7 +37,7 @@ def change(database: Database, *statements: str) -> None:
 
 def verify(url: str) -> str:
     output = io.StringIO()
-    bootstrap.verify(StoreSettings(database_url=url), Console(file=output, width=132))
+    store_check.verify(StoreSettings(database_url=url), Console(file=output, width=132))
     return output.getvalue()
 
 

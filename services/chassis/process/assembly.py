@@ -1,0 +1,154 @@
+"""Assembly of a service: builds the components that every service has and fixes their order of start and stop.
+
+A `bootstrap.py` creates one `Assembly`, asks it for components, adds its own and returns `plan`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from litestar.types import ControllerRouterHandler
+
+from services.chassis.consumer.dead_letters import DeadLetters
+from services.chassis.consumer.loop import Consumer
+from services.chassis.consumer.offset_tracker import Broker
+from services.chassis.consumer.settings import HeldRecordSettings
+from services.chassis.consumer.subscription import Handler, Subscription
+from services.chassis.database import migrations
+from services.chassis.database.health_check import DatabaseHealthCheck
+from services.chassis.database.metrics import measured
+from services.chassis.http.server import Frame, Server, application
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.broker_health_check import BrokerHealthCheck
+from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
+from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.latest_published import LatestPublished
+from services.chassis.kafka.producer import Producer
+from services.chassis.messages.ids import new_holder
+from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.relay import Outbox, Records, Relay
+from services.chassis.process.runtime import Component, Plan
+from services.chassis.process.settings import ServiceSettings
+from services.chassis.telemetry.telemetry import Telemetry
+
+Closed = Sequence[type[msgspec.Struct]]
+Prepare = Callable[[], None]
+
+
+class DeadLetterPolicy(msgspec.Struct, frozen=True):
+    """The dead-letter topic of a consumer, and the ceilings on dead letters and parked keys."""
+
+    topic: str
+    ceilings: HeldRecordSettings
+
+
+class Consumption(msgspec.Struct, frozen=True):
+    """What a service consumes. Without a `policy` its handler refuses nothing and parks nothing.
+
+    `partitions` holds the expected number by topic; a topic without an entry is not checked. Each commit sets
+    `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given.
+    """
+
+    topics: tuple[str, ...]
+    handle: Handler
+    policy: DeadLetterPolicy | None = None
+    partitions: Mapping[str, int] = {}
+    commit_signals: tuple[threading.Event, ...] = ()
+    broker: Broker | None = None
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """What a service publishes from its outbox: the records of an event, and the topic that has every event.
+
+    `source` is the `ce_source` of that topic's records.
+    """
+
+    topic: str
+    partitions: int
+    source: str
+    records: Records
+
+
+class Assembly:
+    """Builds the components of one service. `group` names its consumer group and its Kafka clients.
+
+    `appended` wakes the relay: set it after a commit that appends events.
+    """
+
+    def __init__(self, group: str, revisions: Path, settings: ServiceSettings, telemetry: Telemetry) -> None:
+        self._group = group
+        self._revisions = revisions
+        self._settings = settings
+        self._telemetry = telemetry
+        self._dead_letters: list[DeadLetters] = []
+        self.database = measured(settings.database, telemetry.metrics)
+        self.admin = KafkaAdmin(settings, group)
+        self.appended = threading.Event()
+
+    def http(self, routes: Sequence[ControllerRouterHandler], title: str, closed: Closed = ()) -> Component:
+        """Return the HTTP server with its middleware; `closed` names the bodies that forbid unknown fields."""
+        frame = Frame(application(routes, title, closed), self._telemetry)
+        return Server(frame, self._settings, self._telemetry.health)
+
+    def consumer(self, consumption: Consumption) -> Consumer:
+        """Return the batch consumer, with dead letters and parking where a policy is given."""
+        policy = consumption.policy
+        subscription = Subscription(
+            group=self._group,
+            topics=consumption.topics,
+            handle=consumption.handle,
+            join_group=partial(GroupConsumer, self._settings, metrics=ClientMetrics(CONSUMER, self._telemetry.metrics)),
+            broker=consumption.broker or self.admin,
+            dead_letters=self._open_dead_letters(policy) if policy else None,
+            batch=self._settings.consumer_batch,
+            commit_signals=(self.appended, *consumption.commit_signals),
+            parked_keys_ceiling=policy.ceilings.consumer_parked_ceiling if policy else 0,
+            partitions=consumption.partitions,
+        )
+        return Consumer(subscription, self.database, self._telemetry)
+
+    def relay(self, publication: Publication, lease: timedelta) -> Component:
+        """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
+        outbox = Outbox(
+            database=self.database,
+            leases=Leases(self.database, new_holder(), lease),
+            records=publication.records,
+            open_producer=self._producers(self._group, RELAY),
+            newest=LatestPublished(self._settings, publication.topic, publication.partitions, publication.source),
+        )
+        return Relay(outbox, self.appended, self._telemetry)
+
+    def plan(self, components: Sequence[Component], *prepare: Prepare, needs_broker: bool) -> Plan:
+        """Return the plan: schema first, then `prepare`; components stop in order, health checks last.
+
+        With `needs_broker` the service is not ready before the broker has answered once.
+        """
+        checks: list[Component] = [
+            BrokerHealthCheck(self.admin, self._telemetry, needed=needs_broker),
+            DatabaseHealthCheck(self.database, self._telemetry),
+        ]
+        return Plan(prepare=partial(self._prepare, prepare), components=[*components, *checks], close=self._close)
+
+    def _prepare(self, prepare: Sequence[Prepare]) -> None:
+        migrations.prepare(self.database, self._revisions, migrate=self._settings.database_migrate)
+        for step in prepare:
+            step()
+
+    def _close(self) -> None:
+        for dead_letters in self._dead_letters:
+            dead_letters.close()
+        self.database.close()
+
+    def _open_dead_letters(self, policy: DeadLetterPolicy) -> DeadLetters:
+        open_producer = self._producers(f"{self._group}-dead-letters", DEAD_LETTERS)
+        ceiling = policy.ceilings.consumer_dead_letter_ceiling
+        dead_letters = DeadLetters(policy.topic, self._group, open_producer, ceiling, time.monotonic)
+        self._dead_letters.append(dead_letters)
+        return dead_letters
+
+    def _producers(self, client: str, part: str) -> Callable[[], Producer]:
+        return partial(Producer, self._settings, client, ClientMetrics(part, self._telemetry.metrics))
