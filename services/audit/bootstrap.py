@@ -28,7 +28,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         broker=topic_ids,
     )
     components = [
-        assembly.http(api.routes(partial(database.reader(store.find), origin=origin)), "Eventline audit"),
+        assembly.http(api.routes(partial(database.reader(store.find), origin=origin)), api.DOCUMENT),
         assembly.consumer(records),
     ]
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))

@@ -1,26 +1,32 @@
-"""What can be asked about notifications. Read only; addresses stand in the answers, so it is for inside use."""
+"""The notification API: read-only. Responses contain addresses, so do not expose it outside the cluster."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from services.chassis.http.problems import Refused
+from services.chassis.http.application import ApiDocument
+from services.chassis.http.problems import Refused, described
 from services.notification.domain import Listed, State, status_of
 
 LONGEST_WAIT_S = 5.0
-LOOK_S = 0.05
+POLL_S = 0.05
 LARGEST_PAGE = 1000
+DESCRIPTION = (
+    "Responds at once or, with `min_version`, as soon as that version of the user is processed: after a write that "
+    "returned version 5, `min_version=5` shows its notifications. If that takes more than 5 s, the response is 503: "
+    "repeat the request. An unknown user has version 0 and an empty list."
+)
 
 
 class Notification(msgspec.Struct, frozen=True):
-    """One message. `status` is queued, sent, failed or suppressed; `detail` says why, in the end or so far."""
+    """One message. `status` is queued, sent, failed or suppressed; `detail` gives the reason."""
 
     notification_id: str
     user_version: int
@@ -34,9 +40,9 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Notifications of a user, oldest first. `next` is where to go on, None at the end.
+    """Notifications of a user, oldest first. Send `next` as `after` to get the next page; null at the end.
 
-    What the user's versions up to `user_version` led to has been decided and is in the list.
+    Every notification of the user's versions up to `user_version` is in the list.
     """
 
     user_id: str
@@ -46,7 +52,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Api(msgspec.Struct, frozen=True):
-    """What the handlers read: how far a user was followed, and a user's notifications (user, after, limit)."""
+    """Queries of the handlers: a user's processed version, and notifications (user, after, limit)."""
 
     version: Callable[[str], int]
     notifications: Callable[[str, int, int], list[Listed]]
@@ -55,18 +61,21 @@ class Api(msgspec.Struct, frozen=True):
     def routes(self) -> list[ControllerRouterHandler]:
         """Return the handlers."""
 
-        @get("/notifications", summary="What was, or will be, sent to a user")
+        @get(
+            "/notifications",
+            operation_id="listNotifications",
+            summary="List a user's notifications",
+            description=DESCRIPTION,
+            responses=described(400, 422, 500, 503),
+        )
         async def notifications(
-            user_id: Annotated[str, Parameter(min_length=1, max_length=64)],
-            min_version: Annotated[int, Parameter(ge=0)] = 0,
-            after: Annotated[int, Parameter(ge=0)] = 0,
-            limit: Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)] = LARGEST_PAGE,
+            user_id: Annotated[str, QueryParameter(min_length=1, max_length=64, description="the user's id")],
+            min_version: Annotated[
+                int, QueryParameter(ge=0, description="wait up to 5 s for this version of the user")
+            ] = 0,
+            after: Annotated[int, QueryParameter(ge=0, description="`next` of the previous page")] = 0,
+            limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")] = LARGEST_PAGE,
         ) -> Page:
-            """Answer at once or, with `min_version`, once that version has been taken in.
-
-            After a write that answered with version 5, `min_version=5` shows what the write led to. When that takes
-            more than 5 s the answer is 503: ask again. A user who is not known yet has the version 0 and an empty list.
-            """
             version = await self._await_version(user_id, min_version)
             found = await asyncio.to_thread(self.notifications, user_id, after, limit)
             following = found[-1].place if len(found) == limit else None
@@ -78,9 +87,9 @@ class Api(msgspec.Struct, frozen=True):
         deadline = time.monotonic() + self.longest_wait_s
         while (version := await asyncio.to_thread(self.version, user_id)) < wanted:
             if time.monotonic() > deadline:
-                detail = f"user {user_id} is known here up to version {version}, not {wanted} yet: ask again"
+                detail = f"user {user_id} is processed up to version {version}, not {wanted} yet: repeat the request"
                 raise Refused(503, detail)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
         return version
 
 
@@ -89,3 +98,30 @@ def _shown(listed: Listed) -> Notification:
     del fields["place"]
     status = status_of(State(fields.pop("state")))
     return Notification(**fields, status=status)
+
+
+DOCUMENT = ApiDocument(
+    title="Eventline notifications",
+    tag="Notifications",
+    tag_description="Mails that were, or will be, sent to users.",
+    examples={
+        "listNotifications": Page(
+            "01936d5e-0000-7000-8000-000000000001",
+            1,
+            [
+                Notification(
+                    notification_id="01936d5e-0000-7000-8000-000000000002",
+                    user_version=1,
+                    template="welcome",
+                    recipient="ada@example.org",
+                    status="sent",
+                    detail="250 ok",
+                    correlation_id="command-1",
+                    tries=1,
+                    updated_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
+                )
+            ],
+            None,
+        )
+    },
+)

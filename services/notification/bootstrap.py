@@ -12,7 +12,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
 from services.contracts.notification import EVENTS
 from services.notification import publisher
-from services.notification.api import Api
+from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import ReplicaWatch, Views, show_mails
 from services.notification.mail_queue import MailQueue
@@ -52,7 +52,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     )
     events = Publication(NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS, publisher.records)
     components = [
-        assembly.http(api.routes(), "Eventline notifications"),
+        assembly.http(api.routes(), DOCUMENT),
         consumer,
         ReplicaWatch(waiting, settings.replica_wait, telemetry),
         *senders,

@@ -11,11 +11,11 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.types import ControllerRouterHandler
 
-from services.chassis.http.problems import Refused, described
-from services.chassis.http.request_checks import only
+from services.chassis.http.problems import Refused
 from services.chassis.messages.event import Metadata
 from services.contracts.user import Personal, Preferences, Status, UserState
 from services.user import domain
+from services.user.api_errors import STATUS, described
 from services.user.api_schemas import (
     ETAG,
     LINK,
@@ -35,17 +35,8 @@ from services.user.api_schemas import (
     body_of,
 )
 from services.user.commands import Action, Change, Command, Deactivate, Outcome, Register, Reply
-from services.user.domain import Because, Changes, RefusedError
+from services.user.domain import Changes, RefusedError
 
-STATUS = {
-    Because.INVALID: 422,
-    Because.NOT_FOUND: 404,
-    Because.TAKEN: 409,
-    Because.STALE: 412,
-    Because.DEACTIVATED: 409,
-    Because.KEY_REUSED: 422,
-    Because.TOO_LARGE: 413,
-}
 Incoming = Request[Any, Any, Any]
 
 
@@ -73,7 +64,7 @@ class Api(msgspec.Struct, frozen=True):
             "/users",
             operation_id="registerUser",
             summary="Register a user",
-            guards=[only()],
+            description="201 means stored with its event. Repeat a lost request with the same Idempotency-Key.",
             response_headers=[ETAG, LOCATION],
             responses=described(400, 409, 413, 415, 422, 500, 503),
         )
@@ -90,8 +81,7 @@ class Api(msgspec.Struct, frozen=True):
             "/users",
             operation_id="listUsers",
             summary="List users, a page at a time",
-            description="In the order of ids, which is that of registration but for users registered at the same time.",
-            guards=[only("limit", "after", "status")],
+            description="Sorted by id, which is the order of registration except for simultaneous ones.",
             response_headers=[LINK],
             responses=described(400, 422, 500, 503),
         )
@@ -112,7 +102,7 @@ class Api(msgspec.Struct, frozen=True):
             "/users/{user_id:uuid}",
             operation_id="readUser",
             summary="Read a user",
-            guards=[only()],
+            description="The ETag is the version; send it as If-Match to change or deactivate the user.",
             response_headers=[ETAG],
             responses=described(400, 404, 422, 500, 503),
         )
@@ -129,7 +119,7 @@ class Api(msgspec.Struct, frozen=True):
             "/users/{user_id:uuid}",
             operation_id="changeUser",
             summary="Change a user",
-            guards=[only()],
+            description="Fields that are absent or null keep their values. Requires If-Match.",
             response_headers=[ETAG],
             responses=described(400, 404, 409, 412, 413, 415, 422, 428, 500, 503),
         )
@@ -148,8 +138,8 @@ class Api(msgspec.Struct, frozen=True):
             "/users/{user_id:uuid}",
             operation_id="deactivateUser",
             summary="Deactivate a user",
+            description="A deactivated user is kept and can no longer be changed. Requires If-Match.",
             status_code=200,
-            guards=[only()],
             response_headers=[ETAG],
             responses=described(400, 404, 412, 422, 428, 500, 503),
         )
@@ -196,7 +186,7 @@ def _expected(given: str | None) -> int | None:
     if given.strip() == "*":
         return None
     if not re.fullmatch(r'"[0-9]{1,9}"', given.strip()):
-        raise Refused(412, f'If-Match {given[:40]!r} is no version of a user: send its ETag, such as "3", or *')
+        raise Refused(412, f'If-Match {given[:40]!r} is not a version of a user: send its ETag, such as "3", or *')
     return int(given.strip().strip('"'))
 
 

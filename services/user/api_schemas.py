@@ -13,7 +13,9 @@ from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, HeaderParameter, PathParameter, QueryParameter
 from msgspec import Meta
 
+from services.chassis.http.application import ApiDocument
 from services.contracts.user import Preferences, Status, UserState
+from services.user.commands import Reply
 from services.user.domain import LONGEST_NAME
 
 LARGEST_PAGE = 500
@@ -23,11 +25,21 @@ EXAMPLE_ID = "01936d5e-0000-7000-8000-000000000001"
 
 Login = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_NAME, examples=["ada"], description="unique whatever its case and form"),
+    Meta(
+        min_length=1,
+        max_length=LONGEST_NAME,
+        examples=["ada"],
+        description="unique regardless of case and Unicode form",
+    ),
 ]
 Email = Annotated[
     str,
-    Meta(min_length=3, max_length=320, examples=["ada@example.org"], description="a plain mailbox; unique, as logins"),
+    Meta(
+        min_length=3,
+        max_length=320,
+        examples=["ada@example.org"],
+        description="a mailbox without display name; unique, as logins",
+    ),
 ]
 FullName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, examples=["Ada Lovelace"])]
 Locale = Annotated[
@@ -36,7 +48,7 @@ Locale = Annotated[
 
 
 class PreferencesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The channels on which a user wants to hear from us."""
+    """Channels on which a user accepts messages."""
 
     email: bool = True
 
@@ -52,7 +64,7 @@ class RegisterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is to be different; a field that is left away, or null, stays as it is."""
+    """Changes to a user; a field that is absent or null keeps its value."""
 
     email: Email | None = None
     full_name: FullName | None = None
@@ -60,11 +72,8 @@ class ChangeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     preferences: PreferencesBody | None = None
 
 
-CLOSED = (PreferencesBody, RegisterBody, ChangeBody)
-
-
 class UserBody(msgspec.Struct, frozen=True):
-    """A user as stored. `contact_flagged`: mail to this address bounced for good, and no more is sent to it."""
+    """A user as stored. `contact_flagged`: mail to this address bounced permanently; no more is sent to it."""
 
     user_id: str
     version: int
@@ -78,7 +87,7 @@ class UserBody(msgspec.Struct, frozen=True):
 
 
 class PageBody(msgspec.Struct, frozen=True):
-    """Users in the order of their ids. `next` is what to give as `after` for those that follow, null at the end."""
+    """Users in the order of their ids. Send `next` as `after` to get the next page; null at the end."""
 
     items: list[UserBody]
     next: str | None
@@ -116,7 +125,7 @@ IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
-        description="ETag of the version that this is meant for, * for any; without it the answer is 428",
+        description="ETag of the version to change, * for any; 428 if it is missing",
         examples=[Example(value="*")],
         schema_extra={"type": "string", "oneOf": None, "pattern": r'^(\*|"[0-9]{1,9}")$'},
     ),
@@ -125,13 +134,13 @@ IdempotencyKey = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        description="makes the request repeatable: the same key and body get the first one's reply",
+        description="makes the request repeatable: the same key and body get the first reply",
         schema_extra={"type": "string", "oneOf": None, "minLength": 1, "maxLength": LONGEST_KEY},
     ),
 ]
-After = Annotated[UUID | None, QueryParameter(description="`next` of the page before")]
-Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="how many at most")]
-OfStatus = Annotated[Status | None, QueryParameter(name="status", description="only users of this status")]
+After = Annotated[UUID | None, QueryParameter(description="`next` of the previous page")]
+Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")]
+OfStatus = Annotated[Status | None, QueryParameter(name="status", description="only users with this status")]
 
 ETAG = ResponseHeader(name="ETag", value='"1"', documentation_only=True, description="the user's version")
 LOCATION = ResponseHeader(
@@ -139,4 +148,29 @@ LOCATION = ResponseHeader(
 )
 LINK = ResponseHeader(
     name="Link", value="<…>", documentation_only=True, description='the next page, as rel="next"; absent at the end'
+)
+
+_ADA = UserBody(
+    user_id=EXAMPLE_ID,
+    version=1,
+    status=Status.ACTIVE,
+    login="ada",
+    email="ada@example.org",
+    full_name="Ada Lovelace",
+    locale="en",
+    preferences=Preferences(email=True),
+    contact_flagged=False,
+)
+DOCUMENT = ApiDocument(
+    title="Eventline users",
+    tag="Users",
+    tag_description="Register, read, change and deactivate users.",
+    closed=(PreferencesBody, RegisterBody, ChangeBody),
+    examples={
+        "registerUser": Reply(EXAMPLE_ID, 1, "command-1"),
+        "listUsers": PageBody([_ADA], None),
+        "readUser": _ADA,
+        "changeUser": Reply(EXAMPLE_ID, 2, "command-2"),
+        "deactivateUser": Reply(EXAMPLE_ID, 3, "command-3"),
+    },
 )

@@ -15,7 +15,7 @@ from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, U
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuilding, store
 from services.user.api import Api
-from services.user.api_schemas import CLOSED
+from services.user.api_schemas import DOCUMENT
 from services.user.bounce_handler import BounceHandler
 from services.user.handlers import CommandHandler, Tools
 from services.user.settings import Settings
@@ -39,7 +39,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     )
     events = Publication(USER_EVENTS.name, USER_EVENTS.partitions, EVENTS, publisher.records)
     components = [
-        assembly.http(api.routes(), "Eventline users", CLOSED),
+        assembly.http(api.routes(), DOCUMENT),
         group_commit,
         assembly.consumer(failures),
         assembly.relay(events, settings.relay_lease),

@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import upgrade
+from services.chassis.http.application import application
+from services.chassis.http.middleware import RequestTelemetry
 from services.chassis.http.problems import MEDIA_TYPE
-from services.chassis.http.server import Frame, application
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import event_store
@@ -23,7 +24,7 @@ from services.chassis.outbox.group_commit import GroupCommit, Retrying
 from services.contracts.user import Status, UserState
 from services.user import handlers, store
 from services.user.api import Api
-from services.user.api_schemas import CLOSED
+from services.user.api_schemas import DOCUMENT
 from services.user.commands import Command, Outcome
 from tests.support.builders import NOW, a_telemetry
 
@@ -47,7 +48,7 @@ class Service:
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.told)
         api = Api(self._writer, self._read_user, self._read_page, self._new_id)
-        self.app = Frame(application(api.routes(), "Users", CLOSED), self.told)
+        self.app = RequestTelemetry(application(api.routes(), DOCUMENT), self.told)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, with bounds that it has not: on the time a request takes to arrive, on its head's size.
+"""HTTP size and time limits, and uvicorn's protocol with the two that it lacks: arrival time and head size.
 
-What it refuses by itself, before there is a request to hand on, is a problem detail too. After an early refusal the
-rest of a body is read and dropped until the time is over: closing at once would take the answer from the client.
+Its own refusals are problem details too. After an early refusal the rest of the body is read and dropped until the
+time limit: closing at once would discard the response before the client reads it.
 """
 
 import asyncio
@@ -13,31 +13,33 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from services.chassis.http.problems import MEDIA_TYPE, problem
 
 LARGEST_HEAD = 64 * 1024
+LARGEST_BODY = 256 * 1024
+REQUEST_S = 20.0
 
 
-class Protocol(HttpToolsProtocol):
-    """One connection. Its requests have `patience_s` seconds each to arrive whole."""
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. Each request must arrive completely within `request_s` seconds."""
 
-    def __init__(self, *args: Any, patience_s: float, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's own
+    def __init__(self, *args: Any, request_s: float, **kwargs: Any) -> None:  # noqa: ANN401  # uvicorn's signature
         super().__init__(*args, **kwargs)
-        self._patience_s = patience_s
+        self._request_s = request_s
         self._deadline: asyncio.TimerHandle | None = None
-        self._head = 0  # bytes of a head so far
+        self._head = 0  # bytes of the head received so far; -1 in a body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Begin to wait for the first request."""
+        """Start the time limit of the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._wait_no_more()
+        """Stop the time limit."""
+        self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has arrived, up to the largest head."""
+        """Parse received bytes; refuse a head above the limit."""
         if self._deadline is None:
-            self._wait()
+            self._start_timer()
         in_head = self._head >= 0
         if in_head:
             self._head += len(data)
@@ -46,32 +48,32 @@ class Protocol(HttpToolsProtocol):
             self._refuse(431, f"the head of the request is larger than {LARGEST_HEAD} bytes")
 
     def on_headers_complete(self) -> None:
-        """Let the request begin."""
+        """Start the request; uvicorn's hook."""
         self._head = -1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is whole; the next one begins."""
+        """Stop the time limit; the next bytes belong to the next request."""
         self._head = 0
-        self._wait_no_more()
+        self._stop_timer()
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse malformed HTTP."""
         self._refuse(400, msg)
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(self._patience_s, self._give_up)
+    def _start_timer(self) -> None:
+        self._deadline = self.loop.call_later(self._request_s, self._time_out)
 
-    def _wait_no_more(self) -> None:
+    def _stop_timer(self) -> None:
         if self._deadline:
             self._deadline.cancel()
             self._deadline = None
 
-    def _give_up(self) -> None:
-        answering = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]  # None at first
+    def _time_out(self) -> None:
+        answering = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]  # None before the first request
         if self._head >= 0 and not answering:
-            self._refuse(408, f"the request did not arrive within {self._patience_s:g} s")
+            self._refuse(408, f"the request did not arrive within {self._request_s:g} s")
         else:
             self.transport.close()
 

@@ -1,9 +1,6 @@
-"""From exceptions to RFC 9457 problem details: the one place that decides the status of an error.
+"""Problem details (RFC 9457): maps exceptions to HTTP statuses and describes the statuses for OpenAPI."""
 
-`python -m services.chassis.http.problems` prints the catalogue of errors, which is `docs/errors.md`.
-"""
-
-import sys
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -19,7 +16,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A status: its phrase (RFC 9110), what it says here, what to do."""
+    """A status: its reason phrase (RFC 9110), its meaning here, and the next step for the client."""
 
     title: str
     meaning: str
@@ -28,16 +25,14 @@ class Kind(msgspec.Struct, frozen=True):
 
 CATALOGUE = {
     400: Kind("Bad Request", "The body is not JSON in UTF-8, or a header is not of its form.", "Correct the request."),
-    404: Kind("Not Found", "There is no such path, or nobody with this id.", "Look at the path and the id."),
-    405: Kind("Method Not Allowed", "The path does not have this method.", "The header Allow names those it has."),
-    408: Kind("Request Timeout", "The request did not arrive in time.", "Send it without pauses."),
-    409: Kind(
-        "Conflict",
-        "Somebody else has the login or the address (in any case and Unicode form), or the user is deactivated.",
-        "Choose another login or address.",
+    404: Kind("Not Found", "There is no such path or resource.", "Check the path and the id."),
+    405: Kind(
+        "Method Not Allowed", "The path does not have this method.", "The header Allow lists the methods that it has."
     ),
-    412: Kind("Precondition Failed", "The user is not at the version of If-Match.", "Read the user, try its ETag."),
-    413: Kind("Content Too Large", "The body, or the event it would lead to, is above the limit.", "Send less."),
+    408: Kind("Request Timeout", "The request did not arrive in time.", "Send it without pauses."),
+    409: Kind("Conflict", "The state of the resource does not allow this.", "Read the resource."),
+    412: Kind("Precondition Failed", "The resource has another version.", "Read it and send its ETag."),
+    413: Kind("Content Too Large", "The body is above the limit.", "Send less."),
     415: Kind(
         "Unsupported Media Type",
         "The body is not application/json, or it is compressed.",
@@ -45,16 +40,17 @@ CATALOGUE = {
     ),
     422: Kind(
         "Unprocessable Content",
-        "JSON of another shape: an unknown or read-only field, a wrong type, a text that cannot be a name or an "
-        "address; or a parameter that is unknown or out of range; or an Idempotency-Key used for another request.",
+        "A field or a parameter is unknown, of a wrong type, out of range or given more than once.",
         "`errors` and `detail` name the fields: correct them.",
     ),
     428: Kind("Precondition Required", "If-Match is missing.", "Send the ETag of the version you read, or *."),
     431: Kind("Request Header Fields Too Large", "The head of the request is above the limit.", "Send less."),
-    500: Kind("Internal Server Error", "A bug; the log has it under the correlation id.", "Tell the operator the id."),
+    500: Kind(
+        "Internal Server Error", "A bug; the log has it under the correlation id.", "Report the id to the operator."
+    ),
     503: Kind(
         "Service Unavailable",
-        "The database is away, busy, full or read-only, or the service stops.",
+        "The database is unreachable, busy, full or read-only, or the service stops.",
         "Repeat the request with the same Idempotency-Key after the seconds of Retry-After.",
     ),
 }
@@ -62,7 +58,7 @@ log = structlog.get_logger()
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """A problem detail. `detail` says what is wrong and what to do, `errors` names fields."""
+    """A problem detail. `detail` gives the fault and the next step, `errors` the fields."""
 
     title: str
     status: int
@@ -71,8 +67,8 @@ class Problem(msgspec.Struct, omit_defaults=True):
     errors: list[dict[str, Any]] = []
 
 
-class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
-    """A request that is refused with a status of our choice."""
+class Refused(Exception):  # noqa: N818  # an HTTP response, not a fault
+    """Refusal of a request with a given status."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -85,31 +81,18 @@ def problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None
     return Problem(kind.title if kind else "Error", status, detail, errors=errors or [])
 
 
-def described(*statuses: int) -> dict[int, ResponseSpec]:
-    """Return statuses as an operation's description in OpenAPI names them, each with an example."""
+def described(*statuses: int, catalogue: Mapping[int, Kind] = CATALOGUE) -> dict[int, ResponseSpec]:
+    """Return the OpenAPI responses of some statuses, each with an example."""
     return {
         status: ResponseSpec(
             Problem,
             generate_examples=False,
-            description=f"{CATALOGUE[status].meaning} {CATALOGUE[status].remedy}",
+            description=f"{catalogue[status].meaning} {catalogue[status].remedy}",
             media_type=MEDIA_TYPE,
-            examples=[Example(value=msgspec.to_builtins(problem(status, CATALOGUE[status].meaning)))],
+            examples=[Example(value=msgspec.to_builtins(problem(status, catalogue[status].meaning)))],
         )
         for status in statuses
     }
-
-
-def markdown() -> str:
-    """Return the catalogue of errors as a page."""
-    rows = [f"| {status} {kind.title} | {kind.meaning} | {kind.remedy} |" for status, kind in CATALOGUE.items()]
-    head = (
-        "# Errors\n"
-        f"Every error of an HTTP API is a problem detail (RFC 9457, `{MEDIA_TYPE}`): `title`, `status`, `detail`, and\n"
-        "`errors` where fields can be named. `X-Correlation-ID` is in every answer; the log has it too.\n"
-        "This page is printed by `python -m services.chassis.http.problems`.\n\n"
-        "| Status | What it says | What to do |\n|---|---|---|\n"
-    )
-    return head + "\n".join(rows) + "\n"
 
 
 def answer(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> Response[Problem]:
@@ -119,18 +102,18 @@ def answer(status: int, detail: str, errors: list[dict[str, Any]] | None = None)
 
 
 def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
-    """Answer what a handler refused."""
+    """Respond to a handler's refusal."""
     return answer(error.status, str(error))
 
 
 def on_validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:
-    """Answer well-formed JSON, or a parameter, of the wrong shape."""
+    """Respond to well-formed JSON, or a parameter, that does not fit the schema."""
     errors = [dict(item) for item in error.extra] if isinstance(error.extra, list) else []
     return answer(422, error.detail, errors)
 
 
 def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
-    """Answer what the framework refuses: unknown path, wrong method, body too large."""
+    """Respond to a refusal of the framework: unknown path, wrong method, body too large."""
     if isinstance(error.__cause__, SerializationException):
         return answer(422, error.detail)
     response = answer(error.status_code, error.detail)
@@ -139,13 +122,13 @@ def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem
 
 
 def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer while the database is away or the service stops: try again, with the same Idempotency-Key."""
+    """Respond while the database is unreachable or the service stops."""
     log.warning("unavailable", error=str(error))
     return answer(503, "the service cannot do this now; repeat the request with the same Idempotency-Key")
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Answer what should not happen; the log has the details, the client has not."""
+    """Respond to an unexpected exception: details go to the log only."""
     log.error("request failed", path=request.url.path, exc_info=error)
     return answer(500, "an unexpected error; it is in the log under this request's correlation id")
 
@@ -158,6 +141,3 @@ HANDLERS: dict[Any, Any] = {
     ConnectionError: on_unavailable,
     Exception: on_bug,
 }
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())

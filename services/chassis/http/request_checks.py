@@ -1,4 +1,4 @@
-"""What every request is checked for before its shape: its media type, JSON at all, parameters that exist."""
+"""Checks of every request before its schema: media type, and well-formed JSON."""
 
 import json
 import re
@@ -6,9 +6,6 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
-from litestar.types import Guard
 
 from services.chassis.http.problems import Refused
 
@@ -18,7 +15,7 @@ SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 async def check(request: Incoming) -> Response[None] | None:
-    """Refuse what no handler should see; answer OPTIONS, for which Litestar 2.25 names one method of several."""
+    """Raise Refused for a malformed request; answer OPTIONS, for which Litestar 2.25 lists one method of several."""
     if request.method == "OPTIONS":
         paths = (route for route in request.app.routes if route.path_format == request.scope["path_template"])
         allowed = ", ".join(sorted(method for route in paths for method in route.methods))
@@ -35,14 +32,14 @@ def _refuse_other_media(request: Incoming) -> None:
         raise Refused(415, f"Content-Type is {kind[:100]!r}, send application/json")
     encoding = request.headers.get("content-encoding", "identity")
     if encoding != "identity":
-        raise Refused(415, f"Content-Encoding {encoding[:100]!r} is not taken, send the body as it is")
+        raise Refused(415, f"Content-Encoding {encoding[:100]!r} is not supported, send the body uncompressed")
 
 
 def _refuse_malformed(body: bytes) -> None:
-    """Raise Refused for a body that is no JSON at all.
+    """Raise Refused for a body that is not JSON.
 
-    What the shape's decoder says of it would depend on the field: it skips a number beyond all bounds where it
-    expects a text, and stops at an unknown field before what is wrong behind it.
+    The schema's decoder alone would give answers that depend on the field: it skips a number out of range where it
+    expects a text, and stops at an unknown field before the malformed part behind it.
     """
     try:
         msgspec.json.decode(body)
@@ -59,17 +56,3 @@ def _is_json(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def only(*names: str) -> Guard:
-    """Return a guard that lets no query parameter through but these: one with a slip in its name would be ignored."""
-
-    def refuse_others(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        given = connection.query_params
-        if unknown := sorted(set(given) - set(names)):
-            allowed = ", ".join(sorted(names)) or "none"
-            raise Refused(422, f"unknown parameters {', '.join(unknown)[:200]!r}; there are: {allowed}")
-        if repeated := [name for name in names if len(given.getall(name, [])) > 1]:
-            raise Refused(422, f"parameter {', '.join(repeated)} is given more than once")
-
-    return refuse_others

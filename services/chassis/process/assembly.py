@@ -21,7 +21,9 @@ from services.chassis.consumer.subscription import Handler, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
-from services.chassis.http.server import Frame, Server, application
+from services.chassis.http.application import ApiDocument, application
+from services.chassis.http.middleware import RequestTelemetry
+from services.chassis.http.server import Server
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
@@ -35,7 +37,6 @@ from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
 
-Closed = Sequence[type[msgspec.Struct]]
 Prepare = Callable[[], None]
 
 
@@ -89,10 +90,10 @@ class Assembly:
         self.admin = KafkaAdmin(settings, group)
         self.appended = threading.Event()
 
-    def http(self, routes: Sequence[ControllerRouterHandler], title: str, closed: Closed = ()) -> Component:
-        """Return the HTTP server with its middleware; `closed` names the bodies that forbid unknown fields."""
-        frame = Frame(application(routes, title, closed), self._telemetry)
-        return Server(frame, self._settings, self._telemetry.health)
+    def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
+        """Return the HTTP server with its middleware."""
+        app = RequestTelemetry(application(routes, document), self._telemetry)
+        return Server(app, self._settings, self._telemetry.health)
 
     def consumer(self, consumption: Consumption) -> Consumer:
         """Return the batch consumer, with dead letters and parking where a policy is given."""

@@ -1,12 +1,13 @@
-"""Writes the generated documents of contracts and metrics; called by `make docs`."""
+"""Writes the generated documents of contracts, errors and metrics; called by `make docs`."""
 
 import sys
 
-from services.workbench.documents import metrics
+from services.workbench.documents import errors, metrics
 from services.workbench.documents.contracts import write
 
 if __name__ == "__main__":
     sys.stdout.writelines(f"{line}\n" for line in write())
-    if not metrics.PATH.exists() or metrics.PATH.read_text() != metrics.text():
-        metrics.PATH.write_text(metrics.text())
-        sys.stdout.write(f"{metrics.PATH.relative_to(metrics.PATH.parents[1])}: written\n")
+    for page in (errors, metrics):
+        if not page.PATH.exists() or page.PATH.read_text() != page.text():
+            page.PATH.write_text(page.text())
+            sys.stdout.write(f"{page.PATH.relative_to(page.PATH.parents[1])}: written\n")

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from services.audit import api, domain, store
 from services.audit.domain import Page, Query
 from services.chassis.database.database import Database
-from services.chassis.http.server import application
+from services.chassis.http.application import application
 from tests.support.audit_log import ORIGIN, a_fact, all_entries, open_log, record_all
 
 
@@ -25,7 +25,7 @@ def client(database: Database) -> Iterator[TestClient[Litestar]]:
         with database.read() as connection:
             return store.find(connection, query, ORIGIN)
 
-    with TestClient(application(api.routes(find), "test")) as client:
+    with TestClient(application(api.routes(find), api.DOCUMENT)) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from services.chassis.database.database import Database
-from services.chassis.http.server import LARGEST_BODY
+from services.chassis.http.limits import LARGEST_BODY
 from services.user import handlers
 from tests.support.user_client import Service
 from tests.support.user_process import NUMBERS, UserServer, a_person, refused, registered

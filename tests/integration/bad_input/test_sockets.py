@@ -78,7 +78,7 @@ def impatient(service: Service) -> Iterator[int]:
         kafka_bootstrap_servers="nobody:1", database_url="-", http_host=HOST, http_port=port, metrics_port=metrics
     )
     health = Health()
-    server = Server(service.app, settings, health, patience_s=0.5)
+    server = Server(service.app, settings, health, request_s=0.5)
     stop = threading.Event()
     thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()

@@ -8,9 +8,9 @@ import pytest
 from litestar.testing import TestClient
 
 from services.chassis.database.database import Database
-from services.chassis.http.server import application
+from services.chassis.http.application import application
 from services.chassis.messages.record import Record
-from services.notification.api import Api
+from services.notification.api import DOCUMENT, Api
 from services.notification.domain import Attempt, Delivery, Fate, Listed
 from services.notification.mail_queue import MailQueue
 from services.notification.store import views
@@ -42,7 +42,7 @@ def client(database: Database, take: Take) -> Iterator[TestClient[Any]]:  # noqa
         with database.read() as connection:
             return views.notifications(connection, user_id, after, limit)
 
-    with TestClient(application(Api(version, notifications, longest_wait_s=2.0).routes(), "test")) as client:
+    with TestClient(application(Api(version, notifications, longest_wait_s=2.0).routes(), DOCUMENT)) as client:
         yield client
 
 
@@ -100,7 +100,21 @@ def test_a_version_that_does_not_come_is_a_problem_that_says_so(client: TestClie
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"user_id": ""}, {"user_id": "u", "limit": "0"}, {"user_id": "u", "min_version": "x"}]
+    "params",
+    [
+        {},
+        {"user_id": ""},
+        {"user_id": "u", "limit": "0"},
+        {"user_id": "u", "min_version": "x"},
+        {"user_id": "u", "limitt": "3"},
+    ],
 )
 def test_a_question_that_makes_no_sense_is_refused(client: TestClient[Any], params: dict[str, str]) -> None:
     assert client.get("/notifications", params=params).status_code == 422
+
+
+def test_an_unknown_parameter_is_refused_with_the_nearest_known_one(client: TestClient[Any]) -> None:
+    answer = client.get("/notifications", params={"user_id": "u", "limitt": "3"})
+    assert answer.status_code == 422
+    assert "did you mean 'limit'?" in answer.json()["detail"]
+    assert client.get("/notifications?user_id=u&limit=1&limit=2").status_code == 422

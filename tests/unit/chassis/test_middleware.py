@@ -11,7 +11,8 @@ from litestar.params import FromPath
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from services.chassis.http.server import Frame, application
+from services.chassis.http.application import ApiDocument, application
+from services.chassis.http.middleware import RequestTelemetry
 from services.chassis.telemetry import tracing
 from tests.support.builders import Recorded, Recording, a_telemetry
 
@@ -33,7 +34,9 @@ def seen(name: FromPath[str], request: Request[Any, Any, Any]) -> DatabaseObserv
 
 
 def send(path: str, made: tracing.Tracing, **headers: str) -> tuple[httpx.Response, list[EventDict]]:
-    app = Frame(application([seen], "Test"), msgspec.structs.replace(a_telemetry(), tracing=made))
+    app = RequestTelemetry(
+        application([seen], ApiDocument("Test")), msgspec.structs.replace(a_telemetry(), tracing=made)
+    )
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's and httpx's names for ASGI
 
     async def exchange() -> httpx.Response:

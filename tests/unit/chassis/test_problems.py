@@ -9,8 +9,9 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody
 from sqlalchemy.exc import OperationalError
 
+from services.chassis.http.application import ApiDocument, application
+from services.chassis.http.middleware import RequestTelemetry
 from services.chassis.http.problems import MEDIA_TYPE, Refused
-from services.chassis.http.server import Frame, application
 from tests.support.builders import a_telemetry
 
 
@@ -33,7 +34,7 @@ def fail(kind: FromPath[str]) -> None:
 
 
 async def _send(method: str, path: str, content: bytes | None, headers: dict[str, str]) -> httpx.Response:
-    app = Frame(application([take, fail], "Test"), a_telemetry())
+    app = RequestTelemetry(application([take, fail], ApiDocument("Test")), a_telemetry())
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's and httpx's names for ASGI
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.request(method, path, content=content, headers=headers)
