@@ -184,7 +184,7 @@ DOCUMENT = ApiDocument(
                     chain="cd" * 32,
                 )
             ],
-            None,
+            0,
         )
     },
 )

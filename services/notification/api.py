@@ -121,7 +121,7 @@ DOCUMENT = ApiDocument(
                     updated_at=datetime(2026, 11, 22, 12, tzinfo=UTC),
                 )
             ],
-            None,
+            1,
         )
     },
 )

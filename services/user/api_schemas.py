@@ -168,7 +168,7 @@ DOCUMENT = ApiDocument(
     closed=(PreferencesBody, RegisterBody, ChangeBody),
     examples={
         "registerUser": Reply(EXAMPLE_ID, 1, "command-1"),
-        "listUsers": PageBody([_ADA], None),
+        "listUsers": PageBody([_ADA], EXAMPLE_ID),
         "readUser": _ADA,
         "changeUser": Reply(EXAMPLE_ID, 2, "command-2"),
         "deactivateUser": Reply(EXAMPLE_ID, 3, "command-3"),

@@ -66,8 +66,12 @@ def _openapi(document: ApiDocument) -> OpenAPIConfig:
 
 
 def _complete(app: Litestar, document: ApiDocument) -> None:
+    schemas = app.openapi_schema.components.schemas
     for body in document.closed:
-        app.openapi_schema.components.schemas[body.__name__].additional_properties = False
+        schemas[body.__name__].additional_properties = False
+    for schema in schemas.values():
+        if isinstance(schema.default, msgspec.Struct):  # Litestar leaves a struct here, which is not JSON
+            schema.default = msgspec.to_builtins(schema.default)
     for item in (app.openapi_schema.paths or {}).values():
         for operation in filter(None, (getattr(item, method) for method in METHODS)):
             operation.tags = [document.tag]
