@@ -5,7 +5,6 @@ grows, and the probe is not ready and says why.
 """
 
 import math
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -30,6 +29,7 @@ from services.chassis.telemetry.metrics.special import (
     LAG_SECONDS,
     UNDER_REPLICATED,
 )
+from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 from services.console.lag import Ages, Lag, lags, partitions
 from services.contracts.catalog import TOPICS
@@ -57,29 +57,22 @@ class Seen(msgspec.Struct, frozen=True):
     cluster: Cluster
 
 
-class LagProbe:
+class LagProbe(Periodic):
     """Looks from time to time and shows what it saw last. `look` may raise what `_look` does."""
 
     name = NAME
 
     def __init__(self, look: Callable[[], Seen], every: timedelta, telemetry: Telemetry) -> None:
+        super().__init__(telemetry.health)
         self._look = look
         self._every = every.total_seconds()
-        self._health = telemetry.health
         self._failures = telemetry.metrics.counter(LAG_FAILURES)
         self._seen: Seen | None = None
         self._health.lacks(WHAT, "not looked yet")
         telemetry.metrics.on_scrape_together(SHOWN, lambda: _shown(self._seen))
 
-    def run(self, stop: threading.Event) -> None:
-        """Look until told to stop."""
-        while not stop.is_set():
-            self._health.beat(self.name)
-            self.look()
-            stop.wait(self._every)
-
-    def look(self) -> None:
-        """Keep what there is to show, or show nothing and say why."""
+    def check(self) -> float:
+        """Keep what there is to show; if Kafka does not answer show nothing, and report the reason."""
         try:
             self._seen = self._look()
         except (ConnectionError, TopicsError, PartitionReadError) as error:
@@ -89,6 +82,7 @@ class LagProbe:
             self._health.lacks(WHAT, str(error))
         else:
             self._health.has(WHAT)
+        return self._every
 
 
 def _shown(seen: Seen | None) -> Sequence[Reading]:

@@ -1,6 +1,5 @@
 """The watch over notices that wait for their users' states: measured always, alarmed when they wait too long."""
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -9,10 +8,11 @@ import structlog
 
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.telemetry.metrics.special import MAIL_AGE, MAIL_INTENTS, REPLICA_WAIT
+from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import Overdue, State, Unfinished
 
-LOOK_S = 1.0
+INTERVAL_S = 1.0
 UNFINISHED = (State.OPEN, State.ATTEMPTING, State.UNKNOWN)
 
 log = structlog.get_logger()
@@ -30,29 +30,28 @@ class Views(msgspec.Struct, frozen=True):
     replaying: Callable[[], bool]
 
 
-class ReplicaWatch:
+class ReplicaWatch(Periodic):
     """Looks every second. While the replica is being built, waiting is normal and the clock stands still."""
 
     name = "replica-watch"
 
     def __init__(self, views: Views, patience: timedelta, telemetry: Telemetry) -> None:
+        super().__init__(telemetry.health)
         self._views = views
         self._patience = patience
-        self._health = telemetry.health
         self._clock = telemetry.clock
         self._caught_up: datetime | None = None
         self._since: datetime | None = None
         self._alarmed = False
         telemetry.metrics.on_scrape(REPLICA_WAIT, self.age)
 
-    def run(self, stop: threading.Event) -> None:
-        """Look until told to stop."""
-        while not stop.wait(LOOK_S):
-            self._health.beat(self.name)
-            try:
-                self.look()
-            except UNAVAILABLE as error:
-                log.warning("cannot look at waiting notices", error=str(error))
+    def check(self) -> float:
+        """Look once; an unreachable database is logged."""
+        try:
+            self.look()
+        except UNAVAILABLE as error:
+            log.warning("cannot read the waiting notices", error=str(error))
+        return INTERVAL_S
 
     def look(self) -> None:
         """Measure, and alarm once when a notice outlives the patience."""

@@ -46,7 +46,7 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
         self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
-        self._trouble: str | None = None
+        self._write_failure: str | None = None
 
     @property
     def engine(self) -> Engine:
@@ -59,9 +59,9 @@ class Database:
         return "sqlite" if self.is_sqlite else "postgresql"
 
     @property
-    def trouble(self) -> str | None:
-        """Why the last write was not possible, None when it was."""
-        return self._trouble
+    def write_failure(self) -> str | None:
+        """The reason why the last write failed, None if it succeeded."""
+        return self._write_failure
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -99,10 +99,10 @@ class Database:
                 with writer.begin():
                     yield writer
         except UNAVAILABLE as error:
-            self._trouble = str(getattr(error, "orig", None) or error)
+            self._write_failure = str(getattr(error, "orig", None) or error)
             raise
         else:
-            self._trouble = None
+            self._write_failure = None
             self._told.committed(noted)
 
     def close(self) -> None:

@@ -1,60 +1,53 @@
-"""The watch over the database: when nothing can be written, the service says so, and says why.
+"""Reports to the readiness probe that nothing can be written: a full disk, a read-only or unreachable database.
 
-A full disk, a read-only store, a server that is away: whoever writes waits and tries again, and all of them meet the
-same wall. What they met stands in `Database.trouble`; here it is told to health, and tried until it is over.
+The reason is that of the last failed write of any thread; a write of its own notices when the database recovers.
 """
-
-import threading
 
 import structlog
 from sqlalchemy import text
 
 from services.chassis.database.database import UNAVAILABLE, Database
+from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 
-LOOK_S = 0.5
-WHAT = "database"
+INTERVAL_S = 0.5
+CONDITION = "database"
 # A write that changes nothing, in a table that every service has.
-TRY = text("UPDATE alembic_version SET version_num = version_num")
+PROBE = text("UPDATE alembic_version SET version_num = version_num")
 
 log = structlog.get_logger()
 
 
-class DatabaseHealthCheck:
-    """Looks until told to stop, and writes only while there is trouble."""
+class DatabaseHealthCheck(Periodic):
+    """Reads the last write's failure twice a second; writes only while there is one."""
 
-    name = "database-watch"
+    name = "database-health-check"
 
     def __init__(self, database: Database, telemetry: Telemetry) -> None:
+        super().__init__(telemetry.health)
         self._database = database
-        self._health = telemetry.health
-        self._told: str | None = None
+        self._reported: str | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Look twice a second."""
-        while not stop.wait(LOOK_S):
-            self._health.beat(self.name)
-            self.look()
-
-    def look(self) -> None:
-        """Tell what the last write has met; where it was trouble, write again."""
-        self._tell(self._database.trouble)
-        if self._told:
+    def check(self) -> float:
+        """Report the failure of the last write; if there was one, write again."""
+        self._report(self._database.write_failure)
+        if self._reported:
             self._write()
+        return INTERVAL_S
 
-    def _tell(self, trouble: str | None) -> None:
-        if trouble:
-            self._health.lacks(WHAT, trouble)
-            if trouble != self._told:
-                log.error("nothing can be written", error=trouble)
-        elif self._told:
-            self._health.has(WHAT)
+    def _report(self, failure: str | None) -> None:
+        if failure:
+            self._health.lacks(CONDITION, failure)
+            if failure != self._reported:
+                log.error("nothing can be written", error=failure)
+        elif self._reported:
+            self._health.has(CONDITION)
             log.info("the database takes writes again")
-        self._told = trouble
+        self._reported = failure
 
     def _write(self) -> None:
         try:
             with self._database.write() as connection:
-                connection.execute(TRY)
+                connection.execute(PROBE)
         except UNAVAILABLE as error:
             log.debug("still no write", error=str(error))

@@ -3,11 +3,11 @@
 Relay and consumer cannot do so: they only see that nothing arrives, which is no error of a client.
 """
 
-import threading
 from typing import Protocol
 
 import structlog
 
+from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 
 TIMEOUT_S = 3.0  # also the longest delay of an orderly stop
@@ -25,7 +25,7 @@ class Broker(Protocol):
         """Send any request. Raises ConnectionError with the reason."""
 
 
-class BrokerHealthCheck:
+class BrokerHealthCheck(Periodic):
     """Polls every 5 s, and every second while the broker is unreachable.
 
     If the broker is `needed`, the service is not ready before its first answer, so that wrong settings stop a
@@ -35,28 +35,23 @@ class BrokerHealthCheck:
     name = "broker-health-check"
 
     def __init__(self, broker: Broker, telemetry: Telemetry, *, needed: bool) -> None:
+        super().__init__(telemetry.health)
         self._broker = broker
-        self._health = telemetry.health
         self._needed = needed
         self._reported = ""
         if needed:
             self._health.lacks(CONDITION, "not reached yet")
 
-    def run(self, stop: threading.Event) -> None:
-        """Poll until `stop` is set."""
-        while not stop.is_set():
-            self._health.beat(self.name)
-            stop.wait(INTERVAL_S if self._check() else RETRY_S)
-
-    def _check(self) -> bool:
+    def check(self) -> float:
+        """Poll once and report the result."""
         try:
             self._broker.reach(TIMEOUT_S)
         except ConnectionError as error:
             self._report(str(error))
-            return False
+            return RETRY_S
         self._needed, self._reported = False, ""
         self._health.has(CONDITION)
-        return True
+        return INTERVAL_S
 
     def _report(self, reason: str) -> None:
         self._health.lacks(CONDITION, reason, needed=self._needed)

@@ -214,12 +214,12 @@ def test_row_disk_full_or_read_only(service: Service, kind: str, words: str) -> 
     trouble = ClientErrors(kind, service.database, "events")
     trouble.begin()
     refused(service)
-    watch.look()
+    watch.check()
     assert words in service.told.health.missing()["database"]
     assert nothing_of_ada(service)
     trouble.end()
     answer(service, 201)
-    watch.look()
+    watch.check()
     assert "database" not in service.told.health.missing()
     assert len(service.events()) == 1
 
@@ -232,9 +232,9 @@ def test_row_disk_full_or_read_only_without_traffic(service: Service, kind: str,
     trouble.begin()
     refused(service)
     trouble.end()
-    watch.look()
+    watch.check()
     assert words in service.told.health.missing()["database"]
-    watch.look()
+    watch.check()
     assert "database" not in service.told.health.missing()
 
 
@@ -247,7 +247,7 @@ def test_row_disk_full_or_read_only_while_consuming(database_url: str, kind: str
     consumer, member = world.consumer()
     trouble.begin()
     consumer.process_batch(member)
-    assert words in str(world.database.trouble)
+    assert words in str(world.database.write_failure)
     assert (world.effects(), world.progress(), member.story[-2:]) == ([], {}, ["pause", "poll"])
     trouble.end()
     for _ in range(2):

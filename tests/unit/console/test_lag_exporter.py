@@ -36,7 +36,7 @@ class World:
 
     def look(self, answer: Seen | Exception) -> None:
         self.answer = answer
-        self.probe.look()
+        self.probe.check()
 
     def shown(self, name: str) -> float | None:
         labels = next((one.labels for one in every() if one.name == name), ())
