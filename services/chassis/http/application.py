@@ -82,4 +82,4 @@ def _complete(app: Litestar, document: ApiDocument) -> None:
 def _add_example(operation: Operation, example: object) -> None:
     for status, response in (operation.responses or {}).items():
         if status.startswith("2"):
-            response.content["application/json"].examples = {"example": Example(value=msgspec.to_builtins(example))}  # type: ignore[union-attr, index]
+            response.content["application/json"].examples = {"example": Example(value=example)}  # type: ignore[union-attr, index]
