@@ -1,11 +1,21 @@
 """Settings: everything that is wrong is said at once, each with what to write instead."""
 
+import re
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from services.chassis.settings.environment import SettingsError, load, settings
+import services
+import services.audit.settings
+import services.notification.settings
+import services.user.settings
+from services.chassis.consumer.settings import ConsumerSettings
+from services.chassis.database.settings import DatabaseSettings
+from services.chassis.kafka.security import KafkaSecurity
+from services.chassis.outbox.settings import OutboxSettings
+from services.chassis.settings.environment import Mixin, SettingsError, load, settings
 from services.user.settings import Settings
 
 GOOD = {"APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "APP_DATABASE_URL": "sqlite:///x.db"}
@@ -126,3 +136,52 @@ def test_the_poll_interval_is_longer_than_a_batch_may_take(
 @pytest.mark.parametrize(("text", "meant"), [("true", True), ("false", False)])
 def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FBT001  # it is the example
     assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant
+
+
+KINDS: dict[str, type[Mixin]] = {
+    "user": services.user.settings.Settings,
+    "notification": services.notification.settings.Settings,
+    "audit": services.audit.settings.Settings,
+}
+HIDDEN = "a-value-not-to-be-shown"
+# A contradiction that each mixin with a check reports.
+CONTRADICTIONS = {
+    DatabaseSettings: {"APP_DATABASE_PASSWORD": HIDDEN},  # without a meaning on SQLite
+    KafkaSecurity: {"APP_KAFKA_USER": "somebody"},  # without a login
+    OutboxSettings: {"APP_RELAY_LEASE": "1s"},
+    ConsumerSettings: {"APP_KAFKA_POLL_INTERVAL": "1s"},
+}
+REQUIRED = {**GOOD, "APP_SMTP_HOST": "mail"}
+
+
+def environment(service: str) -> dict[str, str]:
+    return REQUIRED if service == "notification" else GOOD
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_no_value_is_in_the_text_form_of_settings(service: str) -> None:
+    url = f"postgresql+psycopg://name:{HIDDEN}@host/db"
+    loaded = load(KINDS[service], {**environment(service), "APP_DATABASE_URL": url})
+    assert repr(loaded) == str(loaded) == "Settings(…)"
+
+
+@pytest.mark.parametrize("service", KINDS)
+@pytest.mark.parametrize("mixin", CONTRADICTIONS)
+def test_the_check_of_every_mixin_is_called_for_a_service_that_has_it(service: str, mixin: type[Mixin]) -> None:
+    if not issubclass(KINDS[service], mixin):
+        return
+    with pytest.raises(SettingsError):
+        load(KINDS[service], {**environment(service), **CONTRADICTIONS[mixin]})
+
+
+@pytest.mark.parametrize("setting", ["RELAY_LEASE", "CONSUMER_DEAD_LETTER_CEILING", "WRITER_GROUP", "SMTP_HOST"])
+def test_audit_refuses_a_setting_that_would_have_no_effect(setting: str) -> None:
+    with pytest.raises(SettingsError, match=f"APP_{setting} is not a setting"):
+        load(services.audit.settings.Settings, {**GOOD, f"APP_{setting}": "1"})
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_every_setting_of_a_service_is_read_somewhere(service: str) -> None:
+    folders = [Path(services.__path__[0], name) for name in ("chassis", service)]
+    code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    assert [one.name for one in fields(KINDS[service]) if not re.search(rf"\.{one.name}\b", code)] == []
