@@ -15,7 +15,6 @@ from typing import Generic, Protocol, TypeVar
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
-from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.serving import GROUP_SIZE, WRITER_QUEUE
 from services.chassis.telemetry.telemetry import Telemetry
 
@@ -25,8 +24,7 @@ C_contra = TypeVar("C_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 IDLE_S = 0.5  # how often an idle thread checks for the stop
 
-ATTEMPTS = 3
-BACKOFF_S = (0.05, 0.1)
+BACKOFF_S = (0.05, 0.1)  # before the second and the third attempt
 
 log = structlog.get_logger()
 
@@ -141,13 +139,10 @@ class Retrying(Generic[C, R]):
 
     def handle(self, commands: Sequence[C]) -> Sequence[R]:
         """Return the replies. Raises the last error after three attempts."""
-        backoff = Backoff(*BACKOFF_S)
-        while True:
+        for attempt, delay_s in enumerate(BACKOFF_S, start=1):
             try:
                 return self._handler.handle(commands)
             except UNAVAILABLE as error:
-                seconds = backoff.next()
-                if backoff.failures == ATTEMPTS:
-                    raise
-                log.warning("group not committed, trying again", tried=backoff.failures, error=str(error))
-                time.sleep(seconds)
+                log.warning("group not committed, trying again", tried=attempt, error=str(error))
+                time.sleep(delay_s)
+        return self._handler.handle(commands)

@@ -16,7 +16,7 @@ from tests.support.user_client import Service, problem, register
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
-    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.0, 0.0))
     database = Database(f"sqlite:///{tmp_path}/user.db")
     yield Service(database)
     database.close()

@@ -157,7 +157,7 @@ class Failing:
 
 @pytest.fixture(autouse=True)
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BACKOFF_S", (0.0,))
+    monkeypatch.setattr(module, "BACKOFF_S", (0.0, 0.0))
     monkeypatch.setattr(module, "IDLE_S", 0.01)
 
 
