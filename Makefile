@@ -65,12 +65,13 @@ e2e: $(PACKAGES_READY) ## tell the stories on TARGET=local, compose or kind
 test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## provoke every alert on a system here, see it fire and clear, four minutes
 	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)
 
-lint: $(PACKAGES_READY) ## check style, types, architecture and unused code
+lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the prose's word list
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy services tests k8s
 	$(BIN)/lint-imports
 	$(BIN)/vulture
+	$(BIN)/python -m tests.support.jargon --counts
 
 bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure ours against the least that could do the same; ARGS="a c" chooses
 	@$(BIN)/python -m services.workbench.bench $(ARGS)
