@@ -1,1 +1,1 @@
-"""The frame every service is bolted to. It knows Kafka, SQL, metrics and shutdown, and no event by name."""
+"""The chassis of every service: Kafka, SQL, HTTP, telemetry and process life. It knows no event by name."""

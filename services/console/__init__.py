@@ -1,1 +1,1 @@
-"""What a person runs: the local system, the demo, the topics."""
+"""The operator's commands: topics, consumer lag, parked records, rebuild check and the lag probe."""

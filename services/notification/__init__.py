@@ -1,1 +1,1 @@
-"""The notification service: turns notices and states of users into mails, and tells what became of each."""
+"""The notification service: projects users from Kafka, sends mails and publishes the outcome of each."""

@@ -1,1 +1,1 @@
-"""The user service: the only owner of users; everything it decides is on its event log."""
+"""The user service: HTTP commands, decided by pure functions and published as events. The only owner of users."""

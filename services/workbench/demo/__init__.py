@@ -1,1 +1,1 @@
-"""The demo: a campaign of commands, driven over HTTP, and a count of what became of them."""
+"""The demo: a campaign of commands over HTTP, and a count of the effects that arrived."""

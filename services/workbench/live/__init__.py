@@ -1,1 +1,1 @@
-"""The system that stays up: `console run`, with its status."""
+"""The system that stays up: `make run`, with its status."""

@@ -1,4 +1,4 @@
-"""`console run`: the whole system on this machine, up until Ctrl-C, its state kept from run to run."""
+"""`make run`: the whole system on this machine until Ctrl-C; its state is kept from run to run."""
 
 import asyncio
 import contextlib

@@ -1,1 +1,1 @@
-"""The load: an open loop of mixed commands at a given rate, what it measured, and what became of it."""
+"""The load generator: an open loop of mixed commands at a given rate, with latencies and completeness."""

@@ -92,7 +92,7 @@ def play(run: Trial, commands: int, rate: int) -> Seen:
 
 def rebuild_check(run: Trial) -> int:
     """Return the exit code of `console rebuild --check` for a system's user service."""
-    return _console(run, "rebuild", "--check", "--database-url", store(run, "user"))
+    return _program(run, "services.console", "rebuild", "--check", "--database-url", store(run, "user"))
 
 
 def store(run: Trial, name: str) -> str:
@@ -105,7 +105,8 @@ def _load(run: Trial, commands: int, rate: int) -> tuple[int, int]:
     report = run.folder / "load.json"
     where = ("--user-url", run.url("user"), "--audit-url", run.url("audit"), "--json", str(report))
     what = {"rate": rate, "seconds": seconds, "seed": SEED, "population": min(POPULATION, commands)}
-    code = _console(run, "load", *where, *(part for name, value in what.items() for part in (f"--{name}", str(value))))
+    options = (part for name, value in what.items() for part in (f"--{name}", str(value)))
+    code = _program(run, "services.workbench", "load", *where, *options)
     if not report.exists():
         raise ChildProcessError(f"the load wrote no result; it ended with exit code {code}")
     return code, msgspec.json.decode(report.read_bytes(), type=Result).last.commands
@@ -127,8 +128,8 @@ def _notification(run: Trial, wanted: Summary) -> Summary:
     return seen
 
 
-def _console(run: Trial, *arguments: str) -> int:
-    argv = (sys.executable, "-m", "services.console", *arguments)
+def _program(run: Trial, module: str, *arguments: str) -> int:
+    argv = (sys.executable, "-m", module, *arguments)
     return subprocess.run(argv, env=clean_environment(_environment(run)), check=False).returncode
 
 

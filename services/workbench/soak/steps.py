@@ -46,20 +46,20 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
         Step(
             "memory",
             "every service under 200 MiB after the demo with many users, nothing missing",
-            _program("services.console", "demo"),
+            _program("services.workbench", "demo"),
             said(r"Resident memory|[\d,]+ commands accepted"),
             {"APP_USERS": size(20_000, 50)},
         ),
         Step(
             "backlog",
             "a backlog is consumed within 200 MiB",
-            _program("services.console", "backlog", "--records", size(200_000, 2000)),
+            _program("services.workbench", "backlog", "--records", size(200_000, 2000)),
             said(r"wrote|consumed in|\w+: at most"),
         ),
         Step(
             "load",
             f"{SHARE_OF_KNEE:.0%} of the measured knee: nothing missing",
-            _program("services.console", *load, "--json", str(load_result)),
+            _program("services.workbench", *load, "--json", str(load_result)),
             lambda lines: of_load(load_result, lines),
         ),
         Step(

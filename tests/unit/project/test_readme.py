@@ -1,4 +1,4 @@
-"""What the README says of the code is true of the code."""
+"""Checks the names, steps and commands of README.md and the names of docs/architecture.md against the code."""
 
 import re
 from pathlib import Path
@@ -11,14 +11,18 @@ NAMED = re.compile(r"`([a-z_]+/[a-z_/]+\.py)`((?:,? `[A-Za-z_.]+`)*)")
 
 
 def named() -> list[tuple[str, str]]:
-    """Return every file under services with the names that the README gives beside it."""
-    return [(file, name) for file, names in NAMED.findall(README) for name in re.findall(r"`([A-Za-z_.]+)`", names)]
+    """Return every documented file under services with each name beside it, or with an empty name if it has none."""
+    pages = README + (ROOT / "docs/architecture.md").read_text()
+    files = {
+        (file, name) for file, names in NAMED.findall(pages) for name in re.findall(r"`([A-Za-z_.]+)`", names) or [""]
+    }
+    return sorted(files)
 
 
 @pytest.mark.parametrize(("file", "name"), named())
 def test_a_name_beside_a_file_is_defined_in_it(file: str, name: str) -> None:
-    source = (ROOT / "services" / file).read_text()
-    for part in name.split("."):
+    source = (ROOT / ("" if file.startswith("services/") else "services") / file).read_text()
+    for part in filter(None, name.split(".")):
         assert re.search(rf"(def|class) {part}\b|^{part}\b", source, re.MULTILINE), f"{file} defines no {part}"
 
 

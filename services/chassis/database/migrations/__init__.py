@@ -1,4 +1,4 @@
-"""A database's schema: brought to the newest revision with Alembic, one replica at a time; or only looked at."""
+"""Schema migrations with Alembic: one replica at a time brings a schema to the newest revision; others check it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The metrics: each declared once, with its type, labels, unit and meaning, and the registry of a process.
+"""The metrics, each declared once with type, labels, unit and meaning, and the registry of a process.
 
 `docs/metrics.md` is written from the declarations. Names follow OpenTelemetry's conventions where they have one.
 """
