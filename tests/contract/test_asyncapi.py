@@ -17,7 +17,7 @@ from services.chassis.consumer.dead_letters import DeadLetters, Refusal
 from services.contracts.catalog import TOPICS, TYPES, Topic
 from services.contracts.envelope import to_headers
 from services.workbench.documents.asyncapi import HEADERS, OPTIONAL, ORIGIN, document
-from tests.contract.goldens import golden, headers_of
+from services.workbench.documents.goldens import golden, headers_of
 from tests.support.builders import a_record, a_user_registered, an_envelope
 from tests.support.fakes import FakeLog
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Optional
 import msgspec
 import pytest
 
+from services.workbench.documents.compatibility import SCHEMAS, baseline, breaks, published
 from services.workbench.documents.schemas import Schema, schemas
-from tests.contract.compatibility import SCHEMAS, baseline, breaks, published
 
 GONE = object()
 

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from services.contracts.catalog import TYPES
+from services.workbench.documents.compatibility import ROOT, SCHEMAS
 from services.workbench.documents.contracts import documents
+from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.schemas import VERSION, Schema, schemas
-from tests.contract.compatibility import ROOT, SCHEMAS
-from tests.contract.goldens import golden, headers_of
 
 of_every_type = pytest.mark.parametrize("kind", sorted(TYPES))
 

@@ -12,7 +12,7 @@ from services.chassis.consumer.decoding import Decoder
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import Envelope, from_headers, to_headers
 from services.workbench.documents.examples import EXAMPLES
-from tests.contract.goldens import FOLDER, golden
+from services.workbench.documents.goldens import FOLDER, golden
 from tests.support.builders import a_record
 
 of_every_type = pytest.mark.parametrize("kind", sorted(EXAMPLES))

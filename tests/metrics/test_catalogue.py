@@ -6,8 +6,8 @@ import pytest
 
 from services.chassis.telemetry import metrics
 from services.chassis.telemetry.metrics import Declared
+from services.workbench.documents import metric_uses
 from services.workbench.documents.metrics import PATH, text
-from tests.metrics import uses
 
 of_every_metric = pytest.mark.parametrize("one", metrics.every(), ids=lambda one: str(one.name))
 
@@ -29,10 +29,10 @@ def test_buckets_rise_and_only_histograms_have_them(one: Declared) -> None:
 def test_who_asks_for_a_recorded_series_looks_at_what_it_is_made_of() -> None:
     recorded = {"slo:errors": 'slo:requests{code="500"}', "slo:requests": "sum(rate(http_seconds_count[5m]))"}
     asked = [("Budget burns", "slo:errors > 1"), ("Other", "up == 0")]
-    assert uses.users("http_seconds", asked, recorded) == ["Budget burns"]
+    assert metric_uses.users("http_seconds", asked, recorded) == ["Budget burns"]
 
 
 def test_a_metric_is_not_found_within_the_name_of_another() -> None:
     asked = [("Panel", "rate(mails_total[5m])"), ("Panel", "mails_total_other"), ("Second", "mails_total")]
-    assert uses.users("mails_total", asked, {}) == ["Panel", "Second"]
-    assert uses.users("mails", asked, {}) == []
+    assert metric_uses.users("mails_total", asked, {}) == ["Panel", "Second"]
+    assert metric_uses.users("mails", asked, {}) == []

@@ -1,4 +1,4 @@
-"""Watching the effects of a campaign arrive, and comparing them in the end. StartOffsets and stops nothing."""
+"""Watching the effects of a campaign arrive, and comparing them in the end. Starts and stops nothing."""
 
 import asyncio
 import time

@@ -9,8 +9,8 @@ import msgspec
 
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
 from services.contracts.envelope import schema_of
+from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.schemas import VERSION
-from tests.contract.goldens import golden, headers_of
 
 Node = dict[str, Any]
 BINDING = {"bindingVersion": "0.5.0"}

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from services.workbench.documents.asyncapi import document
+from services.workbench.documents.compatibility import BASELINE, ROOT, SCHEMAS, published
 from services.workbench.documents.page import page
 from services.workbench.documents.schemas import schemas
-from tests.contract.compatibility import BASELINE, ROOT, SCHEMAS, published
 
 
 def documents() -> dict[Path, str]:

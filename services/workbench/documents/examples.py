@@ -1,12 +1,15 @@
 """One event per type of the catalog, as its publisher would send it."""
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from services.contracts import notification, user
-from services.contracts.envelope import Envelope
+from services.contracts.envelope import Envelope, schema_of
 from services.contracts.user import Personal, Preferences, Status
-from tests.support.builders import USER_ID, an_envelope
 
+TIME = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+USER_ID = "01936d5e-0000-7000-8000-000000000001"
 NOTICE_ID = "01936d5e-0000-7000-8000-00000000000a"
 NOTIFICATION_ID = "01936d5e-0000-7000-8000-00000000000b"
 ADA = Personal("ada", "ada@example.org", "Ada Lovelace 🦆", "en")
@@ -52,11 +55,16 @@ DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
 
 
 def _envelope(source: str, kind: str) -> Envelope:
-    return an_envelope(
+    return Envelope(
+        id="01936d5e-0000-7000-8000-00000000000e",
         source=source,
         type=kind,
+        subject=USER_ID,
+        time=TIME,
+        schema=schema_of(kind),
         sequence=41,
         version=7,
+        correlation_id="correlation-1",
         causation_id=NOTICE_ID if source == notification.EVENTS else None,
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )

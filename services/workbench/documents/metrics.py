@@ -6,7 +6,7 @@ from types import ModuleType
 
 from services.chassis.telemetry import metrics
 from services.chassis.telemetry.metrics import Declared
-from tests.metrics import uses
+from services.workbench.documents import metric_uses
 
 PATH = Path(__file__).parents[3] / "docs/metrics.md"
 HEAD = """# Metrics
@@ -36,9 +36,9 @@ def _row(one: Declared) -> Sequence[str]:
 
 
 def _lookers() -> str:
-    panels, alerts, recorded = uses.panels(), uses.alerts(), uses.recorded()
+    panels, alerts, recorded = metric_uses.panels(), metric_uses.alerts(), metric_uses.recorded()
     rows = [
-        (f"`{one.name}`", *("<br>".join(uses.users(one.name, of, recorded)) for of in (panels, alerts)))
+        (f"`{one.name}`", *("<br>".join(metric_uses.users(one.name, of, recorded)) for of in (panels, alerts)))
         for one in metrics.every()
     ]
     return f"## Who looks at them\n{_table(('Metric', 'Panels', 'Alerts'), rows)}"

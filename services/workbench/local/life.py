@@ -10,7 +10,7 @@ from services.workbench.settings import WorkbenchSettings
 
 
 class Life:
-    """StartOffsets and stops parts of a system. `problems` says which of them did not end as they should."""
+    """Starts and stops parts of a system. `problems` says which of them did not end as they should."""
 
     def __init__(self, system: System, settings: WorkbenchSettings, say: Callable[[str], None]) -> None:
         self._system = system

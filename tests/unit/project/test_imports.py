@@ -1,4 +1,4 @@
-"""Folders of tests import only their own modules and those of `tests.support`."""
+"""Folders of tests import only their own modules and those of `tests.support`; programs import no tests."""
 
 import re
 from pathlib import Path
@@ -24,3 +24,9 @@ def test_a_folder_imports_from_itself_and_support_only(path: Path) -> None:
 
 def dotted(path: Path) -> tuple[str, ...]:
     return tuple(f"{package}." for package in allowed(path))
+
+
+@pytest.mark.parametrize("folder", ["services", "k8s"])
+def test_a_program_imports_no_test(folder: str) -> None:
+    paths = (TESTS.parent / folder).rglob("*.py")
+    assert [path.name for path in paths if IMPORT.search(path.read_text())] == []

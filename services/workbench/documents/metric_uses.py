@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-FILES = Path(__file__).parents[2] / "charts/observability/files"
+FILES = Path(__file__).parents[3] / "charts/observability/files"
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 SUFFIXES = ("_bucket", "_count", "_sum")
 

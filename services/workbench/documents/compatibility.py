@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 Schema = Mapping[str, Any]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMAS = "docs/schemas"
-BASELINE = Path(__file__).parent / "baseline.json"
+BASELINE = ROOT / "tests/contract/baseline.json"
 SAID = (
     "$schema",
     "$id",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parents[3] / "tests/contract/golden"
 
 
 class Golden(NamedTuple):
