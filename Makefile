@@ -1,4 +1,4 @@
-# Eventline. `make` alone lists what there is; every target sets up what it needs, once.
+# Eventline. `make` alone lists the targets; every target sets up what it needs, once.
 # Everything that is made lives in .eventline/, which `make clean` removes.
 
 SHELL := /bin/bash
@@ -11,11 +11,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # How many users the demo registers.
 USERS ?= 1000
-# The load: requests a second and seconds (a default of its own without), KNEE=1 searches for the highest rate.
+# The load: requests a second and seconds (without: a default of the mode), KNEE=1 searches for the maximum sustainable rate.
 RATE ?= 100
 SECONDS ?=
 KNEE ?=
-# Where the stories are told: local, compose or kind.
+# Where the stories run: local, compose or kind.
 TARGET ?= local
 # The address of a Prometheus that watches the release on kind; without, the dashboards are tested on a local run.
 PROMETHEUS ?=
@@ -24,23 +24,23 @@ STATE := .eventline
 VENV := $(STATE)/venv
 BIN := $(VENV)/bin
 KAFKA := $(STATE)/kafka
-# A stamp is touched last: what was interrupted has none, and is made again from nothing.
+# A stamp is touched last: an interrupted set-up has none and starts again.
 PACKAGES_READY := $(VENV)/.ready
 KAFKA_READY := $(KAFKA)/.ready
-# Who brings a broker needs no jars.
+# A broker that is already there needs no jars.
 BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 
 ##@ Run
-demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count what happened
+demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count the effects
 	@APP_USERS=$(USERS) $(BIN)/python -m services.workbench demo
 
 run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C
 	@$(BIN)/python -m services.workbench run
 
-load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the highest rate with KNEE=1
+load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with KNEE=1
 	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KNEE),--knee) $(ARGS)
 
-verify: $(PACKAGES_READY) ## check the audit chain that the last demo left behind
+verify: $(PACKAGES_READY) ## check the audit chain of the last demo
 	@$(BIN)/python -m services.workbench verify
 
 ##@ Check
@@ -50,19 +50,19 @@ test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k
 test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-test-charts: $(PACKAGES_READY) ## check the Helm charts with each Helm that is there
+test-charts: $(PACKAGES_READY) ## check the Helm charts with each installed Helm
 	@$(BIN)/python -m pytest -m charts tests/charts $(ARGS)
 
-test-images: $(PACKAGES_READY) ## look into the images that `make images` built
+test-images: $(PACKAGES_READY) ## check the images that `make images` built
 	@$(BIN)/python -m pytest -m images tests/images $(ARGS)
 
-test-dashboards: $(PACKAGES_READY) $(if $(PROMETHEUS),,$(KAFKA_READY)) ## ask every panel's query under load; PROMETHEUS=http://... of the release on kind
+test-dashboards: $(PACKAGES_READY) $(if $(PROMETHEUS),,$(KAFKA_READY)) ## run every panel's query under load; PROMETHEUS=http://... of the release on kind
 	@$(BIN)/python -m pytest -m dashboards tests/dashboards $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(ARGS)
 
-e2e: $(PACKAGES_READY) ## tell the stories on TARGET=local, compose or kind
+e2e: $(PACKAGES_READY) ## run the stories on TARGET=local, compose or kind
 	@$(BIN)/python -m pytest -m e2e tests/e2e --target $(TARGET) $(ARGS)
 
-test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## provoke every alert on a system here, see it fire and clear, four minutes
+test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## cause every alert on a local system and check that it fires and clears, four minutes
 	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)
 
 lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the prose's word list
@@ -73,7 +73,7 @@ lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the
 	$(BIN)/vulture
 	$(BIN)/python -m tests.support.jargon --counts
 
-bench: $(PACKAGES_READY) $(KAFKA_READY) ## measure ours against the least that could do the same; ARGS="a c" chooses
+bench: $(PACKAGES_READY) $(KAFKA_READY) ## compare with hand-written minimal loops and other libraries; ARGS="a c" chooses
 	@$(BIN)/python -m services.workbench.bench $(ARGS)
 
 soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks, half an hour; ARGS="memory rebuild --scale 0.01"
@@ -83,10 +83,10 @@ soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks, half an hour; ARGS="m
 images: ## build the four images: eventline/user, notification, audit and console
 	@REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) docker compose build
 
-cluster: $(PACKAGES_READY) ## make the kind cluster, unless it is there
+cluster: $(PACKAGES_READY) ## create the kind cluster, unless it exists
 	@$(BIN)/python -m k8s cluster
 
-deploy: $(PACKAGES_READY) images ## put the whole system on kind; KIND_KAFKA_NODES=3 brokers, KIND_USER_PORT=... moves a port
+deploy: $(PACKAGES_READY) images ## install the whole system on kind; KIND_KAFKA_NODES=3 brokers, KIND_USER_PORT=... moves a port
 	@$(BIN)/python -m k8s deploy
 
 undeploy: $(PACKAGES_READY) ## remove the release and its data from the cluster
@@ -95,7 +95,7 @@ undeploy: $(PACKAGES_READY) ## remove the release and its data from the cluster
 destroy: $(PACKAGES_READY) ## remove the kind cluster
 	@$(BIN)/python -m k8s destroy
 
-doctor: $(PACKAGES_READY) ## say what this machine lacks for all this, and how to get it
+doctor: $(PACKAGES_READY) ## list what this machine lacks for all this, and how to get it
 	@$(BIN)/python -m k8s doctor
 
 ##@ Tend
@@ -105,7 +105,7 @@ docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the c
 	@$(BIN)/python -m k8s.alerts
 	@$(BIN)/python -m k8s.charts
 
-lock: $(PACKAGES_READY) ## write requirements.lock anew from pyproject.toml
+lock: $(PACKAGES_READY) ## write requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
 

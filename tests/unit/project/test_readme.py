@@ -27,7 +27,7 @@ def test_a_name_beside_a_file_is_defined_in_it(file: str, name: str) -> None:
 
 
 def test_the_life_of_an_event_names_its_steps_in_order() -> None:
-    life = README[README.index("## The life of an event") : README.index("## From the words")]
+    life = README[README.index("## The life of an event") : README.index("## From the terms")]
     steps = [int(number) for number in re.findall(r"^\| (\d+) \|", life, re.MULTILINE)]
     assert steps == list(range(1, 20))
 
