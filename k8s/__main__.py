@@ -43,7 +43,7 @@ def destroy() -> None:
 
 @app.command("doctor")
 def doctor() -> None:
-    """Say what this machine lacks, and prove that the cluster keeps NetworkPolicies."""
+    """Report what this machine lacks, and prove that the cluster keeps NetworkPolicies."""
     if not examine(console, deployment.ports()):
         raise typer.Exit(1)
 

@@ -30,12 +30,12 @@ def ensure(ports: Mapping[str, int]) -> str:
 
 def destroy() -> bool:
     """Remove the cluster with its context, and kind's network when nobody uses it; return whether there was one."""
-    there = exists()
-    if there:
+    running = exists()
+    if running:
         run("kind", "delete", "cluster", "--name", CLUSTER)
     if _network_is_idle():
         run("docker", "network", "rm", NETWORK)
-    return there
+    return running
 
 
 def _network_is_idle() -> bool:

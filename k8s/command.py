@@ -14,11 +14,11 @@ RELEASE = "eventline"
 
 
 class DeployError(Exception):
-    """What went wrong and what to do about it, in words for a person."""
+    """An error of deployment; its message names the problem and the next step."""
 
 
 class CommandError(DeployError):
-    """A program ended with an error; the message holds the command and what it said."""
+    """A program ended with an error; the message holds the command and its output."""
 
     def __init__(self, argv: tuple[str, ...], code: int, output: str) -> None:
         super().__init__(f"this command ended with exit code {code}:\n  {shlex.join(argv)}\n{output.strip()}")
@@ -32,7 +32,7 @@ def run(*argv: str, text: str | None = None, seconds: float = 600, environment: 
             argv, input=text, capture_output=True, text=True, check=False, timeout=seconds, env=environment
         )
     except FileNotFoundError:
-        raise DeployError(f"{argv[0]} is not installed: `make doctor` says how to get it") from None
+        raise DeployError(f"{argv[0]} is not installed: `make doctor` shows how to get it") from None
     except subprocess.TimeoutExpired:
         raise CommandError(argv, -1, f"no end after {seconds:g} s") from None
     if done.returncode != 0:

@@ -48,7 +48,7 @@ def deploy(console: Console) -> None:
 
 
 def _release(arguments: list[str]) -> str:
-    """Upgrade; what a hook's pod said belongs to the error."""
+    """Upgrade; the output of a hook's pod belongs to the error."""
     try:
         return release.ensure(arguments)
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""What this machine lacks for `make deploy`, and how to get it. It changes nothing on the machine."""
+"""Checks this machine for `make deploy` and shows how to install what is missing. It changes nothing."""
 
 import re
 import shutil
@@ -70,18 +70,18 @@ def tool_finding(tool: Tool) -> Finding:
     if shutil.which(tool.name) is None:
         return Finding(tool.name, "not found", f"install {tool.name}: {tool.source}")
     try:
-        said = run(tool.name, *tool.version, seconds=20)
+        output = run(tool.name, *tool.version, seconds=20)
     except CommandError as error:
         return Finding(tool.name, "does not answer", f"start it, or allow this user to use it. {error}")
-    found = re.search(r"(\d+)\.(\d+)(\.\d+)?", said)
+    found = re.search(r"(\d+)\.(\d+)(\.\d+)?", output)
     if found and (int(found[1]), int(found[2])) >= tool.least:
         return Finding(tool.name, found[0])
     least = ".".join(map(str, tool.least))
-    return Finding(tool.name, said.strip(), f"{tool.name} {least} or newer is needed: {tool.source}")
+    return Finding(tool.name, output.strip(), f"{tool.name} {least} or newer is needed: {tool.source}")
 
 
 def memory_finding(meminfo: Path) -> Finding:
-    """Look at the memory that is free to use; where the system does not tell it, say so."""
+    """Look at the memory that is free to use; report where the system does not show it."""
     found = re.search(r"^MemAvailable: +(\d+) kB$", meminfo.read_text(), re.MULTILINE) if meminfo.exists() else None
     if found is None:
         return Finding("memory", f"unknown here: give Docker {MEMORY_GIB:g} GiB")

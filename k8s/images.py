@@ -18,9 +18,9 @@ def tags() -> dict[str, str]:
 
 
 def load(wanted: dict[str, str]) -> str:
-    """Put into the node what it lacks, and return what was done."""
-    there = run("docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet").split()
-    missing = {name: tag for name, tag in wanted.items() if f"docker.io/eventline/{name}:{tag}" not in there}
+    """Load the images that the node lacks, and report them."""
+    present = run("docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet").split()
+    missing = {name: tag for name, tag in wanted.items() if f"docker.io/eventline/{name}:{tag}" not in present}
     references = [f"eventline/{name}:{tag}" for name, tag in missing.items()]
     for name, tag in missing.items():
         run("docker", "tag", f"eventline/{name}:{BUILT}", f"eventline/{name}:{tag}")

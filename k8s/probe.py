@@ -1,6 +1,6 @@
-"""A really refused connection: two pods of our own making ask a third, and a NetworkPolicy lets one of them.
+"""Proof of a refused connection: two test pods connect to a third, and a NetworkPolicy allows one of them.
 
-It works in a namespace of its own, which it removes, with an image of ours, since a node has that already.
+It works in a namespace of its own, which it removes, with an image of the project, since a node has that already.
 """
 
 import json
@@ -42,11 +42,11 @@ def network_policy() -> dict[str, str]:
 
 
 def _image() -> str:
-    there = run("docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet").split()
-    ours = [name for name in there if name.startswith("docker.io/eventline/console:")]
-    if not ours:
+    present = run("docker", "exec", NODE, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet").split()
+    images = [name for name in present if name.startswith("docker.io/eventline/console:")]
+    if not images:
         raise DeployError("the node has no image of ours yet: `make deploy` first")
-    return ours[0]
+    return images[0]
 
 
 def _objects(image: str) -> list[dict[str, Any]]:

@@ -55,11 +55,11 @@ def ensure(arguments: list[str]) -> str:
 
 def remove() -> bool:
     """Remove the release and its namespace, with all data; return whether there was one."""
-    there = bool(_history())
-    if there:
+    exists = bool(_history())
+    if exists:
         helm("uninstall", RELEASE, "--wait", "--timeout", "3m")
     run("kubectl", "--context", CONTEXT, "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
-    return there
+    return exists
 
 
 def _last() -> tuple[str, str] | None:

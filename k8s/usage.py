@@ -56,15 +56,15 @@ def summed(pods: Iterable[Mapping[str, Any]], parts: Mapping[str, str]) -> dict[
 
 def table(seen: Mapping[str, Usage]) -> str:
     """Return a table in Markdown."""
-    told = {pod["metadata"]["labels"][NAME]: pod["spec"]["containers"][0]["resources"] for pod in _pods()}
-    rows = [_row(part, usage, told.get(part, {})) for part, usage in sorted(seen.items())]
+    declared = {pod["metadata"]["labels"][NAME]: pod["spec"]["containers"][0]["resources"] for pod in _pods()}
+    rows = [_row(part, usage, declared.get(part, {})) for part, usage in sorted(seen.items())]
     whole = f"| all | {sum(usage.memory for usage in seen.values()) / MIB:,.0f} | | | | |"
     head = "| Part | Memory, MiB | requested | limit | CPU, millicores | requested |"
     return "\n".join([head, "|---|---|---|---|---|---|", *rows, whole])
 
 
-def _row(part: str, usage: Usage, told: Mapping[str, Mapping[str, str]]) -> str:
-    requests, limits = told.get("requests", {}), told.get("limits", {})
+def _row(part: str, usage: Usage, declared: Mapping[str, Mapping[str, str]]) -> str:
+    requests, limits = declared.get("requests", {}), declared.get("limits", {})
     cells = (
         part,
         f"{usage.memory / MIB:,.0f}",

@@ -79,7 +79,7 @@ def _events(name: str) -> list[str]:
 def _log(name: str, *, previous: bool) -> list[str]:
     arguments = ["logs", name, "--tail", str(LOG_LINES), *(["--previous"] if previous else [])]
     try:
-        said = kubectl(*arguments)
+        output = kubectl(*arguments)
     except CommandError:
         return ["  it wrote no log"]
-    return ["  its last log lines:", *(f"    {line}" for line in said.splitlines())]
+    return ["  its last log lines:", *(f"    {line}" for line in output.splitlines())]

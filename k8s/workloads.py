@@ -1,8 +1,8 @@
-"""What the release runs, in the order in which it comes up, and whether each has. Judges objects; asks nobody."""
+"""Workloads of the release, in their order of start, and the readiness of each. Judges objects; does no I/O."""
 
 from typing import Any, NamedTuple
 
-# By the label app.kubernetes.io/name: what a later one needs comes earlier. What is not named here comes last.
+# By the label app.kubernetes.io/name: what a later one needs comes earlier. Others come last.
 ORDER = (
     "kafka",
     "console-topics",
@@ -61,7 +61,7 @@ def pending(workload: dict[str, Any]) -> str | None:
 
 
 def failed(workload: dict[str, Any]) -> str | None:
-    """Return why a workload will not come up by itself, as far as it says so."""
+    """Return why a workload will not come up by itself, as far as its status shows it."""
     if workload["kind"] == "Job" and (condition := _condition(workload, "Failed")):
         return f"{condition.get('reason')}: {condition.get('message')}"
     if workload["spec"].get("replicas") == 0:
@@ -70,7 +70,7 @@ def failed(workload: dict[str, Any]) -> str | None:
 
 
 def hopeless(pod: dict[str, Any]) -> str | None:
-    """Return why a pod will not come up by itself, as far as it says so."""
+    """Return why a pod will not come up by itself, as far as its status shows it."""
     for container in pod.get("status", {}).get("containerStatuses", ()):
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _HOPELESS or container["restartCount"] >= _RESTARTS:
@@ -82,10 +82,10 @@ def explained(container: dict[str, Any]) -> str:
     """Return the state of a container in a line."""
     state: dict[str, dict[str, Any]] = container.get("state", {})
     (kind, detail), *_ = state.items() or [("unknown", {})]
-    words = [kind, detail.get("reason"), detail.get("message"), f"restarts {container['restartCount']}"]
+    parts = [kind, detail.get("reason"), detail.get("message"), f"restarts {container['restartCount']}"]
     if last := container.get("lastState", {}).get("terminated"):
-        words.append(f"last exit code {last['exitCode']} ({last.get('reason')})")
-    return ", ".join(word for word in words if word)
+        parts.append(f"last exit code {last['exitCode']} ({last.get('reason')})")
+    return ", ".join(word for word in parts if word)
 
 
 def ready(pod: dict[str, Any]) -> bool:

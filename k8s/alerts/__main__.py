@@ -10,15 +10,15 @@ RULES = Path(__file__).parents[2] / "charts/observability/files/rules.yml"
 
 
 def main() -> None:
-    """Write the file where it has changed, and say so."""
+    """Write the file if it has changed, and print its path."""
     parser = argparse.ArgumentParser(prog="python -m k8s.alerts", description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="what windows, waits and sizes are multiplied by")
     parser.add_argument("--to", type=Path, default=RULES)
-    told = parser.parse_args()
-    rules = text(told.scale)
-    if not told.to.exists() or told.to.read_text() != rules:
-        told.to.write_text(rules)
-        sys.stdout.write(f"{told.to}: written\n")
+    options = parser.parse_args()
+    rules = text(options.scale)
+    if not options.to.exists() or options.to.read_text() != rules:
+        options.to.write_text(rules)
+        sys.stdout.write(f"{options.to}: written\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an alert is: data."""
+"""Alerts as data."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ SERVICES = 'job=~"user|notification|audit|console"'  # console is the lag probe
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert. `when` is PromQL in which times and sizes have units (`> 2m`, `< 256MiB`): Prometheus gets numbers.
 
-    `lasting` is how long it must be so before it is told. `summary` and `description` are Prometheus templates.
+    `lasting` is how long the condition must hold before it fires. `summary` and `description` are Prometheus templates.
     """
 
     name: str
@@ -24,5 +24,5 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def runbook(self) -> str:
-        """Where it says what to do."""
+        """The path of its runbook."""
         return f"docs/runbooks/{self.name}.md"

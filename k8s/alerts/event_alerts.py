@@ -42,7 +42,7 @@ ALERTS = (
         severity="page",
         labels=OF_GROUP,
         summary=f"The audit log is {{{{ $value | humanizeDuration }}}} behind {TOPIC}",
-        description=f"What stands on {TOPIC} since then has no entry yet, and topics forget: see their retention.",
+        description=f"Records of {TOPIC} since then have no entry yet, and retention deletes records of the topic.",
     ),
     Alert(
         name="GroupWithoutMembers",
@@ -59,7 +59,7 @@ ALERTS = (
         lasting="3m",
         severity="ticket",
         summary="{{ $labels.job }}'s consumer waits for what it depends on",
-        description="Its database is away, or the broker for its dead letters; {{ $labels.job }} logs which.",
+        description="Its database is unreachable, or the broker for its dead letters; {{ $labels.job }} logs which.",
     ),
     Alert(
         name="DeadLettersWritten",

@@ -1,4 +1,4 @@
-"""Alerts on what the services stand on: Kafka, the mail server, room for their databases."""
+"""Alerts on what the services depend on: Kafka, the mail server, room for their databases."""
 
 from k8s.alerts.alert import Alert
 
@@ -19,7 +19,7 @@ ALERTS = (
         lasting="5m",
         severity="page",
         summary="{{ $labels.messaging_destination_name }} has {{ $value }} partitions with too few replicas",
-        description="A broker is away or behind: the loss of one more may stop writing, or lose what is on it alone.",
+        description="A broker is unreachable or behind: one more loss may stop writes or lose records.",
     ),
     Alert(
         name="LagProbeBlind",
@@ -28,7 +28,7 @@ unless on (namespace) group by (namespace) (consumer_lag_records)""",
         lasting="2m",
         severity="ticket",
         summary="The lag probe sees nothing",
-        description="The probe runs but cannot ask the broker, so lag, members and dead letters cannot be told.",
+        description="The probe runs but cannot query the broker, so lag, members and dead letters are unknown.",
     ),
     Alert(
         name="MailServerDown",

@@ -45,7 +45,7 @@ and on (job, namespace) max by (job, namespace) (up{{{SERVICES}}}) == 1""",
     ),
     Alert(
         name="DatabaseUnreachable",
-        # What cannot be asked is NaN, the one number that is not itself.
+        # An unreadable size is NaN, the one number that does not equal itself.
         when="""max by (job, namespace) (database_size_bytes)
 != max by (job, namespace) (database_size_bytes)""",
         lasting="2m",

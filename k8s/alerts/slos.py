@@ -1,4 +1,4 @@
-"""What is promised of the running system, and how fast a broken promise is told. DECISIONS has the figures behind it.
+"""Service level objectives, and the burn rates of their alerts. DECISIONS has the figures behind it.
 
 Burn rate 1 spends the budget of errors in exactly the period of the objective (30 days).
 Source: Google's SRE Workbook, chapter 5, "Alerting on SLOs", multiwindow, multi-burn-rate alerts.
@@ -8,9 +8,9 @@ import msgspec
 
 from k8s.alerts.alert import Severity
 
-WINDOW = "WINDOW"  # stands in an expression where a window goes
+WINDOW = "WINDOW"  # placeholder of a window in an expression
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d")
-FEWEST_ERRORS = 10  # below that many in the long window a share says little: a quiet night must wake nobody
+FEWEST_ERRORS = 10  # below that many in the long window a share is not significant: a quiet night must not page
 
 # With `min_version` a list of notifications waits by design, and answers 503 when the wait was in vain.
 REQUESTS = 'http_route!="/notifications"'

@@ -17,7 +17,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> list[str]:
-    """Write what has changed, and say so by path."""
+    """Write the files that have changed, and return their paths."""
     changed = [(path, text) for path, text in documents().items() if not path.exists() or path.read_text() != text]
     for path, text in changed:
         path.write_text(text)
@@ -33,7 +33,7 @@ def _readme(path: Path) -> str:
 
 def _settings(chart: str) -> str:
     rows = [f"| `settings.{one.value}` | `{one.variable}` | `{one.default}` |" for one in settings(chart)]
-    head = "\n## Settings\nThe program's own, under `settings`; the default is what it takes when nothing is said.\n\n"
+    head = "\n## Settings\nThe program's own, under `settings`; the default applies to a value that is not set.\n\n"
     return head + "\n".join(["| Value | Variable | Default |", "|---|---|---|", *rows]) + "\n"
 
 

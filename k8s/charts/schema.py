@@ -46,7 +46,7 @@ def _service(chart: str, known: Schema) -> Schema:
 
 def _umbrella(known: Schema) -> Schema:
     parts = [part["name"] for part in read(CHARTS / UMBRELLA / "Chart.yaml")["dependencies"]]
-    # What stands under a part's name is checked by the schema of its chart.
+    # The values under a part's name are checked by the schema of its chart.
     return {"$schema": DIALECT, **_object({part: {"type": "object"} for part in parts} | {"global": known["global"]})}
 
 

@@ -21,7 +21,7 @@ PROGRAMS: dict[str, type[Mixin]] = {
     "audit": services.audit.settings.Settings,
     "console": services.console.lag_exporter.LagExporterSettings,
 }
-# What the charts say themselves, from values of another name.
+# Settings that the charts set from values of another name.
 OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
     "kafka_bootstrap_servers",
     "kafka_replication_factor",
@@ -44,7 +44,7 @@ DURATION = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One setting: its name as a value, its variable, its default as written, what JSON Schema says of it."""
+    """One setting: its name as a value, its variable, its default as written, its JSON Schema."""
 
     value: str
     variable: str

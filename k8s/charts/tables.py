@@ -11,29 +11,29 @@ COMMENT = re.compile(r"^ *# ?(.*)$")
 
 
 class Value(msgspec.Struct, frozen=True):
-    """One value: its path, its default, what its comment says."""
+    """One value: its path, its default, its comment."""
 
     path: tuple[str, ...]
     default: Any
-    said: str
+    comment: str
 
 
 def values(text: str) -> list[Value]:
     """Return the values of a values.yaml that a comment explains, in its order."""
     tree = msgspec.yaml.decode(text)
-    said: list[str] = []
+    lines: list[str] = []
     parents: list[tuple[int, str]] = []
     found = []
     for line in text.splitlines():
         if comment := COMMENT.match(line):
-            said.append(comment[1])
+            lines.append(comment[1])
             continue
         if key := KEY.match(line):
             parents = [parent for parent in parents if parent[0] < len(key[1])] + [(len(key[1]), key[2])]
             path = tuple(name for _, name in parents)
-            if said:
-                found.append(Value(path, _at(tree, path), " ".join(said)))
-        said = []
+            if lines:
+                found.append(Value(path, _at(tree, path), " ".join(lines)))
+        lines = []
     return found
 
 
@@ -56,12 +56,12 @@ def table(text: str) -> str:
 
 def _shown(value: Value, explained: list[Value]) -> str:
     if any(other.path[:-1] == value.path for other in explained):
-        return ""  # told one by one below
+        return ""  # its values have rows of their own
     return f"`{json.dumps(value.default)}`"
 
 
 def _said(value: Value) -> str:
-    return value.said.replace("|", "\\|").replace("<", "&lt;")
+    return value.comment.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:

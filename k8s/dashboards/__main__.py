@@ -5,4 +5,4 @@ import sys
 from k8s.dashboards.documents import write
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{said}\n" for said in write())
+    sys.stdout.writelines(f"{line}\n" for line in write())

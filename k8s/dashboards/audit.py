@@ -13,7 +13,7 @@ GROUP = 'namespace=~"$namespace", messaging_consumer_group_name="audit"'
 NAME = "messaging_destination_name"
 BY_TOPIC = f"{{{{{NAME}}}}}"
 BATCH, EFFECT = "messaging_process_duration_seconds", "event_end_to_end_latency_seconds"
-BEHIND_S = 120  # as the alert says
+BEHIND_S = 120  # as in the alert
 
 
 def batches(suffix: str) -> str:
@@ -68,7 +68,7 @@ NOW = Row(
             queries=(Query(per("", of("consumer_lag_records", CHOSEN, where=GROUP))),),
             unit="short",
             normal="below a second's worth.",
-            act="it climbs: batches below say whether the database is the limit.",
+            act="it climbs: batches below show whether the database is the limit.",
             runbook="AuditBehind",
             good=Good.ZERO,
             steps=style.rising(5_000, 100_000),
@@ -144,7 +144,7 @@ BATCHES = Row(
     (
         Series(
             title="How long does a batch take?",
-            queries=(Query(slowest(0.5), "half of them"), Query(slowest(0.95), "95 %"), Query(slowest(0.99), "99 %")),
+            queries=(Query(slowest(0.5), "median"), Query(slowest(0.95), "95 %"), Query(slowest(0.99), "99 %")),
             unit="s",
             width=8,
             normal="one transaction with one disk flush: some milliseconds to some tens.",
@@ -156,7 +156,7 @@ BATCHES = Row(
             unit="short",
             width=8,
             normal="more load makes batches larger rather than more.",
-            act="one record in each at full load: somebody took batching away.",
+            act="one record in each at full load: batching was removed.",
         ),
         Series(
             title="How long do its transactions take? (95 %)",

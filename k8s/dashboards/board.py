@@ -34,7 +34,7 @@ TOPIC = Variable("topic", "messaging_destination_name", 'topic_end_offset{namesp
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Panels under a title; without a title they stand on top."""
+    """Panels under a title; without a title they are at the top."""
 
     title: str
     panels: tuple[panel_types.Any, ...]

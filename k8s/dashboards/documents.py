@@ -17,7 +17,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> list[str]:
-    """Write what has changed, remove dashboards that are gone, and say so by path."""
+    """Write the dashboards that have changed, remove obsolete ones, and return their paths."""
     texts = documents()
     left = [path for path in FOLDER.glob("*.json") if path not in texts]
     changed = [path for path, text in texts.items() if not path.exists() or path.read_text() != text]

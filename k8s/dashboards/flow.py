@@ -19,7 +19,7 @@ WAY = Note(
     content=(
         "A command arrives over **HTTP** ▸ its event is **stored** with the new state ▸ the relay **publishes** it as "
         "fact, state and notice ▸ **notification** applies it, **audit** keeps it ▸ a **mail** leaves, which is an "
-        "event of its own. The numbers stand in this order."
+        "event of its own. The numbers are in this order."
     ),
 )
 
@@ -92,7 +92,7 @@ STAGES = Row(
             queries=(Query(quantile(0.95, EFFECT)),),
             unit="s",
             normal="from event to committed effect: well under a second. A new consumer or an outage makes it longer.",
-            act="the graph below says which stage takes the time.",
+            act="the graph below shows which stage takes the time.",
             steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
     ),
@@ -145,7 +145,7 @@ TYPES = Row(
             ),
             unit="recps",
             normal="the three topics of the user service rise and fall together; dead letters are at zero.",
-            act="a topic that stands still while the others move: look at its dead letters and at the relay.",
+            act="a topic without new records while the others move: look at its dead letters and at the relay.",
         ),
         Bars(
             title="How old is an event when its topic has it? (95 %)",
@@ -174,7 +174,7 @@ MAILS = Row(
             queries=(Query(per("outcome", rate("mails_total")), "{{outcome}}"),),
             unit="ops",
             normal="sent, and nearly nothing else.",
-            act="retried: the server says no for now. failed: it says no for good. unknown: killed while sending.",
+            act="retried: the server refuses for now. failed: it refuses for good. unknown: killed while sending.",
             good=Good.ZERO,
             width=8,
         ),
@@ -191,12 +191,12 @@ MAILS = Row(
         Series(
             title="How long from queued to accepted?",
             queries=(
-                Query(quantile(0.5, MAIL), "half of them"),
+                Query(quantile(0.5, MAIL), "median"),
                 Query(quantile(0.95, MAIL), "95 %"),
             ),
             unit="s",
             normal="some seconds in a burst: mails leave one after another.",
-            act="minutes: the mail server is slow or away, or there are too few senders.",
+            act="minutes: the mail server is slow or unreachable, or there are too few senders.",
             width=8,
         ),
     ),

@@ -1,4 +1,4 @@
-"""Kafka: what stands on the topics, how far the groups are, what went wrong there, and the clients' own view."""
+"""Kafka: the records of the topics, how far the groups are, what went wrong there, and the clients' own view."""
 
 from k8s.dashboards import shared_panels, style
 from k8s.dashboards.board import Board, Row
@@ -22,7 +22,7 @@ BY_TOPIC, BY_GROUP, BY_CLIENT = f"{{{{{NAME}}}}}", f"{{{{{GROUP_NAME}}}}}", "{{j
 BY_REASON = "{{job}} {{reason}}"
 END, LAG, AGE = "topic_end_offset", "consumer_lag_records", "consumer_lag_seconds"
 OPERATION = "messaging_client_operation_duration_seconds"
-BEHIND_S = 60  # as the alert says
+BEHIND_S = 60  # as in the alert
 
 NOW = Row(
     "",
@@ -58,7 +58,7 @@ NOW = Row(
             queries=(Query(per("", of("topic_under_replicated_partitions", TOPIC, where=PROBE))),),
             unit="short",
             normal="zero partitions; for a minute some, when a broker restarts.",
-            act="a broker is away or behind: do not restart another one now.",
+            act="a broker is unreachable or behind: do not restart another one now.",
             runbook="PartitionsUnderReplicated",
             good=Good.ZERO,
             steps=style.above(1),
@@ -84,8 +84,8 @@ TOPICS = Row(
             queries=(Query(most(NAME, of(END, TOPIC, where=PROBE)), BY_TOPIC),),
             width=8,
             unit="locale",
-            normal="facts are kept for ever; what retention and compaction have taken away is counted too.",
-            act="lower than yesterday: the topic was made anew, which stops its consumers on purpose.",
+            normal="facts are kept for ever; records that retention and compaction removed are counted too.",
+            act="lower than yesterday: the topic was recreated, which stops its consumers on purpose.",
         ),
         Series(
             title="Who consumes how much?",
@@ -128,7 +128,7 @@ GROUPS = Row(
             unit="short",
             width=6,
             normal="one for each process of the service.",
-            act="zero: the service does not run, or cannot join; its log says which.",
+            act="zero: the service does not run, or cannot join; its log shows which.",
             runbook="GroupWithoutMembers",
         ),
         Series(
@@ -152,7 +152,7 @@ REFUSED = Row(
             unit="locale",
             width=8,
             normal="nothing here, in the time that this page shows.",
-            act="the reason says what is wrong with the record: malformed and invalid are its publisher's doing.",
+            act="the reason shows what is wrong with the record: malformed and invalid are its publisher's doing.",
             runbook="DeadLettersWritten",
             good=Good.EMPTY,
         ),
@@ -172,7 +172,7 @@ REFUSED = Row(
             unit="percentunit",
             width=8,
             most=1,
-            normal="near zero. At 100 % the consumer stops, so that a flood is not put aside unseen.",
+            normal="near zero. At 100 % the consumer stops, so that a flood is not dead-lettered unseen.",
             act="find what floods before it stops: the last dead letters have the reason.",
             runbook="CeilingNear",
             good=Good.ZERO,
@@ -251,6 +251,6 @@ CLIENTS = Row(
 BOARD = Board(
     uid="eventline-kafka",
     title="Eventline / Kafka",
-    question="What stands on the topics, and does everybody keep up?",
+    question="What is in the topics, and does every consumer keep up?",
     rows=(NOW, TOPICS, GROUPS, REFUSED, CLIENTS),
 )

@@ -1,6 +1,6 @@
-"""What a panel says: the question in its title, the queries that answer it, and what the answer means to a person.
+"""Panels: the question in the title, the queries that answer it, and what the answer means to a person.
 
-It also says which answers are good while the system works under load; `make test-dashboards` holds it to that.
+It also declares which answers are good while the system works under load; `make test-dashboards` holds it to that.
 """
 
 import enum
@@ -41,7 +41,7 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
-    """What all panels have. `normal` and `act` are for the person who looks: what is usual, what to do if it is not."""
+    """The fields of all panels. `normal` and `act` are for the viewer: what is usual, what to do if it is not."""
 
     title: str
     queries: tuple[Query, ...]

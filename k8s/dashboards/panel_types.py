@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import text as texts
 from k8s.dashboards import style
 from k8s.dashboards.panel import Form, Panel
 
-DECIMALS = {"percentunit": 2, "locale": 0}  # where Grafana's own choice says too little, or fractions of whole things
+DECIMALS = {"percentunit": 2, "locale": 0}  # where Grafana's own choice shows too little, or fractions of whole things
 SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
 LEGEND = (
     common.VizLegendOptions()
@@ -35,21 +35,19 @@ class Stat(Panel, frozen=True, kw_only=True):
 
     def build(self) -> stat.Panel:
         """Return it as Grafana's SDK has it."""
-        panel = _dressed(stat.Panel(), self).reduce_options(LAST).graph_mode(options.BigValueGraphMode.AREA)
+        panel = _styled(stat.Panel(), self).reduce_options(LAST).graph_mode(options.BigValueGraphMode.AREA)
         return panel.color_mode(options.BigValueColorMode.VALUE).color_scheme(_color(self))
 
 
 class Series(Panel, frozen=True, kw_only=True):
-    """Lines over time; stacked where the sum says something too. `most` is the least top of the axis."""
+    """Lines over time; stacked where the sum has a meaning too. `most` is the least top of the axis."""
 
     stacked: bool = False
     most: float | None = None
 
     def build(self) -> timeseries.Panel:
         """Return it as Grafana's SDK has it."""
-        panel = (
-            _dressed(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 0)
-        )
+        panel = _styled(timeseries.Panel(), self).axis_soft_min(0).line_width(2).fill_opacity(25 if self.stacked else 0)
         panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(LEGEND)
         panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC))
         panel = panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
@@ -68,7 +66,7 @@ class Bars(Panel, frozen=True, kw_only=True):
 
     def build(self) -> bargauge.Panel:
         """Return it as Grafana's SDK has it."""
-        panel = _dressed(bargauge.Panel(), self).reduce_options(LAST).orientation(options.VizOrientation.HORIZONTAL)
+        panel = _styled(bargauge.Panel(), self).reduce_options(LAST).orientation(options.VizOrientation.HORIZONTAL)
         panel = panel.display_mode(options.BarGaugeDisplayMode.BASIC).color_scheme(_color(self)).min(0)
         return panel.show_unfilled(True).value_mode(options.BarGaugeValueMode.TEXT)
 
@@ -85,7 +83,7 @@ class Heat(Panel, frozen=True, kw_only=True):
             .steps(64)
             .exponent(0.5)
         )
-        panel = _dressed(heatmap.Panel(), self).calculate(False).color(colors)
+        panel = _styled(heatmap.Panel(), self).calculate(False).color(colors)
         return panel.y_axis(heatmap.YAxisConfig().unit(self.unit))
 
 
@@ -107,14 +105,14 @@ Any = Stat | Series | Bars | Heat | Note
 Built = stat.Panel | timeseries.Panel | bargauge.Panel | heatmap.Panel | text.Panel
 
 
-def _dressed(builder: Dressed, panel: Panel) -> Dressed:
-    dressed = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
+def _styled(builder: Dressed, panel: Panel) -> Dressed:
+    styled = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
     form: Form = "instant" if isinstance(panel, Bars) else "heatmap" if isinstance(panel, Heat) else "range"
     for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
-        dressed = dressed.with_target(query.build(letter, form))
+        styled = styled.with_target(query.build(letter, form))
     if panel.unit in DECIMALS and not isinstance(panel, Series):
-        dressed = dressed.decimals(DECIMALS[panel.unit])
-    return dressed.thresholds(style.thresholds(panel.steps or ((None, style.CALM),)))
+        styled = styled.decimals(DECIMALS[panel.unit])
+    return styled.thresholds(style.thresholds(panel.steps or ((None, style.CALM),)))
 
 
 def _color(panel: Panel) -> builders.FieldColor:

@@ -47,6 +47,6 @@ def mean(histogram: str, labels: str = "", *more: str) -> str:
 
 
 def new_dead_letters() -> str:
-    """Return how many dead letters came in the time that is looked at, as the topics' ends say it: no fraction."""
+    """Return the number of dead letters in the time range, from the topics' end offsets: no fraction."""
     ends = of("topic_end_offset", 'messaging_destination_name=~".+[.]dlq[.]v1"', where=PROBE)
     return per("", f"{ends} - min_over_time({ends}[{ALL_TIME}])")

@@ -1,4 +1,4 @@
-"""Reliability: what is promised and how fast the budget is spent, what waits, what was repeated or put aside."""
+"""Reliability: objectives and their burn rates, what waits, what was repeated, parked or dead-lettered."""
 
 from k8s.alerts.slos import BURNS, SLOS, Slo
 from k8s.dashboards import shared_panels, style
@@ -9,7 +9,7 @@ from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, rat
 
 AVAILABILITY, LATENCY, EFFECTS = SLOS
 SHOWN = ("5m", "1h", "6h")
-OLD_S = 60  # as the alert says
+OLD_S = 60  # as in the alert
 FREE = 512 * 2**20
 BY_TOPIC, TOPIC_NAME = "job, messaging_destination_name", "{{job}} {{messaging_destination_name}}"
 LARGE = 10 * 2**30
@@ -22,7 +22,7 @@ def kept(title: str, slo: Slo) -> Stat:
         queries=(Query(f"1 - {most('', of(f'slo:{slo.name}:error_ratio6h'))}"),),
         unit="percentunit",
         normal=f"{slo.promise}. It shows the last six hours of the service that did worst.",
-        act="the burn rates below say since when, and whether it still goes on.",
+        act="the burn rates below show since when, and whether it still goes on.",
         runbook=slo.alert,
         steps=style.falling(1 - 2 * slo.budget, slo.objective),
     )
@@ -56,7 +56,7 @@ NOW = Row(
             queries=(Query(most("", of("outbox_oldest_age_seconds"))),),
             unit="s",
             normal="well below a second.",
-            act="events are safe in the store; the relay or the broker is away.",
+            act="events are safe in the store; the relay or the broker is unreachable.",
             runbook="OutboxOld",
             good=Good.ZERO,
             steps=style.rising(5, OLD_S),
@@ -157,14 +157,14 @@ ASIDE = Row(
             ),
             unit="ops",
             normal="zero, but for moments in which something restarts.",
-            act="steady: what it talks to is overloaded or half away.",
+            act="steady: what it talks to is overloaded or partly unreachable.",
             good=Good.ZERO,
         ),
     ),
 )
 
 GROUND = Row(
-    "What the services stand on",
+    "What the services depend on",
     (
         Series(
             title="How large is each database?",
@@ -172,7 +172,7 @@ GROUND = Row(
             unit="bytes",
             width=8,
             normal="it grows with the events: facts are kept for ever.",
-            act="faster than the events: a vacuum that does not run, or rows that nobody takes away.",
+            act="faster than the events: a vacuum that does not run, or rows that are never deleted.",
             runbook="DatabaseLarge",
             steps=style.above(LARGE),
         ),
@@ -202,7 +202,7 @@ GROUND = Row(
             unit="percentunit",
             width=8,
             most=1,
-            normal="below the line. Only where Kubernetes' kubelet tells; elsewhere nothing stands here.",
+            normal="below the line. Only where Kubernetes' kubelet reports it; elsewhere empty.",
             act="the broker's volume: a topic's retention, or more room.",
             runbook="VolumeSpaceLow",
             good=Good.EMPTY,
@@ -222,7 +222,7 @@ GROUND = Row(
             queries=(Query(most("job", of("mail_oldest_open_age_seconds")), "{{job}}"),),
             unit="s",
             normal="some seconds in a burst.",
-            act="minutes: the server says no for now, or sending is slower than what is queued.",
+            act="minutes: the server refuses for now, or sending is slower than what is queued.",
             runbook="MailsWaiting",
             good=Good.ZERO,
         ),
@@ -232,7 +232,7 @@ GROUND = Row(
 BOARD = Board(
     uid="eventline-reliability",
     title="Eventline / Reliability",
-    question="Is what was promised kept, and is anything waiting, repeated or put aside?",
+    question="Is what was promised kept, and is anything waiting, repeated, parked or dead-lettered?",
     rows=(NOW, PROMISES, OUTBOX, ASIDE, GROUND),
     variables=(NAMESPACE, SERVICE),
 )

@@ -21,5 +21,5 @@ def link(name: str) -> str:
 
 def text(name: str) -> str:
     """Return what a runbook says, without its title, its links leading to others on the page."""
-    _, _, said = (FOLDER / f"{name}.md").read_text().partition("\n")
-    return OTHER.sub(lambda match: f"]({link(match[1])})", said).strip()
+    _, _, body = (FOLDER / f"{name}.md").read_text().partition("\n")
+    return OTHER.sub(lambda match: f"]({link(match[1])})", body).strip()

@@ -1,4 +1,4 @@
-"""What consumers put aside, as two pages show it."""
+"""Panels of parked keys and dead letters, shared by two dashboards."""
 
 from k8s.dashboards import style
 from k8s.dashboards.panel import Good, Query

@@ -10,7 +10,7 @@
 {{- $replicas -}}
 {{- end -}}
 
-{{/* What the schema cannot say. */}}
+{{/* Checks beyond the schema. */}}
 {{- define "kafka.check" -}}
 {{- $replicas := include "kafka.replicas" . | int -}}
 {{- $external := .Values.externalAccess -}}

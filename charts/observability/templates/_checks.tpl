@@ -1,4 +1,4 @@
-{{/* What the schema cannot say. Also the names of neighbours in the same release, by Helm's usual rule. */}}
+{{/* Checks beyond the schema. Also the names of neighbours in the same release, by Helm's usual rule. */}}
 
 {{- define "observability.neighbour" -}}
 {{- include "part.fullname" (merge (dict "part" (index . 1)) (index . 0)) -}}

@@ -58,7 +58,7 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* Its probes, by the paths that say ready and alive. */}}
+{{/* Its probes, by the paths of readiness and liveness. */}}
 {{- define "observability.probes" -}}
 readinessProbe:
   httpGet: {path: {{ index . 0 }}, port: http}

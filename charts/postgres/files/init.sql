@@ -1,5 +1,5 @@
 -- One role and one database for each service; nobody may enter another's. Run once, by the first start, as superuser.
--- The passwords come from the environment, so that they stand in no file.
+-- The passwords come from the environment, so that they are in no file.
 \set ON_ERROR_STOP on
 \getenv user_password USER_PASSWORD
 \getenv notification_password NOTIFICATION_PASSWORD

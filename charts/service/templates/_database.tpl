@@ -57,7 +57,7 @@ database-ca: {secret: {{ $database.caSecret }}, items: {ca.crt: ca.crt}}
 {{- fail "autoscaling.enabled=true with database.kind=sqlite: one file has one writer; write autoscaling.enabled=false, or database.kind=postgresql" -}}
 {{- end -}}
 {{- if and .Values.persistence.enabled (not $sqlite) -}}
-{{- fail "persistence.enabled=true has no meaning with database.kind=postgresql: leave it away, or write database.kind=sqlite" -}}
+{{- fail "persistence.enabled=true has no meaning with database.kind=postgresql: remove it, or write database.kind=sqlite" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail (printf "autoscaling.minReplicas=%d is above autoscaling.maxReplicas=%d" (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}

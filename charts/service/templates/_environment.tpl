@@ -1,4 +1,4 @@
-{{/* What the program is told: APP_* and OTEL_* in the ConfigMap, secrets by reference, certificates as files. */}}
+{{/* Environment of the program: APP_* and OTEL_* in the ConfigMap, secrets by reference, certificates as files. */}}
 
 {{/* `settings.logLevel` is APP_LOG_LEVEL. Numbers come as floats, and 1e+06 is no integer to the program. */}}
 {{- define "service.settings" -}}

@@ -63,7 +63,7 @@ spec:
         {{- include "service.volumes" $files | nindent 8 }}
 {{- end -}}
 
-{{/* Told in place: a hook runs before the release's ConfigMap is changed. */}}
+{{/* Set in place: a hook runs before the release's ConfigMap is changed. */}}
 {{- define "service.migrate.environment" -}}
 {{ include "service.database.environment" . }}
 APP_MIGRATE_WITHIN: {{ .Values.migrateWithin | quote }}

@@ -1,6 +1,6 @@
 {{/* Names, labels and image of upstream programs. kafka, postgres, mail and observability have a link to this file. */}}
 
-{{/* What a program is called: as its chart, unless the chart has several and says `part` (and then its `version`). */}}
+{{/* The name of a program: that of its chart, or `part` (with its `version`) if the chart has several. */}}
 {{- define "part.name" -}}
 {{- .part | default .Chart.Name -}}
 {{- end -}}

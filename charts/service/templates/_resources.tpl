@@ -114,7 +114,7 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* `helm test`: the service answers through its Service, and says itself ready. */}}
+{{/* `helm test`: the service answers through its Service and is ready. */}}
 {{- define "service.test" -}}
 apiVersion: v1
 kind: Pod

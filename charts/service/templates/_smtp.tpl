@@ -56,6 +56,6 @@ smtp-ca: {secret: {{ . }}, items: {ca.crt: ca.crt}}
 {{- fail "smtp.tls=off would send smtp.password in the clear: write starttls or tls" -}}
 {{- end -}}
 {{- if and $smtp.caSecret (eq $smtp.tls "off") -}}
-{{- fail "smtp.caSecret has no meaning with smtp.tls=off: write starttls or tls, or leave it away" -}}
+{{- fail "smtp.caSecret has no meaning with smtp.tls=off: write starttls or tls, or remove it" -}}
 {{- end -}}
 {{- end -}}

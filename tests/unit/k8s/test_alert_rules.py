@@ -60,5 +60,5 @@ def test_every_metric_that_a_rule_names_exists() -> None:
 
 
 def test_every_alert_says_something_of_its_own() -> None:
-    told = [(alert.summary, alert.description, alert.labels.get("long")) for alert in alerts()]
-    assert len(set(told)) == len(told)
+    texts = [(alert.summary, alert.description, alert.labels.get("long")) for alert in alerts()]
+    assert len(set(texts)) == len(texts)

@@ -21,7 +21,7 @@ COLUMNS = 24
 CHARACTERS = 5.4  # of a title, per column
 VARIABLE = re.compile(r"\$([a-z]\w*)")
 OF_TARGETS = {"namespace", "job"}
-# What a client library, Prometheus and the kubelet tell of themselves.
+# Metrics of a client library, Prometheus and the kubelet themselves.
 OTHERS = (
     "up",
     "process_start_time_seconds",
@@ -58,7 +58,7 @@ LABELS = labels()
 @pytest.mark.parametrize(("path", "text"), [pytest.param(*pair, id=pair[0].name) for pair in documents().items()])
 def test_a_committed_dashboard_is_as_the_program_writes_it(path: Path, text: str) -> None:
     assert path.exists(), f"{path} is not there: run make docs"
-    assert path.read_text() == text, f"{path} is not what k8s/dashboards says: run make docs"
+    assert path.read_text() == text, f"{path} differs from k8s/dashboards: run make docs"
 
 
 def test_no_dashboard_is_left_that_nothing_writes() -> None:
@@ -123,11 +123,11 @@ def test_a_title_fits_at_1280_pixels(panel: Panel) -> None:
 
 @pytest.mark.parametrize("name", runbooks.names())
 def test_a_runbook_sends_nobody_to_a_panel_that_is_not_there(name: str) -> None:
-    there = {
+    titles = {
         f"{board.title.removeprefix('Eventline / ')}: {panel.title}" for board in BOARDS for panel in board.panels()
     }
     named = re.findall(r"\*((?:Flow|Services|Kafka|Reliability|Audit): [^*]+)\*", runbooks.text(name))
-    assert set(named) <= there
+    assert set(named) <= titles
 
 
 def test_every_runbook_is_shown_by_its_link() -> None:

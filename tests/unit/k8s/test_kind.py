@@ -1,4 +1,4 @@
-"""What `make deploy` decides without asking a cluster: ports, order, readiness, hopeless pods."""
+"""Checks the decisions of `make deploy` that need no cluster: ports, order, readiness, hopeless pods."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def a_deployment(**status: int) -> dict[str, Any]:
 
 
 def a_pod(reason: str, restarts: int = 0) -> dict[str, Any]:
-    waiting = {"waiting": {"reason": reason, "message": "said the kubelet"}}
+    waiting = {"waiting": {"reason": reason, "message": "from the kubelet"}}
     return {"status": {"containerStatuses": [{"name": "user", "restartCount": restarts, "state": waiting}]}}
 
 

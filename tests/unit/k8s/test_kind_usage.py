@@ -1,4 +1,4 @@
-"""What the kubelets' summaries say, added up by part."""
+"""Checks that the kubelets' summaries are added up by part."""
 
 from typing import Any
 
