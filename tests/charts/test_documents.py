@@ -36,7 +36,7 @@ def test_every_value_is_explained(chart: str) -> None:
 
 
 def test_a_comment_right_above_a_key_explains_it() -> None:
-    assert [(".".join(value.path), value.said) for value in values(EXAMPLE)] == [
+    assert [(".".join(value.path), value.comment) for value in values(EXAMPLE)] == [
         ("replicas", "How many."),
         ("image.name", "Where it is, or from whom."),
         ("labels", "A map as a whole."),
