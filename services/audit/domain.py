@@ -1,7 +1,7 @@
 """Entries and hash chains of the audit log, byte by byte, and the columns to search by.
 
-Pure. It decodes no value, so that no record can stop it. Bytes follow DESIGN section 3: big-endian, text in UTF-8,
-SHA-256.
+Pure. It decodes no value, so that no record can stop it. Integers are big-endian, text is
+UTF-8, hashes are SHA-256.
 """
 
 import functools

@@ -49,7 +49,7 @@ class NotificationSent(msgspec.Struct, frozen=True):
 class NotificationFailed(msgspec.Struct, frozen=True):
     """`notification.failed`: given up. `permanent`: the server refused the address in `personal` for good.
 
-    That is a 5xx to RCPT that is no matter of policy (RFC 3463: not 5.7.x); other refusals say nothing of the address.
+    That is a 5xx to RCPT that is no matter of policy (RFC 3463: not 5.7.x); other refusals are not about the address.
     """
 
     notification_id: str

@@ -1,6 +1,6 @@
 """Messages of the user service: facts, the full state after each fact, and notices without data.
 
-Personal fields stand in one nested struct `personal`, so that encrypting them later replaces one field.
+Personal fields are in one nested struct `personal`, so that encrypting them later replaces one field.
 Readers ignore unknown fields; an optional addition keeps the shape, anything else is a new type version.
 """
 
@@ -14,14 +14,14 @@ NOTICES = "/user/notices"
 
 
 class Status(enum.StrEnum):
-    """Whether a user may still act."""
+    """The state of a user's account."""
 
     ACTIVE = "active"
     DEACTIVATED = "deactivated"
 
 
 class Personal(msgspec.Struct, frozen=True):
-    """What identifies a person. `locale` is a BCP 47 tag such as `en`."""
+    """Personal data. `locale` is a BCP 47 tag such as `en`."""
 
     login: str
     email: str

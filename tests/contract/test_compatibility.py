@@ -58,7 +58,7 @@ def found(after: Schema, before: Schema | None = None) -> list[str]:
         shape(nickname=(Optional[str], None)),  # noqa: UP045  # a value here, not an annotation
         shape(address=address(street=(str, ""))),
         shape(former=former(street=(str, ""))),
-        shape() | {"title": "Renamed", "description": "said better"},
+        shape() | {"title": "Renamed", "description": "better words"},
     ],
     ids=["nothing", "with a default", "nullable", "in a nested struct", "in a list", "words"],
 )
@@ -67,7 +67,7 @@ def test_an_optional_addition_is_let_through_at_every_level(after: Schema) -> No
 
 
 @pytest.mark.parametrize(
-    ("after", "said"),
+    ("after", "change"),
     [
         (shape(name=GONE), ".name: the field was removed"),
         (shape(age=GONE), ".age: the field was removed"),
@@ -95,8 +95,8 @@ def test_an_optional_addition_is_let_through_at_every_level(after: Schema) -> No
         (shape() | {"additionalProperties": False}, ": additionalProperties was None, is False"),
     ],
 )
-def test_whatever_a_reader_would_notice_is_named(after: Schema, said: str) -> None:
-    assert f"t.1{said}" in found(after)
+def test_whatever_a_reader_would_notice_is_named(after: Schema, change: str) -> None:
+    assert f"t.1{change}" in found(after)
 
 
 def test_a_break_in_a_struct_within_itself_is_found_once() -> None:

@@ -1,4 +1,4 @@
-"""What `make docs` wrote is what the contracts say today."""
+"""Checks that the committed documents are those of the present contracts."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def schema_of(kind: str) -> Schema:
 @pytest.mark.parametrize(("path", "text"), [pytest.param(*pair, id=pair[0].name) for pair in documents().items()])
 def test_a_committed_document_is_as_the_contracts_say(path: Path, text: str) -> None:
     assert path.exists(), f"{path} is not there: run make docs"
-    assert path.read_text() == text, f"{path} is not what the contracts say: run make docs, and look at what changed"
+    assert path.read_text() == text, f"{path} differs from the contracts: run make docs, and look at the change"
 
 
 def test_no_schema_is_left_of_a_type_that_is_gone() -> None:

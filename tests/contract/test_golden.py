@@ -1,6 +1,6 @@
-"""The bytes of every type, as published: whoever changes them sees it here, and changes every reader.
+"""The bytes of every type, as published: a change of them fails here, since it changes every reader.
 
-`goldens.py` says how a golden file is written.
+`goldens.py` explains how a golden file is written.
 """
 
 import msgspec
@@ -68,13 +68,15 @@ def test_the_cloudevents_sdk_understands_a_record(kind: str) -> None:
 @of_every_type
 def test_the_same_event_in_structured_mode_by_the_cloudevents_sdk_is_a_repeat_of_our_record(kind: str) -> None:
     envelope, data = EXAMPLES[kind]
-    ours = a_record(envelope, data)
+    binary = a_record(envelope, data)
     headers = {name: value for name, value in to_headers(envelope) if value is not None}
     # The SDK takes a `traceparent` header for one of Kafka's own, not for the attribute that it is.
     headers |= {"ce_traceparent": headers.pop("traceparent")}
-    message = to_structured(from_binary(KafkaMessage(headers, ours.key, ours.value or b""), JSONFormat()), JSONFormat())
-    theirs = a_record(envelope, message.value, headers=list(message.headers.items()))
-    first, second = Decoder(TYPES).decode([ours, theirs]).events
+    message = to_structured(
+        from_binary(KafkaMessage(headers, binary.key, binary.value or b""), JSONFormat()), JSONFormat()
+    )
+    published = a_record(envelope, message.value, headers=list(message.headers.items()))
+    first, second = Decoder(TYPES).decode([binary, published]).events
     assert (second.envelope, second.data, second.digest) == (first.envelope, first.data, first.digest)
 
 

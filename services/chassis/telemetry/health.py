@@ -1,4 +1,4 @@
-"""What the probes answer. Alive: every loop moves. Ready: nothing that the service needs for itself is missing."""
+"""Health of one process. Alive: every loop moves. Ready: nothing that the service needs for itself is missing."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ STALLED_AFTER_S = 60.0
 
 
 class Health:
-    """The state of one process, told by its components from any thread."""
+    """The state of one process, reported by its components from any thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -18,22 +18,22 @@ class Health:
         self._beats: dict[str, float] = {}
 
     def lacks(self, what: str, reason: str, *, needed: bool = True) -> None:
-        """Say that something is missing, and why, until `has`. If it is needed the service is not ready meanwhile."""
+        """Report that something is missing, and why, until `has`. If it is needed, the service is not ready."""
         with self._lock:
             (self._missing if needed else self._absent)[what] = reason
 
     def has(self, what: str) -> None:
-        """Say that something is there."""
+        """Report that something is available."""
         with self._lock:
             self._missing.pop(what, None)
             self._absent.pop(what, None)
 
     def beat(self, loop: str) -> None:
-        """Say that a loop moves."""
+        """Report that a loop moves."""
         self._beats[loop] = self._monotonic()
 
     def ended(self, loop: str) -> None:
-        """Say that a loop has ended in order."""
+        """Report that a loop has ended in order."""
         self._beats.pop(loop, None)
 
     def missing(self) -> dict[str, str]:
@@ -53,5 +53,5 @@ class Health:
 
     @property
     def started(self) -> bool:
-        """Whether the start is over."""
+        """Return True after the start."""
         return "start" not in self.missing()

@@ -1,7 +1,7 @@
 """Structured logs on standard output: JSON for machines, a coloured console where a person watches.
 
-What is personal is not logged. Should an address, or a row's values in PostgreSQL's words, stand in somebody's message
-all the same, it is left out here, of the libraries' lines too.
+Personal data is not logged. An address, or a row's values in a message of PostgreSQL, is removed here, also from
+lines of libraries.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Spans made with OpenTelemetry and sent to a collector, as OTLP over HTTP. The one module that knows its packages.
 
 OpenTelemetry's own environment variables keep their meaning; where no sampler is named, one new trace in a hundred is
-recorded, and whatever an incoming `traceparent` says is followed.
+recorded, and the decision of an incoming `traceparent` is followed.
 """
 
 import logging
@@ -49,14 +49,14 @@ log = structlog.get_logger()
 
 
 class Exporting:
-    """Makes spans and hands them to a processor. `sampler` None: as the environment says."""
+    """Makes spans and hands them to a processor. `sampler` None: as the environment configures it."""
 
     on = True
 
     def __init__(self, resource: Resource, processor: SpanProcessor, sampler: Sampler | None) -> None:
         self._processor = processor
         self._tracer = _provider(resource, processor, sampler).get_tracer("eventline")
-        # What joins traces belongs to none of them: it is recorded because they are.
+        # A span that joins traces belongs to none of them: it is recorded because they are.
         self._joining = _provider(resource, processor, ALWAYS_ON).get_tracer("eventline")
 
     def start(self, work: Work, parent: str | None, links: Sequence[str] = ()) -> Span:
@@ -67,7 +67,7 @@ class Exporting:
         return _Started(tracer.start_span(work.name, context, KINDS[work.kind], work.attributes, joined))
 
     def close(self) -> None:
-        """Export what is queued, for some seconds at most: a collector that is away must not hold up a stop."""
+        """Export what is queued, for some seconds at most: an unreachable collector must not hold up a stop."""
         ending = threading.Thread(target=self._processor.shutdown, daemon=True)
         ending.start()
         ending.join(FLUSH_S)
@@ -96,7 +96,7 @@ class _Started:
 
 
 class _Complaints(logging.Handler):
-    """The exporter's complaints, now and then: while a collector is away they come every few seconds."""
+    """The exporter's complaints, now and then: while a collector is unreachable they come every few seconds."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -132,7 +132,7 @@ def _problems(environment: Mapping[str, str]) -> list[str]:
 
 
 def _resource(service: str) -> Resource:
-    # What the environment says goes before what the program calls itself.
+    # The environment overrides the service's own name.
     return Resource.create({SERVICE_NAME: service}).merge(OTELResourceDetector().detect())
 
 

@@ -16,7 +16,7 @@ class Periodic(ABC):
 
     @abstractmethod
     def check(self) -> float:
-        """Check once and return the seconds until the next check. What it raises ends the process."""
+        """Check once and return the seconds until the next check. An exception ends the process."""
 
     def run(self, stop: threading.Event) -> None:
         """Check until `stop` is set, with a heartbeat before each check."""

@@ -70,10 +70,10 @@ def _with(
 ) -> Sequence[T]:
     if not traced:
         return items
-    told = list(items)
+    carried = list(items)
     for place, span in zip(traced, spans, strict=True):
-        told[place] = carry(items[place], span.traceparent)
-    return told
+        carried[place] = carry(items[place], span.traceparent)
+    return carried
 
 
 def _leading_on(stored: StoredEvent, context: str | None) -> StoredEvent:
@@ -87,8 +87,8 @@ def _worked_on(record: Record, context: str | None) -> Record:
 
 def _publish(stored: StoredEvent) -> Work:
     event = stored.event
-    told = {"cloudevents.event_id": event.event_id, "cloudevents.event_type": event.type}
-    return Work(f"publish {event.type}", "producer", {**PUBLISH, **told})
+    event_attributes = {"cloudevents.event_id": event.event_id, "cloudevents.event_type": event.type}
+    return Work(f"publish {event.type}", "producer", {**PUBLISH, **event_attributes})
 
 
 def _process(record: Record, whole: Attributes) -> Work:
@@ -97,5 +97,5 @@ def _process(record: Record, whole: Attributes) -> Work:
         "messaging.destination.partition.id": str(record.partition),
         "messaging.kafka.offset": record.offset,
     }
-    told = {f"cloudevents.event_{name}": record.header(f"ce_{name}") or "" for name in ("id", "type")}
-    return Work(f"process {record.topic}", "consumer", {**whole, **place, **told})
+    event_attributes = {f"cloudevents.event_{name}": record.header(f"ce_{name}") or "" for name in ("id", "type")}
+    return Work(f"process {record.topic}", "consumer", {**whole, **place, **event_attributes})

@@ -1,4 +1,4 @@
-"""Where the loops of a service tell how they do."""
+"""Telemetry of a service: the clock, logs, metrics, traces and health that every loop gets."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ VERSION = "0.1.0"
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """What every loop is given."""
+    """Dependencies of every loop."""
 
     metrics: Metrics
     health: Health

@@ -18,7 +18,7 @@ _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a span says it is: names and attributes follow OpenTelemetry's conventions and hold nothing personal."""
+    """Description of a span: names and attributes follow OpenTelemetry's conventions and hold nothing personal."""
 
     name: str
     kind: Kind
@@ -36,18 +36,18 @@ class Span(Protocol):
         """Add what was not known at the start; a name replaces the first one."""
 
     def end(self, error: str = "") -> None:
-        """Say that the work is done, or which kind of error ended it."""
+        """Report that the work is done, or the type of the error that ended it."""
 
 
 class Tracing(Protocol):
-    """What makes spans. Where it is not `on`, nobody need look at what could be traced."""
+    """Factory of spans. If it is not `on`, callers skip the work for attributes."""
 
     @property
     def on(self) -> bool:
-        """Whether spans are made."""
+        """Return True if spans are made."""
 
     def start(self, work: Work, parent: str | None, links: Sequence[str] = ()) -> Span:
-        """Start a span in its parent's trace, or in one of its own. What has links is recorded in any case."""
+        """Start a span in its parent's trace, or in one of its own. A span with links is recorded in any case."""
 
     def close(self) -> None:
         """Hand over what is still here, within a few seconds."""
@@ -70,7 +70,7 @@ class Off:
 
     on = False
 
-    def start(self, work: Work, parent: str | None, links: Sequence[str] = ()) -> Span:  # noqa: ARG002  # as it says
+    def start(self, work: Work, parent: str | None, links: Sequence[str] = ()) -> Span:  # noqa: ARG002  # the protocol
         """Return what hands the parent on."""
         return _Passed(parent)
 
@@ -82,7 +82,7 @@ OFF = Off()
 
 
 def tracing(service: str, environment: Mapping[str, str]) -> Tracing:
-    """Return what makes spans, as the environment's `OTEL_*` variables say. Raises SettingsError."""
+    """Return the factory that the environment's `OTEL_*` variables configure. Raises SettingsError."""
     if not any(environment.get(name) for name in ENDPOINTS):
         return OFF
     from services.chassis.telemetry import otlp  # noqa: PLC0415  # its memory and start-up time only where it is used
@@ -122,7 +122,7 @@ def _under_way(spans: Sequence[Span]) -> Iterator[None]:
     try:
         yield
     except BaseException as raised:
-        error = type(raised).__name__  # no more of it: what an error says may be personal
+        error = type(raised).__name__  # no more of it: an error's text may be personal
         raise
     finally:
         _current.reset(before)

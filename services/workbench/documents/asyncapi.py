@@ -18,7 +18,7 @@ TEXT: Node = {"type": "string", "minLength": 1, "maxLength": 64}
 PATTERNS = {
     Pattern.EVENT_SOURCING: "The facts, one record for each thing that happened, in order per key.",
     Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
-    Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. Who wants more has it from the state.",
+    Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
     Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
 }
 RULES = {
@@ -29,7 +29,7 @@ RULES = {
 HEADERS: dict[str, Node] = {
     "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
     "ce_id": TEXT | {"description": "UUIDv7. Fact, state and notice of one change share it; a republish repeats it."},
-    "ce_source": TEXT | {"description": "The stream that it stands in; with ce_id it is unique."},
+    "ce_source": TEXT | {"description": "The stream of the event; with ce_id it is unique."},
     "ce_type": TEXT | {"description": "The type, which alone decides the shape of the data."},
     "ce_subject": TEXT | {"description": "The id of the user that it is about; the record's key."},
     "ce_time": {"type": "string", "format": "date-time", "description": "When it was committed, in UTC."},
@@ -41,7 +41,7 @@ HEADERS: dict[str, Node] = {
         "description": "The subject's version, from 1.",
     },
     "ce_correlationid": TEXT | {"description": "Shared by everything that one command led to."},
-    "content-type": {"const": "application/json", "description": "What the value is."},
+    "content-type": {"const": "application/json", "description": "The media type of the value."},
     "ce_causationid": TEXT | {"description": "The ce_id of the event that led to this one; absent at a root."},
     "traceparent": {"type": "string", "description": "W3C Trace Context, where the command had one."},
 }
@@ -57,13 +57,13 @@ ORIGIN: dict[str, Node] = {
 }
 DEAD_LETTER = "dead_letter"
 ABOUT = (
-    "What crosses the topics of Eventline: three services that share nothing but Kafka. Every record is a CloudEvent "
+    "The records of Eventline's topics: three services that share nothing but Kafka. Every record is a CloudEvent "
     "in binary mode; readers take the structured mode too. Readers ignore fields that they do not know."
 )
 
 
 def document() -> Node:
-    """Return the document. What AsyncAPI has no word for stands under `x-` names."""
+    """Return the document. Properties that AsyncAPI does not define have `x-` names."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -80,9 +80,9 @@ def document() -> Node:
 
 
 def summary_of(kind: str) -> str:
-    """Return what a type's struct says of itself, without its name in front."""
-    said = " ".join((TYPES[kind].__doc__ or "").split()).removeprefix(f"`{kind}`: ")
-    return said[0].upper() + said[1:]
+    """Return the docstring of a type's struct, without its name in front."""
+    text = " ".join((TYPES[kind].__doc__ or "").split()).removeprefix(f"`{kind}`: ")
+    return text[0].upper() + text[1:]
 
 
 def _channel(topic: Topic) -> Node:
@@ -150,7 +150,7 @@ def _dead_letter() -> Node:
     return {
         "name": DEAD_LETTER,
         "title": "A dead letter",
-        "summary": "The record as it was, key, value and headers, with headers that say where it stood and why.",
+        "summary": "The record as it was, key, value and headers, with headers for its origin and the reason.",
         "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN},
         "payload": {"description": "The refused record's value, byte for byte; it need not be JSON."},
         "bindings": {"kafka": {"key": {"description": "The refused record's key."}} | BINDING},
@@ -158,7 +158,7 @@ def _dead_letter() -> Node:
 
 
 def _schemas() -> dict[str, Node]:
-    # Under one name each, so that tools show them; msgspec's own dialect says no more here than the document's.
+    # Under one name each, so that tools show them; msgspec's dialect adds nothing here to the document's.
     _, shapes = msgspec.json.schema_components(TYPES.values(), ref_template="#/components/schemas/{name}")
     required = [name for name in HEADERS if name not in OPTIONAL]
     return {"Envelope": {"type": "object", "required": required, "properties": HEADERS}} | shapes

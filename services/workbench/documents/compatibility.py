@@ -1,4 +1,4 @@
-"""What a change of a published shape would break: readers that run older code, and records that are on the log.
+"""Compatibility check of published shapes: a change must not break older readers, nor records in the log.
 
 A topic is read by code older than its newest record and by code newer than its oldest. So a shape may gain an optional
 field, and nothing else: even a value added to an enum stops an older reader.
@@ -28,7 +28,7 @@ SAID = (
 
 def breaks(before: Mapping[str, Schema], after: Mapping[str, Schema]) -> list[str]:
     """Return a sentence for each break between two sets of schemas by name; none when readers will not notice."""
-    return [said for name, schema in before.items() for said in _broken_type(name, schema, after.get(name))]
+    return [change for name, schema in before.items() for change in _broken_type(name, schema, after.get(name))]
 
 
 def published(root: Path = ROOT) -> dict[str, Schema] | None:
@@ -90,13 +90,13 @@ class _Comparison:
         yield from (f"{place}.{name}: a required field was added" for name in has if name not in had and name in must)
         for name in (name for name in had if name in has):
             if (name in must) != (name in must_before):
-                words = ("required", "optional") if name in must_before else ("optional", "required")
-                yield f"{place}.{name}: was {words[0]}, is {words[1]}"
+                states = ("required", "optional") if name in must_before else ("optional", "required")
+                yield f"{place}.{name}: was {states[0]}, is {states[1]}"
             yield from self.of(f"{place}.{name}", had[name], has[name])
 
 
 def _resolved(schema: Schema, defined: Schema) -> Schema:
     if "$ref" not in schema:
         return schema
-    rest = {word: said for word, said in schema.items() if word != "$ref"}
+    rest = {name: value for name, value in schema.items() if name != "$ref"}
     return {**defined[schema["$ref"].rpartition("/")[2]], **rest}

@@ -16,7 +16,7 @@ def documents() -> dict[Path, str]:
 
 
 def write() -> list[str]:
-    """Write what has changed, remove schemas of no type, and say so by path.
+    """Write the files that have changed, remove schemas of no type, and return their paths.
 
     Until the first tag a shape may change together with its golden bytes, so the baseline follows. From then on it
     holds the shapes of the tag.

@@ -1,4 +1,4 @@
-"""Which panels and which alerts look at a metric, as the dashboards and the rules say; recorded series are followed."""
+"""Uses of a metric: the panels and alerts that query it, directly or by a recorded series."""
 
 import json
 import re
@@ -60,5 +60,5 @@ def _flat(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _rules() -> list[dict[str, Any]]:
     path = FILES / "rules.yml"
-    told = yaml.safe_load(path.read_text()) if path.exists() else {"groups": []}
-    return [rule for group in told["groups"] for rule in group["rules"]]
+    rules = yaml.safe_load(path.read_text()) if path.exists() else {"groups": []}
+    return [rule for group in rules["groups"] for rule in group["rules"]]

@@ -13,7 +13,7 @@ HEAD = """# Metrics
 Written by `make docs` from the declarations in `services/chassis/metrics`, the dashboards and the alert rules.
 
 On port 9464 of each service at `/metrics`, as text or as OpenMetrics (then with exemplars, where traces are on).
-`job` says which service a series is from: `user`, `notification`, `audit`, and `console` for the lag probe. Beside
+`job` is the service of a series: `user`, `notification`, `audit`, and `console` for the lag probe. Beside
 these there are `process_*` (processor time, memory, open files, start). No label holds an id, a key or an offset.
 """
 

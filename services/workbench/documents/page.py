@@ -78,7 +78,7 @@ def kept(topic: Topic) -> str:
 
 
 def code(text: str) -> Markup:
-    """Return a text in which what stands between backticks is code."""
+    """Return a text as HTML; parts between backticks are code."""
     parts = (f"<code>{escape(part)}</code>" if odd % 2 else escape(part) for odd, part in enumerate(text.split("`")))
     return Markup("").join(Markup(part) for part in parts)  # noqa: S704  # each part was escaped
 

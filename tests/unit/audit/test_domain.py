@@ -1,4 +1,4 @@
-"""The bytes of entries and chains, against vectors built from DESIGN section 3 with hashlib and literals."""
+"""The bytes of entries and chains, against vectors built with hashlib and literals."""
 
 import hashlib
 from datetime import UTC, datetime

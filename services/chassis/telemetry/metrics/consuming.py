@@ -1,4 +1,4 @@
-"""What consumers do, and what becomes of records."""
+"""Metrics of consumers: batches, records and their outcomes."""
 
 from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
 

@@ -1,4 +1,4 @@
-"""What a metric is declared as. Never an id, a key or an offset as a label: series must not grow with users."""
+"""Declarations of metrics. Never an id, a key or an offset as a label: series must not grow with users."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ import msgspec
 SYSTEM = "kafka"  # the value of `messaging_system`
 Kind = Literal["counter", "gauge", "histogram"]
 
-# Who has a metric, by the label `job`.
+# Services that have a metric, by the label `job`.
 PUBLISHERS = ("user", "notification")
 SERVICES = ("user", "notification", "audit")
 

@@ -1,4 +1,4 @@
-"""What librdkafka says of itself, one series per client: relay, dead-letters, consumer."""
+"""Metrics from librdkafka's statistics, one series per client: relay, dead-letters, consumer."""
 
 from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
 

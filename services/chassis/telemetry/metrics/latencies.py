@@ -43,7 +43,7 @@ class _Series:
 
 
 class Latencies(Collector):
-    """The durations of a declared histogram, whose only label says of what."""
+    """The durations of a declared histogram, with one label."""
 
     def __init__(self, declared: Declared) -> None:
         self._declared = declared

@@ -43,7 +43,7 @@ PUBLISH_LATENCY = Declared(
     name="event_publish_latency_seconds",
     kind="histogram",
     unit="seconds",
-    meaning="Time from an event's ce_time to the broker's word on all its records.",
+    meaning="Time from an event's ce_time to the broker's acknowledgement of all its records.",
     services=PUBLISHERS,
     labels=("type",),
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0),
@@ -53,8 +53,8 @@ OPERATION_DURATION = Declared(
     kind="histogram",
     unit="seconds",
     meaning=(
-        "Time to the broker's word: publish is a chunk of the relay (destination empty, for it has several) or dead "
-        "letters, commit the hint of how far a group is. error_type is empty where all went well."
+        "Time to the broker's acknowledgement: publish is a chunk of the relay (destination empty, for it has several) "
+        "or dead letters, commit the hint of how far a group is. error_type is empty where all went well."
     ),
     services=SERVICES,
     labels=("messaging_system", "messaging_destination_name", "messaging_operation_name", "error_type"),

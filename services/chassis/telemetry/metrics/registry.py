@@ -1,4 +1,4 @@
-"""The metrics of one process. Who counts something asks for its instrument by the declaration."""
+"""The metrics of one process. Code that counts gets its instrument by the declaration."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from services.chassis.telemetry.metrics.exemplars import exemplar
 from services.chassis.telemetry.metrics.latencies import Latencies
 from services.chassis.telemetry.metrics.serving import BUILD
 
-# What a gauge reads: a value, one per label or labels, or None where there is nothing to show.
+# The reading of a gauge: a value, one per label or labels, or None where there is nothing to show.
 Reading = float | Mapping[str, float] | Mapping[tuple[str, str], float] | None
 
 I = TypeVar("I")  # noqa: E741  # an instrument

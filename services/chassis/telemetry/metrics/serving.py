@@ -82,7 +82,7 @@ BUILD = Declared(
     name="app_build_info",
     kind="gauge",
     unit="1",
-    meaning="What runs here.",
+    meaning="The running program and its version.",
     services=(*SERVICES, "console"),
     labels=("service", "version"),
 )

@@ -1,4 +1,4 @@
-"""What one service has and no other: notification's mails and replica, audit's log, the lag probe's look at Kafka."""
+"""Metrics of one service: notification's mails and replica, audit's log, the lag probe's look at Kafka."""
 
 from services.chassis.telemetry.metrics.declared import Declared
 
@@ -36,7 +36,7 @@ MAIL_SERVER_UP = Declared(
     name="mail_server_up",
     kind="gauge",
     unit="0 or 1",
-    meaning="0 while mails wait because the mail server cannot be reached or goes away, else 1.",
+    meaning="0 while mails wait because the mail server is unreachable, else 1.",
     services=("notification",),
 )
 MAIL_LATENCY = Declared(
