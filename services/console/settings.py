@@ -30,6 +30,7 @@ class ConsoleSettings(KafkaSettings):
     notification_metrics_port: Port = 19465
     audit_port: Port = 18082
     audit_metrics_port: Port = 19466
+    console_metrics_port: Port = 19467
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""

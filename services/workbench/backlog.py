@@ -14,7 +14,7 @@ from services.console.lag import lags, unasked
 from services.contracts import catalog, user
 from services.contracts.envelope import Envelope, schema_of, to_headers
 from services.workbench.demo.display import Display
-from services.workbench.local.life import Life
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.system import System, local_programs, require_ports
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import MIB, MOST_RESIDENT, Usage, of_system
@@ -44,8 +44,8 @@ class Backlog:
         require_ports(self._settings)
         shutil.rmtree(folder, ignore_errors=True)
         with System(local_programs(self._settings, folder)) as system:
-            life = Life(system, self._settings, self._display.say)
-            life.start(self._topics, services=())
+            life = Lifecycle(system, self._settings, self._display.say)
+            life.start(services=())
             self._write(records)
             life.launch(READERS)
             used = self._watch(system)

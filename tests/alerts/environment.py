@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,14 +11,20 @@ from pathlib import Path
 import msgspec
 
 from k8s.alerts.rules import text
-from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
-from services.contracts import catalog
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.processes import Program, probe
-from services.workbench.local.system import System, clean_environment, local_programs, service, service_environment
+from services.workbench.local.processes import Program
+from services.workbench.local.system import (
+    LAG_EXPORTER,
+    System,
+    lag_exporter,
+    local_programs,
+    service,
+    service_environment,
+)
 from services.workbench.local.trial import READY_S, haste, settings_on_free_ports
 from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
@@ -85,7 +90,9 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
         urls |= {"user": server.fresh_url()} | ({"audit": f"sqlite:///{volume}/audit.db"} if volume else {})
         programs = _programs(settings, urls, folder)
         system, targets = stack.enter_context(System(programs)), Targets(programs, folder)
-        kafka = _start(system, settings)
+        lifecycle = Lifecycle(system, settings)
+        lifecycle.start(("user", "notification", "audit", LAG_EXPORTER))
+        lifecycle.launch(("user-2",))  # after the first one, which creates the schema
         if available():
             stack.enter_context(alertmanager(port, settings.smtp_port, folder))
         targets.show()
@@ -94,7 +101,7 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
         yield Environment(
             folder=folder,
             settings=settings,
-            kafka=kafka,
+            kafka=settings.client,
             system=system,
             postgres=server,
             urls=urls,
@@ -122,36 +129,12 @@ def _programs(settings: WorkbenchSettings, urls: Urls, folder: Path) -> list[Pro
         service("notification", variables["notification"] | ceiling, folder),
         _named("patient", service("notification", patient, folder)),
         service("audit", variables["audit"], folder),
-        _probe(settings, folder),
+        lag_exporter(settings, folder),
     ]
 
 
 def _named(name: str, program: Program) -> Program:
     return msgspec.structs.replace(program, name=name, log=program.log.with_name(f"{name}.log"))
-
-
-def _probe(settings: WorkbenchSettings, folder: Path) -> Program:
-    (port,) = free_ports(1)
-    variables = {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "APP_HTTP_HOST": HOST,
-        "APP_METRICS_PORT": str(port),
-        "APP_PROBE_EVERY": "1s",
-    }
-    argv = (sys.executable, "-m", "services.console", "probe")
-    ready = lambda: probe(HOST, port, "/readyz")  # noqa: E731
-    return Program("console", argv, clean_environment(variables), folder / "console.log", ready)
-
-
-def _start(system: System, settings: WorkbenchSettings) -> KafkaSettings:
-    system.start("broker", "sink")
-    system.wait_ready(READY_S, "broker", "sink")
-    kafka = settings.client
-    KafkaAdmin(kafka, "alerts").ensure(catalog.TOPICS)
-    for names in (("user", "notification", "audit", "console"), ("user-2",)):  # one of the two makes the schema
-        system.start(*names)
-        system.wait_ready(READY_S, *names)
-    return kafka
 
 
 def _config(folder: Path, alertmanager_port: int) -> Path:

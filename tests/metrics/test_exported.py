@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
 from services.chassis.telemetry import metrics
-from services.workbench.local.measured_system import JOBS, Running
+from services.workbench.local.measured_system import Running
+from services.workbench.local.system import JOBS
 from services.workbench.polling import until
 from tests.metrics.exported import missing, names_of, undeclared
 

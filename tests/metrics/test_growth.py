@@ -7,7 +7,8 @@ from operator import not_
 import aiohttp
 import pytest
 
-from services.workbench.local.measured_system import JOBS, Running
+from services.workbench.local.measured_system import Running
+from services.workbench.local.system import JOBS
 from services.workbench.polling import until
 from tests.metrics.exported import missing
 

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from services.workbench.local.free_ports import free_ports
-from services.workbench.local.system import SERVICES, clean_environment
+from services.workbench.local.system import JOBS, SERVICES, clean_environment
 from services.workbench.polling import until
 
 JARS = Path(".eventline/kafka").absolute()
-PORTS = ("BROKER", "CONTROLLER", "SMTP", *(f"{name.upper()}{kind}" for name in SERVICES for kind in ("", "_METRICS")))
+PORTS = ("BROKER", "CONTROLLER", "SMTP", *map(str.upper, SERVICES), *(f"{name.upper()}_METRICS" for name in JOBS))
 DEADLINE = 120.0
 BEGUN = "registered"
 OF_WORKBENCH = {"demo", "run", "load", "verify", "backlog", "sink"}

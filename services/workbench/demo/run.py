@@ -15,7 +15,7 @@ from services.workbench.demo.driver import Driver
 from services.workbench.demo.observation import AuditTrail, Inbox, Log, Offsets
 from services.workbench.demo.report import Result
 from services.workbench.demo.watch import Watch
-from services.workbench.local.life import Life
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports, verify_audit
 from services.workbench.settings import WorkbenchSettings
@@ -47,8 +47,8 @@ class Demo:
         require_ports(self._settings)
         shutil.rmtree(self._folder, ignore_errors=True)
         with System(local_programs(self._settings, self._folder)) as system:
-            life = Life(system, self._settings, self._display.say)
-            life.start(self._topics)
+            life = Lifecycle(system, self._settings, self._display.say)
+            life.start()
             watch, driving_seconds = asyncio.run(self._drive(system, life))
             self._finish(life)
         return Result(
@@ -63,7 +63,7 @@ class Demo:
             problems=self._problems + life.problems + too_large(self._used),
         )
 
-    async def _drive(self, system: System, life: Life) -> tuple[Watch, float]:
+    async def _drive(self, system: System, life: Lifecycle) -> tuple[Watch, float]:
         starts = self._topics.ends(partitions())
         commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
         with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
@@ -88,14 +88,14 @@ class Demo:
         self._display.say(f"drove wave {wave + 1} of 2 in {seconds:.1f} s, waited {waited:.1f} s for its effects")
         return seconds
 
-    async def _look_back(self, life: Life, watch: Watch, starts: Offsets) -> None:
+    async def _look_back(self, life: Lifecycle, watch: Watch, starts: Offsets) -> None:
         # Who publishes is stopped before the last look, so that nothing arrives after the count.
         await asyncio.to_thread(life.stop, ("user", "notification"))
         ends = self._topics.ends(partitions())
         written = sum(ends[place] - starts[place] for place in ends)
         await watch.wait(lambda: watch.records() == watch.entries() == written, self._deadline)
 
-    def _finish(self, life: Life) -> None:
+    def _finish(self, life: Lifecycle) -> None:
         life.stop(("audit",))
         verified = verify_audit(self._settings, self._folder)
         self._display.say("verified the audit chain: " + "".join(verified.stdout.splitlines()[-1:]))

@@ -14,9 +14,9 @@ from rich.table import Table
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.console.lag import lags, unasked
 from services.workbench.live.status import Moment, rows
-from services.workbench.local.life import Life
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports
+from services.workbench.local.system import JOBS, MAILS, SERVICES, System, local_programs, require_ports
 from services.workbench.scrape import scrape
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import of_system
@@ -43,9 +43,9 @@ class Run:
         """
         require_ports(self._settings)
         with System(local_programs(self._settings, self._folder)) as system:
-            life = Life(system, self._settings, self._say)
+            life = Lifecycle(system, self._settings, self._say)
             try:
-                life.start(self._topics)
+                life.start(JOBS)
                 self._say(self._links())
                 asyncio.run(self._watch(system))
             except KeyboardInterrupt:

@@ -8,11 +8,10 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.console.failures import UsageError
 from services.workbench.load.options import LoadOptions
-from services.workbench.local.life import Life
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports
 from services.workbench.scrape import scrape
@@ -61,8 +60,8 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
         async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
             return of_system(system, *SERVICES)
 
-        life = Life(system, settings, say)
-        life.start(KafkaAdmin(client, "console"))
+        life = Lifecycle(system, settings, say)
+        life.start()
         yield Target(
             user_url=f"http://{HOST}:{settings.user_port}",
             audit_url=f"http://{HOST}:{settings.audit_port}",

@@ -1,7 +1,6 @@
-"""A running local system with the lag probe, and what each of its processes says on /metrics."""
+"""A running local system, and the metrics of each of its processes."""
 
 import contextlib
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,20 +9,16 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.record import Outgoing
-from services.contracts import catalog
 from services.workbench.load.target import Target
-from services.workbench.local.free_ports import free_ports
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.processes import Program, probe
-from services.workbench.local.system import SERVICES, System, clean_environment, local_programs
+from services.workbench.local.system import JOBS, SERVICES, System, local_programs
 from services.workbench.local.trial import settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage
 
-JOBS = (*SERVICES, "console")
 READY_S = 60.0
 Series = frozenset[tuple[str, str]]  # name, labels as text
 
@@ -77,19 +72,6 @@ class Running:
 def running(folder: Path) -> Iterator[Running]:
     """Yield a system on ports and in a folder of its own; it is killed afterwards."""
     settings = settings_on_free_ports(users=1)
-    client = settings.client
-    with System([*local_programs(settings, folder), _lag_probe(client, folder)]) as system:
-        system.start("broker", "sink")
-        system.wait_ready(READY_S, "broker", "sink")
-        KafkaAdmin(client, "metrics").ensure(catalog.TOPICS)
-        system.start(*JOBS)
-        system.wait_ready(READY_S, *JOBS)
+    with System(local_programs(settings, folder)) as system:
+        Lifecycle(system, settings).start(JOBS)
         yield Running(system, settings)
-
-
-def _lag_probe(client: WorkbenchSettings, folder: Path) -> Program:
-    port = free_ports(1)[0]
-    told = {"APP_HTTP_HOST": HOST, "APP_METRICS_PORT": str(port), "APP_PROBE_EVERY": "1s"}
-    environment = clean_environment(told | {"APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers})
-    probe_argv = (sys.executable, "-m", "services.console", "probe")
-    return Program("console", probe_argv, environment, folder / "console.log", lambda: probe(HOST, port, "/readyz"))

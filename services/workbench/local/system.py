@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ from services.workbench.settings import WorkbenchSettings
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("user", "notification", "audit")
+LAG_EXPORTER = "console"  # as its job is named in Prometheus
+JOBS = (*SERVICES, LAG_EXPORTER)
 MAILS = "mails.jsonl"
 STOP_SECONDS = 30.0
 BROKER_STOPPED = 128 + 15  # how a JVM that ends in order says that SIGTERM was the reason
@@ -93,7 +96,8 @@ def local_programs(settings: WorkbenchSettings, folder: Path) -> list[Program]:
     if not settings.kafka_bootstrap_servers:
         ports = settings.broker_port, settings.controller_port
         programs.append(broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker"))
-    return programs + [service(name, service_environment(name, settings, folder), folder) for name in SERVICES]
+    services = [service(name, service_environment(name, settings, folder), folder) for name in SERVICES]
+    return [*programs, *services, lag_exporter(settings, folder)]
 
 
 def sink(port: int, folder: Path) -> Program:
@@ -108,6 +112,20 @@ def service(name: str, environment: Mapping[str, str], folder: Path) -> Program:
     port = int(environment["APP_METRICS_PORT"])
     log = folder / f"{name}.log"
     return Program(name, argv, clean_environment(environment), log, lambda: probe(HOST, port, "/readyz"))
+
+
+def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s") -> Program:
+    """Return the lag exporter; it is ready once it has read the lag of every group."""
+    environment = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "APP_HTTP_HOST": HOST,
+        "APP_METRICS_PORT": str(settings.console_metrics_port),
+        "APP_PROBE_EVERY": interval,
+        **{PREFIX + key.upper(): value for key, value in settings.security().items()},
+    }
+    argv, log = (sys.executable, "-m", "services.console", "probe"), folder / f"{LAG_EXPORTER}.log"
+    ready = partial(probe, HOST, settings.console_metrics_port, "/readyz")
+    return Program(LAG_EXPORTER, argv, clean_environment(environment), log, ready)
 
 
 def service_environment(name: str, settings: WorkbenchSettings, folder: Path) -> dict[str, str]:
@@ -140,7 +158,9 @@ def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.Comple
 
 def require_ports(settings: WorkbenchSettings) -> None:
     """Check that every port of the local run is free; raises PortTakenError naming the settings."""
-    names = {"smtp_port"} | {f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")}
+    names = {"smtp_port", "console_metrics_port"} | {
+        f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")
+    }
     if not settings.kafka_bootstrap_servers:
         names |= {"broker_port", "controller_port"}
     require_free({PREFIX + name.upper(): getattr(settings, name) for name in sorted(names)})

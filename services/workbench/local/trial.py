@@ -12,7 +12,6 @@ import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import partitions
-from services.contracts import catalog
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
 from services.workbench.demo.driver import Driver
@@ -20,9 +19,10 @@ from services.workbench.demo.observation import AuditTrail, Inbox, Log, Offsets
 from services.workbench.demo.watch import MAILS as MAIL_COUNT
 from services.workbench.demo.watch import Watch
 from services.workbench.local.free_ports import free_ports
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
-from services.workbench.local.system import MAILS, SERVICES, System
+from services.workbench.local.system import JOBS, LAG_EXPORTER, MAILS, SERVICES, System
 from services.workbench.settings import WorkbenchSettings
 
 STATE = Path(__file__).parents[3] / ".eventline"
@@ -38,7 +38,8 @@ PORTS = (
     "broker_port",
     "controller_port",
     "smtp_port",
-    *(f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")),
+    *(f"{name}_port" for name in SERVICES),
+    *(f"{name}_metrics_port" for name in JOBS),
 )
 
 
@@ -143,11 +144,6 @@ def haste(service: str) -> dict[str, str]:
 def trial(settings: WorkbenchSettings, programs: Sequence[Program], folder: Path) -> Iterator[Trial]:
     """Yield a trial on a local system of its own, which is killed at the end if it still runs."""
     with System(programs) as system:
-        system.start("broker", "sink")
-        system.wait_ready(READY_S, "broker", "sink")
-        client = settings.client
-        KafkaAdmin(client, "trial").ensure(catalog.TOPICS)
-        services = [program.name for program in programs if program.name not in ("broker", "sink")]
-        system.start(*services)
-        system.wait_ready(READY_S, *services)
+        apart = ("broker", "sink", LAG_EXPORTER)
+        Lifecycle(system, settings).start([program.name for program in programs if program.name not in apart])
         yield Trial(system, settings, folder)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.chassis.kafka.admin import KafkaAdmin
-from services.contracts import catalog
+from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, SERVICES, System, local_programs
@@ -71,13 +70,8 @@ def local(folder: Path, told: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
     `told` are variables for the services beside their own.
     """
     settings = settings_on_free_ports(users=1)
-    client = settings.client
     with System(_told(hastened(program), told) for program in local_programs(settings, folder)) as system:
-        system.start(BROKER, "sink")
-        system.wait_ready(READY_S, BROKER, "sink")
-        KafkaAdmin(client, "e2e").ensure(catalog.TOPICS)
-        system.start(*SERVICES)
-        system.wait_ready(READY_S, *SERVICES)
+        Lifecycle(system, settings).start()
         yield LocalTarget(system, settings, folder)
 
 
