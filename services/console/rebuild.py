@@ -39,7 +39,7 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     Raises UsageError, FileNotFoundError, and what the topics raise when the broker is away.
     """
     if not options.check:
-        raise UsageError("say --check: the user service's own table is never overwritten")
+        raise UsageError("add --check: the user service's own table is never overwritten")
     client = settings.client
     KafkaAdmin(client, "console").ends(PARTITIONS)  # so that a broker that is away is said as every command says it
     environment = {name: value for name, value in os.environ.items() if name.startswith(KAFKA)} | {

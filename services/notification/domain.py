@@ -46,7 +46,7 @@ class Replica(msgspec.Struct, frozen=True):
 
     @property
     def erased(self) -> bool:
-        """Whether a tombstone was the last that was heard of the user."""
+        """Return True if the last record of the user was a tombstone."""
         return self.state is None
 
 
@@ -105,14 +105,14 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Fate(enum.Enum):
-    """What became of an attempt to hand a mail over."""
+    """The outcome of an attempt to deliver a mail."""
 
     SENT = "sent"
     DEFERRED = "deferred"  # not now: 4xx, or the connection broke before the final dot
     REFUSED = "refused"  # never: 5xx, or no mail can be made of it
     BOUNCED = "bounced"  # never, and no other mail to this recipient either: 5xx to the address
     UNKNOWN = "unknown"  # the connection broke after the final dot: it may have been taken
-    UNTRIED = "untried"  # the server went away before it heard of this mail
+    UNTRIED = "untried"  # the server was lost before it received this mail
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -143,7 +143,7 @@ class State(enum.StrEnum):
 class Next(msgspec.Struct, frozen=True):
     """Where an intent goes after an attempt. `wait_s` is None when it is finished.
 
-    `permanent` says that the recipient's address is at fault.
+    `permanent`: the recipient's address is at fault.
     """
 
     state: State
@@ -214,9 +214,9 @@ def why_not(state: UserState) -> Reason | None:
 
 
 def recipients(notice: Notice, history: Sequence[Address]) -> list[str]:
-    """Return who is told: the address at the notice's version, and of a change the one before it, which comes first.
+    """Return the recipients: the address at the notice's version, and of a change the one before it, which comes first.
 
-    Where compaction has taken the version's own state away, the next known address stands in for it.
+    Where compaction has removed the version's own state, the next known address replaces it.
     """
     before = [address.email for address in history if address.version < notice.version]
     since = [address.email for address in history if address.version >= notice.version]
@@ -243,7 +243,7 @@ def fate_of(code: int) -> Fate:
 
 
 def fate_of_recipient(code: int, reply: bytes) -> Fate:
-    """Return the fate that a reply to RCPT means: a refusal is the address's fault unless it is said to be policy."""
+    """Return the fate that a reply to RCPT means: a refusal is the address's fault unless its code means policy."""
     fate = fate_of(code)
     return Fate.BOUNCED if fate is Fate.REFUSED and not reply.startswith(POLICY) else fate
 

@@ -1,4 +1,4 @@
-"""What happens to a batch of records: states into the replica, notices joined with it, messages decided and queued.
+"""Handler of a batch of records: states update the replica, notices are joined with it, messages are queued.
 
 Everything happens in the consumer's transaction, in a handful of statements however large the batch is. Knows
 neither tables, which are behind `Rows`, nor how a mail is sent.
@@ -26,7 +26,7 @@ from services.contracts.user import UserNotice, UserState
 from services.notification import domain
 from services.notification.domain import Address, Intent, Message, Notice, Replica
 
-SAYS_WHO = (UserState, UserNotice)  # a tombstone says nothing that could differ
+NAMES_USER = (UserState, UserNotice)  # a tombstone has no user that could differ
 DIFFERS = "the same version of user {0} was applied with another id or content"
 
 
@@ -62,7 +62,7 @@ class Rows(Protocol):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """What the handler is given."""
+    """Dependencies of the handler."""
 
     decoder: Decoder
     open_rows: Callable[[Connection], Rows]
@@ -114,11 +114,11 @@ class Batch:
 
     def _is_consistent(self, event: Event) -> bool:
         data, envelope = event.data, event.envelope
-        if not isinstance(data, SAYS_WHO):
+        if not isinstance(data, NAMES_USER):
             return True
         if (data.user_id, data.version) == (envelope.subject, envelope.version):
             return True
-        detail = f"the envelope says {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
+        detail = f"the envelope has {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
         self._outcome.refused.append(Refusal(event.record, "envelope", detail))
         return False
 
@@ -154,8 +154,8 @@ class Batch:
 
     def _messages(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[tuple[Notice, Message]]:
         decided = self._rows.decided([notice.id for notice in ready])
-        told = {n.user_id for n in ready if domain.needs_history(n, replicas[n.user_id])}
-        histories = self._rows.addresses(told)
+        changed = {n.user_id for n in ready if domain.needs_history(n, replicas[n.user_id])}
+        histories = self._rows.addresses(changed)
         for notice in ready:
             for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
                 # Decided already: by the events that a store rebuilt from nothing was restored from.

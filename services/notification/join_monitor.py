@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Views(msgspec.Struct, frozen=True):
-    """What the watch looks at.
+    """State of the waiting notices.
 
     Since when the oldest notice waits; what has waited since before a moment; whether the replica has yet to reach
     what was on the log at the start.
@@ -31,7 +31,7 @@ class Views(msgspec.Struct, frozen=True):
 
 
 class ReplicaWatch(Periodic):
-    """Looks every second. While the replica is being built, waiting is normal and the clock stands still."""
+    """Looks every second. While the replica is being built, waiting is normal and the clock stops."""
 
     name = "replica-watch"
 

@@ -63,7 +63,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """Sends until told to stop; then the mail in hand is finished and the other claims are given back."""
+    """Sends until the stop; then the mail in hand is finished and the other claims are given back."""
 
     def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, telemetry: Telemetry) -> None:
         self.name = name
@@ -83,7 +83,7 @@ class Sender:
             self._mails.labels(outcome)
 
     def run(self, stop: threading.Event) -> None:
-        """Send until told to stop."""
+        """Send until the stop."""
         try:
             while not stop.is_set():
                 self._health.beat(self.name)
@@ -105,7 +105,7 @@ class Sender:
             self._mailer.close()
 
     def step(self, stop: threading.Event) -> bool:
-        """Claim mails and send them. Returns whether there were any. Raises OSError: the mail server is away."""
+        """Claim mails and send them. Returns True if there were any. Raises OSError: the mail server is unreachable."""
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
         latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
@@ -144,7 +144,7 @@ class Sender:
             observe(self._latencies.labels(claim.letter.template), queued)
 
     def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
-        # What was sent must be written down before the claim ends, else it is sent again.
+        # The outcome must be stored before the claim ends, else it is sent again.
         backoff = Backoff(*SETTLE_BACKOFF_S)
         while True:
             try:

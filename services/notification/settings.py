@@ -64,7 +64,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
 
     def _trust_problems(self) -> list[str]:
         if self.smtp_ca_file and self.smtp_tls == "off":
-            return ["APP_SMTP_CA_FILE has no meaning with APP_SMTP_TLS=off: leave it away, or turn TLS on"]
+            return ["APP_SMTP_CA_FILE has no meaning with APP_SMTP_TLS=off: remove it, or turn TLS on"]
         try:
             self.trust()
         except OSError as error:
@@ -74,7 +74,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
 
 @settings
 class StoreSettings(Settings):
-    """What `migrate` is told: the same, but it needs neither broker nor mail server."""
+    """Settings of `migrate`: the same, but it needs neither broker nor mail server."""
 
     kafka_bootstrap_servers: str = ""
     smtp_host: str = ""

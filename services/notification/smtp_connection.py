@@ -1,7 +1,7 @@
-"""A connection to a mail server: greeted, encrypted and logged in as told, or an error that says what is wrong.
+"""A connection to a mail server: greeted, encrypted and logged in as configured, or an error that names the fault.
 
 Sources: RFC 3207 for STARTTLS, RFC 8314 for TLS from the first byte, RFC 4954 for AUTH. Nothing goes on in the clear
-where TLS was asked for. Whatever the server says is bounded in bytes and in time. Knows nothing of mails.
+where TLS was asked for. Every reply of the server is bounded in bytes and in time. Knows nothing of mails.
 """
 
 import smtplib
@@ -19,20 +19,20 @@ Reply = tuple[int, bytes]
 
 
 class Login(msgspec.Struct, frozen=True):
-    """Who we are to the mail server."""
+    """Login at the mail server."""
 
     user: str
     password: str
 
     def __repr__(self) -> str:
-        """Return what may stand in a log."""
+        """Return the text for a log."""
         return f"Login({self.user!r}, …)"
 
 
 class Server(msgspec.Struct, frozen=True):
     """A mail server. `timeout_s` bounds each of its answers; without `trust` nothing is encrypted.
 
-    `trust` says whose certificates are good, `tls_first` that TLS begins with the first byte and not by STARTTLS.
+    `trust` has the accepted authorities; `tls_first`: TLS begins with the first byte and not by STARTTLS.
     """
 
     host: str
@@ -44,12 +44,12 @@ class Server(msgspec.Struct, frozen=True):
 
 
 def connect(server: Server) -> smtplib.SMTP:
-    """Return a connection that is ready for a mail. Raises ConnectionError, which says what is wrong."""
+    """Return a connection that is ready for a mail. Raises ConnectionError, which names the fault."""
     place = f"mail server {server.host}:{server.port}"
     try:
         return _ready(server)
     except smtplib.SMTPAuthenticationError as error:
-        # Its words stay out: some servers repeat what they were told.
+        # Its reply is left out: some servers repeat their input.
         advice = "check APP_SMTP_USER and APP_SMTP_PASSWORD"
         raise ConnectionError(f"{place} refuses the login with {error.smtp_code}: {advice}") from None
     except ssl.SSLCertVerificationError as error:
@@ -88,7 +88,7 @@ class TlsClient(Client, smtplib.SMTP_SSL):
 
 
 class _Replies:
-    """What smtplib reads lines from. A reply has the time-out as a whole, however slowly it drips in."""
+    """The file that smtplib reads lines from. A reply has the time-out as a whole, however slowly it drips in."""
 
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Mails handed to an SMTP server step by step, so that each failure is told apart.
+"""Mails handed to an SMTP server step by step, so that failures are distinguished.
 
 Source: RFC 5321 for the dialogue, RFC 6531 for addresses beyond ASCII. Knows nothing of queues and tries.
 """
@@ -24,7 +24,7 @@ class Mailer:
         self._smtp: smtplib.SMTP | None = None
 
     def connect(self) -> None:
-        """Be connected. Raises ConnectionError, which says why the server cannot be talked to."""
+        """Be connected. Raises ConnectionError, which names the reason."""
         if self._smtp is None:
             self._smtp = connect(self._server)
 
@@ -59,7 +59,7 @@ def _hand_over(smtp: smtplib.SMTP, mail: Mail) -> Delivery:
     try:
         if problem := _announce(smtp, mail):
             return problem
-        smtp.send(mail.content)  # the final dot stands at its end: when this fails, the mail was not taken
+        smtp.send(mail.content)  # it ends with the final dot: when this fails, the mail was not taken
     except OSError as error:
         return Delivery(Fate.DEFERRED, words(error))
     try:
@@ -75,7 +75,7 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> Delivery | None:
         code, reply = smtp.mail(mail.sender, ["SMTPUTF8"] if mail.needs_utf8 else [])
     except OSError as error:
         return Delivery(Fate.UNTRIED, words(error))
-    if code in {CLOSING, WANTS_LOGIN}:  # it says so of every mail
+    if code in {CLOSING, WANTS_LOGIN}:  # it refuses every mail
         return Delivery(Fate.UNTRIED, said(code, reply))
     fate = fate_of(code)
     if fate is Fate.SENT:

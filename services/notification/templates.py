@@ -1,6 +1,6 @@
 """Mails composed from templates: text with HTML beside it, in the user's language. Knows nothing of servers.
 
-The templates of a locale stand in the folder of its name, in lower case. A `.txt` begins with the subject.
+The templates of a locale are in the folder of its name, in lower case. A `.txt` begins with the subject.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ ENCODING = "quoted-printable"  # lines of any length and letters of any script, 
 
 
 class CannotComposeError(ValueError):
-    """No mail can be made of a letter; the message says why."""
+    """No mail can be made of a letter; the message has the reason."""
 
 
 class Mail(msgspec.Struct, frozen=True):

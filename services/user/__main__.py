@@ -42,7 +42,7 @@ def rebuild(
 ) -> None:
     """Fold user.events.v1 into a fresh table: 0 equal to the service's own, 1 not, 2 it could not be done."""
     if not check:
-        sys.stderr.write("say --check: the user service's own table is never overwritten\n")
+        sys.stderr.write("add --check: the user service's own table is never overwritten\n")
         sys.exit(2)
     logs.configure("user", "error")
     try:

@@ -141,7 +141,7 @@ def refuse_inactive(user: UserState) -> None:
 def refuse_stale(user: UserState, expected: int | None) -> None:
     """Raise RefusedError if the user has another version than expected; None expects any."""
     if expected not in (None, user.version):
-        detail = f"user {user.user_id} is at version {user.version}, If-Match says {expected}: read it again"
+        detail = f"user {user.user_id} is at version {user.version}, If-Match has {expected}: read it again"
         raise RefusedError(Because.STALE, detail)
 
 

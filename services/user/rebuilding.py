@@ -26,7 +26,7 @@ PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_
 
 
 class StuckError(Exception):
-    """The rebuild does not come to an end; the message says what is missing."""
+    """The rebuild does not end; the message names what is missing."""
 
 
 class Rebuild(msgspec.Struct, frozen=True):

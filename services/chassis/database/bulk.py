@@ -76,7 +76,7 @@ class _OneOf(FunctionElement[bool]):
 def one_of(column: Column[str], name: str) -> _OneOf:
     """Return the condition that a text column has one of many values: one named parameter, however many there are.
 
-    A query with it can stand at module level: built once, it costs a third of one that is built for each batch.
+    A query with it can be at module level: built once, it costs a third of one that is built for each batch.
     """
     return _OneOf(column, bindparam(name, type_=_Texts()))
 

@@ -29,7 +29,7 @@ UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class DatabaseObserver:
-    """Who is told what a database does. This one keeps nothing; see `database_metrics.DatabaseMetrics`."""
+    """Observer of a database. This one keeps nothing; see `metrics.DatabaseMetrics`."""
 
     def took(self, operation: str, seconds: float) -> None:
         """Hear how long a `read` or a `write` took, from a connection asked for to its end."""
@@ -41,8 +41,8 @@ class DatabaseObserver:
 class Database:
     """A database to read from and to write to, from any thread."""
 
-    def __init__(self, url: str | URL, told: DatabaseObserver | None = None) -> None:
-        self._told = told or DatabaseObserver()
+    def __init__(self, url: str | URL, observer: DatabaseObserver | None = None) -> None:
+        self._observer = observer or DatabaseObserver()
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
         self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
@@ -90,7 +90,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Yield a connection in a transaction, committed at the end and rolled back on any exception.
 
-        Waits for other writers. Raises one of UNAVAILABLE when the database is away or busy for too long.
+        Waits for other writers. Raises one of UNAVAILABLE when the database is unreachable or busy for too long.
         """
         noted: Counter[str] = Counter()
         try:
@@ -103,7 +103,7 @@ class Database:
             raise
         else:
             self._write_failure = None
-            self._told.committed(noted)
+            self._observer.committed(noted)
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -115,11 +115,11 @@ class Database:
         try:
             yield
         finally:
-            self._told.took(operation, time.perf_counter() - started)
+            self._observer.took(operation, time.perf_counter() - started)
 
 
 def note(connection: Connection, what: Iterable[str]) -> None:
-    """Count what a transaction does, to be told once it is committed."""
+    """Count what a transaction does, to be reported once it is committed."""
     connection.get_execution_options().get(NOTED, Counter()).update(what)
 
 

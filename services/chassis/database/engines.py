@@ -1,4 +1,4 @@
-"""The two kinds of database as SQLAlchemy's engines, with what each of them must be told.
+"""SQLAlchemy engines of SQLite and PostgreSQL, with the options that each needs.
 
 SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at their beginning (`BEGIN IMMEDIATE`).
 """

@@ -1,4 +1,4 @@
-"""What a service's database takes: time, connections, bytes."""
+"""Metrics of a service's database: time, connections, bytes."""
 
 import shutil
 from collections.abc import Mapping

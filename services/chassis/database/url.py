@@ -1,4 +1,4 @@
-"""The database's URL as it is set: made one with a password that stands apart, and what in it cannot be meant."""
+"""The configured database URL: merged with a separate password, and checked for contradictions."""
 
 import struct
 
@@ -42,7 +42,7 @@ def problems(url: str, password: str) -> list[str]:
     if found.drivername not in DRIVERS:
         return [f"APP_DATABASE_URL begins with {found.drivername!r}: write one of {', '.join(sorted(DRIVERS))}"]
     if found.drivername == "sqlite":
-        return ["APP_DATABASE_PASSWORD has no meaning with SQLite: leave it away"] if password else []
+        return ["APP_DATABASE_PASSWORD has no meaning with SQLite: remove it"] if password else []
     both = bool(password and found.password)
     twice = ["APP_DATABASE_PASSWORD and APP_DATABASE_URL both hold a password: leave it out of the URL"]
     return (twice if both else []) + _tls_problems({name: str(value) for name, value in found.query.items()})

@@ -5,7 +5,7 @@ import socket
 
 
 class AddressError(Exception):
-    """An address cannot be listened on; the message says which setting to change."""
+    """An address cannot be listened on; the message names the setting to change."""
 
 
 def bind(host: str, port: int, setting: str) -> socket.socket:
@@ -13,7 +13,7 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(
         family, socket.SOCK_STREAM, socket.IPPROTO_TCP
-    )  # asyncio sets TCP_NODELAY only where it says TCP
+    )  # asyncio sets TCP_NODELAY only where the protocol is TCP
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
@@ -24,6 +24,6 @@ def bind(host: str, port: int, setting: str) -> socket.socket:
 
 
 def explained(error: OSError, host: str, port: int, setting: str) -> AddressError:
-    """Return an error that says what to do about an address that cannot be had."""
+    """Return an error that names the next step for an unavailable address."""
     reason = "another process listens there" if error.errno == errno.EADDRINUSE else error.strerror
     return AddressError(f"cannot listen on {host}:{port}: {reason}; choose another port with {setting}")

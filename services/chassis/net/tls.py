@@ -1,7 +1,7 @@
 """TLS: files checked before they are used, and why a server's certificate is refused, in words.
 
-The clients of Kafka and PostgreSQL say "certificate verify failed" to whatever is wrong with a certificate; Python's
-own TLS says which. From here goes a handshake and nothing else. Knows neither Kafka nor SQL.
+The clients of Kafka and PostgreSQL report "certificate verify failed" for every fault of a certificate; Python's
+own TLS names the fault. From here goes a handshake and nothing else. Knows neither Kafka nor SQL.
 """
 
 import socket

@@ -48,7 +48,7 @@ class DeadLetterPolicy(msgspec.Struct, frozen=True):
 
 
 class Consumption(msgspec.Struct, frozen=True):
-    """What a service consumes. Without a `policy` its handler refuses nothing and parks nothing.
+    """Topics and handler of a consumer. Without a `policy` its handler refuses nothing and parks nothing.
 
     `partitions` holds the expected number by topic; a topic without an entry is not checked. Each commit sets
     `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given.
@@ -63,7 +63,7 @@ class Consumption(msgspec.Struct, frozen=True):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """What a service publishes from its outbox: the records of an event, and the topic that has every event.
+    """Publication from the outbox: the records of an event, and the topic that has every event.
 
     `source` is the `ce_source` of that topic's records.
     """

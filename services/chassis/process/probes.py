@@ -24,7 +24,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *_: Any) -> None:  # noqa: ANN401  # the signature is wsgiref's
-        """Probes come every few seconds and say nothing that a metric does not."""
+        """Probes come every few seconds and add nothing to the metrics."""
 
 
 class Probes:
@@ -60,9 +60,9 @@ class Probes:
 
     def _scraped(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
         started = time.thread_time()
-        said = cast("Iterable[bytes]", self._metrics(request, respond))
+        body = cast("Iterable[bytes]", self._metrics(request, respond))
         self._costs.observe(time.thread_time() - started)
-        return said
+        return body
 
     def _problems(self, path: str) -> list[str] | None:
         if path == "/livez":

@@ -1,7 +1,7 @@
 """Start and stop of a service: settings, probes, preparation, components in threads, SIGTERM.
 
 Stop order is the order of the components: intake first, what finishes its work last. A component that ends by
-itself takes the process down with exit code 1: it is loud, and whoever supervises the process restarts it.
+itself takes the process down with exit code 1: the supervisor of the process restarts it.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class Component(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it in logs and probes."""
+        """The name in logs and probes."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then finish what is in hand and return. May raise: that ends the process."""
@@ -144,7 +144,7 @@ def collect_rarely() -> None:
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a service is made of. `prepare` may raise ConnectionError to be called again."""
+    """Components of a service. `prepare` may raise ConnectionError to be called again."""
 
     prepare: Callable[[], None]
     components: Sequence[Component]
@@ -166,13 +166,13 @@ def main(name: str, kind: type[S], build: Build[S]) -> int:
         return 2
 
 
-def serve(settings: S, told: Telemetry, build: Build[S]) -> int:
+def serve(settings: S, telemetry: Telemetry, build: Build[S]) -> int:
     """Build a service, answer its probes and run it to its end. Returns 0 stopped in order, 1 failed."""
     collect_rarely()
-    health = told.health
-    probes = Probes(settings.http_host, settings.metrics_port, health, told.metrics)
+    health = telemetry.health
+    probes = Probes(settings.http_host, settings.metrics_port, health, telemetry.metrics)
     try:
-        plan = build(settings, told)
+        plan = build(settings, telemetry)
         code = Runtime(health, settings.drain_delay).run(plan.prepare, plan.components)
         plan.close()
     finally:

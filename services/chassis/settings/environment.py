@@ -87,7 +87,7 @@ def _unknown(name: str, names: Mapping[str, object]) -> str:
 
 def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own type decides
     if not text.strip():
-        raise ValueError("is empty: give a value or leave the variable away")
+        raise ValueError("is empty: give a value or remove the variable")
     if text.strip().lower() in PLACEHOLDERS:
         raise ValueError("is a placeholder: give the real value")
     if kind is timedelta:

@@ -1,4 +1,4 @@
-"""What a batch of records reads and writes; see `handlers.Rows` for what each is for."""
+"""Rows that a batch of records reads and writes; see `handlers.Rows` for what each is for."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -1,6 +1,6 @@
-"""A store rebuilt from nothing learns from its own topic what was queued, sent and suppressed: nobody is mailed again.
+"""Restore of an empty store from its own topic: what was queued, sent and suppressed, so that no mail repeats.
 
-The events take their old places in the event store, and the relay's cursor stands behind them. What was queued and
+The events take their old places in the event store, and the relay's cursor is after them. A mail that was queued and
 not settled is sent, with the Message-ID it had. Notices that come again find their intents and lead to nothing.
 """
 
@@ -40,7 +40,7 @@ class RestoreError(Exception):
 
 
 def is_empty(connection: Connection) -> bool:
-    """Return whether nothing was ever appended; whoever asks next waits for the end of this transaction."""
+    """Return True if nothing was ever appended; the next caller waits for the end of this transaction."""
     last: int = connection.execute(select(counter).with_for_update()).one().last_sequence
     return last == 0
 

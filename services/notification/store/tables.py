@@ -43,7 +43,7 @@ intents = Table(
     Column("recipient", Text),  # NULL where a suppressed message's recipient is not known
     Column("user_id", String(64), nullable=False),
     Column("user_version", Integer, nullable=False),
-    Column("event_id", String(36), nullable=False),  # of the event that said queued or suppressed
+    Column("event_id", String(36), nullable=False),  # of the event queued or suppressed
     Column("correlation_id", Text, nullable=False),
     Column("traceparent", Text),
     Column("state", String(16), nullable=False),

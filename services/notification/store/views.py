@@ -1,4 +1,4 @@
-"""What the API and the watch over waiting notices read."""
+"""Queries of the API and of the monitor of waiting notices."""
 
 from datetime import datetime
 

@@ -12,7 +12,7 @@ BROKER = "APP_KAFKA_BOOTSTRAP_SERVERS"
 def test_without_check_nothing_is_done(broker: str) -> None:
     code, said = console({BROKER: broker}, "rebuild")
     assert code == 2, said
-    assert "say --check" in said
+    assert "add --check" in said
 
 
 def test_without_a_store_it_says_how_to_get_one(broker: str, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_all_errors_come_at_once_a_line_each() -> None:
             },
         )
     assert sorted(str(caught.value).splitlines()) == [
-        "APP_DATABASE_URL='': is empty: give a value or leave the variable away",
+        "APP_DATABASE_URL='': is empty: give a value or remove the variable",
         "APP_HTTP_PROT is not a setting: did you mean APP_HTTP_PORT?",
         "APP_KAFKA_BOOTSTRAP_SERVERS is missing: it has no default",
         "APP_LOG_LEVEL='changeme': is a placeholder: give the real value",

@@ -28,7 +28,7 @@ def prepare(database: Database, revisions: Path, *, migrate: bool) -> None:
 def upgrade(database: Database, revisions: Path) -> None:
     """Bring the schema to the newest revision in a folder; one that is newer and serves this program stays as it is.
 
-    Raises ConnectionError while the database is away, SchemaError when a newer schema does not serve this program.
+    Raises ConnectionError while the database is unreachable, SchemaError if a newer schema does not serve the program.
     """
     try:
         with database.write() as connection:
@@ -47,7 +47,7 @@ def upgrade(database: Database, revisions: Path) -> None:
 def require(database: Database, revisions: Path) -> None:
     """Look whether the schema is the newest one in a folder or serves it, and change nothing.
 
-    Raises ConnectionError while the database is away, SchemaError when the schema is older, or newer and of no use.
+    Raises ConnectionError while the database is unreachable, SchemaError if the schema is older, or newer and useless.
     """
     script = ScriptDirectory.from_config(_config(revisions))
     try:

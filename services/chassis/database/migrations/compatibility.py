@@ -1,4 +1,4 @@
-"""Which older programs a schema still serves. It is the schema that says so: an old program cannot know a newer one.
+"""The older programs that a schema still serves. The schema names them: an old program cannot know a newer one.
 
 A revision that only adds names, as `oldest_program`, the newest revision that the oldest such program knows. A revision
 that names none serves no older program.
@@ -18,7 +18,7 @@ compatibility = Table(
 
 
 def declare(connection: Connection, script: ScriptDirectory) -> None:
-    """Write down what the newest revision says of itself; the schema is there."""
+    """Store the oldest program of the newest revision in the present schema."""
     newest = script.get_revision("head")
     oldest = getattr(newest.module, "oldest_program", newest.revision)
     compatibility.create(connection, checkfirst=True)
