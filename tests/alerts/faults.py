@@ -146,8 +146,8 @@ def _state_that_cannot_be_stored(environment: Environment) -> Iterator[None]:
     _publish(environment, [record])
     yield
     _sqlite(environment, "DROP TRIGGER test")
-    code, said = console({"APP_DATABASE_URL": environment.urls["notification"]}, "parked", "retry")
-    assert code == 0, said
+    code, output = console({"APP_DATABASE_URL": environment.urls["notification"]}, "parked", "retry")
+    assert code == 0, output
 
 
 @contextmanager

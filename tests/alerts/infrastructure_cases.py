@@ -36,13 +36,13 @@ CASES = (
     ),
     Case(
         alert="BrokerUnreachable",
-        story="one client connects anew while the other is connected",
+        story="one client reconnects while the other is connected",
         series=_brokers("relay", (1, 10), (0, 20)) | _brokers("consumer", (1, 30)),
         firing={13: [], 29: []},
     ),
     Case(
         alert="PartitionsUnderReplicated",
-        story="a broker is away for longer than a restart",
+        story="a broker is down for longer than a restart",
         series=_of("topic_under_replicated_partitions", f'job="console", {WHERE}, {TOPIC}', (0, 10), (3, 10), (0, 10)),
         firing={9: [], 18: [f"{WHERE}, {TOPIC}"], 21: []},
     ),

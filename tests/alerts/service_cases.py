@@ -39,7 +39,7 @@ CASES = (
     ),
     Case(
         alert="ServiceGone",
-        story="its last target goes, as a pod that is not made anew, and comes back",
+        story="its last target goes, as a pod that is not recreated, and comes back",
         series=THERE | _up(USER, (1, 10), ("_", 20), (1, 20)),
         firing={9: [], 20: [USER], 32: []},
     ),
@@ -93,7 +93,7 @@ CASES = (
     ),
     Case(
         alert="DatabaseUnreachable",
-        story="one of two replicas reaches it, and a process that is down says nothing of it",
+        story="one of two replicas reaches it, and a process that is down reports nothing",
         series=_size((4096, 30)) | _size(("NaN", 30), instance="2") | {f'up{{{AUDIT}, instance="1"}}': rising((0, 30))},
         firing={15: [], 29: []},
     ),

@@ -1,4 +1,4 @@
-"""What Kubernetes takes: its own schemas, and the documented fields of the custom resources that we render."""
+"""Schemas of Kubernetes: its own, and the documented fields of the custom resources that we render."""
 
 from functools import cache
 from typing import Any

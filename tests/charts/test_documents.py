@@ -1,4 +1,4 @@
-"""What `python -m tests.charts` wrote is what the charts and the programs say today."""
+"""Checks that the committed documents are those of the present charts and programs."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ labels: {x: y|z}
 )
 def test_a_generated_file_is_as_the_charts_say(path: Path, text: str) -> None:
     assert path.exists(), f"{path} is not there: run python -m tests.charts"
-    assert path.read_text() == text, f"{path} is not what the charts say: run python -m tests.charts"
+    assert path.read_text() == text, f"{path} differs from the charts: run python -m k8s.charts"
 
 
 @pytest.mark.parametrize("chart", sorted(path.parent.name for path in CHARTS.glob("*/values.yaml")))

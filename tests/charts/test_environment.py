@@ -1,4 +1,4 @@
-"""What a chart tells its program is what the program's own settings take; nothing is told that it does not know."""
+"""Checks that each chart sets the variables that its program's settings accept, and no others."""
 
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,8 @@ def test_a_program_takes_what_its_chart_tells_it(helm: Helm, certificates: Path,
     resources = helm.resources(chart, "--values", values)
     for pod in pods(resources):
         if kind := KINDS.get(pod.labels["app.kubernetes.io/name"]):
-            told = _told(pod, resources)
-            files = {name: text.replace(MOUNTED, str(certificates)) for name, text in told.items()}
+            variables = _variables(pod, resources)
+            files = {name: text.replace(MOUNTED, str(certificates)) for name, text in variables.items()}
             load(kind, files)  # raises what is wrong
 
 
@@ -59,7 +59,7 @@ def test_what_is_mounted_is_what_is_named(helm: Helm) -> None:
     )
     pod = next(pod for pod in pods(resources) if pod.name.startswith("Deployment/"))
     mounted = [mount["mountPath"] for mount in pod.containers[0]["volumeMounts"]]
-    named = [text for text in _told(pod, resources).values() if text.startswith(MOUNTED)]
+    named = [text for text in _variables(pod, resources).values() if text.startswith(MOUNTED)]
     assert len(named) == 3
     assert all(str(Path(text).parent) in mounted for text in named)
 
@@ -71,17 +71,17 @@ def test_a_large_number_stays_an_integer(helm: Helm) -> None:
 
 def test_a_chart_speaks_for_itself_before_global_does(helm: Helm) -> None:
     off = "networkPolicy.enabled=false"
-    told = _of_user(helm, off, "global.kafka.bootstrapServers=a:1", "kafka.bootstrapServers=b:2")
-    assert told["APP_KAFKA_BOOTSTRAP_SERVERS"] == "b:2"
-    told = _of_user(helm, off, "global.kafka.bootstrapServers=a:1")
-    assert told["APP_KAFKA_BOOTSTRAP_SERVERS"] == "a:1"
+    variables = _of_user(helm, off, "global.kafka.bootstrapServers=a:1", "kafka.bootstrapServers=b:2")
+    assert variables["APP_KAFKA_BOOTSTRAP_SERVERS"] == "b:2"
+    variables = _of_user(helm, off, "global.kafka.bootstrapServers=a:1")
+    assert variables["APP_KAFKA_BOOTSTRAP_SERVERS"] == "a:1"
 
 
 def test_three_brokers_hold_each_record_three_times_by_one_value(helm: Helm) -> None:
     resources = helm.resources("eventline", "--set", "global.kafka.replicas=3")
     job = next(pod for pod in pods(resources) if pod.name.startswith("Job/eventline-console-topics"))
-    told = _told(job, resources)
-    assert (told["APP_KAFKA_REPLICATION_FACTOR"], told["APP_KAFKA_MIN_INSYNC_REPLICAS"]) == ("3", "2")
+    variables = _variables(job, resources)
+    assert (variables["APP_KAFKA_REPLICATION_FACTOR"], variables["APP_KAFKA_MIN_INSYNC_REPLICAS"]) == ("3", "2")
     broker = next(
         resource for resource in resources if resource["kind"] == "StatefulSet" and "kafka" in str(resource["metadata"])
     )
@@ -94,8 +94,8 @@ def test_traces_go_nowhere_unless_a_collector_is_named(helm: Helm) -> None:
 
 def test_traces_go_where_the_whole_or_the_chart_says(helm: Helm) -> None:
     off = "networkPolicy.enabled=false"
-    told = _of_user(helm, off, "global.tracing.endpoint=http://a:4318", "tracing.endpoint=http://b:4318")
-    assert {name: text for name, text in told.items() if name.startswith("OTEL_")} == {
+    variables = _of_user(helm, off, "global.tracing.endpoint=http://a:4318", "tracing.endpoint=http://b:4318")
+    assert {name: text for name, text in variables.items() if name.startswith("OTEL_")} == {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://b:4318"
     }
 
@@ -114,16 +114,16 @@ def test_a_pod_reaches_the_collector_of_traces_on_its_port_alone(helm: Helm, end
 
 def _of_user(helm: Helm, *values: str) -> dict[str, str]:
     resources = helm.resources("user", *(word for value in values for word in ("--set", value)))
-    return _told(next(pod for pod in pods(resources) if pod.name.startswith("Deployment/")), resources)
+    return _variables(next(pod for pod in pods(resources) if pod.name.startswith("Deployment/")), resources)
 
 
-def _told(pod: Pod, resources: list[Resource]) -> dict[str, str]:
+def _variables(pod: Pod, resources: list[Resource]) -> dict[str, str]:
     """Return a pod's environment; a secret's value is made up."""
     container = pod.containers[0]
-    told: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        told |= _data(resources, source["configMapRef"]["name"])
-    return told | {one["name"]: one.get("value", "a secret") for one in container.get("env", [])}
+        variables |= _data(resources, source["configMapRef"]["name"])
+    return variables | {one["name"]: one.get("value", "a secret") for one in container.get("env", [])}
 
 
 def _data(resources: list[Resource], name: str) -> dict[str, Any]:

@@ -85,16 +85,16 @@ def test_grafana_reads_every_dashboard_and_where_to_look(helm: Helm) -> None:
 
 
 def test_alerts_are_mailed_to_the_sink_unless_told_otherwise(helm: Helm) -> None:
-    told = _file(helm, "alertmanager", "alertmanager.yml")
-    assert told["global"]["smtp_smarthost"] == "eventline-mail:1025"
-    assert told["receivers"][0]["email_configs"][0]["to"] == "operator@eventline.local"
+    config = _file(helm, "alertmanager", "alertmanager.yml")
+    assert config["global"]["smtp_smarthost"] == "eventline-mail:1025"
+    assert config["receivers"][0]["email_configs"][0]["to"] == "operator@eventline.local"
 
 
 def test_alerts_leave_by_a_mail_server_of_ones_own_encrypted_and_by_a_password_from_a_file(helm: Helm) -> None:
     values = CHARTS / "observability" / "ci" / "kept-values.yaml"
-    told = _file(helm, "alertmanager", "alertmanager.yml", "--values", values)["global"]
-    assert (told["smtp_smarthost"], told["smtp_require_tls"]) == ("smtp.example.com:587", True)
-    folder, _, key = told["smtp_auth_password_file"].rpartition("/")
+    config = _file(helm, "alertmanager", "alertmanager.yml", "--values", values)["global"]
+    assert (config["smtp_smarthost"], config["smtp_require_tls"]) == ("smtp.example.com:587", True)
+    folder, _, key = config["smtp_auth_password_file"].rpartition("/")
     pod = _pod(helm, "alertmanager", "--values", values)
     assert folder in [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]]
     secrets = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
@@ -103,15 +103,15 @@ def test_alerts_leave_by_a_mail_server_of_ones_own_encrypted_and_by_a_password_f
 
 def test_receivers_of_ones_own_replace_the_mail(helm: Helm) -> None:
     values = CHARTS / "observability" / "ci" / "receivers-values.yaml"
-    told = _file(helm, "alertmanager", "alertmanager.yml", "--values", values)
-    assert told == msgspec.yaml.decode(values.read_bytes())["alertmanager"]["config"]
+    config = _file(helm, "alertmanager", "alertmanager.yml", "--values", values)
+    assert config == msgspec.yaml.decode(values.read_bytes())["alertmanager"]["config"]
 
 
 def test_a_secret_of_ones_own_holds_the_whole_configuration(helm: Helm) -> None:
-    given = ("--set", "alertmanager.existingSecret=told,networkPolicy.enabled=false")
+    given = ("--set", "alertmanager.existingSecret=own-config,networkPolicy.enabled=false")
     assert _named(helm.resources("observability", *given), "ConfigMap", "eventline-alertmanager") == []
     volumes = _pod(helm, "alertmanager", *given)["volumes"]
-    assert {"name": "config", "secret": {"secretName": "told"}} in volumes
+    assert {"name": "config", "secret": {"secretName": "own-config"}} in volumes
 
 
 @pytest.mark.parametrize("part", ["prometheus", "alertmanager", "grafana"])
@@ -122,10 +122,10 @@ def test_a_part_that_is_switched_off_leaves_nothing(helm: Helm, part: str) -> No
 
 
 def test_only_the_kubelets_readers_may_look_beyond_the_namespace(helm: Helm) -> None:
-    kinds = {"ClusterRole", "ClusterRoleBinding"}
-    assert not kinds & {one["kind"] for one in helm.resources("observability")}
+    cluster_wide = {"ClusterRole", "ClusterRoleBinding"}
+    assert not cluster_wide & {one["kind"] for one in helm.resources("observability")}
     resources = helm.resources("observability", "--set", "prometheus.kubelet.enabled=true")
-    assert kinds <= {one["kind"] for one in resources}
+    assert cluster_wide <= {one["kind"] for one in resources}
     (role,) = _of_kind(resources, "ClusterRole")
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
 

@@ -1,4 +1,4 @@
-"""What every pod of our charts is, with every values file."""
+"""Checks every pod of the charts, with every values file."""
 
 from pathlib import Path
 from typing import Any

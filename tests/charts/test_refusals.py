@@ -1,4 +1,4 @@
-"""What cannot work is refused when it is rendered, and the message names the value: the row Helm of BAD-INPUT."""
+"""Checks that values that cannot work are refused when rendered, by name: the row Helm of BAD-INPUT."""
 
 import pytest
 
@@ -52,13 +52,13 @@ def test_a_value_of_the_wrong_kind_is_refused(helm: Helm, value: str, named: str
 
 
 def test_two_audit_writers_on_sqlite_are_refused(helm: Helm) -> None:
-    said = refusal(helm, "audit", "replicas=2", "persistence.enabled=true", "database.kind=sqlite")
-    assert "replicas=2 with database.kind=sqlite" in said
+    message = refusal(helm, "audit", "replicas=2", "persistence.enabled=true", "database.kind=sqlite")
+    assert "replicas=2 with database.kind=sqlite" in message
 
 
 def test_scaled_writers_on_sqlite_are_refused(helm: Helm) -> None:
-    said = refusal(helm, "audit", "autoscaling.enabled=true", "persistence.enabled=true", "database.kind=sqlite")
-    assert "autoscaling.enabled=true with database.kind=sqlite" in said
+    message = refusal(helm, "audit", "autoscaling.enabled=true", "persistence.enabled=true", "database.kind=sqlite")
+    assert "autoscaling.enabled=true with database.kind=sqlite" in message
 
 
 def test_sqlite_without_persistence_is_refused(helm: Helm) -> None:
@@ -70,15 +70,15 @@ def test_a_volume_that_postgresql_would_not_use_is_refused(helm: Helm) -> None:
 
 
 def test_a_name_that_grows_over_63_characters_is_refused(helm: Helm) -> None:
-    said = refusal(helm, "notification", release="r" * 53)
-    assert "fullnameOverride or the release's name" in said
-    assert "of 66 characters" in said
+    message = refusal(helm, "notification", release="r" * 53)
+    assert "fullnameOverride or the release's name" in message
+    assert "of 66 characters" in message
 
 
 def test_a_name_to_which_a_job_adds_too_much_is_refused(helm: Helm) -> None:
-    said = refusal(helm, "console", f"fullnameOverride={'c' * 58}")
-    assert "fullnameOverride or the release's name" in said
-    assert "-topics-1" in said or "-test" in said
+    message = refusal(helm, "console", f"fullnameOverride={'c' * 58}")
+    assert "fullnameOverride or the release's name" in message
+    assert "-topics-1" in message or "-test" in message
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What differs between an install and an upgrade, and what a rolling update promises."""
+"""Checks the differences of install and upgrade, and the guarantees of a rolling update."""
 
 import base64
 from typing import Any

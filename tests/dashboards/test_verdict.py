@@ -1,4 +1,4 @@
-"""What counts as an answer, and how a page's expressions are filled."""
+"""Checks the verdict on a panel's answer, and the variables of its expressions."""
 
 import math
 
@@ -20,7 +20,7 @@ MOVING, STILL, UNKNOWN = (
 
 
 @pytest.mark.parametrize(
-    ("series", "good", "said"),
+    ("series", "good", "problem"),
     [
         ([MOVING], Good.MOVES, None),
         ([MOVING, STILL], Good.MOVES, 'stays zero: {"job": "still"}'),
@@ -33,8 +33,8 @@ MOVING, STILL, UNKNOWN = (
         ([], Good.EMPTY, None),
     ],
 )
-def test_an_answer_is_held_to_what_its_panel_declares(series: list[Series], good: Good, said: str | None) -> None:
-    assert complaint(series, good) == said
+def test_an_answer_is_held_to_what_its_panel_declares(series: list[Series], good: Good, problem: str | None) -> None:
+    assert complaint(series, good) == problem
 
 
 def test_the_summary_counts_panels_and_not_their_queries() -> None:

@@ -1,4 +1,4 @@
-"""What stands in the services' databases after a trial: no gap, no repeat."""
+"""Checks of the services' databases after a trial: no gap, no repeat."""
 
 from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""The mail server is away for some seconds under load; `tests/soak/mail_outage.py` does it for minutes."""
+"""An outage of the mail server for seconds under load; `services/workbench/soak/mail_outage.py` does it for minutes."""
 
 from pathlib import Path
 
@@ -18,5 +18,5 @@ def test_a_mail_server_that_is_away_costs_no_memory_no_rebalance_no_mail_and_no_
     settings = settings_on_free_ports(1)
     with trial(settings, local_programs(settings, tmp_path), tmp_path) as run:
         seen = play(run, SECONDS, USERS_PER_SECOND)
-    assert seen.during.waiting > 0, "nothing was to be sent while the mail server was away"
+    assert seen.during.waiting > 0, "nothing was to be sent while the mail server was down"
     assert seen.problems() == [], seen.in_words()

@@ -1,4 +1,4 @@
-"""What the checks of the images and of the compose file are given; without Docker they are skipped, and say so."""
+"""Fixtures of the checks of images and compose file; without Docker the checks are skipped with a reason."""
 
 import json
 import shutil

@@ -22,12 +22,12 @@ class Docker:
         return subprocess.run(argv, cwd=self._root, capture_output=True, text=True, check=False, timeout=LONG_S)
 
     def failure(self, *arguments: str) -> str:
-        """Return what was said on a failure, and nothing on success."""
+        """Return the output of a failure, and nothing on success."""
         done = self.run(*arguments)
         return (done.stderr or "it failed") if done.returncode else ""
 
     def output(self, *arguments: str) -> str:
-        """Return what was printed. A failure fails the test with what was said."""
+        """Return what was printed. A failure fails the test with the output."""
         done = self.run(*arguments)
         assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr}"
         return done.stdout.strip()

@@ -55,5 +55,5 @@ def test_the_broker_is_told_what_the_local_one_is(compose: Compose) -> None:
     """Addresses and folders apart."""
     given = compose["services"]["kafka"]["environment"]
     local = properties(1, 2, Path("/data"))
-    told = {name: given.get("KAFKA_" + name.replace(".", "_").upper()) for name in local.keys() - PLACES}
-    assert told == {name: local[name] for name in local.keys() - PLACES}
+    configured = {name: given.get("KAFKA_" + name.replace(".", "_").upper()) for name in local.keys() - PLACES}
+    assert configured == {name: local[name] for name in local.keys() - PLACES}

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.images
 
 
 def test_an_image_adds_less_than_200_mb_to_its_base(image: Image) -> None:
-    """What our recipe adds are two folders; each file counts with the blocks that it takes."""
+    """The recipe adds two folders; each file counts with the blocks that it takes."""
     added = [int(line.split()[0]) for line in image.shell("du -sk /opt/venv /app").splitlines()]
     assert sum(added) < MOST_KIB
 
@@ -92,7 +92,7 @@ def test_it_says_what_it_lacks_on_a_read_only_root(image: Image) -> None:
 
 
 def test_a_signal_reaches_the_service(image: Image) -> None:
-    """The user service, without a broker, ends by itself when it is told to, long before it would be killed."""
+    """The user service, without a broker, ends by itself on SIGTERM, long before it would be killed."""
     if image.service != "user":
         pytest.skip("one service stands for all: they have one entry point")
     settings = ("-eAPP_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9", "-eAPP_DATABASE_URL=sqlite:////tmp/user.db")

@@ -32,7 +32,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def a_bounce(user_id: str) -> Outgoing:
-    """Return the record that says that a user's address refuses mail: all that the user service subscribes to."""
+    """Return the record that a user's address refuses mail: all that the user service subscribes to."""
     who = (new_id(), user_id, "550 no such mailbox")
     bounce = NotificationFailed(*who, permanent=True, tries=1, personal=Recipient(ADA["email"]))
     envelope = an_envelope(

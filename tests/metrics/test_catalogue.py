@@ -1,4 +1,4 @@
-"""docs/metrics.md is what the declarations, the dashboards and the rules say today."""
+"""Checks that docs/metrics.md has the present declarations, dashboards and rules."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ of_every_metric = pytest.mark.parametrize("one", metrics.every(), ids=lambda one
 
 
 def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_say() -> None:
-    assert PATH.read_text() == text(), f"{PATH} is not what the code says: run make docs"
+    assert PATH.read_text() == text(), f"{PATH} differs from the code: run make docs"
 
 
 def test_a_name_is_declared_once() -> None:

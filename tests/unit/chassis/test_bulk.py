@@ -1,4 +1,4 @@
-"""Many values in one statement, as each database is told."""
+"""Many values in one statement, in the form of each database."""
 
 from sqlalchemy import Column, MetaData, String, Table, create_engine, select
 

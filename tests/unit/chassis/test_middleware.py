@@ -20,7 +20,7 @@ GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class DatabaseObserver(msgspec.Struct):
-    """What a handler sees."""
+    """The request as a handler sees it."""
 
     traceparent: str | None
     current: str | None

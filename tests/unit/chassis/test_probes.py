@@ -1,4 +1,4 @@
-"""The port for machines answers what health and metrics say."""
+"""Checks that the probes answer with health and metrics."""
 
 import http.client
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def test_a_service_that_starts_is_alive_but_neither_started_nor_ready(port: int)
     assert get(port, "/readyz") == (503, "start: not started yet\n")
 
 
-def test_what_is_missing_is_told_a_line_each(port: int, told: Telemetry) -> None:
+def test_what_is_missing_is_reported_a_line_each(port: int, told: Telemetry) -> None:
     told.health.has("start")
     assert get(port, "/readyz") == get(port, "/startupz") == (200, "ok\n")
     told.health.lacks("smtp", "refused")
@@ -57,7 +57,7 @@ def test_metrics_are_served_with_what_runs_here(port: int) -> None:
     assert "_created" not in text
 
 
-def test_what_a_service_does_without_is_told_with_its_readiness(port: int, told: Telemetry) -> None:
+def test_what_a_service_does_without_is_reported_with_its_readiness(port: int, told: Telemetry) -> None:
     told.health.has("start")
     told.health.lacks("kafka", "refused", needed=False)
     assert get(port, "/readyz") == (200, "ok\nkafka: refused\n")

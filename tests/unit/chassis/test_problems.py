@@ -28,7 +28,7 @@ def take(data: JSONBody[Body]) -> int:
 def fail(kind: FromPath[str]) -> None:
     raise {
         "refused": Refused(409, "taken: choose another"),
-        "away": OperationalError("SELECT 1", {}, ConnectionError("gone")),
+        "unreachable": OperationalError("SELECT 1", {}, ConnectionError("gone")),
         "bug": ZeroDivisionError("secret"),
     }[kind]
 
@@ -115,7 +115,7 @@ def test_unknown_paths_and_methods_are_problems_too() -> None:
 
 
 def test_a_database_that_is_away_is_told_with_a_time_to_try_again() -> None:
-    response = send("GET", "/raise/away")
+    response = send("GET", "/raise/unreachable")
     assert "Idempotency-Key" in detail(response, 503)
     assert response.headers["retry-after"] == "1"
 

@@ -1,4 +1,4 @@
-"""Start and stop: what is prepared first, in which order parts end, and what the exit code says."""
+"""Start and stop: what is prepared first, in which order parts end, and the exit code."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Settings: everything that is wrong is said at once, each with what to write instead."""
+"""Settings: all errors are reported at once, each with the text to write instead."""
 
 import re
 from dataclasses import fields

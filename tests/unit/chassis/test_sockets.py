@@ -1,4 +1,4 @@
-"""What the sockets that services listen on are like."""
+"""Checks the sockets that services listen on."""
 
 import socket
 

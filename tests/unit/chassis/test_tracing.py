@@ -137,12 +137,12 @@ def test_an_error_leaves_its_kind_on_every_span_and_not_its_words() -> None:
 def test_a_published_event_carries_its_span_and_the_others_what_they_had() -> None:
     made = Recording()
     events = [an_event_of(SAMPLED, 1), an_event_of(UNSAMPLED, 2), an_event_of(None, 3)]
-    with publishing(made, events) as told:
-        contexts = [stored.event.metadata.traceparent for stored in told]
+    with publishing(made, events) as published:
+        contexts = [stored.event.metadata.traceparent for stored in published]
     (span,) = made.named("publish user.registered")
     assert (span.parent, span.work.kind) == (SAMPLED, "producer")
     assert contexts == [span.traceparent, UNSAMPLED, None]
-    assert [stored.sequence for stored in told] == [1, 2, 3]
+    assert [stored.sequence for stored in published] == [1, 2, 3]
 
 
 def test_a_group_commit_is_spanned_in_the_trace_of_each_command_that_is_recorded() -> None:

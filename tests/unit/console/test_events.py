@@ -1,4 +1,4 @@
-"""What `console events` shows of a record, and what it hides."""
+"""Checks the fields that `console events` shows and hides."""
 
 from datetime import UTC, datetime
 
@@ -25,8 +25,8 @@ PERSONAL = {"personal": {"login": "ada", "email": "ada@example.org"}, "preferenc
 
 
 def a_record(value: bytes | None, *, headers: bool = True) -> Record:
-    told = envelope.to_headers(AN_ENVELOPE) if headers else []
-    return Record("user.events.v1", 2, 7, 1, int(MOMENT.timestamp() * 1000), b"u1", value, told)
+    sent_headers = envelope.to_headers(AN_ENVELOPE) if headers else []
+    return Record("user.events.v1", 2, 7, 1, int(MOMENT.timestamp() * 1000), b"u1", value, sent_headers)
 
 
 def test_a_record_is_a_line_without_its_personal_part() -> None:
@@ -49,7 +49,7 @@ def test_an_address_is_hidden_wherever_it_stands(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "words"),
+    ("record", "text"),
     [
         (a_record(None), "(tombstone)"),
         (a_record(b"\xff{ada@example.org"), "(17 bytes that are no JSON)"),
@@ -57,8 +57,8 @@ def test_an_address_is_hidden_wherever_it_stands(reason: str) -> None:
     ],
     ids=["tombstone", "no JSON", "no envelope"],
 )
-def test_what_is_no_event_is_shown_as_what_it_is(record: Record, words: str) -> None:
-    assert words in line(record, personal=False)
+def test_what_is_no_event_is_shown_as_what_it_is(record: Record, text: str) -> None:
+    assert text in line(record, personal=False)
     assert "example.org" not in line(record, personal=False)
 
 

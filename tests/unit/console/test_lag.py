@@ -1,4 +1,4 @@
-"""How far groups are behind, from what a broker says."""
+"""How far groups are behind, from offsets of a broker."""
 
 from collections.abc import Iterable, Mapping
 
@@ -22,8 +22,8 @@ class FakeTopics:
         return dict.fromkeys(partitions, 10)
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        told = self._committed.get(group, {})
-        return {place: told[place] for place in partitions if place in told}
+        committed = self._committed.get(group, {})
+        return {place: committed[place] for place in partitions if place in committed}
 
 
 def places(topic: catalog.Topic) -> list[TopicPartition]:

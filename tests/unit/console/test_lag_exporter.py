@@ -21,7 +21,7 @@ def seen(records: int, seconds: int | None) -> Seen:
 
 
 class World:
-    """A probe whose broker answers what it is told: what there is to see, or an error."""
+    """A probe whose broker gives a configured answer: a state, or an error."""
 
     def __init__(self) -> None:
         self.told = a_telemetry()
@@ -57,7 +57,7 @@ def test_an_age_that_could_not_be_read_is_no_number() -> None:
     assert math.isnan(world.shown("consumer_lag_seconds") or 0)
 
 
-@pytest.mark.parametrize("error", [BrokerUnavailableError("away"), TopicsError("no topic"), PartitionReadError("gone")])
+@pytest.mark.parametrize("error", [BrokerUnavailableError("down"), TopicsError("no topic"), PartitionReadError("gone")])
 def test_what_cannot_be_asked_is_not_shown_is_counted_and_makes_it_not_ready(error: Exception) -> None:
     world = World()
     world.look(seen(7, 3))
@@ -78,5 +78,5 @@ def test_members_and_topics_are_shown_too_and_nothing_of_topics_that_are_not_our
     assert [world.shown(name) for name in names] == [2, 40, 1, 3]
     topics = {"messaging_destination_name": "of others"}
     assert world.told.metrics.registry.get_sample_value("topic_under_replicated_partitions", topics) is None
-    world.look(BrokerUnavailableError("away"))
+    world.look(BrokerUnavailableError("down"))
     assert [world.shown(name) for name in names] == [None] * 4

@@ -1,4 +1,4 @@
-"""The notification service's decisions: who is told what, and what follows from a mail server's answer."""
+"""The notification service's decisions: recipients and messages, and what follows from a mail server's answer."""
 
 import pytest
 
@@ -41,14 +41,14 @@ def test_a_welcome_goes_to_the_address_of_its_time_even_when_it_has_changed_sinc
 
 def test_a_changed_address_is_told_to_the_old_one_first_and_to_the_new_one() -> None:
     history = a_history((1, OLD), (3, NEW), (4, NEWEST))
-    told = domain.messages(a_notice(3, "user.email_changed"), a_replica(a_state(4)), history)
-    assert told == [Message("email_changed", OLD), Message("email_changed", NEW)]
+    messages = domain.messages(a_notice(3, "user.email_changed"), a_replica(a_state(4)), history)
+    assert messages == [Message("email_changed", OLD), Message("email_changed", NEW)]
 
 
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
-        ([(1, OLD), (5, NEWEST)], [OLD, NEWEST]),  # the state of the change itself was compacted away
+        ([(1, OLD), (5, NEWEST)], [OLD, NEWEST]),  # the state of the change itself was removed by compaction
         ([(5, NEWEST)], [NEWEST]),  # and the one before it
         ([(1, OLD)], [OLD]),
         ([(1, OLD), (3, OLD)], [OLD]),

@@ -26,7 +26,7 @@ def a_claim(number: int) -> Claim:
 
 
 class FakeQueue:
-    """Hands out claims once, fails to settle as often as told."""
+    """Hands out claims once, fails to settle as often as configured."""
 
     def __init__(self, *claims: Claim) -> None:
         self.claims = list(claims)
@@ -41,7 +41,7 @@ class FakeQueue:
     def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
         if self.unavailable:
             self.unavailable -= 1
-            raise OperationalError("settle", {}, ConnectionError("the database is away"))
+            raise OperationalError("settle", {}, ConnectionError("the database is unreachable"))
         self.attempts += attempts
         self.unused += unused
 

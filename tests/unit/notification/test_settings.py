@@ -28,7 +28,7 @@ def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("environment", "text"),
     [
         (LOGIN, "APP_SMTP_PASSWORD would travel in the clear with APP_SMTP_TLS=off"),
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_USER": "ada"}, "belong together"),
@@ -43,13 +43,13 @@ def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are
         ({"APP_SMTP_TIMEOUT": "12s"}, "the first must be below a 5th of the second"),
     ],
 )
-def test_what_contradicts_or_cannot_be_used_is_refused_at_start(environment: dict[str, str], words: str) -> None:
+def test_what_contradicts_or_cannot_be_used_is_refused_at_start(environment: dict[str, str], text: str) -> None:
     (line,) = complaints(**environment)
-    assert words in line
+    assert text in line
 
 
 def test_no_complaint_and_no_representation_repeats_the_password() -> None:
     """A secret must never be logged."""
-    said = [*complaints(**LOGIN), *complaints(APP_SMTP_PASSWRD=LOGIN["APP_SMTP_PASSWORD"])]
+    lines = [*complaints(**LOGIN), *complaints(APP_SMTP_PASSWRD=LOGIN["APP_SMTP_PASSWORD"])]
     settings = load(Settings, GOOD | LOGIN | {"APP_SMTP_TLS": "tls"})
-    assert "correct horse" not in repr((said, settings)) + str(settings)
+    assert "correct horse" not in repr((lines, settings)) + str(settings)

@@ -1,4 +1,4 @@
-"""Mails as they are composed: what stands in them, and what can never get into them."""
+"""Mails as they are composed: their content, and what can never be in them."""
 
 import email
 import email.policy

@@ -1,4 +1,4 @@
-"""What the demo's users do."""
+"""Checks the commands of the demo's users."""
 
 from collections import Counter
 

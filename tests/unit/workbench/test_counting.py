@@ -1,4 +1,4 @@
-"""What is expected of accepted commands, and how what arrived is compared with it."""
+"""Checks the expected effects of accepted commands, and their comparison with those that arrived."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a load is expected to have led to, once everybody's versions are known."""
+"""Checks the expected effects of a load, from the final versions."""
 
 from collections.abc import Collection, Mapping
 

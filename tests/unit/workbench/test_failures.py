@@ -1,4 +1,4 @@
-"""How the console fails: BAD-INPUT, row CLI: an exit code for each kind, and what to do."""
+"""Checks how the console fails: BAD-INPUT, row CLI: an exit code for each kind, and what to do."""
 
 import aiohttp
 import pytest
@@ -23,7 +23,7 @@ def fail(error: BaseException) -> object:
         (UsageError("write it so"), 2),
         (SettingsError("APP_X is not a setting"), 2),
         (PortTakenError("port 1 is taken"), 3),
-        (BrokerUnavailableError("away"), 4),
+        (BrokerUnavailableError("down"), 4),
         (UnknownIdError("no user 7"), 5),
         (RefusedError("409", "taken"), 7),
         (aiohttp.ClientConnectionError("refused"), 7),

@@ -1,4 +1,4 @@
-"""The search for the knee, on systems that keep up to a known rate."""
+"""Checks the search for the maximum sustainable rate, on systems with a known one."""
 
 import asyncio
 

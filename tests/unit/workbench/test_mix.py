@@ -1,4 +1,4 @@
-"""What the load asks, and of whom."""
+"""Checks the mix of the load: commands and users."""
 
 import random
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the demo reads where effects arrive."""
+"""Checks how the demo observes effects."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What the mail sink reads from an SMTP envelope."""
+"""Checks how the mail sink reads an SMTP envelope."""
 
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8, EmailPolicy

@@ -1,4 +1,4 @@
-"""What the local system tells its parts."""
+"""Checks the settings of the local system's parts."""
 
 from pathlib import Path
 

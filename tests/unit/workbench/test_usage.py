@@ -1,4 +1,4 @@
-"""What processes use."""
+"""Checks the memory and CPU use of processes."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""How much has arrived, and how much of it is expected by now."""
+"""Checks the counts of arrived and expected records."""
 
 import asyncio
 from pathlib import Path
@@ -12,7 +12,7 @@ from services.workbench.demo.watch import COMMANDS, ENTRIES, MAILS, RECORDS, Wat
 
 
 class FakeLog:
-    """A log on which records arrive when told."""
+    """A log to which the test adds records."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[Sighting]] = {"user.events.v1": []}
