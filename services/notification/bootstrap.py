@@ -15,15 +15,15 @@ from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import ReplicaWatch, Views, show_mails
+from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.smtp_connection import Login
+from services.notification.mail.smtp_connection import Server as MailServer
+from services.notification.mail.smtp_delivery import Mailer
+from services.notification.mail.templates import Composer
 from services.notification.mail_queue import MailQueue
-from services.notification.sender import Limits, Sender
 from services.notification.settings import Settings
-from services.notification.smtp_connection import Login
-from services.notification.smtp_connection import Server as MailServer
-from services.notification.smtp_delivery import Mailer
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
-from services.notification.templates import Composer
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "notification"

@@ -9,12 +9,12 @@ from services.chassis.database.database import Database
 from services.chassis.messages import event
 from services.chassis.outbox import event_store
 from services.notification.domain import Attempt, Claim, Delivery
+from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.smtp_connection import Server
+from services.notification.mail.smtp_delivery import Mailer
+from services.notification.mail.templates import Composer
 from services.notification.mail_queue import MailQueue
-from services.notification.sender import Limits, Sender
-from services.notification.smtp_connection import Server
-from services.notification.smtp_delivery import Mailer
 from services.notification.store.tables import intents
-from services.notification.templates import Composer
 from tests.support.builders import NOW, a_telemetry, ids
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import Envelope
 
 from services.chassis.database.database import Database
 from services.contracts.notification import NotificationFailed
-from services.notification.smtp_connection import Server
+from services.notification.mail.smtp_connection import Server
 from tests.support.mail_servers import DIALOGUE, FINAL_DOT, HANG_UP, HOST, MailServer, Script
 from tests.support.sender_harness import Mailroom, user
 

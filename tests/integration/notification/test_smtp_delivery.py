@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from services.notification.domain import Delivery, Fate, Letter
-from services.notification.smtp_connection import Server
-from services.notification.smtp_delivery import Mailer
-from services.notification.templates import Composer
+from services.notification.mail.smtp_connection import Server
+from services.notification.mail.smtp_delivery import Mailer
+from services.notification.mail.templates import Composer
 from tests.support.builders import NOW
 from tests.support.mail_servers import DIALOGUE, HOST, MailServer, Script
 

@@ -11,10 +11,10 @@ import structlog
 import trustme
 
 from services.chassis.database.database import Database
-from services.notification.sender import Limits, Sender
-from services.notification.smtp_connection import Login, Server, connect
-from services.notification.smtp_delivery import Mailer
-from services.notification.templates import Composer
+from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.smtp_connection import Login, Server, connect
+from services.notification.mail.smtp_delivery import Mailer
+from services.notification.mail.templates import Composer
 from tests.support.builders import a_telemetry
 from tests.support.mail_servers import MailServer
 from tests.support.sender_harness import MAIL_FROM, Mailroom

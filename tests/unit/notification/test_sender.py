@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import Attempt, Claim, Delivery, Fate, Letter
-from services.notification.sender import Limits, Sender
+from services.notification.mail.sender import Limits, Sender
 from tests.support.builders import NOW, Recording, a_telemetry
 from tests.support.fakes import FakeClock
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.notification import domain
 from services.notification.domain import Letter
-from services.notification.templates import TEMPLATES, CannotComposeError, Composer, dotted
+from services.notification.mail.templates import TEMPLATES, CannotComposeError, Composer, dotted
 from tests.support.builders import NOW
 
 LETTER = Letter("<n-1@example.org>", "welcome", "ada@example.org", "Ada Lovelace", "correlation-1", NOW)

@@ -6,8 +6,8 @@ Source: RFC 5321 for the dialogue, RFC 6531 for addresses beyond ASCII. Knows no
 import smtplib
 
 from services.notification.domain import Delivery, Fate, Letter, fate_of, fate_of_recipient
-from services.notification.smtp_connection import Server, connect, said, words
-from services.notification.templates import CannotComposeError, Composer, Mail
+from services.notification.mail.smtp_connection import Server, connect, said, words
+from services.notification.mail.templates import CannotComposeError, Composer, Mail
 
 READY_FOR_DATA = 354
 CLOSING = 421

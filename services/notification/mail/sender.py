@@ -37,7 +37,7 @@ class Queue(Protocol):
 
 
 class Mailer(Protocol):
-    """A connection to the mail server; see `mailer.Mailer`."""
+    """A connection to the mail server; see `smtp_delivery.Mailer`."""
 
     def connect(self) -> None:
         """Be connected. Raises OSError."""
