@@ -1,4 +1,4 @@
-"""The console's commands. What they do stands in the modules that they call; how they fail, in `failures`."""
+"""Commands of the console. The modules that they call do the work; `failures` maps errors to exit codes."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ from services.console.flags import flags
 from services.console.settings import ConsoleSettings
 
 app = typer.Typer(
-    help="What a person runs.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help="The operator's commands.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
 
@@ -69,7 +69,7 @@ def run_probe() -> None:
 
 
 def show_events(options: events.EventsOptions) -> None:
-    """Show what stands on the topics, decoded, a line for each record."""
+    """Show the records of the topics, decoded, a line for each record."""
     with reported():
         try:
             events.show(_client(), options, utc_now, typer.echo)

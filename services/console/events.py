@@ -1,4 +1,4 @@
-"""What stands on the topics, decoded: followed from a place, filtered, a line for each record.
+"""Records of the topics, decoded: followed from an offset, filtered, a line for each record.
 
 Personal data is shown only to who asks for it: fields named `personal`, and addresses in any text.
 """

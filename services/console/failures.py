@@ -15,15 +15,15 @@ from services.chassis.net.sockets import AddressError
 from services.chassis.settings.environment import SettingsError
 
 WRONG = 1  # what was counted, verified or measured is not as it must be
-INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
+INTERRUPTED = 130  # exit code of a program that SIGINT ended
 
 
 class UsageError(Exception):
-    """An argument cannot be understood; the message says how to write it."""
+    """An argument cannot be understood; the message shows how to write it."""
 
 
 class UnknownIdError(Exception):
-    """Nothing has the id that was asked for; the message says where it was looked for."""
+    """Nothing has the id that was asked for; the message names the searched places."""
 
 
 Codes = Mapping[type[BaseException], int]
@@ -31,7 +31,7 @@ CODES: Codes = {
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,
-    BrokerRefusedError: 4,  # says itself what to do
+    BrokerRefusedError: 4,  # its message has the next step
     BrokerUnavailableError: 4,
     UnknownIdError: 5,
     FileNotFoundError: 8,

@@ -37,7 +37,7 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Broker(Protocol):
-    """What is asked; see `chassis.kafka.admin.KafkaAdmin`."""
+    """The queries; see `chassis.kafka.admin.KafkaAdmin`."""
 
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset of the oldest record that each partition still has."""
@@ -46,7 +46,7 @@ class Broker(Protocol):
         """Return the offset that the next record of each partition will get."""
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offsets that a group told Kafka."""
+        """Return the offsets that a group committed to Kafka."""
 
 
 def partitions() -> Sequence[TopicPartition]:

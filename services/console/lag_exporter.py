@@ -43,13 +43,13 @@ log = structlog.get_logger()
 
 @settings
 class LagExporterSettings(ProcessSettings, KafkaSettings):
-    """What the probe is told."""
+    """Settings of the probe."""
 
     probe_every: timedelta = timedelta(seconds=5)
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What one look has found: lags, members by group, end offsets by topic, and the cluster."""
+    """The result of one query: lags, members by group, end offsets by topic, and the cluster."""
 
     lags: Sequence[Lag]
     members: Mapping[str, int]

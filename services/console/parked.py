@@ -1,4 +1,4 @@
-"""`console parked`: what a consumer has put aside because it could not be applied, and another try of it.
+"""`console parked`: records that a consumer could not apply, and their retry.
 
 Works on the service's own database, named by APP_DATABASE_URL: run it where the service runs.
 """

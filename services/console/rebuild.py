@@ -41,7 +41,7 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     if not options.check:
         raise UsageError("add --check: the user service's own table is never overwritten")
     client = settings.client
-    KafkaAdmin(client, "console").ends(PARTITIONS)  # so that a broker that is away is said as every command says it
+    KafkaAdmin(client, "console").ends(PARTITIONS)  # reports an unreachable broker as every command does
     environment = {name: value for name, value in os.environ.items() if name.startswith(KAFKA)} | {
         "APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers,
         "APP_DATABASE_URL": options.database_url or _of_the_run(settings),

@@ -13,14 +13,14 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 
 
 class Broker(Protocol):
-    """What is asked; see `chassis.kafka.admin.KafkaAdmin`."""
+    """The queries; see `chassis.kafka.admin.KafkaAdmin`."""
 
     def ensure(self, topics: Sequence[Described]) -> list[str]:
         """Create what is missing and return its names. Raises BrokerUnavailableError."""
 
 
 def ensure(broker: Broker, patience: timedelta, say: Callable[[str], None]) -> list[str]:
-    """Create the topics that are missing and return their names; each new reason to wait is said once.
+    """Create the topics that are missing and return their names; each new reason to wait is printed once.
 
     Raises BrokerUnavailableError with the last reason when the patience is over, TopicsError at once.
     """

@@ -1,4 +1,4 @@
-"""What a service says of itself on /metrics: sums over all labels, by name."""
+"""Values of a service's /metrics: sums over all labels, by name."""
 
 from collections import Counter
 from collections.abc import Mapping

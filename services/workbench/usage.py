@@ -1,4 +1,4 @@
-"""What processes use, memory and processor time: from /proc for those of this machine, from /metrics for others."""
+"""Memory and CPU use of processes: from /proc for those of this machine, from /metrics for others."""
 
 import os
 import re

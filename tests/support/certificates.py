@@ -1,4 +1,4 @@
-"""Certificates of the tests' own making, right and wrong, and the words in which a wrong one is to be told."""
+"""Generated certificates, right and wrong, and the expected error text of each wrong one."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ NAMES = (HOST, "127.0.0.1")
 USER = "eventline"
 AUTHORITY = trustme.CA()
 SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
-# What is wrong with a server's certificate, and the words in which it is told.
+# Faults of a server's certificate, and the expected error text.
 CERTIFICATES: Mapping[str, trustme.LeafCert] = {
     "right": AUTHORITY.issue_cert(*NAMES),
     "wrong CA": trustme.CA().issue_cert(*NAMES),
@@ -29,7 +29,7 @@ WORDS = {
 
 
 class Files(msgspec.Struct, frozen=True):
-    """What a client is given: whom to trust, a certificate of its own with its key, and a key that does not fit."""
+    """Files of a client: authorities to trust, a certificate of its own with its key, and a key that does not fit."""
 
     authority: str
     certificate: str

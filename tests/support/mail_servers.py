@@ -1,4 +1,4 @@
-"""Mail servers that answer as they are told: a real one, and one that follows a script byte by byte."""
+"""Mail servers with configured answers: a real one, and one that follows a script byte by byte."""
 
 import asyncio
 import contextlib

@@ -35,7 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Collector:
-    """What has been exported so far. `away` answers 503 and keeps nothing."""
+    """Collector of exported spans. `away` answers 503 and keeps nothing."""
 
     def __init__(self) -> None:
         self._spans: list[Seen] = []

@@ -1,4 +1,4 @@
-"""A PostgreSQL that takes TLS with a password, or nothing, and shows the certificate that it is told to."""
+"""A PostgreSQL that takes TLS with a password, or nothing, and shows a configured certificate."""
 
 import shutil
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ Headers = Mapping[str, str]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]

@@ -1,4 +1,4 @@
-"""The least that could do a consumer's work: batched consume, decode, the same rows in batches, full sync.
+"""Hand-written minimal loop of a consumer: batched consume, decode, the same rows in batches, full sync.
 
 No group, no positions, no rules, no repeats, no refusals: raw `sqlite3` and the client, rows straight from records.
 """

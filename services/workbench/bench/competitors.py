@@ -31,11 +31,11 @@ DEADLINE_S = 300.0
 
 
 class CompetitorError(Exception):
-    """A program failed, or its effect is not the whole; the message says what was seen."""
+    """A program failed, or its effect is not the whole; the message has what was seen."""
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What a program prints: the library with its version, and records per second."""
+    """The result of a program: the library with its version, and records per second."""
 
     library: str
     rate: float

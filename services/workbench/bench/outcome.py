@@ -1,4 +1,4 @@
-"""What was measured: pairs of rates by turns, part by part; their medians, ratios and spread in one table."""
+"""Results of the bench: pairs of rates by turns, part by part; their medians, ratios and spread in one table."""
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +23,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A part of the bench. `measure` runs one round, saying before each of its `steps` what it does."""
+    """A part of the bench. `measure` runs one round, and announces each of its `steps`."""
 
     name: str
     unit: str

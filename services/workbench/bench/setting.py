@@ -1,4 +1,4 @@
-"""Where and how large: a fresh broker with the catalog's topics, sizes from `BENCH_*`, what the machine is."""
+"""Setting of the bench: a fresh broker with the catalog's topics, sizes from `BENCH_*`, what the machine is."""
 
 import os
 import platform
@@ -44,13 +44,13 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def settings(self) -> KafkaSettings:
-        """What a client of the broker is told."""
+        """Settings of a client of the broker."""
         return KafkaSettings(kafka_bootstrap_servers=self.bootstrap)
 
 
 @contextmanager
 def place(sizes: Sizes) -> Iterator[Place]:
-    """Yield a fresh broker in a folder that goes away. Raises ProcessError when it does not start."""
+    """Yield a fresh broker in a temporary folder. Raises ProcessError when it does not start."""
     port, controller = free_ports(2)
     with tempfile.TemporaryDirectory(prefix="eventline-bench-") as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""What the benches read: a log as the user service would have written it."""
+"""Workload of the benches: a log as the user service would have written it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from services.user import publisher
 from services.user.domain import evolve
 from services.user.handlers import new_event
 
-START = datetime.now(UTC)  # of this run: records older than a topic's retention go away half a minute later
+START = datetime.now(UTC)  # of this run: records older than a topic's retention are deleted half a minute later
 CHUNK = 2000
 
 

@@ -1,4 +1,4 @@
-"""What the demo's users do, decided by a seed alone, with what each command must lead to.
+"""Commands of the demo's users, decided by a seed alone, with the expected effects of each.
 
 There are two waves, and the second begins when the effects of the first have arrived. Whether a notification
 is sent is decided by the newest preferences that the notification service has seen: a change of preferences
@@ -30,7 +30,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What one user does, in order, in each wave. `number` counts from 1."""
+    """The commands of one user, in order, in each wave. `number` counts from 1."""
 
     number: int
     waves: tuple[tuple[Step, ...], tuple[Step, ...]]
@@ -80,7 +80,7 @@ def leave(address: str, *, opted_in: bool) -> Step:
 
 
 def recipients(kind: str, old: str, new: str) -> tuple[str, ...]:
-    """Return who is told of a command, given the address before and after it."""
+    """Return the recipients of a command's mails, given the address before and after it."""
     return {"register": (new,), "move": (old, new), "leave": (old,)}.get(kind, ())
 
 
@@ -95,7 +95,7 @@ def _telling(step: Step, addresses: tuple[str, str], *, opted_in: bool) -> Step:
 
 
 def addressed(step: Step, told: tuple[str, ...], *, opted_in: bool) -> Step:
-    """Return a step with its messages: mailed to those who are told, or as many suppressed."""
+    """Return a step with its messages: mailed to the recipients, or as many suppressed."""
     if opted_in:
         return msgspec.structs.replace(step, mailed=told, suppressed=0)
     return msgspec.structs.replace(step, mailed=(), suppressed=len(told))

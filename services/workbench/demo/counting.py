@@ -1,4 +1,4 @@
-"""What must have arrived where, what did arrive, and the difference. Pure: it is handed what was seen.
+"""Comparison of expected and arrived effects. Pure: observations are arguments.
 
 An effect is named so that it can be expected before it is seen: a record by its command and version, a mail
 by its command and recipient, an audit entry by the place of the record that it covers.

@@ -1,4 +1,4 @@
-"""What a person sees while the demo works: bars on a terminal, plain lines elsewhere."""
+"""Progress display of the demo: bars on a terminal, plain lines elsewhere."""
 
 from types import TracebackType
 from typing import Self
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 LINE_EVERY_SECONDS = 2.0
-SHORTEST_SECONDS = 0.1  # below it a rate says nothing
+SHORTEST_SECONDS = 0.1  # below it a rate is not significant
 
 
 class Display:
@@ -43,7 +43,7 @@ class Display:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def update(self, counts: dict[str, tuple[int, int]]) -> None:
-        """Show (done, total) of each name, and its rate from its first update to its last change. Others go away."""
+        """Show (done, total) of each name, and its rate from its first update to its last change. Removes others."""
         now = self._console.get_time()
         self._told = self._told or now
         for name in self._tasks.keys() - counts.keys():

@@ -1,4 +1,4 @@
-"""What has arrived, read where it arrives: the log, the inbox and the audit service. Counts nothing."""
+"""Observation of arrived effects: the log, the inbox and the audit service. Counts nothing."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -15,7 +15,7 @@ RANKS = (50, 95, 99)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo ended with. Seconds everywhere; `problems` are wrong for other reasons than a count.
+    """The outcome of a demo. Seconds everywhere; `problems` are wrong for other reasons than a count.
 
     `used` is what each service used when all effects had arrived.
     """
@@ -36,7 +36,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def print_result(console: Console, result: Result) -> None:
-    """Print the tables, and a last line that says it all."""
+    """Print the tables, and a last line with the verdict."""
     title = f"What became of {result.commands:,} commands for {result.users:,} users"
     console.print(counts(title, result.lines), _durations(result.durations))
     console.print(f"Resident memory at the end: {in_words(result.used)}.", highlight=False, soft_wrap=True)

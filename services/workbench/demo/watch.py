@@ -20,7 +20,7 @@ Counts = dict[str, tuple[int, int]]
 
 
 class Watch:
-    """What was accepted, and what has arrived because of it."""
+    """Counts of accepted commands and of their arrived effects."""
 
     def __init__(self, commands: int, log: Log, inbox: Inbox, trail: AuditTrail) -> None:
         self.accepted: list[Accepted] = []

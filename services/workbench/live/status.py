@@ -1,4 +1,4 @@
-"""What a running system looks like at a moment, and the rates between two moments. Pure."""
+"""Status of a running system at a moment, and the rates between two moments. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from services.workbench.usage import MIB, Usage
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen at a time (seconds of a clock that only goes forward).
+    """An observation at a time (seconds of a clock that only goes forward).
 
     `metrics` holds each service's sums over all labels, nothing of one that did not answer in time. `lags` is None
     while the broker does not answer.

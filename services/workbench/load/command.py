@@ -1,4 +1,4 @@
-"""`console load`: one load, the search for the knee, or a load at a share of it."""
+"""The command `load`: one load, the search for the maximum sustainable rate, or a load at a share of it."""
 
 import asyncio
 import os

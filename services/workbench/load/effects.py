@@ -1,4 +1,4 @@
-"""What a load must have led to, and the wait for it. The counting is the demo's.
+"""Expected effects of a load, and the wait for them. The counting is the demo's.
 
 With many commands of one user at a time, who is told of a change of address is known only when every version is.
 Whether a user who changes preferences meanwhile is mailed or not depends on which record the notification service

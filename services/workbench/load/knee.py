@@ -1,4 +1,4 @@
-"""The search for the knee: the highest rate that the system keeps up with. Knows rates and outcomes, no system."""
+"""The search for the maximum sustainable rate. Knows rates and outcomes, no system."""
 
 from collections.abc import Awaitable, Callable
 

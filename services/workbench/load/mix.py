@@ -1,4 +1,4 @@
-"""What is asked of the system and when, decided by a seed alone, before the first request is sent.
+"""Requests of the load and their times, decided by a seed alone, before the first request is sent.
 
 Arrivals are a Poisson process: so many, at moments that know nothing of each other or of any answer. Who acts is
 drawn by Zipf's law (exponent 1): with n users the k-th acts with a probability of about 1 / (k ln n).

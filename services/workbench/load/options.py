@@ -1,4 +1,4 @@
-"""What a load is told on the command line."""
+"""Command-line options of a load."""
 
 from pathlib import Path
 from typing import Annotated

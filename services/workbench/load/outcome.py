@@ -1,4 +1,4 @@
-"""What a load ended with, as figures. Seconds and bytes everywhere."""
+"""Figures of a load's outcome. Seconds and bytes everywhere."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

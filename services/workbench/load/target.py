@@ -1,4 +1,4 @@
-"""Where the load goes: a system started here for it, or a running one by its addresses."""
+"""Target of the load: a system started here for it, or a running one by its addresses."""
 
 import contextlib
 import shutil

@@ -27,7 +27,7 @@ def properties(port: int, controller_port: int, data: Path) -> dict[str, str]:
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "log.dirs": str(data),
         "broker.heartbeat.interval.ms": "500",
-        "broker.session.timeout.ms": "3000",  # so long a killed broker stays away
+        "broker.session.timeout.ms": "3000",  # so long a killed broker counts as alive
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": "1",
         "offsets.topic.replication.factor": "1",

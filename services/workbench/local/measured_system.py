@@ -32,7 +32,7 @@ class Running:
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES}
 
     def text(self, job: str, accept: str = "text/plain") -> str:
-        """Return what a process says on /metrics."""
+        """Return the text of a process's /metrics."""
         port = self.system.process(job).program.environment["APP_METRICS_PORT"]
         return httpx.get(f"http://{HOST}:{port}/metrics", headers={"Accept": accept}).raise_for_status().text
 

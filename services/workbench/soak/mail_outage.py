@@ -1,4 +1,4 @@
-"""The mail server is away under load: memory stays flat, no rebalance, nothing lost, each user's mails in order.
+"""Outage of the mail server under load: memory stays flat, no rebalance, nothing lost, each user's mails in order.
 
 `python -m services.workbench.soak.mail_outage --seconds 120` runs its own system and prints figures; exit code 1 when a
 promise was broken. `tests/faults` has it for some seconds.
@@ -32,7 +32,7 @@ from services.workbench.usage import MIB, of_process
 
 SEED = 11
 CONCURRENCY = 8
-WARM = 100  # users that are settled before the mail server goes away
+WARM = 100  # users that are settled before the outage
 IN_HAND = 2  # mails that two senders may be sending when it does
 GROWTH = 16 * MIB  # of the notification service between the first and the last quarter of the outage
 
@@ -86,7 +86,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def play(run: Trial, seconds: float, rate: int) -> Seen:
-    """Take the mail server away for so many seconds, while so many users a second are driven."""
+    """Stop the mail server for so many seconds, while so many users a second are driven."""
     return asyncio.run(_play(run, seconds, rate))
 
 

@@ -1,4 +1,4 @@
-"""Whether a consumer group was disturbed, read where the broker keeps its groups."""
+"""Rebalances of a consumer group, read from the broker's group topic."""
 
 import contextlib
 import struct
