@@ -1,4 +1,4 @@
-"""What several tests share: a user service that bad input is sent to, and servers with TLS."""
+"""Fixtures of several folders: a user service as the target of bad input, and servers with TLS."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def untouched(user_server: UserServer) -> Iterator[UserServer]:
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """What a client with TLS is given."""
+    """The files of a client with TLS."""
     return client_files(tmp_path_factory.mktemp("client"))
 
 

@@ -21,7 +21,7 @@ CERTIFICATES: Mapping[str, trustme.LeafCert] = {
     "expired": AUTHORITY.issue_cert(*NAMES, not_before=SINCE, not_after=UNTIL),
     "wrong host name": AUTHORITY.issue_cert("broker.example.org"),
 }
-WORDS = {
+REASONS = {
     "wrong CA": "unable to get local issuer certificate",
     "expired": "certificate has expired",
     "wrong host name": "Hostname mismatch, certificate is not valid for 'localhost'",

@@ -24,7 +24,7 @@ of_each_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def start(name: str, environment: Mapping[str, str]) -> tuple[int, list[str]]:
-    """Run a service that is to end at once; return its exit code and what it said."""
+    """Run a service that is to end at once; return its exit code and its output."""
     argv = [sys.executable, "-m", f"services.{name}"]
     done = subprocess.run(
         argv, env=clean_environment(environment), capture_output=True, text=True, timeout=DEADLINE_S, check=False
@@ -97,13 +97,13 @@ class Running:
         self._port = int(environment["APP_METRICS_PORT"])
 
     def readiness(self) -> str | None:
-        """Return None when it is ready, else what the probe says."""
+        """Return None when it is ready, else the probe's answer."""
         self.system.require_running()
         return probe(HOST, self._port, "/readyz")
 
-    def await_words(self, *words: str) -> None:
+    def await_report(self, *phrases: str) -> None:
         """Wait until it is not ready for a reason of these words."""
-        await_seen(self.readiness, lambda seen: seen is not None and all(word in seen for word in words))
+        await_seen(self.readiness, lambda seen: seen is not None and all(word in seen for word in phrases))
 
     def await_ready(self) -> None:
         """Wait until it is ready."""
@@ -128,15 +128,15 @@ def ask_for_passwords(url: URL, role: str) -> None:
 
 
 def test_row_wrong_password(postgres_server: postgres.Server, tmp_path: Path) -> None:
-    """Wrong password: not ready, says which, keeps trying, and is ready once the password is put right."""
+    """Wrong password: not ready with the reason, retries, and is ready once the password is corrected."""
     url = make_url(postgres_server.fresh_url())
     told(url, "CREATE ROLE careful LOGIN PASSWORD 'theirs'", f"ALTER DATABASE {url.database} OWNER TO careful")
     ask_for_passwords(url, "careful")
-    ours = url.set(username="careful", password="ours").render_as_string(hide_password=False)  # noqa: S106  # of this test
-    running = Running("user", good("user", tmp_path, APP_DATABASE_URL=ours), tmp_path)
+    own = url.set(username="careful", password="own").render_as_string(hide_password=False)  # noqa: S106  # of this test
+    running = Running("user", good("user", tmp_path, APP_DATABASE_URL=own), tmp_path)
     with running.system:
         running.system.start("user")
-        running.await_words("start: database: ", "password authentication failed")
+        running.await_report("start: database: ", "password authentication failed")
         told(url, "ALTER ROLE careful PASSWORD 'ours'")
         running.await_ready()
 
@@ -149,7 +149,7 @@ class Something(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Send nothing."""
 
 
 @pytest.fixture
@@ -167,12 +167,12 @@ def web() -> Iterator[http.server.ThreadingHTTPServer]:
 def test_row_broker_address_that_answers_something_else(
     name: str, web: http.server.ThreadingHTTPServer, broker: str, tmp_path: Path
 ) -> None:
-    """A broker address that answers something else: not ready, says which, keeps trying, ready once it is a broker."""
+    """A broker address that answers something else: not ready with the reason, retries, ready once it is a broker."""
     address = {"APP_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{web.server_port}", "APP_KAFKA_REQUEST_TIMEOUT": "2s"}
     running = Running(name, good(name, tmp_path, **address), tmp_path)
     with running.system:
         running.system.start(name)
-        running.await_words("is it a Kafka broker")
+        running.await_report("is it a Kafka broker")
         web.shutdown()
         web.server_close()
         proxy = Proxy(int(broker.rpartition(":")[2]), web.server_port)

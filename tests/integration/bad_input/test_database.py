@@ -79,7 +79,7 @@ def answer(service: Service, expected: int, key: str = "k") -> httpx.Response:
 
 
 def refused(service: Service) -> None:
-    """Expect a 503 that says what to do, and nothing written."""
+    """Expect a 503 with advice, and nothing written."""
     with capture_logs() as logs:
         response = answer(service, 503)
     assert "same Idempotency-Key" in problem(response, 503)
@@ -136,9 +136,9 @@ def test_row_deadlock(service: Service, database_url: str, monkeypatch: pytest.M
         other.execute("SELECT * FROM counter FOR UPDATE")  # which the service holds, and gives up by force
         other.execute("ROLLBACK")
         asking.join()
-    told = ["deadlock detected" in entry["error"] for entry in logs if "error" in entry]
-    assert told
-    assert all(told)
+    deadlocks = ["deadlock detected" in entry["error"] for entry in logs if "error" in entry]
+    assert deadlocks
+    assert all(deadlocks)
     assert len(service.events()) == 1
 
 
@@ -162,7 +162,7 @@ def test_row_connection_lost_during_commit(database_url: str, *, answered: bool)
         proxy.close()
 
 
-class ClientErrors:
+class Failure:
     """Something that keeps a database from being written, until it is put right."""
 
     def __init__(self, kind: str, database: Database, table: str) -> None:
@@ -204,20 +204,20 @@ class ClientErrors:
 
 
 KINDS = [("sqlite", "full", "is full"), ("sqlite", "read-only", "readonly"), ("postgresql", "read-only", "read-only")]
-of_each_kind = pytest.mark.parametrize(("database_url", "kind", "words"), KINDS, indirect=["database_url"])
+of_each_kind = pytest.mark.parametrize(("database_url", "kind", "reason"), KINDS, indirect=["database_url"])
 
 
 @of_each_kind
-def test_row_disk_full_or_read_only(service: Service, kind: str, words: str) -> None:
+def test_row_disk_full_or_read_only(service: Service, kind: str, reason: str) -> None:
     """Disk full, read-only: 503 and not ready with the reason, no partial write; ready again when it is put right."""
     watch = DatabaseHealthCheck(service.database, service.told)
-    trouble = ClientErrors(kind, service.database, "events")
-    trouble.begin()
+    failure = Failure(kind, service.database, "events")
+    failure.begin()
     refused(service)
     watch.check()
-    assert words in service.told.health.missing()["database"]
+    assert reason in service.told.health.missing()["database"]
     assert nothing_of_ada(service)
-    trouble.end()
+    failure.end()
     answer(service, 201)
     watch.check()
     assert "database" not in service.told.health.missing()
@@ -225,31 +225,31 @@ def test_row_disk_full_or_read_only(service: Service, kind: str, words: str) -> 
 
 
 @of_each_kind
-def test_row_disk_full_or_read_only_without_traffic(service: Service, kind: str, words: str) -> None:
+def test_row_disk_full_or_read_only_without_traffic(service: Service, kind: str, reason: str) -> None:
     """Disk full, read-only: what is put right is noticed although nobody writes meanwhile."""
     watch = DatabaseHealthCheck(service.database, service.told)
-    trouble = ClientErrors(kind, service.database, "events")
-    trouble.begin()
+    failure = Failure(kind, service.database, "events")
+    failure.begin()
     refused(service)
-    trouble.end()
+    failure.end()
     watch.check()
-    assert words in service.told.health.missing()["database"]
+    assert reason in service.told.health.missing()["database"]
     watch.check()
     assert "database" not in service.told.health.missing()
 
 
 @of_each_kind
-def test_row_disk_full_or_read_only_while_consuming(database_url: str, kind: str, words: str) -> None:
+def test_row_disk_full_or_read_only_while_consuming(database_url: str, kind: str, reason: str) -> None:
     """Disk full, read-only: the consumer pauses, keeps its position, and applies everything once it can."""
     world = World(database_url)
-    trouble = ClientErrors(kind, world.database, "test_effects")
+    failure = Failure(kind, world.database, "test_effects")
     world.write("a", "b")
     consumer, member = world.consumer()
-    trouble.begin()
+    failure.begin()
     consumer.process_batch(member)
-    assert words in str(world.database.write_failure)
+    assert reason in str(world.database.write_failure)
     assert (world.effects(), world.progress(), member.story[-2:]) == ([], {}, ["pause", "poll"])
-    trouble.end()
+    failure.end()
     for _ in range(2):
         consumer.process_batch(member)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 2})

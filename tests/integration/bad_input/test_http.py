@@ -1,7 +1,7 @@
-"""BAD-INPUT, surface HTTP: each test is a row and says its input; against a process of its own, over a socket.
+"""BAD-INPUT, surface HTTP: each test is a row and names its input; against its own process, over a socket.
 
-Kafka is away all the while: the API opens and stays up without it. What takes raw bytes to say is in
-`test_bad_input_sockets.py`.
+Kafka is unreachable throughout: the API opens and stays up without it. Inputs that need raw bytes are in
+`test_sockets.py`.
 """
 
 from collections.abc import Iterator
@@ -98,9 +98,9 @@ OTHER_SHAPES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changed", OTHER_SHAPES.values(), ids=OTHER_SHAPES.keys())
 def test_another_shape(untouched: UserServer, changed: dict[str, Any]) -> None:
     """Unknown or read-only field, wrong type; NUL, surrogate, bidi; CR/LF, local part, display name: 422, named."""
-    words = refused(untouched.post(a_person(**changed)), 422)
+    detail = refused(untouched.post(a_person(**changed)), 422)
     named = {*changed, *(name for value in changed.values() if isinstance(value, dict) for name in value), "surrogate"}
-    assert any(name in words for name in named), words
+    assert any(name in detail for name in named), detail
 
 
 @pytest.mark.parametrize("field", ["login", "version", "status", "user_id", "contact_flagged", "nickname"])
@@ -198,12 +198,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def test_a_command_whose_event_no_record_could_hold(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command whose event would exceed the largest record: 413 before commit, and its group goes on."""
     monkeypatch.setattr(handlers, "LARGEST_VALUE", 300)
-    told: list[int] = []
+    statuses: list[int] = []
 
     async def talk(client: httpx.AsyncClient) -> None:
         answers = [await client.post("/users", json=a_person(full_name=name)) for name in ("Ada", "A" * 200)]
-        told.extend(answer.status_code for answer in answers)
+        statuses.extend(answer.status_code for answer in answers)
 
     service.serve(talk)
-    assert told == [201, 413]
+    assert statuses == [201, 413]
     assert len(service.events()) == 1

@@ -48,7 +48,7 @@ def but(**changed: Any) -> Change:
 
 
 def without(name: str) -> Change:
-    """Return a change that leaves a header away."""
+    """Return a change that omits a header."""
     return lambda record: but(headers=[pair for pair in record.headers if pair[0] != name])(record)
 
 
@@ -152,8 +152,8 @@ class World:
 
     def consume(self, service: str) -> None:
         """Run a service's consumer until the records are behind it."""
-        told = telemetry(service)
-        plan: Plan = ours.PLANS[service](ours.environment(self.address, self.path(service)), told)
+        measured = telemetry(service)
+        plan: Plan = ours.PLANS[service](ours.environment(self.address, self.path(service)), measured)
         plan.prepare()
         consumer = next(part for part in plan.components if part.name == "consumer")
         stop = threading.Event()

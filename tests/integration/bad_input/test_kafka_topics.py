@@ -28,14 +28,14 @@ class Reader:
     def __init__(self, broker: str, database: Database, topic: str, partitions: int = 1) -> None:
         self._database = database
         self._applied = 0
-        told = settings(broker)
+        client = settings(broker)
         self._consumer = Consumer(
             Subscription(
                 group=a_group(),
                 topics=(topic,),
                 handle=self._handle,
-                join_group=partial(GroupConsumer, told),
-                broker=KafkaAdmin(told, "test"),
+                join_group=partial(GroupConsumer, client),
+                broker=KafkaAdmin(client, "test"),
                 partitions={topic: partitions},
             ),
             database,
@@ -92,7 +92,7 @@ def topic(broker: str, positions: Database) -> str:
 
 
 def test_row_topic_deleted_and_made_anew(broker: str, positions: Database, topic: str) -> None:
-    """Topic deleted and made anew: the consumer ends, naming both ids, though the new one has records at its place."""
+    """Topic deleted and recreated: the consumer ends, naming both ids, though the new one has records at its place."""
     topics = KafkaAdmin(settings(broker), "test")
     old = topics.ids([topic])[topic]
     delete(broker, topic)

@@ -45,7 +45,7 @@ def test_a_missing_content_type(untouched: UserServer) -> None:
 
 
 def test_a_client_that_goes_after_the_commit(user_server: UserServer) -> None:
-    """Client gone after commit: the event stays, and the reply for whoever asks with the same key."""
+    """Client gone after commit: the event stays, and the reply for the next request with the same key."""
     before, person = (
         user_server.rows()["events"],
         f'{{"login": "gone{next(NUMBERS)}", "email": "gone@example.org",'.encode(),

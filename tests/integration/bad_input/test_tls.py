@@ -1,6 +1,6 @@
 """BAD-INPUT, row TLS: wrong CA, expired certificate, host name that does not match, key that does not fit.
 
-Not ready, says which, never falls back to plaintext; refuses to start.
+Not ready with the reason, never falls back to plaintext; refuses to start.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ from services.contracts.catalog import TOPICS
 from services.workbench.local.system import SERVICES, System, clean_environment, service
 from tests.support import secure_broker as kafka
 from tests.support import secure_postgres as postgresql
-from tests.support.certificates import CERTIFICATES, USER, WORDS, Files, Tapped
+from tests.support.certificates import CERTIFICATES, REASONS, USER, Files, Tapped
 from tests.support.readiness import Answer, ask, await_seen, environment
 from tests.support.secure_broker import SecureBroker
 from tests.support.secure_postgres import SecurePostgres
@@ -37,9 +37,9 @@ class Running:
         self.system = System([service(name, settings, folder)])
         self.system.start(name)
 
-    def await_words(self, words: str, status: int) -> str:
-        """Wait until its readiness is told with words, and return all of it."""
-        return await_seen(self._look, lambda seen: seen[0] == status and words in seen[1])
+    def await_reason(self, reason: str, status: int) -> str:
+        """Wait until its readiness probe contains a phrase, and return the whole answer."""
+        return await_seen(self._look, lambda seen: seen[0] == status and reason in seen[1])
 
     def await_ready(self) -> None:
         """Wait until nothing is missing, and end it in order."""
@@ -69,7 +69,7 @@ def broker(secure_broker: SecureBroker) -> SecureBroker:
 @pytest.mark.long
 @of_each_service
 def test_row_tls_towards_kafka(name: str, broker: SecureBroker, files: Files, tmp_path: Path) -> None:
-    """Each wrong certificate in turn: said which, tried again, nothing readable sent, ready with the right one.
+    """Each wrong certificate in turn: reported by name, retried, nothing readable sent, ready with the right one.
 
     The user service works without Kafka: it stays open, and its readiness tells what is wrong all the same.
     """
@@ -78,16 +78,16 @@ def test_row_tls_towards_kafka(name: str, broker: SecureBroker, files: Files, tm
     database = {"APP_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.db"}
     settings = environment(name, **broker.settings("right", files), **database) | address
     with running(name, settings, tmp_path) as service:
-        for wrong, words in WORDS.items():
+        for wrong, reason in REASONS.items():
             tapped = moved(tapped, broker.ports[wrong])
-            said = service.await_words(words, 200 if name == "user" else 503)
-            assert "kafka: " in said
-            assert f"localhost:{tapped.port}" in said
+            readiness = service.await_reason(reason, 200 if name == "user" else 503)
+            assert "kafka: " in readiness
+            assert f"localhost:{tapped.port}" in readiness
             assert_unreadable(tapped, b"confluent-kafka-python", kafka.PASSWORD)
         if name == "user":
             assert ask(service.port, "/users", ADA)[0] == 201
         tapped = moved(tapped, broker.ports["plaintext"])
-        service.await_words("no TLS with localhost", 200 if name == "user" else 503)
+        service.await_reason("no TLS with localhost", 200 if name == "user" else 503)
         assert_unreadable(tapped, b"confluent-kafka-python", kafka.PASSWORD)
         tapped = moved(tapped, broker.ports["right"])
         service.await_ready()
@@ -99,16 +99,16 @@ def test_row_tls_towards_kafka(name: str, broker: SecureBroker, files: Files, tm
 def test_row_tls_towards_the_database(
     name: str, broker: SecureBroker, secure_postgres: SecurePostgres, files: Files, tmp_path: Path
 ) -> None:
-    """Each wrong certificate in turn, then no TLS at all: said which, tried again, nothing readable sent."""
+    """Each wrong certificate in turn, then no TLS at all: reported by name, retried, nothing readable sent."""
     tapped = Tapped(secure_postgres.port)
     database = secure_postgres.settings(files.authority, tapped.port)
     secure_postgres.show(CERTIFICATES["wrong CA"])
     with running(name, environment(name, **broker.settings("right", files), **database), tmp_path) as service:
-        for wrong, words in WORDS.items():
+        for wrong, reason in REASONS.items():
             secure_postgres.show(CERTIFICATES[wrong])
-            assert "start: database: " in service.await_words(words, 503)
+            assert "start: database: " in service.await_reason(reason, 503)
         with secure_postgres.without_tls():
-            service.await_words("offers no TLS", 503)
+            service.await_reason("offers no TLS", 503)
             assert_unreadable(tapped, USER.encode(), postgresql.PASSWORD)
         secure_postgres.show(CERTIFICATES["right"])
         service.await_ready()
@@ -123,7 +123,7 @@ def moved(tapped: Tapped, target: int) -> Tapped:
 
 
 def assert_unreadable(tapped: Tapped, name: bytes, password: str) -> None:
-    """Check that something was said, and neither the client's name nor a password in the clear."""
+    """Check that bytes were sent, and neither the client's name nor a password in plain text."""
     assert tapped.spoken
     assert name not in tapped.spoken
     assert password.encode() not in tapped.spoken
@@ -146,8 +146,8 @@ def test_row_tls_key_that_does_not_fit_refuses_to_start(name: str, files: Files)
         )
         settings = environment(name, APP_DATABASE_URL=url) | settings
     argv = [sys.executable, "-m", f"services.{name}", *arguments]
-    told = clean_environment(settings)
-    done = subprocess.run(argv, env=told, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    child = clean_environment(settings)
+    done = subprocess.run(argv, env=child, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 2, done.stderr
     assert "APP_KAFKA_CA_FILE='/nowhere/ca.pem' cannot be read: No such file or directory" in done.stderr
     unfit = f"the key in {files.other_key!r} does not fit the certificate in {files.certificate!r}"

@@ -63,21 +63,21 @@ def test_row_schema_older_than_the_program(name: str, database: Database) -> Non
 
 
 def test_row_schema_older_then_migrated_by_command(tmp_path: Path) -> None:
-    """Schema older: the process is not ready and says so, the command `migrate` ends with 0, the process is ready."""
+    """Schema older: the process is not ready with the reason; after `migrate`, which ends with 0, it is ready."""
     environment = good("user", tmp_path, APP_DATABASE_MIGRATE="false")
     running = Running("user", environment, tmp_path)
     with running.system:
         running.system.start("user")
-        running.await_words("start: the database has schema none, this program needs 0001")
+        running.await_report("start: the database has schema none, this program needs 0001")
         assert migrated("user", APP_DATABASE_URL=environment["APP_DATABASE_URL"]) == (0, "")
         running.await_ready()
 
 
 def test_the_command_migrate_gives_up_in_time_and_says_why() -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
-    code, said = migrated("notification", APP_DATABASE_URL=url, APP_MIGRATE_WITHIN="1s")
-    assert (code, said.splitlines()[0]) == (1, "notification cannot migrate:")
-    assert "onnection refused" in said
+    code, output = migrated("notification", APP_DATABASE_URL=url, APP_MIGRATE_WITHIN="1s")
+    assert (code, output.splitlines()[0]) == (1, "notification cannot migrate:")
+    assert "onnection refused" in output
 
 
 def migrated(name: str, **environment: str) -> tuple[int, str]:
@@ -94,13 +94,13 @@ class Publisher:
         self.database = database
         self.settings: KafkaSettings = settings(broker)
         self.topic = create(broker, partitions=PARTITIONS)
-        self.told: Telemetry = a_telemetry()
+        self.envelope: Telemetry = a_telemetry()
         an_event_store(database)
 
     def records(self, stored: StoredEvent) -> Sequence[Outgoing]:
         event = stored.event
-        told = an_envelope(id=event.event_id, source=SOURCE, sequence=stored.sequence, version=event.version)
-        return [Outgoing(self.topic, event.event_id.encode(), b"{}", to_headers(told), 1_000)]
+        envelope = an_envelope(id=event.event_id, source=SOURCE, sequence=stored.sequence, version=event.version)
+        return [Outgoing(self.topic, event.event_id.encode(), b"{}", to_headers(envelope), 1_000)]
 
     @contextmanager
     def relay(self) -> Iterator[None]:
@@ -112,9 +112,9 @@ class Publisher:
             open_producer=lambda: Producer(self.settings, "test"),
             newest=LatestPublished(self.settings, self.topic, PARTITIONS, SOURCE),
         )
-        self.told = a_telemetry()
+        self.envelope = a_telemetry()
         stop = threading.Event()
-        thread = threading.Thread(target=Relay(outbox, threading.Event(), self.told).run, args=(stop,))
+        thread = threading.Thread(target=Relay(outbox, threading.Event(), self.envelope).run, args=(stop,))
         thread.start()
         try:
             yield
@@ -159,14 +159,14 @@ def test_row_an_old_backup_restored(publisher: Publisher, others: tuple[int, ...
     publisher.restore(2)
     publisher.append_others(*others)
     with publisher.relay():
-        until("the relay's readiness", lambda: "relay" in publisher.told.health.missing())
-        reason = publisher.told.health.missing()["relay"]
+        until("the relay's readiness", lambda: "relay" in publisher.envelope.health.missing())
+        reason = publisher.envelope.health.missing()["relay"]
         assert "holds event event-4 under sequence 4, this store has " in reason
         assert ("another-4" if len(others) > 1 else "nothing") in reason
         assert publisher.written() == 4
         publisher.restore(2)
         append_events(publisher.database, 3, 4, 5)
-        until("the relay's readiness", lambda: "relay" not in publisher.told.health.missing())
+        until("the relay's readiness", lambda: "relay" not in publisher.envelope.health.missing())
         until("written records", lambda: publisher.written() >= 5)
 
 

@@ -12,7 +12,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Outgoing, TopicPartition
 from services.chassis.settings.environment import load
 from tests.support.broker import PATIENCE_S, a_group, a_topic
-from tests.support.certificates import WORDS, Files, Tapped
+from tests.support.certificates import REASONS, Files, Tapped
 from tests.support.secure_broker import PASSWORD, SecureBroker
 
 REACH_S = 2.0
@@ -54,10 +54,10 @@ def test_every_client_works_over_tls_with_each_kind_of_login(
         assert [record.value for record in member.poll(1, PATIENCE_S)] == [b"value"]
 
 
-@pytest.mark.parametrize("wrong", WORDS)
+@pytest.mark.parametrize("wrong", REASONS)
 def test_a_wrong_certificate_is_refused_with_the_reason(secure_broker: SecureBroker, files: Files, wrong: str) -> None:
     """TLS: wrong CA, expired certificate and wrong host name are given apart."""
-    with pytest.raises(BrokerRefusedError, match=WORDS[wrong]) as caught:
+    with pytest.raises(BrokerRefusedError, match=REASONS[wrong]) as caught:
         reach(secure_broker.settings(wrong, files))
     assert secure_broker.address(wrong) in str(caught.value)
     assert "APP_KAFKA_" in str(caught.value)
@@ -66,7 +66,7 @@ def test_a_wrong_certificate_is_refused_with_the_reason(secure_broker: SecureBro
 def test_without_a_ca_file_only_the_systems_authorities_are_trusted(secure_broker: SecureBroker, files: Files) -> None:
     settings = secure_broker.settings("right", files)
     del settings["APP_KAFKA_CA_FILE"]
-    with pytest.raises(BrokerRefusedError, match=WORDS["wrong CA"]):
+    with pytest.raises(BrokerRefusedError, match=REASONS["wrong CA"]):
         reach(settings)
 
 

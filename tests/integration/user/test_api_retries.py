@@ -81,7 +81,7 @@ def test_a_database_that_is_away_for_a_moment_is_not_noticed_and_one_that_stays_
     async def talk(client: httpx.AsyncClient) -> None:
         service.errors = [OperationalError("", {}, Exception("busy"))] * 2
         assert (await register(client, "k")).status_code == 201
-        service.errors = [OperationalError("", {}, Exception("away"))] * 3
+        service.errors = [OperationalError("", {}, Exception("unreachable"))] * 3
         response = await register(client, "k2", login="eve", email="eve@example.org")
         assert "same Idempotency-Key" in problem(response, 503)
         assert response.headers["retry-after"] == "1"

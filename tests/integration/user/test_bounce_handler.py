@@ -82,7 +82,7 @@ def failed(version: int = 2, *, email: str = ADDRESS, permanent: bool = True, us
 
 def told(fact: notification.Fact, version: int, user_id: str = USER_ID) -> Record:
     envelope = an_envelope(
-        id=f"told-{version}", source=notification.EVENTS, type=TYPE_NAMES[type(fact)], subject=user_id, version=version
+        id=f"event-{version}", source=notification.EVENTS, type=TYPE_NAMES[type(fact)], subject=user_id, version=version
     )
     return a_record(envelope, fact, topic=NOTIFICATION_EVENTS.name)
 
@@ -91,7 +91,7 @@ def test_a_permanent_bounce_flags_the_contact_and_names_its_cause(users: Users) 
     outcome = users.take(failed())
     (flag,) = users.flags()
     assert msgspec.json.decode(flag.data, type=ContactFlagged) == ContactFlagged("550 no such mailbox")
-    assert flag.metadata == Metadata("correlation-1", "told-2")
+    assert flag.metadata == Metadata("correlation-1", "event-2")
     assert (users.user().version, users.user().contact_flagged) == (2, True)
     assert [kind for _, kind, _ in outcome.applied] == ["notification.failed"]
 

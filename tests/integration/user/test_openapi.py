@@ -1,4 +1,4 @@
-"""What the user API says of itself is what it does: its examples work, and no request finds anything else."""
+"""The user API follows its OpenAPI document: its examples work, and no request finds a difference."""
 
 import re
 from collections.abc import Iterator
@@ -114,7 +114,7 @@ def test_the_page_of_errors_is_the_catalogue() -> None:
 
 
 def test_schemathesis_finds_nothing(service: Service) -> None:
-    """Some 500 requests to every operation, valid, invalid and in sequence: each answer is as the document says."""
+    """Some 500 requests to every operation, valid, invalid and in sequence: each answer is as documented."""
     loaded = schemathesis.openapi.from_asgi("/schema/openapi.json", service.app)
     checks = loaded.config.checks
     checks.positive_data_acceptance.expected_statuses = [*checks.positive_data_acceptance.expected_statuses, *REFUSALS]
@@ -122,7 +122,7 @@ def test_schemathesis_finds_nothing(service: Service) -> None:
     loaded.config.generation.max_examples = 40
     loaded.config.seed = 7
     with service.running():
-        found = [told for event in from_schema(loaded).execute() for told in findings(event)]
+        found = [finding for event in from_schema(loaded).execute() for finding in findings(event)]
     assert found == []
     assert service.metric(REQUESTS, **REGISTERED) > 0
 

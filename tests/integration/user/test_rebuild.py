@@ -26,14 +26,17 @@ USERS = 20
 
 def commands(ids: list[str], run: str) -> list[Command]:
     """Return a registration of each user, and a change of some."""
-    told = Metadata(correlation_id="test")
+    metadata = Metadata(correlation_id="test")
     registered = [
         Command(
-            Register(i, Personal(f"{run}{i}", f"{i}@example.org", "A Name", "en"), Preferences()), f"r{i}", b"", told
+            Register(i, Personal(f"{run}{i}", f"{i}@example.org", "A Name", "en"), Preferences()),
+            f"r{i}",
+            b"",
+            metadata,
         )
         for i in ids
     ]
-    changed = [Command(Change(i, 1, Changes(full_name="Another")), f"c{i}", b"", told) for i in ids[::3]]
+    changed = [Command(Change(i, 1, Changes(full_name="Another")), f"c{i}", b"", metadata) for i in ids[::3]]
     return registered + changed
 
 

@@ -224,8 +224,8 @@ def test_how_commands_are_grouped_makes_no_difference(
                 seen += [_short(outcome) for outcome in commit_group(connection, story[start:end], new_id)]
             rows = connection.execute(select(store.reservations).order_by("kind", "key")).all()
             states = connection.execute(select(store.users).order_by("user_id")).all()
-            told = [stored.event for stored in event_store.read(connection, 0, 100)]
-        outcomes.append((seen, rows, states, told))
+            stored_events = [stored.event for stored in event_store.read(connection, 0, 100)]
+        outcomes.append((seen, rows, states, stored_events))
     assert outcomes[0] == outcomes[1]
 
 
