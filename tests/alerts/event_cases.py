@@ -125,7 +125,7 @@ CASES = (
     ),
     Case(
         alert="DeadLettersWritten",
-        story="old letters, a broker that is down meanwhile, and records of other topics",
+        story="old letters, a broker that is unreachable meanwhile, and records of other topics",
         series=_letters((7, 10), ("_", 5), (7, 25))
         | {f'topic_end_offset{{{PROBE}, messaging_destination_name="{EVENTS}"}}': "0+50x40"},
         firing={9: [], 16: [], 39: []},
@@ -139,7 +139,7 @@ CASES = (
     ),
     Case(
         alert="KeysParked",
-        story="a key is applied by its second try, and nobody knows while the database is down",
+        story="a key is applied by its second try, and nobody knows while the database is unreachable",
         series=_of("parked_keys", USER, (0, 10), (1, 3), (0, 10), ("NaN", 10)),
         firing={12: [], 15: [], 32: []},
     ),

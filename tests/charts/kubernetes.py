@@ -1,4 +1,4 @@
-"""Schemas of Kubernetes: its own, and the documented fields of the custom resources that we render."""
+"""Schemas of Kubernetes, and the documented fields of the custom resources that the charts render."""
 
 from functools import cache
 from typing import Any

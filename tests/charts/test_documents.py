@@ -1,4 +1,4 @@
-"""Checks that the committed documents are those of the present charts and programs."""
+"""The documents that `python -m k8s.charts` wrote match the charts and the programs."""
 
 from pathlib import Path
 

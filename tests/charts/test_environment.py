@@ -1,4 +1,4 @@
-"""Checks that each chart sets the variables that its program's settings accept, and no others."""
+"""A chart sets only variables that its program's settings accept, with values that they accept."""
 
 from pathlib import Path
 from typing import Any

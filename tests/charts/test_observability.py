@@ -108,10 +108,10 @@ def test_receivers_of_ones_own_replace_the_mail(helm: Helm) -> None:
 
 
 def test_a_secret_of_ones_own_holds_the_whole_configuration(helm: Helm) -> None:
-    given = ("--set", "alertmanager.existingSecret=own-config,networkPolicy.enabled=false")
+    given = ("--set", "alertmanager.existingSecret=given,networkPolicy.enabled=false")
     assert _named(helm.resources("observability", *given), "ConfigMap", "eventline-alertmanager") == []
     volumes = _pod(helm, "alertmanager", *given)["volumes"]
-    assert {"name": "config", "secret": {"secretName": "own-config"}} in volumes
+    assert {"name": "config", "secret": {"secretName": "given"}} in volumes
 
 
 @pytest.mark.parametrize("part", ["prometheus", "alertmanager", "grafana"])

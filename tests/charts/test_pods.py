@@ -1,4 +1,4 @@
-"""Checks every pod of the charts, with every values file."""
+"""Properties of every pod of the charts, with every values file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checks that values that cannot work are refused when rendered, by name: the row Helm of BAD-INPUT."""
+"""Values that cannot work are refused at rendering, by name: the row Helm of BAD-INPUT."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Checks the differences of install and upgrade, and the guarantees of a rolling update."""
+"""Differences between an install and an upgrade, and promises of a rolling update."""
 
 import base64
 from typing import Any

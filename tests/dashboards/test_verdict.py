@@ -1,4 +1,4 @@
-"""Checks the verdict on a panel's answer, and the variables of its expressions."""
+"""Verdicts on a panel's answer, and the variables of a page's expressions."""
 
 import math
 
@@ -20,7 +20,7 @@ MOVING, STILL, UNKNOWN = (
 
 
 @pytest.mark.parametrize(
-    ("series", "good", "problem"),
+    ("series", "good", "complaint_"),
     [
         ([MOVING], Good.MOVES, None),
         ([MOVING, STILL], Good.MOVES, 'stays zero: {"job": "still"}'),
@@ -33,8 +33,8 @@ MOVING, STILL, UNKNOWN = (
         ([], Good.EMPTY, None),
     ],
 )
-def test_an_answer_is_held_to_what_its_panel_declares(series: list[Series], good: Good, problem: str | None) -> None:
-    assert complaint(series, good) == problem
+def test_an_answer_is_held_to_what_its_panel_declares(series: list[Series], good: Good, complaint_: str | None) -> None:
+    assert complaint(series, good) == complaint_
 
 
 def test_the_summary_counts_panels_and_not_their_queries() -> None:

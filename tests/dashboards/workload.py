@@ -90,6 +90,6 @@ def _load(watched: Watched, seconds: float) -> tuple[str, ...]:
 
 
 def _environment(watched: Watched) -> dict[str, str]:
-    # What is published beside the load is unexpected to it, so it always waits this long for the counts to be right.
+    # Records published beside the load are unexpected to it, so it always waits this long for its counts.
     own = {"APP_KAFKA_BOOTSTRAP_SERVERS": watched.bootstrap_servers, "APP_DEADLINE": "10s"}
     return clean_environment(own)

@@ -1,4 +1,4 @@
-"""Where the stories are told: `--target local`, `compose` or `kind`, one system for the whole run."""
+"""The target of the stories: `--target local`, `compose` or `kind`, one system for the whole run."""
 
 import contextlib
 import uuid
@@ -28,11 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what is here, and leave away what another system is needed for."""
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    """Mark the tests of this folder, and deselect those that need another system."""
+    own = [item for item in items if item.path.is_relative_to(HERE)]
     others = tuple(f"test_{name}_" for name in TARGETS if name != _target(config))
-    elsewhere = [item for item in ours if item.path.name.startswith(others)]
-    for item in ours:
+    elsewhere = [item for item in own if item.path.name.startswith(others)]
+    for item in own:
         item.add_marker("e2e")
     items[:] = [item for item in items if item not in elsewhere]
     config.hook.pytest_deselected(items=elsewhere)
@@ -57,9 +57,9 @@ def story(target: Target) -> Iterator[Story]:
 def _nothing_ends_by_itself(target: Target) -> Iterator[None]:
     before = target.misfortunes()
     yield
-    fresh = {what: said for what, said in target.misfortunes().items() if what not in before}
-    for what, said in fresh.items():
-        print(f"{what}\n{said}")  # noqa: T201  # the reason, beside the failure
+    fresh = {what: report for what, report in target.misfortunes().items() if what not in before}
+    for what, report in fresh.items():
+        print(f"{what}\n{report}")  # noqa: T201  # the reason, beside the failure
     assert list(fresh) == [], "a part has ended by itself"
 
 

@@ -102,7 +102,7 @@ class KindTarget(Mailpit):
 
 
 def require_deployed() -> None:
-    """End the run where there is nothing to test, saying what to do."""
+    """End the run where there is nothing to test, with advice."""
     try:
         for workload in WORKLOADS.values():
             kubectl("rollout", "status", workload, "--timeout=60s")

@@ -20,7 +20,7 @@ POPULATION = 50
 STARTS_WITHIN_S = 60.0
 ENDS_WITHIN_S = 180.0
 TAIL = 50  # lines: its tables
-MEASURED = "registered"  # how the console says that the population is there and the load begins
+MEASURED = "registered"  # printed once the population is registered and the load begins
 
 
 class Load:
@@ -46,16 +46,16 @@ class Load:
 
     def await_begin(self) -> None:
         """Wait until requests are measured."""
-        assert self._begun.wait(STARTS_WITHIN_S), f"the load has not begun: {self.said()}"
+        assert self._begun.wait(STARTS_WITHIN_S), f"the load has not begun: {self.output()}"
 
     def outcome(self) -> Outcome:
         """Wait for its end, and return its figures."""
         self.child.wait(self._seconds + ENDS_WITHIN_S)
         self._reader.join()
-        assert self._json.exists(), f"the load has failed: {self.said()}"
+        assert self._json.exists(), f"the load has failed: {self.output()}"
         return msgspec.json.decode(self._json.read_bytes(), type=Result).last
 
-    def said(self) -> str:
+    def output(self) -> str:
         """Return the end of what the console wrote so far."""
         return "".join(self._said[-TAIL:])
 

@@ -1,4 +1,4 @@
-"""What an operator says to psql about notification's database, in a container of compose or of Kubernetes."""
+"""An operator's psql queries on notification's database, in a container of compose or of Kubernetes."""
 
 from collections.abc import Callable
 
@@ -11,4 +11,4 @@ PSQL = ("psql", "-X", "-U", "postgres", "-d", DATABASE_NAME, "-v", "ON_ERROR_STO
 def read_replica(psql: Callable[[str], str]) -> dict[str, str]:
     """Return the version and digest of each user's state."""
     rows = (line.partition("=") for line in psql(REPLICA).splitlines())
-    return {user: told for user, _, told in rows}
+    return {user: state for user, _, state in rows}

@@ -1,4 +1,4 @@
-"""Who watches the system under compose: an alert that has a reason ends as a mail."""
+"""Monitoring under compose: an alert with a reason ends as a mail."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How the pods of our charts are: small, without rights they do not need, and never restarted."""
+"""Pods of the charts: small, without rights they do not need, and never restarted."""
 
 from typing import Any
 
@@ -30,24 +30,24 @@ def test_no_pod_has_a_token_or_root_or_a_root_file_system_that_it_can_write(targ
 
 
 def problems(pod: dict[str, Any]) -> list[str]:
-    """Return what a pod may do that it should not, as its description and its containers say it."""
+    """Return what a pod may do that it should not, by its description and by its containers."""
     name, spec = pod["metadata"]["name"], pod["spec"]
     found = []
     for container in spec["containers"]:
-        told, may_ask = f"{name}/{container['name']}", pod["metadata"]["labels"][NAME] == DISCOVERS
+        place, may_ask = f"{name}/{container['name']}", pod["metadata"]["labels"][NAME] == DISCOVERS
         mounts = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
         if TOKEN in mounts and not may_ask:
-            found.append(f"{told} mounts a service-account token")
+            found.append(f"{place} mounts a service-account token")
         if not (value(container, "securityContext.runAsNonRoot") or value(spec, "securityContext.runAsNonRoot")):
-            found.append(f"{told} may run as root")
+            found.append(f"{place} may run as root")
         if not value(container, "securityContext.readOnlyRootFilesystem"):
-            found.append(f"{told} has a writable root file system")
-        said = run_in(name, container["name"]).split()
-        if said[:1] == ["0"] or "writable" in said or (TOKEN in said and not may_ask):
-            found.append(f"{told} says {said}")
+            found.append(f"{place} has a writable root file system")
+        report = run_in(name, container["name"]).split()
+        if report[:1] == ["0"] or "writable" in report or (TOKEN in report and not may_ask):
+            found.append(f"{place} reports {report}")
     return found
 
 
 def run_in(pod: str, container: str) -> str:
-    """Return what a container says about itself."""
+    """Return a container's own report."""
     return kubectl("exec", pod, "--container", container, "--", "sh", "-c", LOOK)

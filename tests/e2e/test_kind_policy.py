@@ -1,4 +1,4 @@
-"""Who reaches whom in the cluster, by connections that are really tried: only through Kafka."""
+"""Network policy: allowed and refused connections, each really tried; services connect through Kafka only."""
 
 import json
 from collections.abc import Iterator
@@ -83,10 +83,10 @@ def test_a_service_reaches_kafka_its_database_and_dns_and_nothing_else(target: T
     found = {name: python(name, TRY, json.dumps(_others(name, places))) for name in SERVICES}
     _print(found)
     wrong = [
-        f"{name} -> {place}: {said}, {'allowed' if place in ALLOWED[name] else 'not allowed'}"
+        f"{name} -> {place}: {result}, {'allowed' if place in ALLOWED[name] else 'not allowed'}"
         for name, row in found.items()
-        for place, said in row.items()
-        if (said == "connected") != (place in ALLOWED[name])
+        for place, result in row.items()
+        if (result == "connected") != (place in ALLOWED[name])
     ]
     assert wrong == []
 
@@ -97,7 +97,7 @@ def test_postgresql_lets_a_service_into_its_own_database_only(target: Target, se
     found = python(service, LOG_IN, *SERVICES, "postgres")
     assert found.pop(service) == "connected"
     assert len(found) == len(SERVICES)
-    assert {name: said for name, said in found.items() if not any(words in said for words in REFUSED)} == {}
+    assert {name: result for name, result in found.items() if not any(phrase in result for phrase in REFUSED)} == {}
 
 
 def _others(service: str, places: dict[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
@@ -116,6 +116,6 @@ def _node_reaches(outside: str) -> bool:
 def _print(found: dict[str, dict[str, str]]) -> None:
     table = Table("from", "to", "is", "should be", title="NetworkPolicy, by real connections")
     for name, row in found.items():
-        for place, said in row.items():
-            table.add_row(name, place, said, "connected" if place in ALLOWED[name] else "refused")
+        for place, result in row.items():
+            table.add_row(name, place, result, "connected" if place in ALLOWED[name] else "refused")
     Console(width=120).print(table)

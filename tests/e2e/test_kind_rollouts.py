@@ -24,7 +24,7 @@ def test_a_rolling_restart_of_a_service_fails_no_request_and_loses_nothing(
 ) -> None:
     with under_load(target, SECONDS, tmp_path) as load:
         restart(part)
-        assert losses(load.outcome()) == [], load.said()
+        assert losses(load.outcome()) == [], load.output()
 
 
 def test_a_rolling_restart_of_the_broker_fails_no_request_and_loses_nothing(target: Target, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_rolling_restart_of_the_broker_fails_no_request_and_loses_nothing(targ
         pytest.skip(f"the broker has {nodes} node: deploy the profile of three nodes")
     with under_load(target, 2 * SECONDS, tmp_path) as load:
         restart(BROKER)
-        assert losses(load.outcome()) == [], load.said()
+        assert losses(load.outcome()) == [], load.output()
 
 
 def test_an_upgrade_and_a_rollback_of_the_release_fail_no_request_and_lose_nothing(
@@ -52,7 +52,7 @@ def test_an_upgrade_and_a_rollback_of_the_release_fail_no_request_and_lose_nothi
         finally:
             helm("rollback", RELEASE, revision, "--wait", PATIENCE)
         assert images() == before
-        assert losses(load.outcome()) == [], load.said()
+        assert losses(load.outcome()) == [], load.output()
 
 
 def restart(part: str) -> None:

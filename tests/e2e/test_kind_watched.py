@@ -1,4 +1,4 @@
-"""Who watches the system in the cluster: Grafana shows it, Prometheus looks at the rules, Alertmanager sends mail."""
+"""Monitoring in the cluster: Grafana shows dashboards, Prometheus evaluates rules, Alertmanager sends mail."""
 
 import json
 import uuid
@@ -57,8 +57,8 @@ def test_prometheus_looks_at_the_rules_and_tells_alertmanager(target: Target) ->
     unwell = [rule["name"] for group in groups for rule in group["rules"] if rule["health"] != "ok"]
     assert groups
     assert unwell == []
-    (told,) = ask("prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
-    assert told["url"] == "http://eventline-alertmanager:9093/api/v2/alerts"
+    (manager,) = ask("prometheus", "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+    assert manager["url"] == "http://eventline-alertmanager:9093/api/v2/alerts"
 
 
 def test_an_alert_that_fires_and_clears_is_told_by_mail(target: Target) -> None:

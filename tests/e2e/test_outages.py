@@ -1,4 +1,4 @@
-"""What goes on, and what is made up for, while a part of the system is away."""
+"""Outages of a part of the system: the rest goes on, and everything arrives afterwards."""
 
 import contextlib
 
@@ -33,7 +33,7 @@ def test_commands_are_accepted_without_the_broker_and_everything_arrives_afterwa
     story.await_mail(story.register_user())
     with killed(story.target, BROKER):
         users = [story.register_user() for _ in range(BACKLOG)]
-        assert all(story.audited(user.correlation_id) == [] for user in users), "the broker is not away"
+        assert all(story.audited(user.correlation_id) == [] for user in users), "the broker is not down"
     for user in users:
         story.await_mail(user)
         entries = story.await_audit(user)

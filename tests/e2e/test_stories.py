@@ -1,4 +1,4 @@
-"""What the system is for, told on a whole one."""
+"""The system's purpose, as stories on a whole system."""
 
 import uuid
 from collections import defaultdict
@@ -55,7 +55,7 @@ def test_notification_is_rebuilt_from_the_topics_and_nobody_is_mailed_again(stor
     users = [story.register_user(), story.register_user(locale="de"), story.register_user(mailed=False)]
     moved = story.change_user(users[0], email=f"new-{users[0].email}")
     before = [_decisions(story, user) for user in (moved, *users[1:])]
-    # What a lost database had not told Kafka yet would be sent again: at least once.
+    # Outcomes that a lost database had not published yet would be sent again: at least once.
     for user, mails in ((users[0], 1), (users[1], 1), (moved, 2)):
         until(f"{mails} notification.sent", partial(_sent, story, user), mails.__eq__, passing=httpx.HTTPError)
     sent = [len(story.mails(user)) for user in (*users, moved)]
@@ -100,6 +100,6 @@ def _sent(story: Story, user: User) -> int:
 def _decisions(story: Story, user: User) -> list[tuple[object, ...]]:
     """Return what was decided about a user's mails, and how it ended."""
     found = story.await_notifications(user)
-    # Who a suppressed mail was for stands on no topic.
+    # The recipient of a suppressed mail is on no topic.
     whom = [item["recipient"] if item["status"] == "sent" else None for item in found]
     return sorted((*(item[name] for name in DECISION), to) for item, to in zip(found, whom, strict=True))

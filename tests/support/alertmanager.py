@@ -23,7 +23,7 @@ NEEDED = (
 
 
 def available() -> bool:
-    """Whether one can be started here."""
+    """True if one can be started here."""
     return _on_path() is not None or _in_docker() is not None
 
 
@@ -31,9 +31,9 @@ def available() -> bool:
 def alertmanager(port: int, smtp_port: int, folder: Path) -> Iterator[None]:
     """Run one on a port, which sends its mails to a port of this machine; it ends with the block."""
     config, name = folder / "alertmanager.yml", f"eventline-alertmanager-{uuid.uuid4().hex[:8]}"
-    told = CONFIG.read_text()
-    assert SMARTHOST in told, f"{CONFIG} names another mail server: the mails would go there"
-    config.write_text(told.replace(SMARTHOST, f"{HOST}:{smtp_port}"))
+    original = CONFIG.read_text()
+    assert SMARTHOST in original, f"{CONFIG} names another mail server: the mails would go there"
+    config.write_text(original.replace(SMARTHOST, f"{HOST}:{smtp_port}"))
     arguments = (
         f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager'}",
@@ -68,5 +68,5 @@ def _on_path() -> str | None:
 
 def _in_docker() -> str | None:
     docker = shutil.which("docker")
-    there = docker and subprocess.run((docker, "image", "inspect", IMAGE), capture_output=True, check=False)
-    return docker if there and there.returncode == 0 else None
+    found = docker and subprocess.run((docker, "image", "inspect", IMAGE), capture_output=True, check=False)
+    return docker if found and found.returncode == 0 else None

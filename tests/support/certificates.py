@@ -1,4 +1,4 @@
-"""Generated certificates, right and wrong, and the expected error text of each wrong one."""
+"""Certificates made for the tests, right and wrong, and the reasons reported for wrong ones."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ NAMES = (HOST, "127.0.0.1")
 USER = "eventline"
 AUTHORITY = trustme.CA()
 SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)
-# Faults of a server's certificate, and the expected error text.
+# Faults of a server's certificate, and the reason that is reported for each.
 CERTIFICATES: Mapping[str, trustme.LeafCert] = {
     "right": AUTHORITY.issue_cert(*NAMES),
     "wrong CA": trustme.CA().issue_cert(*NAMES),
@@ -29,7 +29,7 @@ REASONS = {
 
 
 class Files(msgspec.Struct, frozen=True):
-    """Files of a client: authorities to trust, a certificate of its own with its key, and a key that does not fit."""
+    """Files of a client: trusted authority, its own certificate and key, and a key that does not match."""
 
     authority: str
     certificate: str
@@ -50,7 +50,7 @@ def client_files(folder: Path) -> Files:
 
 
 class Tapped(Proxy):
-    """A proxy that keeps what clients say: `spoken` is what a server without TLS would have read."""
+    """A proxy that records what clients send: `spoken` is what a server without TLS would have read."""
 
     def __init__(self, target: int, port: int = 0) -> None:
         self.pieces: list[bytes] = []
@@ -63,5 +63,5 @@ class Tapped(Proxy):
 
     @property
     def spoken(self) -> bytes:
-        """All that was said, one connection among the other."""
+        """All bytes sent by clients, of all connections."""
         return b"".join(self.pieces)

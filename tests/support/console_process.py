@@ -31,7 +31,7 @@ def argv(*arguments: str) -> tuple[str, ...]:
 
 
 def console(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Run the console to its end; return its exit code and all that it said."""
+    """Run the console to its end; return its exit code and its output."""
     environment = clean_environment(settings)
     done = subprocess.run(
         argv(*arguments), env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False

@@ -35,7 +35,7 @@ PHRASES = {
     r"\bDESIGN(?:\.md)? section\b": "a pointer to docs/ or DECISIONS.md",
     r"\bwhoever\b": "name the subject, or use `you`",
 }
-SUBJECT = re.compile(r"(?:\A[rbfu]*[\"'#\s*-]*|(?<=[.!:]\s))(?:What|Who|Whether)\s[^.!?]*[.!]", re.DOTALL)
+SUBJECT = re.compile(r"(?:\A[rbfu]*[\"'#\s*-]*|(?<=[.!:]\s))(?:What(?! to do:)|Who|Whether)\s[^.!?]*[.!]", re.DOTALL)
 QUESTION = re.compile(r"\A[\"\s]*(?:What|Who|Whether|How|Where)\s")
 MODULES = {"words", "dressed", "looks", "aside", "kinds", "past", "trouble", "tally", "contact"}
 VARIABLES = {"told", "said", "theirs", "ours", "there"} | MODULES

@@ -20,7 +20,7 @@ DIALOGUE = (b"220 hello", b"250 hello", b"250 sender ok", b"250 recipient ok", b
 class MailServer:
     """A real mail server (aiosmtpd) in a thread. `mails` holds what it took, `seen` all that ended with a dot.
 
-    `told` holds answers in the place of its own, each given once: by MAIL, AUTH, DATA, FINAL_DOT or a recipient.
+    `answers` are used in the place of its own, each given once: by MAIL, AUTH, DATA, FINAL_DOT or a recipient.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class MailServer:
         tls_first: bool = False,
         login: tuple[str, str] | None = None,
     ) -> None:
-        self.told: dict[str, list[str]] = {}
+        self.answers: dict[str, list[str]] = {}
         self.mails: list[Envelope] = []
         self.seen: list[Envelope] = []
         self.heard: list[str] = []
@@ -80,9 +80,9 @@ class MailServer:
         await asyncio.gather(*talks, return_exceptions=True)
 
     def answer(self, key: str) -> str | None:
-        """Return what was told for the next time, None where nothing was."""
+        """Return the answer configured for the next time, None if there is none."""
         self.heard.append(key)
-        answers = self.told.get(key)
+        answers = self.answers.get(key)
         return answers.pop(0) if answers else None
 
 
@@ -138,9 +138,9 @@ def _authenticator(login: tuple[str, str] | None) -> object:
 
 
 class Script:
-    """A mail server of one conversation: says its greeting and then one reply per command, None hangs up.
+    """A mail server of one conversation: sends its greeting and then one reply per command, None hangs up.
 
-    With a pace it says one byte at a time, so many seconds apart.
+    With a pace it sends one byte at a time, so many seconds apart.
     """
 
     def __init__(self, replies: Sequence[bytes | None], pace_s: float = 0) -> None:

@@ -45,7 +45,7 @@ def a_notice_record(
 
 
 def a_tombstone(version: int, user_id: str = USER_ID) -> Record:
-    """Return the record that says that a user is erased."""
+    """Return the tombstone of an erased user."""
     envelope = an_envelope(
         id=f"erased-{user_id[-12:]}", source=user.STATE, type="user.state", subject=user_id, version=version
     )

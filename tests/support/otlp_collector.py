@@ -35,18 +35,18 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Collector:
-    """Collector of exported spans. `away` answers 503 and keeps nothing."""
+    """Spans exported so far. `refusing` makes it answer 503 and keep nothing."""
 
     def __init__(self) -> None:
         self._spans: list[Seen] = []
         self.requests = 0
-        self.away = False
+        self.refusing = False
         self.address = ""
 
     def take(self, body: bytes) -> int:
         """Take a request's body; return the status of the answer."""
         self.requests += 1
-        if self.away:
+        if self.refusing:
             return 503
         self._spans += _spans(ExportTraceServiceRequest.FromString(body))
         return 200

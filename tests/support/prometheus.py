@@ -43,7 +43,7 @@ class Series:
 
 
 class Prometheus:
-    """What is asked of a Prometheus by its address. Raises AskError where it refuses."""
+    """Client of a Prometheus server. Raises AskError if it refuses."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -81,12 +81,12 @@ class Prometheus:
         named = {"match[]" if name == "match" else name: value for name, value in parameters.items()}
         answer = self._client.get(what, params=named)
         try:
-            said = answer.json()
+            body = answer.json()
         except ValueError:
-            raise AskError(f"{answer.url} says {answer.status_code} {answer.text[:200]}") from None
-        if said["status"] != "success":
-            raise AskError(f"{said['errorType']}: {said['error']}")
-        return said["data"]
+            raise AskError(f"{answer.url} answered {answer.status_code} {answer.text[:200]}") from None
+        if body["status"] != "success":
+            raise AskError(f"{body['errorType']}: {body['error']}")
+        return body["data"]
 
 
 def _series(one: Mapping[str, Any]) -> Series:
@@ -98,7 +98,7 @@ def _series(one: Mapping[str, Any]) -> Series:
 def prometheus(config: Path, folder: Path) -> Iterator[Prometheus]:
     """Yield a Prometheus with this configuration, its data in the folder; it ends with the block.
 
-    The run ends, with an error that says what to do, where there is none.
+    The run ends, with an error and advice, if there is none.
     """
     port = free_ports(1)[0]
     with System([_program(config, folder, port)]) as system:

@@ -23,7 +23,7 @@ class Proxy:
         self._threads[0].start()
 
     def cut_at(self, word: bytes, *, answered: bool) -> None:
-        """Let the next client that says a word lose its connection: before the server hears it, or has answered it."""
+        """Cut the connection of the next client that sends a word: before the server gets it, or has answered it."""
         self._word, self._answered = word, answered
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Proxy:
 
     @property
     def waits_for_the_answer(self) -> bool:
-        """Whether the server hears the word before the cut."""
+        """True if the server gets the word before the cut."""
         return self._answered
 
 

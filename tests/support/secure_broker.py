@@ -20,7 +20,7 @@ from services.workbench.local.system import System
 from tests.support.broker import JARS, READY_S
 from tests.support.certificates import AUTHORITY, CERTIFICATES, HOST, USER, Files
 
-PASSWORD = "correct horse: battery"  # noqa: S105  # the tests' own; it stands in a JAAS line, which quotes
+PASSWORD = "correct horse: battery"  # noqa: S105  # of the tests; it is part of a JAAS line, which quotes it
 
 
 class SecureBroker(msgspec.Struct, frozen=True):
@@ -59,8 +59,8 @@ def running(folder: Path) -> Iterator[SecureBroker]:
         system.wait_ready(READY_S, "broker")
         admin = AdminClient({"bootstrap.servers": f"{HOST}:{ports['plaintext']}"})
         login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        told = UserScramCredentialUpsertion(USER, login, PASSWORD.encode())
-        admin.alter_user_scram_credentials([told])[USER].result(READY_S)
+        config = UserScramCredentialUpsertion(USER, login, PASSWORD.encode())
+        admin.alter_user_scram_credentials([config])[USER].result(READY_S)
         yield SecureBroker(system, ports)
 
 
@@ -68,17 +68,17 @@ def _listeners(ports: Mapping[str, int], controller: int, folder: Path) -> dict[
     folder.mkdir(parents=True, exist_ok=True)
     AUTHORITY.cert_pem.write_to_path(str(folder / "ca.pem"))
     protocols, addresses = ["CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT"], [f"PLAINTEXT://{HOST}:{ports['plaintext']}"]
-    told = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512", "inter.broker.listener.name": "PLAINTEXT"}
+    config = {"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512", "inter.broker.listener.name": "PLAINTEXT"}
     for name, certificate in {**CERTIFICATES, "mutual": CERTIFICATES["right"]}.items():
         listener = name.upper().replace(" ", "_")
         protocols.append(f"{listener}:{'SSL' if name == 'mutual' else 'SASL_SSL'}")
         addresses.append(f"{listener}://{HOST}:{ports[name]}")
         settings = _login() | _keys(certificate, folder / f"{listener}.pem", folder / "ca.pem")
-        told |= {f"listener.name.{listener.lower()}.{key}": value for key, value in settings.items()}
-    told["listener.name.mutual.ssl.client.auth"] = "required"
-    told["listener.security.protocol.map"] = ",".join(protocols)
-    told["listeners"] = ",".join([*addresses, f"CONTROLLER://127.0.0.1:{controller}"])
-    return told
+        config |= {f"listener.name.{listener.lower()}.{key}": value for key, value in settings.items()}
+    config["listener.name.mutual.ssl.client.auth"] = "required"
+    config["listener.security.protocol.map"] = ",".join(protocols)
+    config["listeners"] = ",".join([*addresses, f"CONTROLLER://127.0.0.1:{controller}"])
+    return config
 
 
 def _login() -> dict[str, str]:

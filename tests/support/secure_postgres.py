@@ -1,4 +1,4 @@
-"""A PostgreSQL that takes TLS with a password, or nothing, and shows a configured certificate."""
+"""A PostgreSQL that takes TLS with a password, or nothing, and shows a chosen certificate."""
 
 import shutil
 from collections.abc import Iterator

@@ -60,7 +60,7 @@ class Mailroom:
         self.queue.settle([Attempt(claim, delivery) for claim in claims], [])
 
     def send(self, server: Server) -> None:
-        """Let a sender claim what is due and hand it to a mail server. Raises ConnectionError: the server is away."""
+        """Claim due mails and deliver them. Raises ConnectionError: the server is unreachable."""
         mailer = Mailer(server, Composer(MAIL_FROM))
         sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
         try:

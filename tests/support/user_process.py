@@ -25,7 +25,7 @@ Headers = Mapping[str, str]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A response."""
+    """An HTTP answer."""
 
     status: int
     headers: dict[str, str]

@@ -22,7 +22,7 @@ things = Table(
     Column("number", BigInteger),
     Column("flag", Boolean),
 )
-words = Table("test_words", metadata, Column("word", String(10), primary_key=True))
+rows_table = Table("test_words", metadata, Column("word", String(10), primary_key=True))
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +86,8 @@ def test_a_key_that_is_there_already_is_an_integrity_error(database: Database, s
 
 def test_a_query_does_not_keep_the_plan_of_an_empty_table(postgres_server: postgres.Server) -> None:
     with closing(Database(postgres_server.fresh_url())) as database, database.write() as connection:
-        words.create(connection)
-        found = select(words).where(bulk.one_of(words.c.word, "wanted"))
+        rows_table.create(connection)
+        found = select(rows_table).where(bulk.one_of(rows_table.c.word, "wanted"))
         for _ in range(20):  # psycopg prepares what came five times, and the server keeps a plan after five more
             connection.execute(found, {"wanted": ["0"]})
         kept = connection.exec_driver_sql("SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements")
@@ -97,9 +97,9 @@ def test_a_query_does_not_keep_the_plan_of_an_empty_table(postgres_server: postg
 
 def test_one_of_many_values_is_one_parameter(database: Database) -> None:
     with database.write() as connection:
-        words.create(connection)
-        bulk.insert(connection, words, [("a",), ("b",), ('"',)])
-        found = select(words).where(bulk.one_of(words.c.word, "wanted"))
+        rows_table.create(connection)
+        bulk.insert(connection, rows_table, [("a",), ("b",), ('"',)])
+        found = select(rows_table).where(bulk.one_of(rows_table.c.word, "wanted"))
         wanted = ["a", '"', *map(str, range(50_000))]
         assert sorted(connection.execute(found, {"wanted": wanted}).scalars()) == ['"', "a"]
 

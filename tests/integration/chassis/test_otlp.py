@@ -1,4 +1,4 @@
-"""Spans on their way to a real collector: what arrives, what is sampled, and what happens while it is away."""
+"""Spans sent to a real collector: export, sampling, and an unreachable collector."""
 
 import logging
 import time
@@ -32,9 +32,9 @@ def _quiet() -> Iterator[None]:
     logging.getLogger("opentelemetry").handlers = [logging.NullHandler()]  # what is still being tried is nobody's now
 
 
-def made(address: str, monkeypatch: pytest.MonkeyPatch, told: Mapping[str, str] = {}) -> Tracing:
+def made(address: str, monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str] = {}) -> Tracing:
     """Return what an environment asks for; OpenTelemetry reads the process's own."""
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, **told}
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, **variables}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return tracing("user", environment)
@@ -69,39 +69,39 @@ def test_one_new_trace_in_fifty_is_recorded_and_what_came_from_outside_is_follow
 
 
 def test_opentelemetrys_own_variables_keep_their_meaning(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {
+    variables = {
         "OTEL_TRACES_SAMPLER": "always_on",
         "OTEL_SERVICE_NAME": "another",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
     }
-    with closing(made(collector.address, monkeypatch, told)) as spans:
+    with closing(made(collector.address, monkeypatch, variables)) as spans:
         for _ in range(20):
             spans.start(WORK, UNSAMPLED).end()
     assert [span.service for span in collector.spans()] == ["another"] * 20
 
 
 def test_nothing_is_made_where_opentelemetry_is_told_to_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    for told in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):
-        assert made("http://127.0.0.1:1", monkeypatch, told) is OFF
+    for variables in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):
+        assert made("http://127.0.0.1:1", monkeypatch, variables) is OFF
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("variables", "message"),
     [
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL='grpc': only http/protobuf"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "ENDPOINT='collector:4318': give an address such as http"),
     ],
 )
-def test_what_the_exporter_cannot_do_stops_the_start(told: Mapping[str, str], says: str) -> None:
-    with pytest.raises(SettingsError, match=says):
-        tracing("user", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", **told})
+def test_what_the_exporter_cannot_do_stops_the_start(variables: Mapping[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        tracing("user", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", **variables})
 
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_a_collector_that_is_away_costs_a_line_now_and_then_and_a_bounded_stop(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
-    collector.away = True
+    collector.refusing = True
     address = collector.address if answers else f"http://127.0.0.1:{free_ports(1)[0]}"
     with structlog.testing.capture_logs() as lines:
         spans = made(address, monkeypatch, {"OTEL_BSP_SCHEDULE_DELAY": "10", "OTEL_TRACES_SAMPLER": "always_on"})

@@ -44,10 +44,15 @@ def two_records(stored: StoredEvent) -> Sequence[Outgoing]:
 
 
 def a_relay(
-    database: Database, log: FakeLog, holder: str = "mine", *, ends: timedelta = LONG, told: Telemetry | None = None
+    database: Database,
+    log: FakeLog,
+    holder: str = "mine",
+    *,
+    ends: timedelta = LONG,
+    telemetry: Telemetry | None = None,
 ) -> Relay:
     outbox = Outbox(database, Leases(database, holder, ends), two_records, log.open_producer)
-    return Relay(outbox, threading.Event(), told or a_telemetry())
+    return Relay(outbox, threading.Event(), telemetry or a_telemetry())
 
 
 @contextmanager
@@ -129,9 +134,9 @@ def test_a_relay_without_the_lease_waits_and_publishes_nothing_until_it_is_free(
     taken = other.take()
     assert isinstance(taken, Lease)
     append_events(database, 1)
-    told = a_telemetry()
-    with running(a_relay(database, log, told=told)):
-        await_that(lambda: "relay" in told.health._beats, lambda: "no beat")  # noqa: SLF001  # it has looked
+    telemetry = a_telemetry()
+    with running(a_relay(database, log, telemetry=telemetry)):
+        await_that(lambda: "relay" in telemetry.health._beats, lambda: "no beat")  # noqa: SLF001  # it has looked
         assert (log.story, cursor(database)) == ([], 0)
         other.give_back(taken)
         await_cursor(database, 1)
@@ -187,9 +192,9 @@ def test_a_stop_while_the_broker_is_away_ends_and_gives_the_lease_back(database:
 
 def test_metrics_tell_what_is_pending_how_old_it_is_and_who_leads(database: Database, log: FakeLog) -> None:
     clock = FakeClock(NOW)
-    told = a_telemetry(clock)
-    read = told.metrics.registry.get_sample_value
-    relay = a_relay(database, log, told=told)
+    telemetry = a_telemetry(clock)
+    read = telemetry.metrics.registry.get_sample_value
+    relay = a_relay(database, log, telemetry=telemetry)
     append_events(database, 1, 2)
     clock.move(7)
     assert (read("outbox_pending_events"), read("outbox_oldest_age_seconds")) == (2, 7)
@@ -204,10 +209,10 @@ def test_metrics_tell_what_is_pending_how_old_it_is_and_who_leads(database: Data
 
 
 def test_metrics_are_served_while_the_database_is_away(database: Database, log: FakeLog) -> None:
-    told = a_telemetry()
-    a_relay(database, log, told=told)
+    telemetry = a_telemetry()
+    a_relay(database, log, telemetry=telemetry)
     with database.write() as connection:
         event_store.events.drop(connection)
-    pending = told.metrics.registry.get_sample_value("outbox_pending_events")
+    pending = telemetry.metrics.registry.get_sample_value("outbox_pending_events")
     assert pending is not None
     assert pending != pending  # noqa: PLR0124  # not a number: unknown

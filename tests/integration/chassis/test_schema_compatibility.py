@@ -33,8 +33,8 @@ def newer(tmp_path: Path) -> Path:
     return shutil.copytree(USER, tmp_path / "newer")
 
 
-def add(folder: Path, revision: str, after: str, said: str = "") -> None:
-    (folder / f"add_{revision}.py").write_text(REVISION.format(revision, after, said))
+def add(folder: Path, revision: str, after: str, statement: str = "") -> None:
+    (folder / f"add_{revision}.py").write_text(REVISION.format(revision, after, statement))
 
 
 def test_a_program_runs_on_a_newer_schema_that_only_adds_and_leaves_it_as_it_is(

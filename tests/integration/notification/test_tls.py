@@ -114,7 +114,7 @@ def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
             return super().wait(timeout)
 
     with MailServer(certificate=server_side(), login=("ada", "another")) as server:
-        server.told["AUTH"] = [answer.format(spoken)] * 4 if answer else []
+        server.answers["AUTH"] = [answer.format(spoken)] * 4 if answer else []
         told = Server(HOST, server.port, 5.0, trust, login=LOGIN)
         sender = Sender("s", room.queue, Mailer(told, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), a_telemetry())
         with structlog.testing.capture_logs() as lines:

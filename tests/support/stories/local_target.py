@@ -64,17 +64,19 @@ class LocalTarget(SinkFile):
 
 
 @contextlib.contextmanager
-def local(folder: Path, told: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
+def local(folder: Path, variables: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
     """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards.
 
-    `told` are variables for the services beside their own.
+    `variables` are set for the services besides their own.
     """
     settings = settings_on_free_ports(users=1)
-    with System(_told(hastened(program), told) for program in local_programs(settings, folder)) as system:
+    with System(
+        _with_variables(hastened(program), variables) for program in local_programs(settings, folder)
+    ) as system:
         Lifecycle(system, settings).start()
         yield LocalTarget(system, settings, folder)
 
 
-def _told(program: Program, told: Mapping[str, str]) -> Program:
-    given = told if program.name in SERVICES else {}
+def _with_variables(program: Program, variables: Mapping[str, str]) -> Program:
+    given = variables if program.name in SERVICES else {}
     return msgspec.structs.replace(program, environment={**program.environment, **given})

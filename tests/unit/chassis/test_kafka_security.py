@@ -110,7 +110,7 @@ def test_the_databases_password_is_a_separate_setting_and_may_have_any_character
 
 
 @pytest.mark.parametrize(
-    ("url", "password", "words"),
+    ("url", "password", "reason"),
     [
         ("nonsense", "", "is no URL"),
         ("mysql://db/users", "", "begins with 'mysql'"),
@@ -121,9 +121,9 @@ def test_the_databases_password_is_a_separate_setting_and_may_have_any_character
         (f"{POSTGRES}?sslmode=verify-full&sslcert=/a.pem", "", "sslcert and sslkey belong together"),
     ],
 )
-def test_an_invalid_database_url_is_refused_without_showing_its_password(url: str, password: str, words: str) -> None:
+def test_an_invalid_database_url_is_refused_without_showing_its_password(url: str, password: str, reason: str) -> None:
     line = database_url.problems(url, password)[0]
-    assert words in line
+    assert reason in line
     assert all(secret not in line for secret in ("first", "second", "secret"))
 
 

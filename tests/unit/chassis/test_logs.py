@@ -1,4 +1,4 @@
-"""Checks the format of log lines and the removal of personal data."""
+"""Lines on standard output: their form, and personal data left out."""
 
 import logging
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_a_value_that_is_no_json_stands_as_python_shows_it(printed: Printed) -> 
 
 
 @pytest.mark.parametrize(
-    ("raw", "logged"),
+    ("message", "logged"),
     [
         ("550 5.1.1 <ada@example.org>: no such user", "550 5.1.1 <<address>>: no such user"),
         ("550 no mailbox žofie.ó@exämple.org here", "550 no mailbox <address> here"),
@@ -78,8 +78,8 @@ def test_a_value_that_is_no_json_stands_as_python_shows_it(printed: Printed) -> 
         ("nothing personal", "nothing personal"),
     ],
 )
-def test_what_looks_personal_is_left_out(raw: str, logged: str) -> None:
-    line: EventDict = {"error": raw, "tries": 3}
+def test_what_looks_personal_is_left_out(message: str, logged: str) -> None:
+    line: EventDict = {"error": message, "tries": 3}
     assert logs.without_people(None, "info", line) == {"error": logged, "tries": 3}
 
 

@@ -52,10 +52,10 @@ def test_a_gauge_that_is_read_twice_is_refused(metrics: Metrics) -> None:
 
 
 def test_gauges_read_by_one_look_show_values_by_label_and_nothing_where_there_is_nothing(metrics: Metrics) -> None:
-    reads: list[int] = []
+    calls: list[int] = []
 
     def look() -> Sequence[Reading]:
-        reads.append(1)
+        calls.append(1)
         return 3, {"parked_keys": 0.5}, None
 
     metrics.on_scrape_together((PARKED_KEYS, CEILING, DB_FREE), look)
@@ -64,7 +64,7 @@ def test_gauges_read_by_one_look_show_values_by_label_and_nothing_where_there_is
         "parked_keys 3.0",
         'ceiling_used_ratio{ceiling="parked_keys"} 0.5',
     }
-    assert len(reads) == 1
+    assert len(calls) == 1
 
 
 def test_while_the_database_is_away_its_gauges_are_unknown_and_the_others_are_shown(metrics: Metrics) -> None:
@@ -82,8 +82,8 @@ def test_a_duration_under_a_trace_has_it_as_its_exemplar_in_open_metrics_only(me
     histogram = metrics.histogram(HTTP_DURATION).labels("GET", "/users", "200")
     with span(tracing.OFF, Work("GET", "server"), SAMPLED):
         observe(histogram, 0.004)
-    text = generate_open_metrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
-    [line] = [line for line in text.splitlines() if TRACE in line]
+    exposition = generate_open_metrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
+    [line] = [line for line in exposition.splitlines() if TRACE in line]
     assert 'le="0.005"} 1.0 # {trace_id="' in line
     assert TRACE not in generate_latest(metrics.registry).decode()
 
@@ -171,7 +171,7 @@ def test_a_batch_is_counted_as_its_values_one_by_one_are() -> None:
 
 def test_of_a_batch_those_under_a_trace_are_exemplars_in_their_buckets(metrics: Metrics) -> None:
     metrics.latencies(PUBLISH_LATENCY).add([("a", 0.004, SAMPLED), ("a", 0.3, DROPPED), ("b", 90.0, SAMPLED)])
-    text = generate_open_metrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
-    marked = [line.split(" ")[0] for line in text.splitlines() if TRACE in line]
+    exposition = generate_open_metrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
+    marked = [line.split(" ")[0] for line in exposition.splitlines() if TRACE in line]
     name = "event_publish_latency_seconds_bucket"
     assert marked == [f'{name}{{le="0.005",type="a"}}', f'{name}{{le="+Inf",type="b"}}']

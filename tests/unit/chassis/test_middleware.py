@@ -20,7 +20,7 @@ GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class DatabaseObserver(msgspec.Struct):
-    """The request as a handler sees it."""
+    """The scope that a handler gets."""
 
     traceparent: str | None
     current: str | None

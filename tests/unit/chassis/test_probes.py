@@ -1,4 +1,4 @@
-"""Checks that the probes answer with health and metrics."""
+"""The probes' port serves health and metrics."""
 
 import http.client
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from tests.support.builders import a_telemetry
 
 
 @pytest.fixture
-def told() -> Telemetry:
+def instruments() -> Telemetry:
     return a_telemetry()
 
 
 @pytest.fixture
-def port(told: Telemetry) -> Iterator[int]:
+def port(instruments: Telemetry) -> Iterator[int]:
     port = free_ports(1)[0]
-    probes = Probes(HOST, port, told.health, told.metrics)
+    probes = Probes(HOST, port, instruments.health, instruments.metrics)
     yield port
     probes.close()
 
@@ -41,11 +41,11 @@ def test_a_service_that_starts_is_alive_but_neither_started_nor_ready(port: int)
     assert get(port, "/readyz") == (503, "start: not started yet\n")
 
 
-def test_what_is_missing_is_reported_a_line_each(port: int, told: Telemetry) -> None:
-    told.health.has("start")
+def test_what_is_missing_is_told_a_line_each(port: int, instruments: Telemetry) -> None:
+    instruments.health.has("start")
     assert get(port, "/readyz") == get(port, "/startupz") == (200, "ok\n")
-    told.health.lacks("smtp", "refused")
-    told.health.lacks("database", "timed out")
+    instruments.health.lacks("smtp", "refused")
+    instruments.health.lacks("database", "timed out")
     assert get(port, "/readyz") == (503, "smtp: refused\ndatabase: timed out\n")
     assert get(port, "/startupz") == (200, "ok\n")
 
@@ -57,9 +57,9 @@ def test_metrics_are_served_with_what_runs_here(port: int) -> None:
     assert "_created" not in text
 
 
-def test_what_a_service_does_without_is_reported_with_its_readiness(port: int, told: Telemetry) -> None:
-    told.health.has("start")
-    told.health.lacks("kafka", "refused", needed=False)
+def test_what_a_service_does_without_is_told_with_its_readiness(port: int, instruments: Telemetry) -> None:
+    instruments.health.has("start")
+    instruments.health.lacks("kafka", "refused", needed=False)
     assert get(port, "/readyz") == (200, "ok\nkafka: refused\n")
     assert get(port, "/startupz") == (200, "ok\n")
 
@@ -68,6 +68,6 @@ def test_other_paths_are_not_found(port: int) -> None:
     assert get(port, "/")[0] == 404
 
 
-def test_a_taken_port_is_named_with_its_setting(port: int, told: Telemetry) -> None:
+def test_a_taken_port_is_named_with_its_setting(port: int, instruments: Telemetry) -> None:
     with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}: another process .* APP_METRICS_PORT"):
-        Probes(HOST, port, told.health, told.metrics)
+        Probes(HOST, port, instruments.health, instruments.metrics)

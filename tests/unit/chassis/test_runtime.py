@@ -1,4 +1,4 @@
-"""Start and stop: what is prepared first, in which order parts end, and the exit code."""
+"""Start and stop: preparation, order of the components' ends, exit codes."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Settings: all errors are reported at once, each with the text to write instead."""
+"""Settings: all mistakes are reported at once, each with a correction."""
 
 import re
 from dataclasses import fields
@@ -121,15 +121,15 @@ def test_the_message_timeout_may_be_half_of_the_lease_and_no_more() -> None:
 def test_the_poll_interval_is_longer_than_a_batch_may_take(
     interval: str, message: str, request_timeout: str, *, is_meant: bool
 ) -> None:
-    told = {
+    variables = {
         "APP_KAFKA_POLL_INTERVAL": interval,
         "APP_KAFKA_MESSAGE_TIMEOUT": message,
         "APP_KAFKA_REQUEST_TIMEOUT": request_timeout,
     }
     if is_meant:
-        load(Settings, GOOD | told)
+        load(Settings, GOOD | variables)
     else:
-        (line,) = complaints(**told)
+        (line,) = complaints(**variables)
         assert line.startswith("APP_KAFKA_POLL_INTERVAL (")
 
 

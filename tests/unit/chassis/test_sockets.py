@@ -1,4 +1,4 @@
-"""Checks the sockets that services listen on."""
+"""Options of the listening sockets."""
 
 import socket
 
