@@ -6,7 +6,8 @@ from pathlib import Path
 from services.chassis.consumer.decoding import Decoder
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_id
-from services.chassis.process.assembly import Assembly, Consumption, DeadLetterPolicy, Publication
+from services.chassis.process.assembly import Assembly, Consumption, DeadLetterPolicy
+from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
@@ -32,7 +33,7 @@ SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's components, in the order in which they stop."""
-    assembly = Assembly(NAME, REVISIONS, settings, telemetry)
+    assembly = PublishingAssembly(NAME, REVISIONS, settings, telemetry)
     database = assembly.database
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
     senders = _senders(settings, assembly, telemetry)

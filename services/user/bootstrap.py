@@ -8,7 +8,8 @@ from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
-from services.chassis.process.assembly import Assembly, Consumption, DeadLetterPolicy, Publication
+from services.chassis.process.assembly import Consumption, DeadLetterPolicy
+from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
@@ -26,7 +27,7 @@ NAME = "user"
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's components, in the order in which they stop."""
-    assembly = Assembly(NAME, REVISIONS, settings, telemetry)
+    assembly = PublishingAssembly(NAME, REVISIONS, settings, telemetry)
     database, tools = assembly.database, Tools(store.Rows, new_id, telemetry.clock)
     handler = CommandHandler(database, tools, assembly.appended, telemetry)
     group_commit = GroupCommit(Retrying(handler), settings.writer_group, telemetry)

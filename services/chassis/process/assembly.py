@@ -6,7 +6,6 @@ A `bootstrap.py` creates one `Assembly`, asks it for components, adds its own an
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +25,9 @@ from services.chassis.http.middleware import RequestTelemetry
 from services.chassis.http.server import Server
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
-from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, RELAY, ClientMetrics
+from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.kafka.producer import Producer
-from services.chassis.messages.ids import new_holder
-from services.chassis.outbox.lease import Leases
-from services.chassis.outbox.relay import Outbox, Records, Relay
 from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
@@ -62,18 +57,6 @@ class Consumption(msgspec.Struct, frozen=True):
     broker: Broker | None = None
 
 
-class Publication(msgspec.Struct, frozen=True):
-    """Publication from the outbox: the records of an event, and the topic that has every event.
-
-    `source` is the `ce_source` of that topic's records.
-    """
-
-    topic: str
-    partitions: int
-    source: str
-    records: Records
-
-
 class Assembly:
     """Builds the components of one service. `group` names its consumer group and its Kafka clients.
 
@@ -81,10 +64,10 @@ class Assembly:
     """
 
     def __init__(self, group: str, revisions: Path, settings: ServiceSettings, telemetry: Telemetry) -> None:
-        self._group = group
+        self.group = group
         self._revisions = revisions
-        self._settings = settings
-        self._telemetry = telemetry
+        self.settings = settings
+        self.telemetry = telemetry
         self._dead_letters: list[DeadLetters] = []
         self.database = measured(settings.database, telemetry.metrics)
         self.admin = KafkaAdmin(settings, group)
@@ -92,36 +75,25 @@ class Assembly:
 
     def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
         """Return the HTTP server with its middleware."""
-        app = RequestTelemetry(application(routes, document), self._telemetry)
-        return Server(app, self._settings, self._telemetry.health)
+        app = RequestTelemetry(application(routes, document), self.telemetry)
+        return Server(app, self.settings, self.telemetry.health)
 
     def consumer(self, consumption: Consumption) -> Consumer:
         """Return the batch consumer, with dead letters and parking where a policy is given."""
         policy = consumption.policy
         subscription = Subscription(
-            group=self._group,
+            group=self.group,
             topics=consumption.topics,
             handle=consumption.handle,
-            join_group=partial(GroupConsumer, self._settings, metrics=ClientMetrics(CONSUMER, self._telemetry.metrics)),
+            join_group=partial(GroupConsumer, self.settings, metrics=ClientMetrics(CONSUMER, self.telemetry.metrics)),
             broker=consumption.broker or self.admin,
             dead_letters=self._open_dead_letters(policy) if policy else None,
-            batch=self._settings.consumer_batch,
+            batch=self.settings.consumer_batch,
             commit_signals=(self.appended, *consumption.commit_signals),
             parked_keys_ceiling=policy.ceilings.consumer_parked_ceiling if policy else 0,
             partitions=consumption.partitions,
         )
-        return Consumer(subscription, self.database, self._telemetry)
-
-    def relay(self, publication: Publication, lease: timedelta) -> Component:
-        """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
-        outbox = Outbox(
-            database=self.database,
-            leases=Leases(self.database, new_holder(), lease),
-            records=publication.records,
-            open_producer=self._producers(self._group, RELAY),
-            newest=LatestPublished(self._settings, publication.topic, publication.partitions, publication.source),
-        )
-        return Relay(outbox, self.appended, self._telemetry)
+        return Consumer(subscription, self.database, self.telemetry)
 
     def plan(self, components: Sequence[Component], *prepare: Prepare, needs_broker: bool) -> Plan:
         """Return the plan: schema first, then `prepare`; components stop in order, health checks last.
@@ -129,13 +101,13 @@ class Assembly:
         With `needs_broker` the service is not ready before the broker has answered once.
         """
         checks: list[Component] = [
-            BrokerHealthCheck(self.admin, self._telemetry, needed=needs_broker),
-            DatabaseHealthCheck(self.database, self._telemetry),
+            BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker),
+            DatabaseHealthCheck(self.database, self.telemetry),
         ]
         return Plan(prepare=partial(self._prepare, prepare), components=[*components, *checks], close=self._close)
 
     def _prepare(self, prepare: Sequence[Prepare]) -> None:
-        migrations.prepare(self.database, self._revisions, migrate=self._settings.database_migrate)
+        migrations.prepare(self.database, self._revisions, migrate=self.settings.database_migrate)
         for step in prepare:
             step()
 
@@ -145,11 +117,12 @@ class Assembly:
         self.database.close()
 
     def _open_dead_letters(self, policy: DeadLetterPolicy) -> DeadLetters:
-        open_producer = self._producers(f"{self._group}-dead-letters", DEAD_LETTERS)
+        open_producer = self.producers(f"{self.group}-dead-letters", DEAD_LETTERS)
         ceiling = policy.ceilings.consumer_dead_letter_ceiling
-        dead_letters = DeadLetters(policy.topic, self._group, open_producer, ceiling, time.monotonic)
+        dead_letters = DeadLetters(policy.topic, self.group, open_producer, ceiling, time.monotonic)
         self._dead_letters.append(dead_letters)
         return dead_letters
 
-    def _producers(self, client: str, part: str) -> Callable[[], Producer]:
-        return partial(Producer, self._settings, client, ClientMetrics(part, self._telemetry.metrics))
+    def producers(self, client: str, part: str) -> Callable[[], Producer]:
+        """Return a function that opens a producer; `part` labels its metrics."""
+        return partial(Producer, self.settings, client, ClientMetrics(part, self.telemetry.metrics))

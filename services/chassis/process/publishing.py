@@ -1,0 +1,43 @@
+"""Assembly of a service that publishes events from an outbox.
+
+Apart from `assembly`, so that a service without an outbox declares none of its tables.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from services.chassis.kafka.client_metrics import RELAY
+from services.chassis.kafka.latest_published import LatestPublished
+from services.chassis.messages.ids import new_holder
+from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.relay import Outbox, Records, Relay
+from services.chassis.process.assembly import Assembly
+from services.chassis.process.runtime import Component
+
+
+class Publication(msgspec.Struct, frozen=True):
+    """Publication from the outbox: the records of an event, and the topic that has every event.
+
+    `source` is the `ce_source` of that topic's records.
+    """
+
+    topic: str
+    partitions: int
+    source: str
+    records: Records
+
+
+class PublishingAssembly(Assembly):
+    """Builds the components of a service with an outbox."""
+
+    def relay(self, publication: Publication, lease: timedelta) -> Component:
+        """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
+        outbox = Outbox(
+            database=self.database,
+            leases=Leases(self.database, new_holder(), lease),
+            records=publication.records,
+            open_producer=self.producers(self.group, RELAY),
+            newest=LatestPublished(self.settings, publication.topic, publication.partitions, publication.source),
+        )
+        return Relay(outbox, self.appended, self.telemetry)
