@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
-from services.notification.domain import Listed, State, status_of
+from services.notification.domain import IntentState, ListedIntent, status_of
 
 LONGEST_WAIT_S = 5.0
 POLL_S = 0.05
@@ -55,7 +55,7 @@ class Api(msgspec.Struct, frozen=True):
     """Queries of the handlers: a user's processed version, and notifications (user, after, limit)."""
 
     version: Callable[[str], int]
-    notifications: Callable[[str, int, int], list[Listed]]
+    notifications: Callable[[str, int, int], list[ListedIntent]]
     longest_wait_s: float = LONGEST_WAIT_S
 
     def routes(self) -> list[ControllerRouterHandler]:
@@ -93,10 +93,10 @@ class Api(msgspec.Struct, frozen=True):
         return version
 
 
-def _shown(listed: Listed) -> Notification:
+def _shown(listed: ListedIntent) -> Notification:
     fields = msgspec.structs.asdict(listed)
     del fields["place"]
-    status = status_of(State(fields.pop("state")))
+    status = status_of(IntentState(fields.pop("state")))
     return Notification(**fields, status=status)
 
 

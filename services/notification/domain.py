@@ -1,7 +1,17 @@
-"""Which notices make which messages, and what follows from a mail server's answer. Pure: no clock, no SQL, no SMTP."""
+"""Which intents a notice leads to, and which state follows a delivery result. Pure: no clock, no SQL, no SMTP.
+
+| Type | One mail, from the record to its outcome |
+|---|---|
+| `Notice` | the record from Kafka: something happened to a user |
+| `Intent` | the durable row: one template for one recipient, or the reason why it is suppressed |
+| `ClaimedIntent` | an intent that one sender holds under a lease |
+| `Mail` (in `mail.templates`) | the rendered bytes and their SMTP envelope |
+| `DeliveryResult` | the outcome of one SMTP transaction: a `DeliveryStatus` and the server's reply |
+| `IntentState` | the intent's row afterwards: finished, or due again after a backoff |
+"""
 
 import enum
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,13 +21,13 @@ from services.contracts.user import UserState
 TEMPLATES = {"user.registered": "welcome", "user.email_changed": "email_changed", "user.deactivated": "goodbye"}
 FALLBACK_LOCALE = "en"
 RETRY_AFTER_S = (10, 30, 60, 120, 300, 900, 1800)  # seven waits between eight tries, 54 minutes in all
-CLAIM_S = 60.0  # how long a claimed intent is its sender's
+CLAIM_S = 60.0  # the lease of a claimed intent
 WAITS_PER_MAIL = 5  # MAIL, RCPT, DATA, the content, the final dot: each may take the time-out
-POLICY = b"5.7."  # RFC 3463: the server's rules or its doubts about us, whatever the recipient is
+POLICY = b"5.7."  # RFC 3463: a reply about security or policy, not about the recipient's address
 
 
 class Reason(enum.StrEnum):
-    """Why a message is suppressed."""
+    """Why an intent is suppressed."""
 
     ERASED = "erased"
     FLAGGED = "contact_flagged"
@@ -25,7 +35,7 @@ class Reason(enum.StrEnum):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """Somebody's word that something happened to a user. `type` names the fact, `id` is the `ce_id`."""
+    """A fact about a user, without its content. `type` names the fact, `id` is the `ce_id`."""
 
     id: str
     user_id: str
@@ -36,7 +46,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Replica(msgspec.Struct, frozen=True):
-    """A user as this service knows it, and by which event. `state` is None once the user is erased."""
+    """A user's newest known record and the event that carried it. `state` is None once the user is erased."""
 
     user_id: str
     version: int
@@ -46,91 +56,77 @@ class Replica(msgspec.Struct, frozen=True):
 
     @property
     def erased(self) -> bool:
-        """Return True if the last record of the user was a tombstone."""
+        """True if the newest record is a tombstone."""
         return self.state is None
 
 
 class Address(msgspec.Struct, frozen=True):
-    """The address a user has had from a version on."""
+    """The address that a user has from a version on."""
 
     user_id: str
     version: int
     email: str
 
 
-class Message(msgspec.Struct, frozen=True):
-    """A message to be sent or, with a reason, not. `recipient` is None where an erased user's address is gone."""
+class Intent(msgspec.Struct, frozen=True):
+    """One template for one recipient because of one notice; with a `reason` it is suppressed.
 
+    `event_id` is that of the event that publishes the intent. `recipient` is None if the address of an erased user
+    is no longer known.
+    """
+
+    notification_id: str
+    event_id: str
+    notice: Notice
     template: str
     recipient: str | None
     reason: Reason | None = None
 
 
-class Intent(msgspec.Struct, frozen=True):
-    """A message of a notice, with its id and the id of the event that records it."""
+class ClaimedIntent(msgspec.Struct, frozen=True):
+    """An intent under a lease, with everything that its mail needs.
 
-    notification_id: str
-    event_id: str
-    notice: Notice
-    message: Message
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """All that a mail is made of. Name and locale are None where the user is not known (any more)."""
-
-    message_id: str
-    template: str
-    recipient: str
-    full_name: str | None
-    correlation_id: str
-    queued_at: datetime
-    locale: str | None = None
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """An intent that is its sender's until a time: milliseconds since 1970 by the database's clock.
-
-    `tries` counts this one, `event_id` is that of the event that queued it.
+    `lease_until` is in milliseconds since 1970 by the database's clock. `tries` includes this one; `unknown_tries`
+    are those with an unknown outcome. `full_name` and `locale` are None if the user's record is not known.
     """
 
     id: int
-    until: int
+    lease_until: int
     tries: int
-    doubts: int
+    unknown_tries: int
     notification_id: str
+    message_id: str
     user_id: str
     event_id: str
+    correlation_id: str
     traceparent: str | None
-    letter: Letter
+    template: str
+    recipient: str
+    queued_at: datetime
+    full_name: str | None = None
+    locale: str | None = None
 
 
-class Fate(enum.Enum):
-    """The outcome of an attempt to deliver a mail."""
+class DeliveryStatus(enum.Enum):
+    """The outcome of one SMTP transaction."""
 
     SENT = "sent"
-    DEFERRED = "deferred"  # not now: 4xx, or the connection broke before the final dot
-    REFUSED = "refused"  # never: 5xx, or no mail can be made of it
-    BOUNCED = "bounced"  # never, and no other mail to this recipient either: 5xx to the address
-    UNKNOWN = "unknown"  # the connection broke after the final dot: it may have been taken
-    UNTRIED = "untried"  # the server was lost before it received this mail
+    DEFERRED = "deferred"  # 4xx, or the connection broke before the final dot
+    REFUSED = "refused"  # 5xx, or no mail can be rendered
+    BOUNCED = "bounced"  # 5xx to the recipient's address: no other mail to it will pass either
+    UNKNOWN = "unknown"  # the connection broke after the final dot: the server may have accepted the mail
+    UNTRIED = "untried"  # the connection broke, or the server refused all mail, before it accepted MAIL
 
 
-class Delivery(msgspec.Struct, frozen=True):
-    """The fate of an attempt and the server's words."""
+class DeliveryResult(msgspec.Struct, frozen=True):
+    """The outcome of one SMTP transaction with the server's reply or the error."""
 
-    fate: Fate
+    status: DeliveryStatus
     detail: str
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """A claim that was used, and what came of it."""
-
-    claim: Claim
-    delivery: Delivery
-
-
-class State(enum.StrEnum):
-    """Where an intent stands. The first three are unfinished."""
+class IntentState(enum.StrEnum):
+    """The state of an intent's row. The first three are unfinished."""
 
     OPEN = "open"
     ATTEMPTING = "attempting"
@@ -139,20 +135,14 @@ class State(enum.StrEnum):
     FAILED = "failed"
     SUPPRESSED = "suppressed"
 
-
-class Next(msgspec.Struct, frozen=True):
-    """Where an intent goes after an attempt. `wait_s` is None when it is finished.
-
-    `permanent`: the recipient's address is at fault.
-    """
-
-    state: State
-    wait_s: int | None = None
-    permanent: bool = False
+    @property
+    def finished(self) -> bool:
+        """True if no further try follows."""
+        return self in {IntentState.SENT, IntentState.FAILED, IntentState.SUPPRESSED}
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """An intent as it stands. `place` orders a user's; `updated_at` is UTC."""
+class ListedIntent(msgspec.Struct, frozen=True):
+    """An intent as the API lists it. `place` orders a user's intents; `updated_at` is UTC."""
 
     place: int
     notification_id: str
@@ -166,16 +156,16 @@ class Listed(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
-class Unfinished(msgspec.Struct, frozen=True):
-    """Mails in one state that are not finished: how many, and since when the oldest is queued."""
+class UnfinishedIntents(msgspec.Struct, frozen=True):
+    """The unfinished intents in one state: their count and the queueing time of the oldest."""
 
     state: str
     number: int
     oldest: datetime
 
 
-class Overdue(msgspec.Struct, frozen=True):
-    """Notices that have waited since before a moment: how many, and the oldest of them."""
+class OverdueNotices(msgspec.Struct, frozen=True):
+    """The notices that wait too long for their users' states: their count and the oldest of them."""
 
     number: int
     notice_id: str
@@ -184,39 +174,40 @@ class Overdue(msgspec.Struct, frozen=True):
 
 
 def is_joined(notice: Notice, replica: Replica | None) -> bool:
-    """Return whether the replica has caught up with a notice. Of an erased user nothing more will come."""
+    """Return True if the replica has reached the notice's version. An erased user's replica is final."""
     return replica is not None and (replica.erased or replica.version >= notice.version)
 
 
 def needs_history(notice: Notice, replica: Replica) -> bool:
-    """Return whether a notice's recipients are others than the replica's own address."""
+    """Return True if a notice's recipients differ from the replica's own address."""
     return notice.type == "user.email_changed" or replica.version != notice.version
 
 
-def messages(notice: Notice, replica: Replica, history: Sequence[Address]) -> list[Message]:
-    """Return what a notice with a template leads to. `history` has the user's addresses by version, where it is needed.
+def intents(notice: Notice, replica: Replica, history: Sequence[Address], new_id: Callable[[], str]) -> list[Intent]:
+    """Return the intents of a notice that has a template. `history`, if needed, holds the user's addresses by version.
 
-    The newest preferences decide, the addresses of the notice's version receive.
+    The newest preferences decide; the recipients are the addresses at the notice's version.
     """
+    reason: Reason | None = Reason.ERASED
+    to: Sequence[str | None] = [None]
+    if replica.state is not None:
+        reason = suppression_reason(replica.state)
+        to = recipients(notice, history) if needs_history(notice, replica) else [replica.state.personal.email]
     template = TEMPLATES[notice.type]
-    if replica.state is None:
-        return [Message(template, None, Reason.ERASED)]
-    reason = why_not(replica.state)
-    to = recipients(notice, history) if needs_history(notice, replica) else [replica.state.personal.email]
-    return [Message(template, recipient, reason) for recipient in to]
+    return [Intent(new_id(), new_id(), notice, template, recipient, reason) for recipient in to]
 
 
-def why_not(state: UserState) -> Reason | None:
-    """Return why a user gets no mail, None where mail is welcome."""
+def suppression_reason(state: UserState) -> Reason | None:
+    """Return why a user gets no mail, None if mail is allowed."""
     if state.contact_flagged:
         return Reason.FLAGGED
     return None if state.preferences.email else Reason.OPTED_OUT
 
 
 def recipients(notice: Notice, history: Sequence[Address]) -> list[str]:
-    """Return the recipients: the address at the notice's version, and of a change the one before it, which comes first.
+    """Return the address at the notice's version; for a changed address, the previous one first.
 
-    Where compaction has removed the version's own state, the next known address replaces it.
+    If compaction has removed that version's state, the nearest known address is used.
     """
     before = [address.email for address in history if address.version < notice.version]
     since = [address.email for address in history if address.version >= notice.version]
@@ -226,41 +217,47 @@ def recipients(notice: Notice, history: Sequence[Address]) -> list[str]:
     return at_version[-1:] or since[:1]
 
 
-def after(fate: Fate, tries: int, doubts: int) -> Next:
-    """Return where an intent goes after its `tries`-th try, when `doubts` earlier ones ended unknown."""
-    if fate is Fate.SENT:
-        return Next(State.SENT)
-    if fate in {Fate.REFUSED, Fate.BOUNCED}:
-        return Next(State.FAILED, permanent=fate is Fate.BOUNCED)
-    if tries > len(RETRY_AFTER_S) or (fate is Fate.UNKNOWN and doubts):
-        return Next(State.FAILED)
-    return Next(State.UNKNOWN if fate is Fate.UNKNOWN else State.OPEN, RETRY_AFTER_S[tries - 1])
+def state_after(status: DeliveryStatus, tries: int, unknown_tries: int) -> IntentState:
+    """Return an intent's state after its `tries`-th try, of which `unknown_tries` earlier ones ended unknown."""
+    if status is DeliveryStatus.SENT:
+        return IntentState.SENT
+    if status in {DeliveryStatus.REFUSED, DeliveryStatus.BOUNCED} or tries > len(RETRY_AFTER_S):
+        return IntentState.FAILED
+    if status is DeliveryStatus.UNKNOWN:
+        return IntentState.FAILED if unknown_tries else IntentState.UNKNOWN
+    return IntentState.OPEN
 
 
-def fate_of(code: int) -> Fate:
-    """Return the fate that an SMTP reply code means (RFC 5321, section 4.2.1)."""
-    return {2: Fate.SENT, 4: Fate.DEFERRED, 5: Fate.REFUSED}.get(code // 100, Fate.DEFERRED)
+def backoff_s(state: IntentState, tries: int) -> int | None:
+    """Return the seconds until the next try, None if the intent is finished."""
+    return None if state.finished else RETRY_AFTER_S[tries - 1]
 
 
-def fate_of_recipient(code: int, reply: bytes) -> Fate:
-    """Return the fate that a reply to RCPT means: a refusal is the address's fault unless its code means policy."""
-    fate = fate_of(code)
-    return Fate.BOUNCED if fate is Fate.REFUSED and not reply.startswith(POLICY) else fate
+def reply_status(code: int) -> DeliveryStatus:
+    """Return the status that an SMTP reply code means (RFC 5321, section 4.2.1)."""
+    statuses = {2: DeliveryStatus.SENT, 4: DeliveryStatus.DEFERRED, 5: DeliveryStatus.REFUSED}
+    return statuses.get(code // 100, DeliveryStatus.DEFERRED)
 
 
-def locale_of(wanted: str | None, offered: Collection[str]) -> str:
-    """Return the locale to write in: the wanted one, else its language, else English (RFC 4647, section 3.4)."""
-    tag = (wanted or "").lower()
-    while tag and tag not in offered:
+def recipient_status(code: int, reply: bytes) -> DeliveryStatus:
+    """Return the status that a reply to RCPT means: a 5xx bounces, unless its enhanced code is one of policy."""
+    status = reply_status(code)
+    return DeliveryStatus.BOUNCED if status is DeliveryStatus.REFUSED and not reply.startswith(POLICY) else status
+
+
+def locale_of(preferred: str | None, available: Collection[str]) -> str:
+    """Return the preferred locale if available, else its language, else English (RFC 4647, section 3.4)."""
+    tag = (preferred or "").lower()
+    while tag and tag not in available:
         tag = tag.rpartition("-")[0]
     return tag or FALLBACK_LOCALE
 
 
-def status_of(state: State) -> str:
-    """Return what the API calls a state: whatever is unfinished is queued."""
-    return state if state in {State.SENT, State.FAILED, State.SUPPRESSED} else "queued"
+def status_of(state: IntentState) -> str:
+    """Return the API's name of a state: every unfinished state is `queued`."""
+    return state.value if state.finished else "queued"
 
 
 def message_id(notification_id: str, mail_from: str) -> str:
-    """Return the Message-ID of a notification: every try has the same."""
+    """Return the Message-ID of a notification, the same for every try."""
     return f"<{notification_id}@{mail_from.rpartition('@')[2]}>"

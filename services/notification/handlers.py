@@ -1,7 +1,6 @@
-"""Handler of a batch of records: states update the replica, notices are joined with it, messages are queued.
+"""Handler of record batches: applies states to the replica, joins notices with it and queues the intents.
 
-Everything happens in the consumer's transaction, in a handful of statements however large the batch is. Knows
-neither tables, which are behind `Rows`, nor how a mail is sent.
+One call runs in the consumer's transaction, with a number of statements that does not depend on the batch size.
 """
 
 from collections import Counter
@@ -24,20 +23,20 @@ from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient
 from services.contracts.user import UserNotice, UserState
 from services.notification import domain
-from services.notification.domain import Address, Intent, Message, Notice, Replica
+from services.notification.domain import Address, Intent, Notice, Replica
 
-NAMES_USER = (UserState, UserNotice)  # a tombstone has no user that could differ
+NAMES_USER = (UserState, UserNotice)  # values that repeat user and version; a tombstone has no value
 DIFFERS = "the same version of user {0} was applied with another id or content"
 
 
 class Rows(Protocol):
-    """The rows that a batch touches, of users in bulk; see `store.batch.Rows`."""
+    """Bulk access to the rows of a batch's users; see `store.batch.Rows`."""
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
-        """Return what is known of users."""
+        """Return the replicas of users; unknown users are missing."""
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
-        """Replace what is known of users; of the erased, forget the addresses."""
+        """Insert or replace replicas; delete the address history of erased users."""
 
     def add_addresses(self, addresses: Sequence[Address]) -> None:
         """Add to the history of addresses."""
@@ -49,16 +48,16 @@ class Rows(Protocol):
         """Return the notices that wait for their users' states, each user's by version."""
 
     def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
-        """Let notices wait."""
+        """Store notices that wait for their users' states."""
 
     def release(self, notices: Sequence[Notice]) -> None:
-        """Let notices wait no more."""
+        """Delete waiting notices."""
 
     def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
-        """Return notice and recipient of the intents that notices have led to already."""
+        """Return (notice id, recipient) of the intents that exist for notices."""
 
     def add_intents(self, intents: Sequence[Intent], queued_at: datetime) -> None:
-        """Queue messages, or note that they are suppressed."""
+        """Insert intents, open or suppressed."""
 
 
 class Tools(msgspec.Struct, frozen=True):
@@ -110,7 +109,7 @@ class Batch:
         self._rows.release(released)
         self._rows.add_waiting(ahead, moment)
         ready = released + [notice for notice in fresh if notice.id not in waits]
-        return self._queue(self._messages(ready, replicas), moment)
+        return self._queue(list(self._new_intents(ready, replicas)), moment)
 
     def _is_consistent(self, event: Event) -> bool:
         data, envelope = event.data, event.envelope
@@ -152,18 +151,18 @@ class Batch:
         self._rows.put_replicas(changed.values())
         return changed.keys() | set()
 
-    def _messages(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[tuple[Notice, Message]]:
+    def _new_intents(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[Intent]:
         decided = self._rows.decided([notice.id for notice in ready])
-        changed = {n.user_id for n in ready if domain.needs_history(n, replicas[n.user_id])}
+        changed = {notice.user_id for notice in ready if domain.needs_history(notice, replicas[notice.user_id])}
         histories = self._rows.addresses(changed)
         for notice in ready:
-            for message in domain.messages(notice, replicas[notice.user_id], histories.get(notice.user_id, [])):
-                # Decided already: by the events that a store rebuilt from nothing was restored from.
-                if not decided or not decided & {(notice.id, message.recipient), (notice.id, None)}:
-                    yield notice, message
+            history = histories.get(notice.user_id, [])
+            for intent in domain.intents(notice, replicas[notice.user_id], history, self._new_id):
+                # An intent that store.restore read from the topic exists before its notice is read again.
+                if not decided or not decided & {(notice.id, intent.recipient), (notice.id, None)}:
+                    yield intent
 
-    def _queue(self, messages: Iterable[tuple[Notice, Message]], moment: datetime) -> list[NewEvent]:
-        intents = [Intent(self._new_id(), self._new_id(), notice, message) for notice, message in messages]
+    def _queue(self, intents: Sequence[Intent], moment: datetime) -> list[NewEvent]:
         self._rows.add_intents(intents, moment)
         versions = Counter(last_versions(self._connection, list({intent.notice.user_id for intent in intents})))
         events = []
@@ -217,8 +216,8 @@ def _event(intent: Intent, version: int) -> NewEvent:
 
 
 def _fact(intent: Intent) -> Fact:
-    notice, message = intent.notice, intent.message
-    what = (intent.notification_id, notice.id, notice.user_id, notice.version, message.template)
-    if message.reason or message.recipient is None:
-        return NotificationSuppressed(*what, message.reason or domain.Reason.ERASED)
-    return NotificationQueued(*what, Recipient(message.recipient))
+    notice = intent.notice
+    what = (intent.notification_id, notice.id, notice.user_id, notice.version, intent.template)
+    if intent.reason or intent.recipient is None:
+        return NotificationSuppressed(*what, intent.reason or domain.Reason.ERASED)
+    return NotificationQueued(*what, Recipient(intent.recipient))

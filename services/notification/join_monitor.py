@@ -10,23 +10,23 @@ from services.chassis.database.database import UNAVAILABLE
 from services.chassis.telemetry.metrics.special import MAIL_AGE, MAIL_INTENTS, REPLICA_WAIT
 from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
-from services.notification.domain import Overdue, State, Unfinished
+from services.notification.domain import IntentState, OverdueNotices, UnfinishedIntents
 
 INTERVAL_S = 1.0
-UNFINISHED = (State.OPEN, State.ATTEMPTING, State.UNKNOWN)
+UNFINISHED = (IntentState.OPEN, IntentState.ATTEMPTING, IntentState.UNKNOWN)
 
 log = structlog.get_logger()
 
 
 class Views(msgspec.Struct, frozen=True):
-    """State of the waiting notices.
+    """IntentState of the waiting notices.
 
     Since when the oldest notice waits; what has waited since before a moment; whether the replica has yet to reach
     what was on the log at the start.
     """
 
     oldest: Callable[[], datetime | None]
-    overdue: Callable[[datetime], Overdue | None]
+    overdue: Callable[[datetime], OverdueNotices | None]
     replaying: Callable[[], bool]
 
 
@@ -73,7 +73,7 @@ class ReplicaWatch(Periodic):
         return (self._clock() - max(self._since, self._caught_up)).total_seconds()
 
 
-def show_mails(unfinished: Callable[[], Sequence[Unfinished]], telemetry: Telemetry) -> None:
+def show_mails(unfinished: Callable[[], Sequence[UnfinishedIntents]], telemetry: Telemetry) -> None:
     """Let the mails that are not finished be seen at each scrape."""
 
     def read() -> tuple[dict[str, float], float]:

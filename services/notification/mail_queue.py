@@ -11,7 +11,14 @@ from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.outbox.event_store import appending, last_versions
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
-from services.notification.domain import CLAIM_S, Attempt, Claim, Next, State, after
+from services.notification.domain import (
+    CLAIM_S,
+    ClaimedIntent,
+    DeliveryResult,
+    DeliveryStatus,
+    IntentState,
+    state_after,
+)
 from services.notification.store import intents
 
 
@@ -25,46 +32,46 @@ class MailQueue(msgspec.Struct, frozen=True):
     appended: threading.Event
     claim_s: float = CLAIM_S
 
-    def claim(self, limit: int) -> list[Claim]:
+    def claim(self, limit: int) -> list[ClaimedIntent]:
         """Claim up to `limit` due mails, each the oldest unfinished one of its user; committed on return."""
         with self.database.write() as connection:
             return intents.claim(connection, limit, self.claim_s, self.mail_from)
 
-    def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
-        """Commit the outcomes of claims with their events; give unused claims back without counting a try."""
+    def settle(self, results: Sequence[tuple[ClaimedIntent, DeliveryResult]], unused: Sequence[ClaimedIntent]) -> None:
+        """Commit results with their events; release unused claims without counting a try."""
         with self.database.write() as connection, appending(connection, self.clock()) as pending:
-            claimed = intents.lock(connection, [*(attempt.claim for attempt in attempts), *unused])
-            outcomes = [(attempt, _next(attempt)) for attempt in attempts if attempt.claim.id in claimed]
+            held = intents.lock(connection, [*(claimed for claimed, _ in results), *unused])
+            outcomes = [(claimed, result, _state(claimed, result)) for claimed, result in results if claimed.id in held]
             intents.write_outcomes(connection, outcomes, pending.time)
-            intents.give_back(connection, [claim.id for claim in unused if claim.id in claimed])
-            finished = [(attempt, following) for attempt, following in outcomes if following.wait_s is None]
-            versions = last_versions(connection, [attempt.claim.user_id for attempt, _ in finished])
-            for attempt, following in finished:  # one per user: a claim is the oldest of its user's
-                version = versions.get(attempt.claim.user_id, 0) + 1
-                pending.append(_event(self.new_id(), version, attempt, following))
+            intents.release(connection, [claimed.id for claimed in unused if claimed.id in held])
+            finished = [outcome for outcome in outcomes if outcome[2].finished]
+            versions = last_versions(connection, [claimed.user_id for claimed, _, _ in finished])
+            for claimed, result, state in finished:  # one per user: a claim is the oldest of its user's
+                version = versions.get(claimed.user_id, 0) + 1
+                pending.append(_event(self.new_id(), version, claimed, _fact(claimed, result, state)))
         self.appended.set()
 
 
-def _next(attempt: Attempt) -> Next:
-    return after(attempt.delivery.fate, attempt.claim.tries, attempt.claim.doubts)
+def _state(claimed: ClaimedIntent, result: DeliveryResult) -> IntentState:
+    return state_after(result.status, claimed.tries, claimed.unknown_tries)
 
 
-def _event(event_id: str, version: int, attempt: Attempt, following: Next) -> NewEvent:
-    claim = attempt.claim
-    fact = _fact(attempt, following)
+def _event(
+    event_id: str, version: int, claimed: ClaimedIntent, fact: NotificationSent | NotificationFailed
+) -> NewEvent:
     return NewEvent(
         event_id=event_id,
-        subject=claim.user_id,
+        subject=claimed.user_id,
         version=version,
         type=TYPE_NAMES[type(fact)],
         data=msgspec.json.encode(fact).decode(),
-        metadata=Metadata(claim.letter.correlation_id, claim.event_id, claim.traceparent),
+        metadata=Metadata(claimed.correlation_id, claimed.event_id, claimed.traceparent),
     )
 
 
-def _fact(attempt: Attempt, following: Next) -> NotificationSent | NotificationFailed:
-    claim = attempt.claim
-    if following.state is State.SENT:
-        return NotificationSent(claim.notification_id, claim.user_id, claim.letter.message_id, claim.tries)
-    what = (claim.notification_id, claim.user_id, attempt.delivery.detail, following.permanent, claim.tries)
-    return NotificationFailed(*what, Recipient(claim.letter.recipient))
+def _fact(claimed: ClaimedIntent, result: DeliveryResult, state: IntentState) -> NotificationSent | NotificationFailed:
+    if state is IntentState.SENT:
+        return NotificationSent(claimed.notification_id, claimed.user_id, claimed.message_id, claimed.tries)
+    permanent = result.status is DeliveryStatus.BOUNCED
+    what = (claimed.notification_id, claimed.user_id, result.detail, permanent, claimed.tries)
+    return NotificationFailed(*what, Recipient(claimed.recipient))

@@ -1,4 +1,4 @@
-"""Mail servers with configured answers: a real one, and one that follows a script byte by byte."""
+"""Mail servers with configured replies: a real one, and one that follows a script byte by byte."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,10 @@ DIALOGUE = (b"220 hello", b"250 hello", b"250 sender ok", b"250 recipient ok", b
 
 
 class MailServer:
-    """A real mail server (aiosmtpd) in a thread. `mails` holds what it took, `seen` all that ended with a dot.
+    """A real mail server (aiosmtpd) in a thread. `mails` holds the accepted mails, `seen` all with a final dot.
 
-    `answers` are used in the place of its own, each given once: by MAIL, AUTH, DATA, FINAL_DOT or a recipient.
+    `replies` replaces its own replies, each once, by step: MAIL, AUTH, DATA, FINAL_DOT or a recipient. `steps` is the
+    list of steps so far.
     """
 
     def __init__(
@@ -32,15 +33,15 @@ class MailServer:
         tls_first: bool = False,
         login: tuple[str, str] | None = None,
     ) -> None:
-        self.answers: dict[str, list[str]] = {}
+        self.replies: dict[str, list[str]] = {}
         self.mails: list[Envelope] = []
         self.seen: list[Envelope] = []
-        self.heard: list[str] = []
+        self.steps: list[str] = []
         starttls = None if tls_first else certificate
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
             self._loop.create_server(
-                lambda: _Talk(
+                lambda: _Session(
                     self,
                     enable_SMTPUTF8=utf8,
                     loop=self._loop,
@@ -80,27 +81,27 @@ class MailServer:
         await asyncio.gather(*talks, return_exceptions=True)
 
     def answer(self, key: str) -> str | None:
-        """Return the answer configured for the next time, None if there is none."""
-        self.heard.append(key)
-        answers = self.answers.get(key)
+        """Return the configured reply to a step, None if there is none."""
+        self.steps.append(key)
+        answers = self.replies.get(key)
         return answers.pop(0) if answers else None
 
 
-class _Talk(SMTP):
+class _Session(SMTP):
     """One connection; its hooks are aiosmtpd's."""
 
-    def __init__(self, boss: MailServer, **options: object) -> None:
-        self._boss = boss
+    def __init__(self, owner: MailServer, **options: object) -> None:
+        self._owner = owner
         super().__init__(self, **options)  # type: ignore[arg-type]  # handed on
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802  # its name
-        if answer := self._boss.answer("AUTH"):
+        if answer := self._owner.answer("AUTH"):
             await self.push(answer)
         else:
             await super().smtp_AUTH(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
-        if answer := self._boss.answer("DATA"):
+        if answer := self._owner.answer("DATA"):
             await self.push(answer)
         else:
             await super().smtp_DATA(arg)
@@ -109,23 +110,23 @@ class _Talk(SMTP):
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         envelope.mail_from = address
-        return self._boss.answer("MAIL") or "250 sender ok"
+        return self._owner.answer("MAIL") or "250 sender ok"
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if answer := self._boss.answer(address):
+        if answer := self._owner.answer(address):
             return answer
         envelope.rcpt_tos.append(address)
         return "250 recipient ok"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self._boss.seen.append(envelope)
-        answer = self._boss.answer(FINAL_DOT) or "250 accepted"
+        self._owner.seen.append(envelope)
+        answer = self._owner.answer(FINAL_DOT) or "250 accepted"
         if answer == HANG_UP and isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
         if answer.startswith("2"):
-            self._boss.mails.append(envelope)
+            self._owner.mails.append(envelope)
         return answer
 
 
@@ -138,9 +139,9 @@ def _authenticator(login: tuple[str, str] | None) -> object:
 
 
 class Script:
-    """A mail server of one conversation: sends its greeting and then one reply per command, None hangs up.
+    """A mail server of one dialogue: sends its greeting and then one reply per command; None closes the connection.
 
-    With a pace it sends one byte at a time, so many seconds apart.
+    With a pace it sends one byte at a time, `pace_s` seconds apart.
     """
 
     def __init__(self, replies: Sequence[bytes | None], pace_s: float = 0) -> None:
@@ -162,19 +163,19 @@ class Script:
 
     def _talk(self) -> None:
         connection, _ = self._listening.accept()
-        with connection, connection.makefile("rb") as heard, contextlib.suppress(ConnectionError):
+        with connection, connection.makefile("rb") as received, contextlib.suppress(ConnectionError):
             for number, reply in enumerate(self._replies):
-                if number and not _hear(heard, in_content=number == len(DIALOGUE)):
+                if number and not _read_command(received, in_content=number == len(DIALOGUE)):
                     return
                 if reply is None:
                     return
-                self._say(connection, reply)
+                self._send(connection, reply)
             connection.settimeout(10)
-            while line := heard.readline():
+            while line := received.readline():
                 if line.upper() == b"QUIT\r\n":
                     connection.sendall(b"221 bye\r\n")
 
-    def _say(self, connection: socket.socket, reply: bytes) -> None:
+    def _send(self, connection: socket.socket, reply: bytes) -> None:
         if not self._pace_s:
             connection.sendall(reply)
             connection.sendall(b"\r\n")
@@ -184,8 +185,8 @@ class Script:
             self._closed.wait(self._pace_s)
 
 
-def _hear(heard: BufferedReader, *, in_content: bool) -> bool:
-    line = heard.readline()
+def _read_command(received: BufferedReader, *, in_content: bool) -> bool:
+    line = received.readline()
     while in_content and line not in {b".\r\n", b""}:
-        line = heard.readline()
+        line = received.readline()
     return bool(line)

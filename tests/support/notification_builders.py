@@ -1,4 +1,4 @@
-"""Examples of what the notification service reads, and a handler on an empty store."""
+"""Builders of the notification service's input records, claimed intents and handler."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from services.chassis.messages.record import Record
 from services.contracts import user
 from services.contracts.catalog import TYPES, USER_NOTICES, USER_STATE
 from services.contracts.user import Preferences, Status, UserNotice, UserState
+from services.notification.domain import ClaimedIntent
 from services.notification.handlers import Handler, Tools
 from services.notification.store.batch import Rows
 from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope
@@ -45,7 +46,7 @@ def a_notice_record(
 
 
 def a_tombstone(version: int, user_id: str = USER_ID) -> Record:
-    """Return the tombstone of an erased user."""
+    """Return the tombstone of a user."""
     envelope = an_envelope(
         id=f"erased-{user_id[-12:]}", source=user.STATE, type="user.state", subject=user_id, version=version
     )
@@ -57,6 +58,26 @@ def a_handler(new_id: Callable[[], str]) -> Handler:
     types = {name: TYPES[name] for name in ("user.state", "user.notice")}
     decoder = Decoder(types, tombstones=frozenset({USER_STATE.name}))
     return Handler(Tools(decoder, Rows, new_id, lambda: NOW))
+
+
+def a_claimed_intent(number: int = 1) -> ClaimedIntent:
+    """Return the first claim of a welcome to Ada."""
+    return ClaimedIntent(
+        id=number,
+        lease_until=0,
+        tries=1,
+        unknown_tries=0,
+        notification_id=f"n-{number}",
+        message_id=f"<n-{number}@example.org>",
+        user_id=f"user-{number}",
+        event_id=f"e-{number}",
+        correlation_id="correlation-1",
+        traceparent=None,
+        template="welcome",
+        recipient="ada@example.org",
+        queued_at=NOW,
+        full_name="Ada Lovelace",
+    )
 
 
 def prepare(database: Database) -> Database:

@@ -1,4 +1,4 @@
-"""A notification store with queued mails, and a sender that works them off."""
+"""A notification store with queued mails, and a sender for them."""
 
 import threading
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from services.chassis.database.database import Database
 from services.chassis.messages import event
 from services.chassis.outbox import event_store
-from services.notification.domain import Attempt, Claim, Delivery
+from services.notification.domain import ClaimedIntent, DeliveryResult
 from services.notification.mail.sender import Limits, Sender
 from services.notification.mail.smtp_connection import Server
 from services.notification.mail.smtp_delivery import Mailer
@@ -55,12 +55,12 @@ class Mailroom:
         with self.database.write() as connection:
             self._handler(connection, [a_state_record(state), notice])
 
-    def settle(self, claims: Iterable[Claim], delivery: Delivery) -> None:
-        """Let an attempt at each claim end so."""
-        self.queue.settle([Attempt(claim, delivery) for claim in claims], [])
+    def settle(self, claims: Iterable[ClaimedIntent], result: DeliveryResult) -> None:
+        """Settle each claim with a result."""
+        self.queue.settle([(claim, result) for claim in claims], [])
 
     def send(self, server: Server) -> None:
-        """Claim due mails and deliver them. Raises ConnectionError: the server is unreachable."""
+        """Send the due mails to a mail server. Raises ConnectionError: the server is unreachable."""
         mailer = Mailer(server, Composer(MAIL_FROM))
         sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
         try:
@@ -80,7 +80,7 @@ class Mailroom:
             return [(row.state, row.tries) for row in rows]
 
     def outcomes(self) -> list[tuple[str, str, str]]:
-        """Return recipient, state and the server's words of each intent."""
+        """Return recipient, state and detail of each intent."""
         with self.database.read() as connection:
             columns = intents.c.recipient, intents.c.state, intents.c.detail
             return [(row[0], row[1], row[2]) for row in connection.execute(select(*columns).order_by(intents.c.id))]

@@ -1,4 +1,4 @@
-"""The sender: claims due mails, hands them to the mail server one by one, writes down what came of each."""
+"""Sender of due mails: claims intents, delivers their mails one by one and stores the results."""
 
 import logging
 import threading
@@ -15,42 +15,57 @@ from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 from services.chassis.telemetry.telemetry import Telemetry
 from services.chassis.telemetry.tracing import Work, span
-from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, Attempt, Claim, Delivery, Fate, Letter, State, after
+from services.notification.domain import (
+    CLAIM_S,
+    WAITS_PER_MAIL,
+    ClaimedIntent,
+    DeliveryResult,
+    DeliveryStatus,
+    IntentState,
+    state_after,
+)
 
 IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
 SENDING = Work("send mail", "client")
-OUTCOMES = {State.SENT: "sent", State.FAILED: "failed", State.OPEN: "retried", State.UNKNOWN: "unknown"}
+OUTCOMES = {
+    IntentState.SENT: "sent",
+    IntentState.FAILED: "failed",
+    IntentState.OPEN: "retried",
+    IntentState.UNKNOWN: "unknown",
+}
+
+Results = Sequence[tuple[ClaimedIntent, DeliveryResult]]
 
 log = structlog.get_logger()
 
 
 class Queue(Protocol):
-    """Where mails wait; see `mail_queue.MailQueue`."""
+    """Durable queue of intents; see `mail_queue.MailQueue`."""
 
-    def claim(self, limit: int) -> list[Claim]:
-        """Claim due mails for a time."""
+    def claim(self, limit: int) -> list[ClaimedIntent]:
+        """Claim due intents under a lease."""
 
-    def settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim]) -> None:
-        """Write down what came of claims; give the unused ones back."""
+    def settle(self, results: Results, unused: Sequence[ClaimedIntent]) -> None:
+        """Commit the results; release the unused claims."""
 
 
 class Mailer(Protocol):
     """A connection to the mail server; see `smtp_delivery.Mailer`."""
 
     def connect(self) -> None:
-        """Be connected. Raises OSError."""
+        """Connect if not connected. Raises OSError."""
 
-    def deliver(self, letter: Letter) -> Delivery:
-        """Hand a mail over."""
+    def deliver(self, intent: ClaimedIntent) -> DeliveryResult:
+        """Render and deliver the mail of an intent. Raises nothing: a failure is a status."""
 
     def close(self) -> None:
-        """Leave the server."""
+        """Close the connection, if open."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How much a sender takes at once, how long one mail may take, and how long a claim lasts, in seconds."""
+    """Intents per claim, the longest duration of one mail, and the lease of a claim; durations in seconds."""
 
     claim: int
     mail_s: float
@@ -58,12 +73,12 @@ class Limits(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(claim: int, smtp_timeout_s: float, claim_s: float) -> "Limits":
-        """Return limits where each wait for the server takes at most a time-out."""
+        """Return limits for a server whose every reply may take the time-out."""
         return Limits(claim, smtp_timeout_s * WAITS_PER_MAIL, claim_s)
 
 
 class Sender:
-    """Sends until the stop; then the mail in hand is finished and the other claims are given back."""
+    """Sends until stopped; then it finishes the current mail and releases the other claims."""
 
     def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, telemetry: Telemetry) -> None:
         self.name = name
@@ -83,7 +98,7 @@ class Sender:
             self._mails.labels(outcome)
 
     def run(self, stop: threading.Event) -> None:
-        """Send until the stop."""
+        """Send until `stop` is set."""
         try:
             while not stop.is_set():
                 self._health.beat(self.name)
@@ -109,46 +124,47 @@ class Sender:
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
         latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
-        attempts: list[Attempt] = []
+        results: list[tuple[ClaimedIntent, DeliveryResult]] = []
         try:
             for claim in claims:
                 if stop.is_set():
                     break
-                self._mailer.connect()  # before the look at the clock: it may take long
+                self._mailer.connect()  # before the clock is read: it may take long
                 if time.monotonic() > latest_start:
                     break
-                attempts.append(self._attempt(claim))
+                results.append(self._deliver(claim))
         finally:
             if claims:
-                self._settle(attempts, claims[len(attempts) :], claimed_at + self._limits.claim_s)
+                self._settle(results, claims[len(results) :], claimed_at + self._limits.claim_s)
         return bool(claims)
 
-    def _attempt(self, claim: Claim) -> Attempt:
+    def _deliver(self, intent: ClaimedIntent) -> tuple[ClaimedIntent, DeliveryResult]:
+        """Deliver one mail. Returns the intent with its span's trace context. Raises ConnectionError: not tried."""
         self._health.beat(self.name)
         started = time.perf_counter()
-        with span(self._tracing, SENDING, claim.traceparent) as sending:
-            delivery = self._mailer.deliver(claim.letter)
-            if delivery.fate is Fate.UNTRIED:
-                raise ConnectionError(delivery.detail)
-            sending.note({"eventline.mail.template": claim.letter.template, "eventline.mail.fate": delivery.fate.value})
-            self._count(claim, delivery)
-            _say(claim, delivery, time.perf_counter() - started)
-        return Attempt(msgspec.structs.replace(claim, traceparent=sending.traceparent), delivery)
+        with span(self._tracing, SENDING, intent.traceparent) as sending:
+            result = self._mailer.deliver(intent)
+            if result.status is DeliveryStatus.UNTRIED:
+                raise ConnectionError(result.detail)
+            sending.note({"eventline.mail.template": intent.template, "eventline.mail.fate": result.status.value})
+            self._count(intent, result)
+            _log_result(intent, result, time.perf_counter() - started)
+        return msgspec.structs.replace(intent, traceparent=sending.traceparent), result
 
-    def _count(self, claim: Claim, delivery: Delivery) -> None:
+    def _count(self, intent: ClaimedIntent, result: DeliveryResult) -> None:
         self._server_up.set(1)
-        then = after(delivery.fate, claim.tries, claim.doubts)
-        self._mails.labels(OUTCOMES[then.state]).inc()
-        if then.state is State.SENT:
-            queued = (self._clock() - claim.letter.queued_at).total_seconds()
-            observe(self._latencies.labels(claim.letter.template), queued)
+        state = state_after(result.status, intent.tries, intent.unknown_tries)
+        self._mails.labels(OUTCOMES[state]).inc()
+        if state is IntentState.SENT:
+            seconds = (self._clock() - intent.queued_at).total_seconds()
+            observe(self._latencies.labels(intent.template), seconds)
 
-    def _settle(self, attempts: Sequence[Attempt], unused: Sequence[Claim], until: float) -> None:
-        # The outcome must be stored before the claim ends, else it is sent again.
+    def _settle(self, results: Results, unused: Sequence[ClaimedIntent], until: float) -> None:
+        # Results must be stored before the lease ends, else the mails are sent again.
         backoff = Backoff(*SETTLE_BACKOFF_S)
         while True:
             try:
-                return self._queue.settle(attempts, unused)
+                return self._queue.settle(results, unused)
             except UNAVAILABLE as error:
                 if time.monotonic() > until:
                     raise
@@ -161,19 +177,19 @@ class Sender:
         stop.wait(seconds)
 
 
-def _say(claim: Claim, delivery: Delivery, seconds: float) -> None:
-    sent = delivery.fate is Fate.SENT
+def _log_result(intent: ClaimedIntent, result: DeliveryResult, seconds: float) -> None:
+    sent = result.status is DeliveryStatus.SENT
     log.log(
         logging.INFO if sent else logging.WARNING,
         "mail sent" if sent else "mail not sent",
-        intent=claim.id,
-        template=claim.letter.template,
-        tries=claim.tries,
-        fate=delivery.fate.value,
-        detail=delivery.detail,
+        intent=intent.id,
+        template=intent.template,
+        tries=intent.tries,
+        fate=result.status.value,
+        detail=result.detail,
         duration_ms=round(seconds * 1000, 1),
-        ce_id=claim.event_id,
-        correlation_id=claim.letter.correlation_id,
+        ce_id=intent.event_id,
+        correlation_id=intent.correlation_id,
     )
 
 

@@ -11,7 +11,7 @@ import time
 
 import msgspec
 
-LONGEST_DETAIL = 300  # characters kept of a server's words
+LONGEST_DETAIL = 300  # characters kept of a server's reply
 LONGEST_LINE = 4096  # bytes kept of a line; RFC 5321 allows 512
 LARGEST_REPLY = 65536  # bytes kept of a reply of many lines
 
@@ -58,16 +58,16 @@ def connect(server: Server) -> smtplib.SMTP:
     except ssl.SSLError as error:
         raise ConnectionError(f"no TLS with {place}: {error.reason or error}: check APP_SMTP_TLS") from error
     except OSError as error:
-        raise ConnectionError(f"{place}: {words(error)}") from error
+        raise ConnectionError(f"{place}: {error_text(error)}") from error
 
 
-def said(code: int, reply: bytes) -> str:
-    """Return a server's reply for a person."""
+def reply_text(code: int, reply: bytes) -> str:
+    """Return a reply as text of at most LONGEST_DETAIL characters."""
     return f"{code} {reply.decode(errors='replace')}"[:LONGEST_DETAIL]
 
 
-def words(error: OSError) -> str:
-    """Return an error for a person."""
+def error_text(error: OSError) -> str:
+    """Return an error as text of at most LONGEST_DETAIL characters."""
     return f"{type(error).__name__}: {error}"[:LONGEST_DETAIL]
 
 

@@ -1,12 +1,12 @@
-"""Mails handed to an SMTP server step by step, so that failures are distinguished.
+"""SMTP client: delivers a mail step by step, so that each kind of failure has its own status.
 
-Source: RFC 5321 for the dialogue, RFC 6531 for addresses beyond ASCII. Knows nothing of queues and tries.
+Sources: RFC 5321 for the dialogue, RFC 6531 for addresses beyond ASCII.
 """
 
 import smtplib
 
-from services.notification.domain import Delivery, Fate, Letter, fate_of, fate_of_recipient
-from services.notification.mail.smtp_connection import Server, connect, said, words
+from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus, recipient_status, reply_status
+from services.notification.mail.smtp_connection import Server, connect, error_text, reply_text
 from services.notification.mail.templates import CannotComposeError, Composer, Mail
 
 READY_FOR_DATA = 354
@@ -24,27 +24,27 @@ class Mailer:
         self._smtp: smtplib.SMTP | None = None
 
     def connect(self) -> None:
-        """Be connected. Raises ConnectionError, which names the reason."""
+        """Connect if not connected. Raises ConnectionError, which names the reason."""
         if self._smtp is None:
             self._smtp = connect(self._server)
 
-    def deliver(self, letter: Letter) -> Delivery:
-        """Hand a mail over on the open connection."""
+    def deliver(self, intent: ClaimedIntent) -> DeliveryResult:
+        """Render and deliver the mail of an intent on the open connection."""
         try:
-            mail = self._composer.compose(letter)
+            mail = self._composer.compose(intent)
         except CannotComposeError as error:
-            return Delivery(Fate.REFUSED, str(error))
+            return DeliveryResult(DeliveryStatus.REFUSED, str(error))
         if self._smtp is None:
-            return Delivery(Fate.UNTRIED, "not connected")
-        delivery = _hand_over(self._smtp, mail)
-        if delivery.fate is not Fate.SENT:
-            # Whatever state the dialogue is in, the next mail starts afresh, and QUIT would wait for an answer.
+            return DeliveryResult(DeliveryStatus.UNTRIED, "not connected")
+        result = _deliver(self._smtp, mail)
+        if result.status is not DeliveryStatus.SENT:
+            # The state of the dialogue is unknown and QUIT would wait for a reply: the next mail opens a connection.
             self._smtp.close()
             self._smtp = None
-        return delivery
+        return result
 
     def close(self) -> None:
-        """Leave the server, politely where it still listens."""
+        """Close the connection, with QUIT if the server still replies."""
         if self._smtp is not None:
             smtp, self._smtp = self._smtp, None
             try:
@@ -53,37 +53,37 @@ class Mailer:
                 smtp.close()
 
 
-def _hand_over(smtp: smtplib.SMTP, mail: Mail) -> Delivery:
+def _deliver(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult:
     if mail.needs_utf8 and not smtp.has_extn("smtputf8"):
-        return Delivery(Fate.REFUSED, NO_UTF8)
+        return DeliveryResult(DeliveryStatus.REFUSED, NO_UTF8)
     try:
-        if problem := _announce(smtp, mail):
-            return problem
+        if refusal := _announce(smtp, mail):
+            return refusal
         smtp.send(mail.content)  # it ends with the final dot: when this fails, the mail was not taken
     except OSError as error:
-        return Delivery(Fate.DEFERRED, words(error))
+        return DeliveryResult(DeliveryStatus.DEFERRED, error_text(error))
     try:
         code, reply = smtp.getreply()
     except OSError as error:
-        return Delivery(Fate.UNKNOWN, f"no answer to the final dot: {words(error)}")
-    return Delivery(fate_of(code) if code > 0 else Fate.UNKNOWN, said(code, reply))
+        return DeliveryResult(DeliveryStatus.UNKNOWN, f"no answer to the final dot: {error_text(error)}")
+    return DeliveryResult(reply_status(code) if code > 0 else DeliveryStatus.UNKNOWN, reply_text(code, reply))
 
 
-def _announce(smtp: smtplib.SMTP, mail: Mail) -> Delivery | None:
-    """Return why the server does not want the content, None when it waits for it."""
+def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
+    """Send MAIL, RCPT and DATA. Returns the result if the server refuses one, None if it waits for the content."""
     try:
         code, reply = smtp.mail(mail.sender, ["SMTPUTF8"] if mail.needs_utf8 else [])
     except OSError as error:
-        return Delivery(Fate.UNTRIED, words(error))
+        return DeliveryResult(DeliveryStatus.UNTRIED, error_text(error))
     if code in {CLOSING, WANTS_LOGIN}:  # it refuses every mail
-        return Delivery(Fate.UNTRIED, said(code, reply))
-    fate = fate_of(code)
-    if fate is Fate.SENT:
+        return DeliveryResult(DeliveryStatus.UNTRIED, reply_text(code, reply))
+    status = reply_status(code)
+    if status is DeliveryStatus.SENT:
         code, reply = smtp.rcpt(mail.recipient)
-        fate = fate_of_recipient(code, reply)
-    if fate is Fate.SENT:
+        status = recipient_status(code, reply)
+    if status is DeliveryStatus.SENT:
         code, reply = smtp.docmd("DATA")
-        fate = fate_of(code)
+        status = reply_status(code)
     if code == READY_FOR_DATA:
         return None
-    return Delivery(Fate.DEFERRED if fate is Fate.SENT else fate, said(code, reply))
+    return DeliveryResult(DeliveryStatus.DEFERRED if status is DeliveryStatus.SENT else status, reply_text(code, reply))

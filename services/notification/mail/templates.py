@@ -1,4 +1,4 @@
-"""Mails composed from templates: text with HTML beside it, in the user's language. Knows nothing of servers.
+"""Renders mails from templates: text with an HTML alternative, in the user's language.
 
 The templates of a locale are in the folder of its name, in lower case. A `.txt` begins with the subject.
 """
@@ -15,18 +15,18 @@ import msgspec
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from services.notification.domain import Letter, locale_of
+from services.notification.domain import ClaimedIntent, locale_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-ENCODING = "quoted-printable"  # lines of any length and letters of any script, through any server
+ENCODING = "quoted-printable"  # any length of line and any script pass any server
 
 
 class CannotComposeError(ValueError):
-    """No mail can be made of a letter; the message has the reason."""
+    """No mail can be rendered; the message has the reason."""
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """A mail with its envelope. `content` is as it travels after DATA."""
+    """A rendered mail with its SMTP envelope. `content` is the bytes after DATA, dot-stuffed and ended."""
 
     sender: str
     recipient: str
@@ -35,7 +35,7 @@ class Mail(msgspec.Struct, frozen=True):
 
 
 class Composer:
-    """Makes mails of letters; of the same letter the same bytes."""
+    """Renders the mail of an intent; the same intent gives the same bytes at every try."""
 
     def __init__(self, mail_from: str) -> None:
         self._mail_from = mail_from
@@ -47,36 +47,36 @@ class Composer:
             trim_blocks=True,
         )
 
-    def compose(self, letter: Letter) -> Mail:
-        """Return the mail of a letter. Raises CannotComposeError, for one thing where a header would be injected."""
-        utf8 = not (letter.recipient.isascii() and self._mail_from.isascii())
+    def compose(self, intent: ClaimedIntent) -> Mail:
+        """Return the mail of an intent. Raises CannotComposeError, also if a value would inject a header."""
+        utf8 = not (intent.recipient.isascii() and self._mail_from.isascii())
         try:
-            message = self._message(letter)
+            message = self._message(intent)
             content = message.as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
         except (ValueError, IndexError, MessageError, TemplateError) as error:
-            # An IndexError is how the address parser fails on some addresses that are none.
-            raise CannotComposeError(f"no mail can be made of it: {error}") from error
-        return Mail(self._mail_from, letter.recipient, dotted(content), utf8)
+            # The address parser raises IndexError for some invalid addresses.
+            raise CannotComposeError(f"no mail can be rendered: {error}") from error
+        return Mail(self._mail_from, intent.recipient, dot_stuffed(content), utf8)
 
-    def _message(self, letter: Letter) -> EmailMessage:
-        locale = locale_of(letter.locale, self._locales)
-        text = self._render(f"{locale}/{letter.template}.txt", full_name=letter.full_name)
+    def _message(self, intent: ClaimedIntent) -> EmailMessage:
+        locale = locale_of(intent.locale, self._locales)
+        text = self._render(f"{locale}/{intent.template}.txt", full_name=intent.full_name)
         subject, _, body = text.removeprefix("Subject: ").partition("\n\n")
         html = self._render(
-            f"{locale}/{letter.template}.html", full_name=letter.full_name, locale=locale, subject=subject
+            f"{locale}/{intent.template}.html", full_name=intent.full_name, locale=locale, subject=subject
         )
         message = EmailMessage()
-        message["Date"] = letter.queued_at
-        message["Message-ID"] = letter.message_id
+        message["Date"] = intent.queued_at
+        message["Message-ID"] = intent.message_id
         message["From"] = address_of(self._mail_from)
-        message["To"] = address_of(letter.recipient)
+        message["To"] = address_of(intent.recipient)
         message["Subject"] = subject
-        message["X-Correlation-ID"] = letter.correlation_id
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answering machine need answer
+        message["X-Correlation-ID"] = intent.correlation_id
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
         message.set_content(body + "\n", cte=ENCODING)
         message.add_alternative(html + "\n", subtype="html", cte=ENCODING)
         message["Content-Language"] = locale
-        message.set_boundary("=_" + hashlib.sha256(letter.message_id.encode()).hexdigest()[:32])
+        message.set_boundary("=_" + hashlib.sha256(intent.message_id.encode()).hexdigest()[:32])
         return message
 
     def _render(self, template: str, **values: str | None) -> str:
@@ -85,14 +85,14 @@ class Composer:
 
 def address_of(text: str) -> Address:
     """Return a single address, without a name. Raises ValueError, IndexError or MessageError for anything else."""
-    parsed = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", text))  # the parser refuses letters that SMTPUTF8 allows
+    parsed = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", text))  # the parser refuses characters that SMTPUTF8 allows
     if text.isascii():
         return parsed
     name, _, domain = text.rpartition("@")
     return Address(username=name, domain=domain)
 
 
-def dotted(content: bytes) -> bytes:
-    """Return a mail as it travels after DATA: lines that begin with a dot get another, the end is a lone dot."""
+def dot_stuffed(content: bytes) -> bytes:
+    """Return content for DATA (RFC 5321, section 4.5.2): leading dots doubled, ended by a line with one dot."""
     ended = content if content.endswith(b"\r\n") else content + b"\r\n"
     return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"

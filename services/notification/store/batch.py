@@ -1,4 +1,4 @@
-"""Rows that a batch of records reads and writes; see `handlers.Rows` for what each is for."""
+"""Bulk reads and writes of one batch of records; implements `handlers.Rows`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -12,16 +12,19 @@ from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.messages.clock import to_micros
 from services.contracts.user import UserState
-from services.notification.domain import Address, Intent, Notice, Replica, State
+from services.notification.domain import Address, Intent, IntentState, Notice, Replica
 from services.notification.store.tables import addresses, intents, replica, waiting
 
 REPLICAS = select(replica).where(one_of(replica.c.user_id, "ids"))
 ADDRESSES = select(addresses).where(one_of(addresses.c.user_id, "ids")).order_by("user_id", "version")
-FORGET = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
+DELETE_ADDRESSES = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
 WAITING = select(waiting).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
 RELEASE = delete(waiting).where(one_of(waiting.c.notice_id, "ids"))
 DECIDED = select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids"))
-OPEN, SUPPRESSED = State.OPEN.value, State.SUPPRESSED.value  # plain texts: for others the driver looks for an adapter
+OPEN, SUPPRESSED = (
+    IntentState.OPEN.value,
+    IntentState.SUPPRESSED.value,
+)  # plain str: for a StrEnum the driver searches an adapter
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
@@ -33,13 +36,13 @@ class Rows:
         self._decoder = msgspec.json.Decoder(UserState)
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
-        """Return what is known of users."""
+        """Return the replicas of users; unknown users are missing."""
         return {item.user_id: item for item in map(self._replica, self._read(REPLICAS, user_ids))}
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
-        """Replace what is known of users; of the erased, forget the addresses."""
+        """Insert or replace replicas; delete the address history of erased users."""
         bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
-        self._delete(FORGET, [item.user_id for item in replicas if item.erased])
+        self._delete(DELETE_ADDRESSES, [item.user_id for item in replicas if item.erased])
 
     def add_addresses(self, moves: Sequence[Address]) -> None:
         """Add to the history of addresses."""
@@ -60,20 +63,20 @@ class Rows:
         ]
 
     def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
-        """Let notices wait."""
+        """Store notices that wait for their users' states."""
         moment = to_micros(since)
         bulk.insert(self._connection, waiting, [_waiting_row(notice, moment) for notice in notices])
 
     def release(self, notices: Sequence[Notice]) -> None:
-        """Let notices wait no more."""
+        """Delete waiting notices."""
         self._delete(RELEASE, [notice.id for notice in notices])
 
     def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
-        """Return notice and recipient of the intents that notices have led to already."""
+        """Return (notice id, recipient) of the intents that exist for notices."""
         return {(row.notice_id, row.recipient) for row in self._read(DECIDED, notice_ids)}
 
     def add_intents(self, fresh: Sequence[Intent], queued_at: datetime) -> None:
-        """Queue messages, or note that they are suppressed."""
+        """Insert intents, open or suppressed."""
         moment = to_micros(queued_at)
         bulk.insert(self._connection, intents, [_intent_row(intent, moment) for intent in fresh], INTENT)
 
@@ -85,7 +88,7 @@ class Rows:
             self._connection.execute(statement, {"ids": ids})
 
     def _replica(self, row: Sequence[Any]) -> Replica:
-        user_id, version, event_id, digest, state = row  # by name each would cost a lookup
+        user_id, version, event_id, digest, state = row  # faster than access by name
         return Replica(user_id, version, event_id, digest, None if state is None else self._decoder.decode(state))
 
 
@@ -100,8 +103,8 @@ def _waiting_row(notice: Notice, since: int) -> tuple[object, ...]:
 
 
 def _intent_row(intent: Intent, queued_at: int) -> tuple[object, ...]:
-    notice, message = intent.notice, intent.message
-    what = (intent.notification_id, notice.id, message.template, message.recipient)
+    notice = intent.notice
+    what = (intent.notification_id, notice.id, intent.template, intent.recipient)
     whose = (notice.user_id, notice.version, intent.event_id, notice.correlation_id, notice.traceparent)
-    state = (SUPPRESSED, str(message.reason), 0, 0, None) if message.reason else (OPEN, "", 0, 0, 0)
+    state = (SUPPRESSED, str(intent.reason), 0, 0, None) if intent.reason else (OPEN, "", 0, 0, 0)
     return (*what, *whose, *state, queued_at, queued_at)

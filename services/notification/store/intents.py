@@ -1,6 +1,6 @@
 """Claims intents to send, and writes the outcomes of claims.
 
-A claim is identified by its end: an intent that was claimed again since has another end, and is another sender's.
+A claim is identified by the end of its lease: a later claim of the same intent has another end.
 """
 
 from collections.abc import Sequence
@@ -14,71 +14,71 @@ from services.chassis.database.database import now_ms
 from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.user import Personal, UserState
 from services.notification import domain
-from services.notification.domain import Attempt, Claim, Letter, Next, State
+from services.notification.domain import ClaimedIntent, DeliveryResult, IntentState, backoff_s
 from services.notification.store.tables import intents, replica
 
+Outcome = tuple[ClaimedIntent, DeliveryResult, IntentState]
 
-def claim(connection: Connection, limit: int, seconds: float, mail_from: str) -> list[Claim]:
+
+def claim(connection: Connection, limit: int, seconds: float, mail_from: str) -> list[ClaimedIntent]:
     """Claim up to `limit` due intents, each the oldest unfinished one of its user."""
     rows = connection.execute(_claim(now_ms(connection), seconds, limit)).all()
     people = _people(connection, [row.user_id for row in rows])
     return [_claimed(row, people.get(row.user_id), mail_from) for row in sorted(rows, key=lambda row: int(row.id))]
 
 
-def lock(connection: Connection, claims: Sequence[Claim]) -> set[int]:
+def lock(connection: Connection, claims: Sequence[ClaimedIntent]) -> set[int]:
     """Lock the intents of claims. Returns the ids of those that are still claimed by the caller."""
     query = select(intents.c.id, intents.c.due_at).where(intents.c.id.in_([claim.id for claim in claims]))
     ends = {row.id: row.due_at for row in connection.execute(query.with_for_update())}
-    return {claim.id for claim in claims if ends[claim.id] == claim.until}
+    return {claim.id for claim in claims if ends[claim.id] == claim.lease_until}
 
 
-def write_outcomes(connection: Connection, outcomes: Sequence[tuple[Attempt, Next]], moment: datetime) -> None:
-    """Write the states that follow from attempts."""
+def write_outcomes(connection: Connection, outcomes: Sequence[Outcome], moment: datetime) -> None:
+    """Write the states that follow from delivery results."""
     if not outcomes:
         return
     now, updated_at = now_ms(connection), to_micros(moment)
     statement = update(intents).where(intents.c.id == bindparam("claimed"))
-    rows = [
-        {
-            "claimed": attempt.claim.id,
-            "state": following.state,
-            "detail": attempt.delivery.detail,
-            "doubts": attempt.claim.doubts + (following.state is State.UNKNOWN),
-            "due_at": None if following.wait_s is None else now + following.wait_s * 1000,
-            "updated_at": updated_at,
-        }
-        for attempt, following in outcomes
-    ]
-    connection.execute(statement, rows)
+    connection.execute(statement, [_outcome_row(outcome, now) | {"updated_at": updated_at} for outcome in outcomes])
 
 
-def give_back(connection: Connection, ids: Sequence[int]) -> None:
-    """End claims without counting a try."""
+def release(connection: Connection, ids: Sequence[int]) -> None:
+    """End claims without counting their try."""
     if ids:
-        unclaimed = {"state": State.OPEN, "tries": intents.c.tries - 1, "due_at": 0}
+        unclaimed = {"state": IntentState.OPEN, "tries": intents.c.tries - 1, "due_at": 0}
         connection.execute(update(intents).where(intents.c.id.in_(ids)).values(unclaimed))
 
 
-def _claimed(row: Row[*tuple[object, ...]], person: Personal | None, mail_from: str) -> Claim:
-    letter = Letter(
-        message_id=domain.message_id(row.notification_id, mail_from),
-        template=row.template,
-        recipient=row.recipient,
-        full_name=person.full_name if person else None,
-        correlation_id=row.correlation_id,
-        queued_at=from_micros(row.queued_at),
-        locale=person.locale if person else None,
-    )
-    return Claim(
+def _outcome_row(outcome: Outcome, now: int) -> dict[str, object]:
+    claimed, result, state = outcome
+    wait_s = backoff_s(state, claimed.tries)
+    return {
+        "claimed": claimed.id,
+        "state": state,
+        "detail": result.detail,
+        "doubts": claimed.unknown_tries + (state is IntentState.UNKNOWN),
+        "due_at": None if wait_s is None else now + wait_s * 1000,
+    }
+
+
+def _claimed(row: Row[*tuple[object, ...]], person: Personal | None, mail_from: str) -> ClaimedIntent:
+    return ClaimedIntent(
         id=row.id,
-        until=row.due_at,
+        lease_until=row.due_at,
         tries=row.tries,
-        doubts=row.doubts,
+        unknown_tries=row.doubts,
         notification_id=row.notification_id,
+        message_id=domain.message_id(row.notification_id, mail_from),
         user_id=row.user_id,
         event_id=row.event_id,
+        correlation_id=row.correlation_id,
         traceparent=row.traceparent,
-        letter=letter,
+        template=row.template,
+        recipient=row.recipient,
+        queued_at=from_micros(row.queued_at),
+        full_name=person.full_name if person else None,
+        locale=person.locale if person else None,
     )
 
 
@@ -94,7 +94,7 @@ def _claim(now: int, seconds: float, limit: int) -> TypedReturnsRows[*tuple[obje
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = {"state": State.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + int(seconds * 1000)}
+    taken = {"state": IntentState.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + int(seconds * 1000)}
     return update(intents).where(intents.c.id.in_(select(due.c.id))).values(taken).returning(intents)
 
 

@@ -26,7 +26,7 @@ from services.contracts.notification import (
     NotificationSent,
     NotificationSuppressed,
 )
-from services.notification.domain import State
+from services.notification.domain import IntentState
 from services.notification.store.batch import INTENT
 from services.notification.store.tables import intents
 
@@ -79,14 +79,14 @@ def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
     for event in restored:
         fact = event.data
         if isinstance(fact, NotificationQueued):
-            state = (State.OPEN, "", 0, 0, 0)
+            state = (IntentState.OPEN, "", 0, 0, 0)
             decided.append(_intent_row(event.envelope, fact, fact.personal.email, state))
         elif isinstance(fact, NotificationSuppressed):
-            decided.append(_intent_row(event.envelope, fact, None, (State.SUPPRESSED, fact.reason, 0, 0, None)))
+            decided.append(_intent_row(event.envelope, fact, None, (IntentState.SUPPRESSED, fact.reason, 0, 0, None)))
         elif isinstance(fact, NotificationSent):
-            settled.append(_settlement(event.envelope, fact, State.SENT, ""))
+            settled.append(_settlement(event.envelope, fact, IntentState.SENT, ""))
         elif isinstance(fact, NotificationFailed):
-            settled.append(_settlement(event.envelope, fact, State.FAILED, fact.reason))
+            settled.append(_settlement(event.envelope, fact, IntentState.FAILED, fact.reason))
     bulk.insert_new(connection, intents, decided, INTENT)
     if settled:
         connection.execute(update(intents).where(intents.c.notification_id == bindparam("settled")), settled)
@@ -121,7 +121,7 @@ def _intent_row(
 
 
 def _settlement(
-    envelope: Envelope, fact: NotificationSent | NotificationFailed, state: State, detail: str
+    envelope: Envelope, fact: NotificationSent | NotificationFailed, state: IntentState, detail: str
 ) -> dict[str, object]:
     return {
         "settled": fact.notification_id,

@@ -7,17 +7,17 @@ from sqlalchemy import Connection, func, select
 from services.chassis.consumer.idempotency import inbox
 from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.user import NOTICES
-from services.notification.domain import Listed, Overdue, Unfinished
+from services.notification.domain import ListedIntent, OverdueNotices, UnfinishedIntents
 from services.notification.store.tables import intents, replica, waiting
 
 
-def notifications(connection: Connection, user_id: str, after: int, limit: int) -> list[Listed]:
+def notifications(connection: Connection, user_id: str, after: int, limit: int) -> list[ListedIntent]:
     """Return a user's notifications behind a place, in the order in which they were decided."""
     query = (
         select(intents).where(intents.c.user_id == user_id, intents.c.id > after).order_by(intents.c.id).limit(limit)
     )
     return [
-        Listed(
+        ListedIntent(
             place=row.id,
             notification_id=row.notification_id,
             user_version=row.user_version,
@@ -41,14 +41,16 @@ def version(connection: Connection, user_id: str) -> int:
     return min(number or 0 for number in seen)
 
 
-def unfinished(connection: Connection) -> list[Unfinished]:
+def unfinished(connection: Connection) -> list[UnfinishedIntents]:
     """Return the mails that are not finished, by state."""
     query = (
         select(intents.c.state, func.count(), func.min(intents.c.queued_at))
         .where(intents.c.due_at.is_not(None))
         .group_by(intents.c.state)
     )
-    return [Unfinished(state, number, from_micros(oldest)) for state, number, oldest in connection.execute(query)]
+    return [
+        UnfinishedIntents(state, number, from_micros(oldest)) for state, number, oldest in connection.execute(query)
+    ]
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -57,9 +59,9 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     return None if since is None else from_micros(since)
 
 
-def overdue(connection: Connection, before: datetime) -> Overdue | None:
+def overdue(connection: Connection, before: datetime) -> OverdueNotices | None:
     """Return what has been waiting since before a moment, None when nothing has."""
     old = waiting.c.since < to_micros(before)
     number = connection.scalar(select(func.count()).where(old)) or 0
     oldest = connection.execute(select(waiting).where(old).order_by(waiting.c.since).limit(1)).first()
-    return None if oldest is None else Overdue(number, oldest.notice_id, oldest.user_id, oldest.version)
+    return None if oldest is None else OverdueNotices(number, oldest.notice_id, oldest.user_id, oldest.version)

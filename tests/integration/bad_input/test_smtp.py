@@ -1,4 +1,4 @@
-"""The row SMTP of BAD-INPUT: a real mail server misbehaves, and what the store and the log then say; on both databases.
+"""The row SMTP of BAD-INPUT: a real mail server misbehaves; store and events show the outcome; on both databases.
 
 Each test names its case in its docstring.
 """
@@ -43,7 +43,7 @@ def message_ids(mails: list[Envelope]) -> list[bytes]:
 def test_4xx_is_retried(room: Mailroom, step: str) -> None:
     """SMTP: 4xx → retry, at every step of the dialogue."""
     with MailServer() as server:
-        server.answers[step] = ["451 try later"]
+        server.replies[step] = ["451 try later"]
         room.send(at(server.port))
         assert room.outcomes() == [(OLD, "open", "451 try later")]
         assert room.queue.claim(1) == [], "the backoff has been skipped"
@@ -57,7 +57,7 @@ def test_4xx_is_retried(room: Mailroom, step: str) -> None:
 def test_5xx_fails_at_once(room: Mailroom, step: str) -> None:
     """SMTP: 5xx → failed, at every step; the address is at fault where it was the recipient that was refused."""
     with MailServer() as server:
-        server.answers[step] = ["550 never"]
+        server.replies[step] = ["550 never"]
         room.send(at(server.port))
         room.expire()
         room.send(at(server.port))
@@ -87,7 +87,7 @@ def test_a_slow_banner_is_waited_for_so_long_and_the_mail_waits(
 def test_a_drop_after_the_final_dot_leaves_it_unknown_and_it_goes_out_once_more(room: Mailroom) -> None:
     """SMTP: drop after the final dot → `unknown`, then once more with the same Message-ID."""
     with MailServer() as server:
-        server.answers[FINAL_DOT] = [HANG_UP]
+        server.replies[FINAL_DOT] = [HANG_UP]
         room.send(at(server.port))
         assert room.states() == [("unknown", 1)]
         room.expire()
@@ -119,7 +119,7 @@ def test_of_two_recipients_one_is_refused_and_the_other_gets_it(room: Mailroom) 
     room.move(1, 2)
     with MailServer() as server:
         room.send(at(server.port))
-        server.answers[OLD] = ["550 5.1.1 no such user"]
+        server.replies[OLD] = ["550 5.1.1 no such user"]
         room.send(at(server.port))
         room.send(at(server.port))
         assert [mail.rcpt_tos for mail in server.mails] == [[OLD], [NEW]]

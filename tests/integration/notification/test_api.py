@@ -1,4 +1,4 @@
-"""What the API says of a user's notifications; on both databases."""
+"""The API's list of a user's notifications; on both databases."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from services.chassis.database.database import Database
 from services.chassis.http.application import application
 from services.chassis.messages.record import Record
 from services.notification.api import DOCUMENT, Api
-from services.notification.domain import Attempt, Delivery, Fate, Listed
+from services.notification.domain import DeliveryResult, DeliveryStatus, ListedIntent
 from services.notification.mail_queue import MailQueue
 from services.notification.store import views
 from tests.support.builders import NOW, USER_ID, ids
@@ -38,7 +38,7 @@ def client(database: Database, take: Take) -> Iterator[TestClient[Any]]:  # noqa
         with database.read() as connection:
             return views.version(connection, user_id)
 
-    def notifications(user_id: str, after: int, limit: int) -> list[Listed]:
+    def notifications(user_id: str, after: int, limit: int) -> list[ListedIntent]:
         with database.read() as connection:
             return views.notifications(connection, user_id, after, limit)
 
@@ -46,7 +46,7 @@ def client(database: Database, take: Take) -> Iterator[TestClient[Any]]:  # noqa
         yield client
 
 
-def test_a_user_nobody_has_heard_of_has_no_notifications_yet(client: TestClient[Any]) -> None:
+def test_an_unknown_user_has_no_notifications_yet(client: TestClient[Any]) -> None:
     answer = client.get("/notifications", params={"user_id": "unknown"})
     assert (answer.status_code, answer.json()) == (
         200,
@@ -54,12 +54,10 @@ def test_a_user_nobody_has_heard_of_has_no_notifications_yet(client: TestClient[
     )
 
 
-def test_notifications_are_listed_with_what_became_of_them(
-    client: TestClient[Any], take: Take, database: Database
-) -> None:
+def test_notifications_are_listed_with_their_outcomes(client: TestClient[Any], take: Take, database: Database) -> None:
     take(a_state_record(a_state(1, email="ada@old.example.org")), a_notice_record(1))
     queue = MailQueue(database, lambda: NOW, ids("sent"), "no-reply@example.org", threading.Event())
-    queue.settle([Attempt(claim, Delivery(Fate.SENT, "250 ok")) for claim in queue.claim(1)], [])
+    queue.settle([(claim, DeliveryResult(DeliveryStatus.SENT, "250 ok")) for claim in queue.claim(1)], [])
     take(a_state_record(a_state(2, wants_mail=False)), a_notice_record(2, "user.email_changed"))
     answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 2}).json()
     assert answer["user_version"] == 2
@@ -91,7 +89,7 @@ def test_a_version_that_was_asked_for_is_waited_for(client: TestClient[Any], tak
     assert [item["status"] for item in answer.json()["items"]] == ["queued"]
 
 
-def test_a_version_that_does_not_come_is_a_problem_that_says_so(client: TestClient[Any], take: Take) -> None:
+def test_a_version_that_does_not_arrive_is_a_problem_with_the_reason(client: TestClient[Any], take: Take) -> None:
     take(a_state_record(a_state(1)), a_notice_record(1))
     answer = client.get("/notifications", params={"user_id": USER_ID, "min_version": 2})
     assert answer.status_code == 503
@@ -109,7 +107,7 @@ def test_a_version_that_does_not_come_is_a_problem_that_says_so(client: TestClie
         {"user_id": "u", "limitt": "3"},
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused(client: TestClient[Any], params: dict[str, str]) -> None:
+def test_an_invalid_query_is_refused(client: TestClient[Any], params: dict[str, str]) -> None:
     assert client.get("/notifications", params=params).status_code == 422
 
 

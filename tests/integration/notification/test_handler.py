@@ -45,7 +45,7 @@ class Service:
         with self.database.read() as connection:
             return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]  # type: ignore[call-overload]
 
-    def told(self) -> list[tuple[object, ...]]:
+    def intent_rows(self) -> list[tuple[object, ...]]:
         """Return each intent's template, recipient and state, in the order in which they were decided."""
         columns = intents.c.template, intents.c.recipient, intents.c.state
         with self.database.read() as connection:
@@ -68,7 +68,7 @@ def reasons(outcome: Outcome) -> Sequence[str]:
 
 def test_a_registered_user_is_welcomed(service: Service) -> None:
     outcome = service.take(a_state_record(a_state(email=OLD)), a_notice_record())
-    assert service.told() == [("welcome", OLD, "open")]
+    assert service.intent_rows() == [("welcome", OLD, "open")]
     assert [kind for _, kind, _ in outcome.applied] == ["user.notice", "user.state"]
     [event] = service.events()
     assert (event.type, event.subject, event.version) == ("notification.queued", USER_ID, 1)
@@ -79,17 +79,17 @@ def test_a_registered_user_is_welcomed(service: Service) -> None:
 
 def test_a_notice_that_comes_before_its_state_in_a_batch_need_not_wait(service: Service) -> None:
     service.take(a_notice_record(), a_state_record(a_state()))
-    assert [state for _, _, state in service.told()] == ["open"]
+    assert [state for _, _, state in service.intent_rows()] == ["open"]
     assert service.rows(waiting.c.notice_id) == []
 
 
 def test_a_notice_ahead_of_its_replica_waits_and_is_released_by_the_state(service: Service) -> None:
     service.take(a_state_record(a_state(1, email=OLD)))
     service.take(a_notice_record(2, "user.email_changed"))
-    assert service.told() == []
+    assert service.intent_rows() == []
     assert service.rows(waiting.c.user_id, waiting.c.version) == [(USER_ID, 2)]
     service.take(a_state_record(a_state(2, email=NEW)))
-    assert service.told() == [("email_changed", OLD, "open"), ("email_changed", NEW, "open")]
+    assert service.intent_rows() == [("email_changed", OLD, "open"), ("email_changed", NEW, "open")]
     assert service.rows(waiting.c.notice_id) == []
     assert [event.metadata.correlation_id for event in service.events()] == ["correlation-2"] * 2
 
@@ -97,7 +97,7 @@ def test_a_notice_ahead_of_its_replica_waits_and_is_released_by_the_state(servic
 def test_a_state_releases_only_what_it_satisfies(service: Service) -> None:
     service.take(a_notice_record(1), a_notice_record(3, "user.email_changed"))
     service.take(a_state_record(a_state(2)))
-    assert [template for template, _, _ in service.told()] == ["welcome"]
+    assert [template for template, _, _ in service.intent_rows()] == ["welcome"]
     assert service.rows(waiting.c.version) == [(3,)]
 
 
@@ -105,7 +105,7 @@ def test_released_notices_come_before_fresh_ones_so_that_a_users_mails_keep_thei
     service.take(a_notice_record(1))
     fresh = a_notice_record(2, "user.email_changed")
     service.take(a_state_record(a_state(1, email=OLD)), fresh, a_state_record(a_state(2, email=NEW)))
-    assert [(template, recipient) for template, recipient, _ in service.told()] == [
+    assert [(template, recipient) for template, recipient, _ in service.intent_rows()] == [
         ("welcome", OLD),
         ("email_changed", OLD),
         ("email_changed", NEW),
@@ -119,7 +119,7 @@ def test_repeats_are_recognised_and_change_nothing(service: Service) -> None:
     for outcome in (service.take(*batch), service.take(*batch, *batch)):
         assert outcome.applied == []
         assert outcome.refused == []
-    assert service.told() == [("welcome", OLD, "open")]
+    assert service.intent_rows() == [("welcome", OLD, "open")]
     assert len(service.events()) == 1
 
 
@@ -127,12 +127,12 @@ def test_a_repeat_within_one_batch_is_recognised(service: Service) -> None:
     batch = a_state_record(a_state()), a_notice_record()
     outcome = service.take(*batch, *batch)
     assert outcome.repeats == {"user.state.v1": 1, "user.notices.v1": 1}
-    assert len(service.told()) == 1
+    assert len(service.intent_rows()) == 1
 
 
 def test_a_user_who_wants_no_mail_gets_none_and_the_log_says_so(service: Service) -> None:
     service.take(a_state_record(a_state(wants_mail=False, email=OLD)), a_notice_record())
-    assert service.told() == [("welcome", OLD, "suppressed")]
+    assert service.intent_rows() == [("welcome", OLD, "suppressed")]
     [event] = service.events()
     assert event.type == "notification.suppressed"
     assert msgspec.json.decode(event.data, type=NotificationSuppressed).reason == "opted_out"
@@ -141,13 +141,13 @@ def test_a_user_who_wants_no_mail_gets_none_and_the_log_says_so(service: Service
 def test_the_newest_preferences_decide(service: Service) -> None:
     service.take(a_notice_record())
     service.take(a_state_record(a_state(1)), a_state_record(a_state(2, wants_mail=False)))
-    assert [state for _, _, state in service.told()] == ["suppressed"]
+    assert [state for _, _, state in service.intent_rows()] == ["suppressed"]
 
 
 def test_types_without_a_template_lead_to_nothing_and_do_not_wait(service: Service) -> None:
     outcome = service.take(a_notice_record(2, "user.profile_changed"), a_notice_record(3, "user.never_heard_of"))
     assert len(outcome.applied) == 2
-    assert not service.told()
+    assert not service.intent_rows()
     assert not service.events()
     assert not service.rows(waiting.c.notice_id)
 
@@ -158,7 +158,7 @@ def test_a_tombstone_leaves_the_version_alone_and_suppresses_what_waits(service:
     assert service.rows(replica.c.user_id, replica.c.version, replica.c.state) == [(USER_ID, 2, None)]
     assert service.rows(addresses.c.email) == []
     assert service.rows(waiting.c.notice_id) == []
-    assert service.told() == [("email_changed", None, "suppressed")]
+    assert service.intent_rows() == [("email_changed", None, "suppressed")]
     assert msgspec.json.decode(service.events()[0].data, type=NotificationSuppressed).reason == "erased"
 
 
@@ -184,7 +184,7 @@ def test_the_same_version_with_other_content_or_another_id_is_a_conflict(service
         a_notice_record(1, event_id="another"),
     ):
         assert reasons(service.take(contradiction)) == ["conflict"]
-    assert service.told() == [("welcome", OLD, "open")]
+    assert service.intent_rows() == [("welcome", OLD, "open")]
 
 
 def test_a_conflict_within_one_batch_is_found_and_the_others_go_on(service: Service) -> None:
@@ -195,7 +195,7 @@ def test_a_conflict_within_one_batch_is_found_and_the_others_go_on(service: Serv
         a_notice_record(1, user_id=OTHER),
     )
     assert [refusal.record for refusal in outcome.refused] == [a_notice_record(1, event_id="another")]
-    assert len(service.told()) == 1
+    assert len(service.intent_rows()) == 1
     assert service.rows(waiting.c.user_id) == [(USER_ID,)]
 
 
@@ -212,4 +212,4 @@ def test_a_batch_of_a_thousand_takes_a_handful_of_statements(service: Service) -
         record for user in users for record in (a_state_record(a_state(user_id=user)), a_notice_record(1, user_id=user))
     ]
     assert len(service.take(*batch).applied) == 1000
-    assert len(service.told()) == 500
+    assert len(service.intent_rows()) == 500

@@ -1,4 +1,4 @@
-"""The queue of mails: who may claim what and when, and what a settlement leaves behind; on both databases."""
+"""The queue of mails: claims, their leases and the results of settlements; on both databases."""
 
 import threading
 
@@ -8,16 +8,21 @@ import pytest
 from services.chassis.database.database import Database
 from services.chassis.messages import event
 from services.contracts.notification import NotificationFailed, NotificationSent
-from services.notification.domain import Attempt, Delivery, Fate
+from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
+from services.notification.mail.templates import Composer, Mail
 from services.notification.store import views
 from tests.support.builders import NOW
-from tests.support.sender_harness import Mailroom, user
+from tests.support.sender_harness import MAIL_FROM, Mailroom, user
 
-SENT = Delivery(Fate.SENT, "250 ok")
-DEFERRED = Delivery(Fate.DEFERRED, "451 later")
-BOUNCED = Delivery(Fate.BOUNCED, "550 no such user")
-REFUSED = Delivery(Fate.REFUSED, "554 spam")
-UNKNOWN = Delivery(Fate.UNKNOWN, "no answer")
+SENT = DeliveryResult(DeliveryStatus.SENT, "250 ok")
+DEFERRED = DeliveryResult(DeliveryStatus.DEFERRED, "451 later")
+BOUNCED = DeliveryResult(DeliveryStatus.BOUNCED, "550 no such user")
+REFUSED = DeliveryResult(DeliveryStatus.REFUSED, "554 spam")
+UNKNOWN = DeliveryResult(DeliveryStatus.UNKNOWN, "no answer")
+
+
+def mail_of(claim: ClaimedIntent) -> Mail:
+    return Composer(MAIL_FROM).compose(claim)
 
 
 @pytest.fixture
@@ -33,15 +38,15 @@ def test_a_claim_is_committed_before_anything_is_sent_and_nobody_else_gets_it(ro
     assert room.queue.claim(2) == []
 
 
-def test_a_claim_carries_what_the_mail_is_made_of(room: Mailroom) -> None:
+def test_a_claim_carries_the_fields_of_its_mail(room: Mailroom) -> None:
     room.register(1, locale="de-AT")
     [claim] = room.queue.claim(1)
-    assert claim.letter.full_name == "Ada Lovelace"
-    assert claim.letter.recipient == "ada@example.org"
-    assert claim.letter.message_id == f"<{claim.notification_id}@example.org>"
-    assert claim.letter.correlation_id == "correlation-1"
-    assert claim.letter.queued_at == NOW
-    assert claim.letter.locale == "de-AT"
+    assert claim.full_name == "Ada Lovelace"
+    assert claim.recipient == "ada@example.org"
+    assert claim.message_id == f"<{claim.notification_id}@example.org>"
+    assert claim.correlation_id == "correlation-1"
+    assert claim.queued_at == NOW
+    assert claim.locale == "de-AT"
 
 
 def test_claimers_in_threads_never_get_the_same_intent(room: Mailroom) -> None:
@@ -67,12 +72,12 @@ def test_a_users_mails_leave_one_after_the_other(room: Mailroom) -> None:
     while claims := room.queue.claim(10):
         assert len(claims) == 1
         assert room.queue.claim(10) == []
-        recipients += [claim.letter.recipient for claim in claims]
+        recipients += [claim.recipient for claim in claims]
         room.settle(claims, SENT)
     assert recipients == ["ada@example.org", "ada@example.org", "ada2@example.org"]
 
 
-def test_what_was_sent_is_told_with_its_cause_and_the_next_version_of_its_user(room: Mailroom) -> None:
+def test_a_sent_mail_is_published_with_its_cause_and_the_next_version_of_its_user(room: Mailroom) -> None:
     room.register(1)
     claims = room.queue.claim(1)
     room.settle(claims, SENT)
@@ -80,22 +85,22 @@ def test_what_was_sent_is_told_with_its_cause_and_the_next_version_of_its_user(r
     assert (sent.type, sent.version) == ("notification.sent", queued.version + 1)
     assert sent.metadata == event.Metadata("correlation-1", queued.event_id)
     fact = msgspec.json.decode(sent.data, type=NotificationSent)
-    assert fact == NotificationSent(claims[0].notification_id, user(1), claims[0].letter.message_id, 1)
+    assert fact == NotificationSent(claims[0].notification_id, user(1), claims[0].message_id, 1)
     assert room.appended.is_set()
 
 
-@pytest.mark.parametrize(("delivery", "permanent"), [(BOUNCED, True), (REFUSED, False)])
-def test_a_refused_mail_fails_at_once_and_says_whether_the_address_is_at_fault(
-    room: Mailroom, delivery: Delivery, *, permanent: bool
+@pytest.mark.parametrize(("result", "permanent"), [(BOUNCED, True), (REFUSED, False)])
+def test_a_refused_mail_fails_at_once_and_is_permanent_only_if_the_address_bounced(
+    room: Mailroom, result: DeliveryResult, *, permanent: bool
 ) -> None:
     room.register(1)
-    room.settle(room.queue.claim(1), delivery)
+    room.settle(room.queue.claim(1), result)
     assert room.states() == [("failed", 1)]
     fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
-    assert (fact.permanent, fact.reason, fact.tries) == (permanent, delivery.detail, 1)
+    assert (fact.permanent, fact.reason, fact.tries) == (permanent, result.detail, 1)
 
 
-def test_a_deferred_mail_waits_out_its_backoff_and_is_given_up_after_eight_tries(room: Mailroom) -> None:
+def test_a_deferred_mail_waits_out_its_backoff_and_fails_after_eight_tries(room: Mailroom) -> None:
     room.register(1)
     for tries in range(1, 9):
         claims = room.queue.claim(1)
@@ -115,7 +120,7 @@ def test_a_mail_of_unknown_outcome_goes_out_once_more_with_the_same_message_id(r
     assert room.states() == [("unknown", 1)]
     room.expire()
     second = room.queue.claim(1)
-    assert second[0].letter == first[0].letter
+    assert mail_of(second[0]) == mail_of(first[0])
     room.settle(second, UNKNOWN)
     assert room.states() == [("failed", 2)]
 
@@ -125,11 +130,11 @@ def test_a_sender_that_died_leaves_a_claim_that_ends_and_the_mail_repeats_with_i
     first = room.queue.claim(1)
     room.expire()
     second = room.queue.claim(1)
-    assert second[0].letter == first[0].letter
+    assert mail_of(second[0]) == mail_of(first[0])
     assert second[0].tries == 2
 
 
-def test_a_claim_that_was_taken_over_can_no_longer_be_settled_by_the_one_who_lost_it(room: Mailroom) -> None:
+def test_a_claim_whose_lease_was_taken_over_can_no_longer_be_settled_by_its_former_holder(room: Mailroom) -> None:
     room.register(1)
     late = room.queue.claim(1)
     room.expire()
@@ -142,10 +147,10 @@ def test_a_claim_that_was_taken_over_can_no_longer_be_settled_by_the_one_who_los
     assert [event.type for event in room.last_events(9)] == ["notification.queued", "notification.sent"]
 
 
-def test_claims_given_back_cost_no_try_and_are_due_at_once(room: Mailroom) -> None:
+def test_released_claims_cost_no_try_and_are_due_at_once(room: Mailroom) -> None:
     room.register(1, 2)
     claims = room.queue.claim(2)
-    room.queue.settle([Attempt(claims[0], SENT)], claims[1:])
+    room.queue.settle([(claims[0], SENT)], claims[1:])
     assert room.states() == [("sent", 1), ("open", 0)]
     assert [claim.user_id for claim in room.queue.claim(2)] == [user(2)]
 
@@ -160,12 +165,12 @@ def test_a_mail_in_backoff_keeps_its_users_later_mails_back_and_nobody_elses(roo
 def test_unfinished_mails_are_counted_by_state_with_the_time_of_the_oldest(room: Mailroom) -> None:
     room.register(1, 2, 3)
     [claim] = room.queue.claim(1)
-    room.queue.settle([Attempt(claim, UNKNOWN)], [])
+    room.queue.settle([(claim, UNKNOWN)], [])
     room.queue.claim(1)
     with room.database.read() as connection:
-        found = {one.state: (one.number, one.oldest) for one in views.unfinished(connection)}
+        found = {item.state: (item.number, item.oldest) for item in views.unfinished(connection)}
     assert found == {"unknown": (1, NOW), "attempting": (1, NOW), "open": (1, NOW)}
     [claim] = room.queue.claim(1)
-    room.queue.settle([Attempt(claim, SENT)], [])
+    room.queue.settle([(claim, SENT)], [])
     with room.database.read() as connection:
-        assert [one.state for one in views.unfinished(connection)] == ["attempting", "unknown"]
+        assert [item.state for item in views.unfinished(connection)] == ["attempting", "unknown"]

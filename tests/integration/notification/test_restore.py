@@ -1,4 +1,4 @@
-"""A store rebuilt from nothing gets back from the topic what it had told there; on both databases."""
+"""An empty store is restored from the events that it had published; on both databases."""
 
 import threading
 from collections.abc import Iterator
@@ -13,13 +13,16 @@ from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.chassis.outbox.lease import Lease, Leases
 from services.notification import publisher
-from services.notification.domain import Attempt, Delivery, Fate, Listed
+from services.notification.domain import DeliveryResult, DeliveryStatus, ListedIntent
 from services.notification.mail_queue import MailQueue
 from services.notification.store import restore, views
 from tests.support.builders import NOW, USER_ID, ids
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
-SENT, REFUSED = Delivery(Fate.SENT, "250 ok"), Delivery(Fate.REFUSED, "550 no such user")
+SENT, REFUSED = (
+    DeliveryResult(DeliveryStatus.SENT, "250 ok"),
+    DeliveryResult(DeliveryStatus.REFUSED, "550 no such user"),
+)
 CONSUMED = [
     a_state_record(a_state(1, email="ada@old.example.org")),
     a_notice_record(1),
@@ -38,28 +41,28 @@ class Store:
         self._handler = a_handler(new_id)
 
     def consume(self, *records: Record) -> None:
-        """Take a batch."""
+        """Handle a batch."""
         with self.database.write() as connection:
             assert not self._handler(connection, records).refused
 
-    def settle(self, delivery: Delivery) -> str:
-        """Let the next mail end so. Returns its Message-ID."""
+    def settle(self, result: DeliveryResult) -> str:
+        """Settle the next mail with a result. Returns its Message-ID."""
         [claim] = self.queue.claim(1)
-        self.queue.settle([Attempt(claim, delivery)], [])
-        return claim.letter.message_id
+        self.queue.settle([(claim, result)], [])
+        return claim.message_id
 
-    def restore(self, told: list[Record]) -> int:
-        """Put back what was told, in batches of three."""
+    def restore(self, published: list[Record]) -> int:
+        """Restore from published records, in batches of three."""
         with self.database.write() as connection:
             assert restore.is_empty(connection)
-            return restore.restore(connection, (told[start : start + 3] for start in range(0, len(told), 3)))
+            return restore.restore(connection, (published[start : start + 3] for start in range(0, len(published), 3)))
 
     def events(self) -> list[event.StoredEvent]:
         """Return the events in the store."""
         with self.database.read() as connection:
             return event_store.read(connection, 0, 1000)
 
-    def told(self) -> list[Record]:
+    def published(self) -> list[Record]:
         """Return the events as a reader of the topic gets them."""
         records = [outgoing for event in self.events() for outgoing in publisher.records(event)]
         return [
@@ -67,12 +70,12 @@ class Store:
             for offset, record in enumerate(records)
         ]
 
-    def listed(self) -> list[Listed]:
-        """Return the user's notifications but for what only the mail server said, and for places."""
+    def listed(self) -> list[ListedIntent]:
+        """Return the user's notifications without their places and, if sent, without the server's reply."""
         with self.database.read() as connection:
             found = views.notifications(connection, USER_ID, 0, 100)
         return [
-            msgspec.structs.replace(one, place=0, detail="" if one.state == "sent" else one.detail) for one in found
+            msgspec.structs.replace(item, place=0, detail="" if item.state == "sent" else item.detail) for item in found
         ]
 
 
@@ -84,24 +87,22 @@ def lost(tmp_path: Path) -> Iterator[Store]:
     database.close()
 
 
-def test_events_come_back_with_their_numbers_and_the_cursor_stands_behind_them(lost: Store, database: Database) -> None:
+def test_events_come_back_with_their_numbers_and_the_cursor_is_after_them(lost: Store, database: Database) -> None:
     lost.consume(*CONSUMED)
     lost.settle(SENT)
     rebuilt = Store(database)
-    assert rebuilt.restore([*lost.told(), *lost.told()[-1:]]) == 4
+    assert rebuilt.restore([*lost.published(), *lost.published()[-1:]]) == 4
     assert rebuilt.events() == lost.events()
     leases = Leases(database, "me", duration=NOW - NOW)
     assert leases.take() == Lease(epoch=1, cursor=4)
 
 
-def test_nobody_is_mailed_again_and_what_was_open_goes_out_under_its_old_message_id(
-    lost: Store, database: Database
-) -> None:
+def test_no_mail_is_repeated_and_an_open_one_is_sent_with_its_old_message_id(lost: Store, database: Database) -> None:
     lost.consume(*CONSUMED)
     lost.settle(SENT)
     lost.settle(REFUSED)
     rebuilt = Store(database)
-    rebuilt.restore(lost.told())
+    rebuilt.restore(lost.published())
     assert rebuilt.listed() == lost.listed()
     rebuilt.consume(*CONSUMED)
     assert rebuilt.listed() == lost.listed()
@@ -110,12 +111,12 @@ def test_nobody_is_mailed_again_and_what_was_open_goes_out_under_its_old_message
     assert [event.event.version for event in rebuilt.events()] == [1, 2, 3, 4, 5, 6]
 
 
-def test_what_was_suppressed_stays_suppressed(lost: Store, database: Database) -> None:
+def test_a_suppressed_intent_stays_suppressed(lost: Store, database: Database) -> None:
     lost.consume(a_state_record(a_state(1, wants_mail=False)), a_notice_record(1))
     rebuilt = Store(database)
-    rebuilt.restore(lost.told())
+    rebuilt.restore(lost.published())
     rebuilt.consume(a_state_record(a_state(2)), a_notice_record(1))
-    assert [one.state for one in rebuilt.listed()] == ["suppressed"]
+    assert [item.state for item in rebuilt.listed()] == ["suppressed"]
 
 
 def test_an_empty_topic_restores_nothing(database: Database) -> None:
@@ -124,8 +125,8 @@ def test_an_empty_topic_restores_nothing(database: Database) -> None:
     assert rebuilt.events() == []
 
 
-def test_a_record_that_cannot_be_ours_stops_the_restoration_and_is_named(lost: Store, database: Database) -> None:
+def test_an_invalid_record_stops_the_restoration_and_is_named(lost: Store, database: Database) -> None:
     lost.consume(*CONSUMED)
-    broken = msgspec.structs.replace(lost.told()[0], value=b"{}")
+    broken = msgspec.structs.replace(lost.published()[0], value=b"{}")
     with pytest.raises(restore.RestoreError, match=r"notification.events.v1\[0\]@0: invalid"):
         Store(database).restore([broken])

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pytest
 
-from services.notification.domain import Delivery, Fate, Letter
+from services.notification.domain import DeliveryResult, DeliveryStatus
 from services.notification.mail.smtp_connection import Server
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
-from tests.support.builders import NOW
 from tests.support.mail_servers import DIALOGUE, HOST, MailServer, Script
+from tests.support.notification_builders import a_claimed_intent
 
-LETTER = Letter("<n-1@example.org>", "welcome", "ada@example.org", "Ada Lovelace", "correlation-1", NOW)
+INTENT = a_claimed_intent()
 PATIENCE_S = 5.0
 
 
@@ -30,9 +30,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[MailServer]:
 def test_mails_arrive_over_one_connection_as_they_were_composed(server: MailServer) -> None:
     mailer = a_mailer(server.port)
     mailer.connect()
-    assert mailer.deliver(LETTER) == Delivery(Fate.SENT, "250 accepted")
+    assert mailer.deliver(INTENT) == DeliveryResult(DeliveryStatus.SENT, "250 accepted")
     mailer.connect()
-    assert mailer.deliver(msgspec.structs.replace(LETTER, recipient="eve@example.org")).fate is Fate.SENT
+    assert mailer.deliver(msgspec.structs.replace(INTENT, recipient="eve@example.org")).status is DeliveryStatus.SENT
     mailer.close()
     assert [mail.rcpt_tos for mail in server.mails] == [["ada@example.org"], ["eve@example.org"]]
     content = server.mails[0].original_content or b""
@@ -43,75 +43,77 @@ def test_mails_arrive_over_one_connection_as_they_were_composed(server: MailServ
 def test_an_address_beyond_ascii_is_sent_where_the_server_can_and_refused_where_it_cannot(server: MailServer) -> None:
     mailer = a_mailer(server.port)
     mailer.connect()
-    delivery = mailer.deliver(msgspec.structs.replace(LETTER, recipient="jürgen@example.org"))
+    result = mailer.deliver(msgspec.structs.replace(INTENT, recipient="jürgen@example.org"))
     mailer.close()
     sent = [mail.rcpt_tos for mail in server.mails]
-    if delivery.fate is Fate.SENT:
+    if result.status is DeliveryStatus.SENT:
         assert sent == [["jürgen@example.org"]]
     else:
-        assert (delivery.fate, sent) == (Fate.REFUSED, [])
-        assert "SMTPUTF8" in delivery.detail
+        assert (result.status, sent) == (DeliveryStatus.REFUSED, [])
+        assert "SMTPUTF8" in result.detail
 
 
-def attempt(*replies: bytes | None, timeout_s: float = PATIENCE_S) -> Delivery:
-    """Return what becomes of a mail when the dialogue goes on as usual up to these last replies."""
+def attempt(*replies: bytes | None, timeout_s: float = PATIENCE_S) -> DeliveryResult:
+    """Return the result of a mail whose dialogue has these replies."""
     with Script(replies) as script:
         mailer = a_mailer(script.port, timeout_s)
         try:
             mailer.connect()
-            return mailer.deliver(LETTER)
+            return mailer.deliver(INTENT)
         finally:
             mailer.close()
 
 
 @pytest.mark.parametrize(
-    ("steps", "reply", "fate"),
+    ("steps", "reply", "status"),
     [
-        (2, b"451 try later", Fate.DEFERRED),
-        (2, b"550 not you", Fate.REFUSED),
-        (2, b"421 closing", Fate.UNTRIED),
-        (2, None, Fate.UNTRIED),
-        (3, b"450 mailbox busy", Fate.DEFERRED),
-        (2, b"530 who are you", Fate.UNTRIED),
-        (3, b"550 no such user", Fate.BOUNCED),
-        (3, b"550 5.1.1 no such user", Fate.BOUNCED),
-        (3, b"554 5.7.1 we do not like your network", Fate.REFUSED),
-        (3, b"421 closing", Fate.DEFERRED),
-        (3, b"gibberish", Fate.DEFERRED),
-        (3, None, Fate.DEFERRED),
-        (4, b"452 no room", Fate.DEFERRED),
-        (4, b"554 no mail today", Fate.REFUSED),
-        (4, b"250 what a strange answer", Fate.DEFERRED),
-        (4, None, Fate.DEFERRED),
-        (5, b"250 taken", Fate.SENT),
-        (5, b"451 try later", Fate.DEFERRED),
-        (5, b"554 spam", Fate.REFUSED),
-        (5, None, Fate.UNKNOWN),
-        (5, b"gibberish", Fate.UNKNOWN),
+        (2, b"451 try later", DeliveryStatus.DEFERRED),
+        (2, b"550 not you", DeliveryStatus.REFUSED),
+        (2, b"421 closing", DeliveryStatus.UNTRIED),
+        (2, None, DeliveryStatus.UNTRIED),
+        (3, b"450 mailbox busy", DeliveryStatus.DEFERRED),
+        (2, b"530 who are you", DeliveryStatus.UNTRIED),
+        (3, b"550 no such user", DeliveryStatus.BOUNCED),
+        (3, b"550 5.1.1 no such user", DeliveryStatus.BOUNCED),
+        (3, b"554 5.7.1 we do not like your network", DeliveryStatus.REFUSED),
+        (3, b"421 closing", DeliveryStatus.DEFERRED),
+        (3, b"gibberish", DeliveryStatus.DEFERRED),
+        (3, None, DeliveryStatus.DEFERRED),
+        (4, b"452 no room", DeliveryStatus.DEFERRED),
+        (4, b"554 no mail today", DeliveryStatus.REFUSED),
+        (4, b"250 what a strange answer", DeliveryStatus.DEFERRED),
+        (4, None, DeliveryStatus.DEFERRED),
+        (5, b"250 taken", DeliveryStatus.SENT),
+        (5, b"451 try later", DeliveryStatus.DEFERRED),
+        (5, b"554 spam", DeliveryStatus.REFUSED),
+        (5, None, DeliveryStatus.UNKNOWN),
+        (5, b"gibberish", DeliveryStatus.UNKNOWN),
     ],
 )
-def test_each_step_of_the_dialogue_may_fail_in_its_own_way(steps: int, reply: bytes | None, fate: Fate) -> None:
-    assert attempt(*DIALOGUE[:steps], reply).fate is fate
+def test_each_step_of_the_dialogue_may_fail_in_its_own_way(
+    steps: int, reply: bytes | None, status: DeliveryStatus
+) -> None:
+    assert attempt(*DIALOGUE[:steps], reply).status is status
 
 
 def test_a_server_that_is_silent_after_the_final_dot_leaves_the_outcome_unknown() -> None:
-    assert attempt(*DIALOGUE, timeout_s=0.2).fate is Fate.UNKNOWN
+    assert attempt(*DIALOGUE, timeout_s=0.2).status is DeliveryStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    "replies", [(b"554 go away",), (b"421 too busy",), (None,), (b"220 hello", b"421 closing", b"421")]
+    "replies", [(b"554 not here",), (b"421 too busy",), (None,), (b"220 hello", b"421 closing", b"421")]
 )
-def test_a_server_that_does_not_want_to_talk_is_away(replies: Sequence[bytes | None]) -> None:
+def test_a_server_that_refuses_the_dialogue_is_unreachable(replies: Sequence[bytes | None]) -> None:
     with pytest.raises(ConnectionError, match=r"mail server 127.0.0.1:\d+: \w"):
         attempt(*replies)
 
 
 def test_a_reply_of_many_lines_is_cut_and_the_mail_goes_on() -> None:
     endless = b"".join(b"250-%d\r\n" % number for number in range(100_000)) + b"250 hello"
-    assert attempt(DIALOGUE[0], endless, *DIALOGUE[2:], b"250 taken").fate is Fate.SENT
+    assert attempt(DIALOGUE[0], endless, *DIALOGUE[2:], b"250 taken").status is DeliveryStatus.SENT
 
 
-def test_where_nobody_listens_the_server_is_away() -> None:
+def test_a_refused_connection_is_an_unreachable_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(ConnectionError, match="ConnectionRefusedError"):

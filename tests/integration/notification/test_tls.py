@@ -1,4 +1,4 @@
-"""TLS and login at the mail server, with certificates of the test's own making: right, or not sent and told why."""
+"""TLS and login at the mail server, with certificates that the test makes: valid, or not sent with the reason."""
 
 import base64
 import ssl
@@ -27,7 +27,7 @@ AUTHORITY = trustme.CA()
 
 
 def server_side(name: str = HOST, authority: trustme.CA = AUTHORITY, until: datetime | None = None) -> ssl.SSLContext:
-    """Return what a mail server shows for itself."""
+    """Return the TLS context of a mail server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     since = None if until is None else datetime(2000, 1, 1, tzinfo=UTC)
     authority.issue_cert(name, not_before=since, not_after=until).configure_cert(context)
@@ -36,7 +36,7 @@ def server_side(name: str = HOST, authority: trustme.CA = AUTHORITY, until: date
 
 @pytest.fixture
 def trust(tmp_path: Path) -> ssl.SSLContext:
-    """What we trust: the authority's file, as APP_SMTP_CA_FILE names it."""
+    """Return a context that trusts the authority's file, as APP_SMTP_CA_FILE names it."""
     AUTHORITY.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     return ssl.create_default_context(cafile=tmp_path / "ca.pem")
 
@@ -55,14 +55,14 @@ def test_a_mail_goes_out_encrypted_to_a_server_that_knows_us(
     certificate = server_side()
     with MailServer(certificate=certificate, tls_first=tls_first, login=("ada", PASSWORD)) as server:
         room.send(Server(HOST, server.port, 5.0, trust, tls_first=tls_first, login=LOGIN))
-        assert server.heard[0] == "AUTH"
+        assert server.steps[0] == "AUTH"
         assert len(server.mails) == 1
     assert room.states() == [("sent", 1)]
 
 
 @MODES
 @pytest.mark.parametrize(
-    ("certificate", "words"),
+    ("certificate", "text"),
     [
         (server_side(authority=trustme.CA()), "unable to get local issuer certificate"),
         (server_side(until=datetime(2020, 1, 1, tzinfo=UTC)), "certificate has expired"),
@@ -70,14 +70,14 @@ def test_a_mail_goes_out_encrypted_to_a_server_that_knows_us(
     ],
     ids=["wrong CA", "expired", "wrong host name"],
 )
-def test_a_certificate_that_is_not_right_sends_nothing_says_which_and_a_right_one_sends_it_later(
-    room: Mailroom, trust: ssl.SSLContext, certificate: ssl.SSLContext, words: str, *, tls_first: bool
+def test_an_invalid_certificate_sends_nothing_with_the_reason_and_a_valid_one_sends_it_later(
+    room: Mailroom, trust: ssl.SSLContext, certificate: ssl.SSLContext, text: str, *, tls_first: bool
 ) -> None:
-    """TLS: wrong CA, expired certificate, host name that does not match → says which, never falls back to plaintext."""
+    """TLS: wrong CA, expired certificate, host name that does not match → the error names it, no plaintext."""
     with MailServer(certificate=certificate, tls_first=tls_first) as server:
-        with pytest.raises(ConnectionError, match=words):
+        with pytest.raises(ConnectionError, match=text):
             room.send(Server(HOST, server.port, 5.0, trust, tls_first=tls_first))
-        assert server.heard == []
+        assert server.steps == []
     assert room.states() == [("open", 0)]
     with MailServer(certificate=server_side(), tls_first=tls_first) as server:
         room.send(Server(HOST, server.port, 5.0, trust, tls_first=tls_first))
@@ -85,26 +85,26 @@ def test_a_certificate_that_is_not_right_sends_nothing_says_which_and_a_right_on
 
 
 @MODES
-def test_a_server_without_tls_hears_of_no_mail(trust: ssl.SSLContext, *, tls_first: bool) -> None:
+def test_a_server_without_tls_receives_no_mail(trust: ssl.SSLContext, *, tls_first: bool) -> None:
     """TLS: never falls back to plaintext."""
-    words = "no TLS with mail server localhost" if tls_first else "STARTTLS extension not supported by server"
+    text = "no TLS with mail server localhost" if tls_first else "STARTTLS extension not supported by server"
     with MailServer() as server:
-        with pytest.raises(ConnectionError, match=words):
+        with pytest.raises(ConnectionError, match=text):
             connect(Server(HOST, server.port, 5.0, trust, tls_first=tls_first, login=LOGIN))
-        assert server.heard == []
+        assert server.steps == []
 
 
 def secrets_in(lines: object) -> list[str]:
-    spoken = base64.b64encode(f"\0ada\0{PASSWORD}".encode()).decode()
-    return [secret for secret in (PASSWORD, spoken) if secret in repr(lines)]
+    encoded = base64.b64encode(f"\0ada\0{PASSWORD}".encode()).decode()
+    return [secret for secret in (PASSWORD, encoded) if secret in repr(lines)]
 
 
 @pytest.mark.parametrize("answer", [None, "535 5.7.8 what is AUTH PLAIN {}?", "334 A", "334 Zm9v"])
 def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
     room: Mailroom, trust: ssl.SSLContext, answer: str | None
 ) -> None:
-    """The server's own words are left out, for it may repeat what it heard."""
-    spoken = base64.b64encode(f"\0ada\0{PASSWORD}".encode()).decode()
+    """The server's reply is left out, because it may repeat its input."""
+    encoded = base64.b64encode(f"\0ada\0{PASSWORD}".encode()).decode()
     stop = threading.Event()
 
     class Once(threading.Event):
@@ -114,13 +114,13 @@ def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
             return super().wait(timeout)
 
     with MailServer(certificate=server_side(), login=("ada", "another")) as server:
-        server.answers["AUTH"] = [answer.format(spoken)] * 4 if answer else []
-        told = Server(HOST, server.port, 5.0, trust, login=LOGIN)
-        sender = Sender("s", room.queue, Mailer(told, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), a_telemetry())
+        server.replies["AUTH"] = [answer.format(encoded)] * 4 if answer else []
+        target = Server(HOST, server.port, 5.0, trust, login=LOGIN)
+        sender = Sender("s", room.queue, Mailer(target, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), a_telemetry())
         with structlog.testing.capture_logs() as lines:
             sender.run(Once())
-        assert set(server.heard) == {"AUTH"}
+        assert set(server.steps) == {"AUTH"}
     assert room.states() == [("open", 0)]
     assert len(lines) == 1
     assert "login" in lines[0]["error"]
-    assert secrets_in((lines, told)) == []
+    assert secrets_in((lines, target)) == []

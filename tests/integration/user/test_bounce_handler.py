@@ -18,7 +18,7 @@ from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
 from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
 from services.contracts.user import ContactFlagged, Preferences, UserState
 from services.notification import publisher as notification_publisher
-from services.notification.domain import Delivery, Fate
+from services.notification.domain import DeliveryResult, DeliveryStatus
 from services.notification.store.tables import intents
 from services.user import bounce_handler, publisher, store
 from services.user.bounce_handler import BounceHandler
@@ -174,7 +174,7 @@ class Mails:
 
     def bounce(self) -> list[Record]:
         """Let what is queued bounce, and return what is published of it."""
-        self.room.settle(self.room.queue.claim(10), Delivery(Fate.BOUNCED, "550 no such mailbox"))
+        self.room.settle(self.room.queue.claim(10), DeliveryResult(DeliveryStatus.BOUNCED, "550 no such mailbox"))
         with self.room.database.read() as connection:
             return read_by_all(event_store.read(connection, 0, 1000), notification_publisher.records)
 

@@ -53,7 +53,7 @@ def test_register_mail_audit_over_tls(secure_postgres: SecurePostgres, files: Fi
         status, body = ask(port["user"], "/users", ADA | {"preferences": {"email": True}})
         assert status == 201, body
         user_id = json.loads(body)["user_id"]
-        await_seen(lambda: (len(mails.mails), str(mails.heard)), lambda seen: seen[0] >= 1)
+        await_seen(lambda: (len(mails.mails), str(mails.steps)), lambda seen: seen[0] >= 1)
         assert mails.mails[0].rcpt_tos == [ADA["email"]]
         path = f"/audit/entries?subject={user_id}"
         wanted = {USER_EVENTS.name, USER_STATE.name, USER_NOTICES.name}

@@ -4,8 +4,8 @@ import pytest
 
 from services.contracts.user import UserState
 from services.notification import domain
-from services.notification.domain import Address, Fate, Message, Next, Notice, Reason, Replica, State
-from tests.support.builders import USER_ID
+from services.notification.domain import Address, DeliveryStatus, Intent, IntentState, Notice, Reason, Replica
+from tests.support.builders import USER_ID, ids
 from tests.support.notification_builders import a_state
 
 OLD, NEW, NEWEST = (f"ada@{name}.example.org" for name in ("old", "new", "newest"))
@@ -23,26 +23,37 @@ def a_history(*entries: tuple[int, str]) -> list[Address]:
     return [Address(USER_ID, version, email) for version, email in entries]
 
 
+def intents(notice: Notice, replica: Replica, history: list[Address]) -> list[tuple[str, str | None, Reason | None]]:
+    """Return template, recipient and reason of each intent."""
+    found = domain.intents(notice, replica, history, ids())
+    return [(intent.template, intent.recipient, intent.reason) for intent in found]
+
+
+def test_an_intent_has_its_notice_and_two_new_ids() -> None:
+    expected = Intent("id-1", "id-2", a_notice(), "welcome", OLD)
+    assert domain.intents(a_notice(), a_replica(a_state(email=OLD)), [], ids()) == [expected]
+
+
 def test_a_registration_is_welcomed_at_its_address() -> None:
-    assert domain.messages(a_notice(), a_replica(a_state(email=OLD)), []) == [Message("welcome", OLD)]
+    assert intents(a_notice(), a_replica(a_state(email=OLD)), []) == [("welcome", OLD, None)]
 
 
-def test_who_leaves_is_told_goodbye_at_the_last_address_unless_mail_is_unwelcome() -> None:
+def test_a_deactivated_user_gets_a_goodbye_at_the_last_address_unless_opted_out() -> None:
     notice, history = a_notice(3, "user.deactivated"), a_history((1, OLD), (2, NEW))
-    assert domain.messages(notice, a_replica(a_state(3, email=NEW)), history) == [Message("goodbye", NEW)]
+    assert intents(notice, a_replica(a_state(3, email=NEW)), history) == [("goodbye", NEW, None)]
     silent = a_replica(a_state(3, email=NEW, wants_mail=False))
-    assert domain.messages(notice, silent, history) == [Message("goodbye", NEW, Reason.OPTED_OUT)]
+    assert intents(notice, silent, history) == [("goodbye", NEW, Reason.OPTED_OUT)]
 
 
 def test_a_welcome_goes_to_the_address_of_its_time_even_when_it_has_changed_since() -> None:
     history = a_history((1, OLD), (2, NEW))
-    assert domain.messages(a_notice(), a_replica(a_state(2)), history) == [Message("welcome", OLD)]
+    assert intents(a_notice(), a_replica(a_state(2)), history) == [("welcome", OLD, None)]
 
 
-def test_a_changed_address_is_told_to_the_old_one_first_and_to_the_new_one() -> None:
+def test_a_changed_address_is_reported_to_the_old_one_first_and_then_to_the_new_one() -> None:
     history = a_history((1, OLD), (3, NEW), (4, NEWEST))
-    messages = domain.messages(a_notice(3, "user.email_changed"), a_replica(a_state(4)), history)
-    assert messages == [Message("email_changed", OLD), Message("email_changed", NEW)]
+    found = intents(a_notice(3, "user.email_changed"), a_replica(a_state(4)), history)
+    assert found == [("email_changed", OLD, None), ("email_changed", NEW, None)]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +65,7 @@ def test_a_changed_address_is_told_to_the_old_one_first_and_to_the_new_one() -> 
         ([(1, OLD), (3, OLD)], [OLD]),
     ],
 )
-def test_where_history_has_holes_the_nearest_known_addresses_are_told_once(
+def test_if_the_history_has_gaps_the_nearest_known_addresses_get_the_mail_once(
     entries: list[tuple[int, str]], expected: list[str]
 ) -> None:
     assert domain.recipients(a_notice(3, "user.email_changed"), a_history(*entries)) == expected
@@ -68,13 +79,13 @@ def test_where_history_has_holes_the_nearest_known_addresses_are_told_once(
         (a_state(email=OLD, flagged=True, wants_mail=False), Reason.FLAGGED),
     ],
 )
-def test_who_wants_or_can_have_no_mail_gets_none(state: UserState, reason: Reason) -> None:
-    messages = domain.messages(a_notice(), a_replica(state), [])
-    assert messages == [Message("welcome", OLD, reason)]
+def test_a_user_who_opted_out_or_is_flagged_gets_no_mail(state: UserState, reason: Reason) -> None:
+    found = intents(a_notice(), a_replica(state), [])
+    assert found == [("welcome", OLD, reason)]
 
 
-def test_an_erased_user_is_told_nothing() -> None:
-    assert domain.messages(a_notice(), a_replica(None), []) == [Message("welcome", None, Reason.ERASED)]
+def test_an_erased_user_gets_no_mail() -> None:
+    assert intents(a_notice(), a_replica(None), []) == [("welcome", None, Reason.ERASED)]
 
 
 def test_a_notice_is_joined_with_a_replica_that_has_its_version_or_whose_user_is_erased() -> None:
@@ -85,33 +96,42 @@ def test_a_notice_is_joined_with_a_replica_that_has_its_version_or_whose_user_is
     assert domain.is_joined(a_notice(9), a_replica(None, 3))
 
 
-def test_a_deferred_mail_is_tried_eight_times_within_an_hour_and_then_given_up() -> None:
-    steps = [domain.after(Fate.DEFERRED, tries, 0) for tries in range(1, 9)]
-    waits = [step.wait_s for step in steps[:-1] if step.wait_s is not None]
-    assert [step.state for step in steps] == [State.OPEN] * 7 + [State.FAILED]
-    assert len(waits) == 7
-    assert waits == sorted(waits)
-    assert 1800 < sum(waits) <= 3600
-    assert not steps[-1].permanent
+def test_a_deferred_mail_is_tried_eight_times_within_an_hour_and_then_fails() -> None:
+    states = [domain.state_after(DeliveryStatus.DEFERRED, tries, 0) for tries in range(1, 9)]
+    assert states == [IntentState.OPEN] * 7 + [IntentState.FAILED]
+    waits = [domain.backoff_s(state, tries) for tries, state in enumerate(states, 1)]
+    assert waits.pop() is None
+    seconds = [wait for wait in waits if wait is not None]
+    assert len(seconds) == 7
+    assert seconds == sorted(seconds)
+    assert 1800 < sum(seconds) <= 3600
 
 
-def test_a_refused_mail_fails_at_once_and_for_good_where_the_address_is_at_fault() -> None:
-    assert domain.after(Fate.BOUNCED, 1, 0) == Next(State.FAILED, permanent=True)
-    assert domain.after(Fate.REFUSED, 1, 0) == Next(State.FAILED)
+@pytest.mark.parametrize("status", [DeliveryStatus.BOUNCED, DeliveryStatus.REFUSED])
+def test_a_refused_mail_fails_at_once(status: DeliveryStatus) -> None:
+    assert domain.state_after(status, 1, 0) is IntentState.FAILED
+    assert domain.backoff_s(IntentState.FAILED, 1) is None
 
 
-def test_a_mail_of_unknown_outcome_is_tried_once_more_and_then_given_up() -> None:
-    assert domain.after(Fate.UNKNOWN, 1, 0) == Next(State.UNKNOWN, 10)
-    assert domain.after(Fate.UNKNOWN, 2, 1) == Next(State.FAILED)
-    assert domain.after(Fate.SENT, 2, 1) == Next(State.SENT)
+def test_a_mail_of_unknown_outcome_is_tried_once_more_and_then_fails() -> None:
+    assert domain.state_after(DeliveryStatus.UNKNOWN, 1, 0) is IntentState.UNKNOWN
+    assert domain.backoff_s(IntentState.UNKNOWN, 1) == 10
+    assert domain.state_after(DeliveryStatus.UNKNOWN, 2, 1) is IntentState.FAILED
+    assert domain.state_after(DeliveryStatus.SENT, 2, 1) is IntentState.SENT
 
 
 @pytest.mark.parametrize(
-    ("code", "fate"),
-    [(250, Fate.SENT), (451, Fate.DEFERRED), (550, Fate.REFUSED), (-1, Fate.DEFERRED), (354, Fate.DEFERRED)],
+    ("code", "status"),
+    [
+        (250, DeliveryStatus.SENT),
+        (451, DeliveryStatus.DEFERRED),
+        (550, DeliveryStatus.REFUSED),
+        (-1, DeliveryStatus.DEFERRED),
+        (354, DeliveryStatus.DEFERRED),
+    ],
 )
-def test_a_reply_code_means_what_its_first_digit_says(code: int, fate: Fate) -> None:
-    assert domain.fate_of(code) is fate
+def test_the_first_digit_of_a_reply_code_gives_the_status(code: int, status: DeliveryStatus) -> None:
+    assert domain.reply_status(code) is status
 
 
 @pytest.mark.parametrize(
@@ -141,13 +161,13 @@ def test_a_message_id_is_the_same_at_every_try() -> None:
 @pytest.mark.parametrize(
     ("state", "status"),
     [
-        (State.OPEN, "queued"),
-        (State.ATTEMPTING, "queued"),
-        (State.UNKNOWN, "queued"),
-        (State.SENT, "sent"),
-        (State.FAILED, "failed"),
-        (State.SUPPRESSED, "suppressed"),
+        (IntentState.OPEN, "queued"),
+        (IntentState.ATTEMPTING, "queued"),
+        (IntentState.UNKNOWN, "queued"),
+        (IntentState.SENT, "sent"),
+        (IntentState.FAILED, "failed"),
+        (IntentState.SUPPRESSED, "suppressed"),
     ],
 )
-def test_what_is_unfinished_is_called_queued(state: State, status: str) -> None:
+def test_an_unfinished_intent_has_the_status_queued(state: IntentState, status: str) -> None:
     assert domain.status_of(state) == status

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from services.notification.domain import Overdue
+from services.notification.domain import OverdueNotices
 from services.notification.join_monitor import ReplicaWatch, Views
 from tests.support.builders import NOW, a_telemetry
 from tests.support.fakes import FakeClock
@@ -30,8 +30,8 @@ class Scene:
             self.watch.look()
         return len([line for line in logs if line["log_level"] == "error"])
 
-    def _overdue(self, before: datetime) -> Overdue | None:
-        return Overdue(1, "notice-1", "user-1", 1) if self.since and self.since < before else None
+    def _overdue(self, before: datetime) -> OverdueNotices | None:
+        return OverdueNotices(1, "notice-1", "user-1", 1) if self.since and self.since < before else None
 
 
 def test_without_a_waiting_notice_the_wait_is_zero() -> None:

@@ -8,13 +8,11 @@ import msgspec
 import pytest
 
 from services.notification import domain
-from services.notification.domain import Letter
-from services.notification.mail.templates import TEMPLATES, CannotComposeError, Composer, dotted
+from services.notification.mail.templates import TEMPLATES, CannotComposeError, Composer, dot_stuffed
 from tests.support.builders import NOW
+from tests.support.notification_builders import a_claimed_intent
 
-LETTER = Letter("<n-1@example.org>", "welcome", "ada@example.org", "Ada Lovelace", "correlation-1", NOW)
-
-
+INTENT = a_claimed_intent()
 LOCALES = ("en", "de")
 NAMELESS = {"en": "Hello,", "de": "Guten Tag,"}
 
@@ -27,7 +25,7 @@ def body(mail: EmailMessage, kind: str) -> str:
 
 
 def compose(**changed: str | None) -> EmailMessage:
-    mail = Composer("hello@eventline.local").compose(msgspec.structs.replace(LETTER, **changed))
+    mail = Composer("hello@eventline.local").compose(msgspec.structs.replace(INTENT, **changed))
     content = mail.content.removesuffix(b".\r\n")
     return email.message_from_bytes(content, _class=EmailMessage, policy=email.policy.default)
 
@@ -43,7 +41,7 @@ def test_a_mail_names_its_command_its_notification_and_its_recipient() -> None:
     assert "Hello Ada Lovelace," in body(mail, "plain")
 
 
-def test_a_mail_is_text_and_html_that_say_the_same() -> None:
+def test_a_mail_is_text_and_html_with_the_same_content() -> None:
     mail = compose()
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     for kind in ("plain", "html"):
@@ -75,15 +73,15 @@ def test_a_name_of_any_script_arrives_as_it_is_and_is_taken_neither_for_a_templa
 
 
 def test_a_mail_travels_in_short_lines_of_ascii_whatever_is_in_it() -> None:
-    letter = msgspec.structs.replace(LETTER, locale="de", full_name="李" * 2000)
-    content = Composer("hello@eventline.local").compose(letter).content
+    intent = msgspec.structs.replace(INTENT, locale="de", full_name="李" * 2000)
+    content = Composer("hello@eventline.local").compose(intent).content
     assert content.isascii()
     assert max(map(len, content.splitlines())) < 998
 
 
 def test_every_try_makes_the_same_bytes() -> None:
     composer = Composer("hello@eventline.local")
-    assert composer.compose(LETTER) == composer.compose(LETTER)
+    assert composer.compose(INTENT) == composer.compose(INTENT)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +103,9 @@ def test_what_would_be_another_mail_cannot_be_composed(changed: dict[str, str]) 
 
 def test_only_an_address_beyond_ascii_needs_more_of_the_server() -> None:
     composer = Composer("hello@eventline.local")
-    assert not composer.compose(LETTER).needs_utf8
-    assert composer.compose(msgspec.structs.replace(LETTER, recipient="jürgen@example.org")).needs_utf8
+    assert not composer.compose(INTENT).needs_utf8
+    assert composer.compose(msgspec.structs.replace(INTENT, recipient="jürgen@example.org")).needs_utf8
 
 
 def test_a_line_that_begins_with_a_dot_does_not_end_the_mail() -> None:
-    assert dotted(b"a\r\n.\r\nb") == b"a\r\n..\r\nb\r\n.\r\n"
+    assert dot_stuffed(b"a\r\n.\r\nb") == b"a\r\n..\r\nb\r\n.\r\n"
