@@ -11,10 +11,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # How many users the demo registers.
 USERS ?= 1000
-# The load: requests a second and seconds (without: a default of the mode), KNEE=1 searches for the maximum sustainable rate.
+# The load: requests a second and seconds (without: a default of the mode), MAX_RATE=1 searches for the maximum sustainable rate.
 RATE ?= 100
 SECONDS ?=
-KNEE ?=
+MAX_RATE ?=
 # Where the stories run: local, compose or kind.
 TARGET ?= local
 # The address of a Prometheus that watches the release on kind; without, the dashboards are tested on a local run.
@@ -37,8 +37,8 @@ demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=
 run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C
 	@$(BIN)/python -m services.workbench run
 
-load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with KNEE=1
-	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(KNEE),--knee) $(ARGS)
+load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with MAX_RATE=1
+	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MAX_RATE),--max-rate) $(ARGS)
 
 verify: $(PACKAGES_READY) ## check the audit chain of the last demo
 	@$(BIN)/python -m services.workbench verify

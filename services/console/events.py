@@ -71,8 +71,8 @@ def wanted(record: Record, options: EventsOptions) -> bool:
     envelope = _envelope(record)
     if envelope is None:
         return False
-    there = (envelope.type, envelope.subject, envelope.correlation_id)
-    return all(want in (None, has) for want, has in zip(asked, there, strict=True))
+    fields_of_record = (envelope.type, envelope.subject, envelope.correlation_id)
+    return all(want in (None, has) for want, has in zip(asked, fields_of_record, strict=True))
 
 
 def line(record: Record, *, personal: bool) -> str:

@@ -60,11 +60,11 @@ def reported(codes: Codes = CODES, advice: Mapping[type[BaseException], str] = A
 
 
 def _report(errors: list[BaseException], codes: Codes, advice: Mapping[type[BaseException], str]) -> int:
-    kinds = [next(kind for kind in codes if isinstance(error, kind)) for error in errors]
+    types = [next(kind for kind in codes if isinstance(error, kind)) for error in errors]
     lines = [str(error) or repr(error) for error in errors]
-    lines += [advice[kind] for kind in dict.fromkeys(kinds) if kind in advice]
+    lines += [advice[kind] for kind in dict.fromkeys(types) if kind in advice]
     sys.stderr.write("\n".join(lines) + "\n")
-    return codes[kinds[0]]
+    return codes[types[0]]
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

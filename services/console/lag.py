@@ -1,4 +1,4 @@
-"""How far each group is behind, asked of the broker alone: it works while the consumers are dead.
+"""Consumer lag of each group, read from the broker alone: it works while the consumers are down.
 
 A group's offsets at Kafka are hints that its members commit after their own transaction: a group that has just
 died may be ahead of them by a batch.

@@ -1,7 +1,7 @@
 """`console probe`: lag and members of every group, and the topics, as metrics, with or without consumers. Stays up.
 
-What cannot be asked is not shown: while the broker is away the gauges have no series, `lag_probe_failures_total`
-grows, and the probe is not ready and says why.
+While the broker is unreachable the gauges have no series, `lag_probe_failures_total` grows, and the exporter is not
+ready, with the reason.
 """
 
 import math

@@ -35,7 +35,7 @@ def list_parked() -> None:
 
 
 @app.command()
-def retry(key: Annotated[str | None, typer.Argument(help="one key; all of them where it is left away")] = None) -> None:
+def retry(key: Annotated[str | None, typer.Argument(help="one key; without it, all of them")] = None) -> None:
     """Ask the running service for another try, in order; it does so within a second."""
     with reported(), _database() as database:
         with database.write() as connection:

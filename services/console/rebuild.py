@@ -1,6 +1,6 @@
 """`console rebuild --check`: the user service's own check of its users against the log, for a store of this machine.
 
-It is the user service that folds and compares, in a process of its own; here it is told where its store stands.
+The user service folds and compares, in its own process; this command passes the address of its store.
 """
 
 import os
@@ -36,7 +36,7 @@ class RebuildOptions(msgspec.Struct, frozen=True, kw_only=True):
 def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     """Return the exit code: 0 equal, 1 not equal, 2 it could not be done.
 
-    Raises UsageError, FileNotFoundError, and what the topics raise when the broker is away.
+    Raises UsageError, FileNotFoundError, and KafkaAdmin's errors while the broker is unreachable.
     """
     if not options.check:
         raise UsageError("add --check: the user service's own table is never overwritten")

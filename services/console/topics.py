@@ -25,14 +25,14 @@ def ensure(broker: Broker, patience: timedelta, say: Callable[[str], None]) -> l
     Raises BrokerUnavailableError with the last reason when the patience is over, TopicsError at once.
     """
     backoff = Backoff(*BACKOFF_S)
-    deadline, said = time.monotonic() + patience.total_seconds(), ""
+    deadline, reported = time.monotonic() + patience.total_seconds(), ""
     while True:
         try:
             return broker.ensure(catalog.TOPICS)
         except BrokerUnavailableError as error:
             if time.monotonic() > deadline:
                 raise
-            if str(error) != said:
+            if str(error) != reported:
                 say(f"waiting: {error}")
-            said = str(error)
+            reported = str(error)
         time.sleep(backoff.next())

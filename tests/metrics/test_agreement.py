@@ -1,4 +1,4 @@
-"""What `make load` measures from outside and what the histograms say agree, within one bucket.
+"""`make load`, which measures from outside, agrees with the histograms within one bucket.
 
 The load counts from the moment at which a request was meant to be sent, so at a rate at which nothing queues.
 """
@@ -52,26 +52,26 @@ def apart(declared: Declared, added: Mapping[float, int], measured: Mapping[int,
     """Return the percentiles that lie more than one bucket from where the load saw them, as text."""
     places = {rank: (place(added, rank), bisect_left(declared.buckets, measured[rank])) for rank in (50, 99)}
     return [
-        f"p{rank} of {declared.name}: bucket {ours}, the load's {measured[rank]:.4f} s is in bucket {its}"
-        for rank, (ours, its) in places.items()
-        if abs(ours - its) > 1
+        f"p{rank} of {declared.name}: bucket {own}, the load's {measured[rank]:.4f} s is in bucket {its}"
+        for rank, (own, its) in places.items()
+        if abs(own - its) > 1
     ]
 
 
 def test_the_load_and_the_histograms_agree(system: Running) -> None:
-    said: list[str] = []
+    differences: list[str] = []
     for number in range(ROUNDS):
-        said = asyncio.run(disagreements(system, seed=number + 10))
-        if not said:
+        differences = asyncio.run(disagreements(system, seed=number + 10))
+        if not differences:
             return
-    pytest.fail("\n".join(said))
+    pytest.fail("\n".join(differences))
 
 
 async def disagreements(system: Running, seed: int) -> list[str]:
-    there = system.target()
-    settings = WorkbenchSettings(kafka_bootstrap_servers=there.kafka.kafka_bootstrap_servers)
+    target = system.target()
+    settings = WorkbenchSettings(kafka_bootstrap_servers=target.kafka.kafka_bootstrap_servers)
     with Display(Console(quiet=True)) as display:
-        async with populated(there, settings, Population(20, f"agree{seed}", seed), display) as play:
+        async with populated(target, settings, Population(20, f"agree{seed}", seed), display) as play:
             before = both(system)
             outcome: Outcome = await play.at(QUIET)
             requests, notices = (grown(*pair) for pair in zip(before, both(system), strict=True))

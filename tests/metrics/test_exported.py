@@ -1,4 +1,4 @@
-"""What a running system says on /metrics: what is declared, from whom it is declared, in the form that it must have."""
+"""/metrics of a running system: every declared metric, of the declared services, in a valid form."""
 
 import shutil
 import subprocess

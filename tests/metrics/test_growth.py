@@ -50,7 +50,7 @@ async def register(system: Running, start: int, users: int) -> None:
 
 async def _work(session: aiohttp.ClientSession, numbers: Iterator[int]) -> None:
     for number in numbers:
-        # Who wants no mails is told of none: ten thousand mails would take their time.
+        # Users without mail preference get none: ten thousand mails would take long.
         person = {"login": f"u{number}", "email": f"u{number}@example.org", "full_name": f"User {number}"}
         async with session.post("/users", json=person | {"preferences": {"email": False}}) as answer:
             assert answer.status == 201, await answer.text()

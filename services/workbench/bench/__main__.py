@@ -1,6 +1,6 @@
 """The benchmark: `python -m services.workbench.bench [PART …] [--json]` prints ratios, spread, machine and versions.
 
-docs/bench.md says what is measured and how.
+docs/bench.md documents what is measured and how.
 """
 
 import argparse
@@ -27,7 +27,7 @@ JSON = Path(".eventline/bench.json")
 
 
 def main() -> int:
-    """Run the parts that are named, or all. Returns the exit code, which says that it ran: ratios are for people."""
+    """Run the parts that are named, or all. Returns the exit code, 0 if it ran, whatever the ratios are."""
     arguments = _arguments()
     console, sizes = Console(width=None if sys.stdout.isatty() else WIDTH), Sizes()
     logs.configure("bench", "warning")

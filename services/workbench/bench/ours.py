@@ -35,20 +35,20 @@ def environment(bootstrap: str, url: str) -> dict[str, str]:
     }
 
 
-def plan_notification(variables: Mapping[str, str], told: Telemetry) -> Plan:
+def plan_notification(variables: Mapping[str, str], instruments: Telemetry) -> Plan:
     """Return the notification service."""
     smtp = {"APP_SMTP_HOST": "127.0.0.1", "APP_SMTP_PORT": "1"}  # its senders are not started
-    return notification.build(load(NotificationSettings, {**variables, **smtp}), told)
+    return notification.build(load(NotificationSettings, {**variables, **smtp}), instruments)
 
 
-def plan_audit(variables: Mapping[str, str], told: Telemetry) -> Plan:
+def plan_audit(variables: Mapping[str, str], instruments: Telemetry) -> Plan:
     """Return the audit service."""
-    return audit.build(load(AuditSettings, variables), told)
+    return audit.build(load(AuditSettings, variables), instruments)
 
 
-def plan_user(variables: Mapping[str, str], told: Telemetry) -> Plan:
+def plan_user(variables: Mapping[str, str], instruments: Telemetry) -> Plan:
     """Return the user service."""
-    return user.build(load(UserSettings, variables), told)
+    return user.build(load(UserSettings, variables), instruments)
 
 
 PLANS: dict[str, Any] = {"notification": plan_notification, "audit": plan_audit, "user": plan_user}
@@ -63,17 +63,17 @@ def prepare(service: str, bootstrap: str, url: str) -> None:
 
 def consume(service: str, bootstrap: str, url: str, expected: int, traces: Tracing = OFF) -> float:
     """Consume everything from the beginning; return records per second, the first batch left out."""
-    told = telemetry(service, traces)
-    plan = PLANS[service](environment(bootstrap, url), told)
+    instruments = telemetry(service, traces)
+    plan = PLANS[service](environment(bootstrap, url), instruments)
     plan.prepare()
-    return _run(plan, "consumer", lambda: _total(told.metrics.counter(CONSUMED)), expected)
+    return _run(plan, "consumer", lambda: _total(instruments.metrics.counter(CONSUMED)), expected)
 
 
 def relay(bootstrap: str, url: str, expected: int) -> float:
     """Publish the user service's filled event store; return records per second, the first chunk left out."""
-    told = telemetry("user")
-    plan = PLANS["user"](environment(bootstrap, url), told)
-    return _run(plan, "relay", lambda: _total(told.metrics.counter(SENT)), expected)
+    instruments = telemetry("user")
+    plan = PLANS["user"](environment(bootstrap, url), instruments)
+    return _run(plan, "relay", lambda: _total(instruments.metrics.counter(SENT)), expected)
 
 
 def _run(plan: Plan, name: str, count: Callable[[], int], expected: int) -> float:

@@ -19,7 +19,7 @@ class Pair(msgspec.Struct, frozen=True):
     case: str
     against: str
     its: float
-    ours: float
+    own: float
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
     case: str
     against: str
     its: float
-    ours: float
+    own: float
     ratio: float
     ratios: list[float]
 
@@ -76,7 +76,7 @@ def table(outcomes: Iterable[Outcome]) -> Table:
 
 def _cells(outcome: Outcome) -> Sequence[str]:
     spread = f"{min(outcome.ratios):.2f} to {max(outcome.ratios):.2f}"
-    rates = (f"{outcome.its:,.0f}", f"{outcome.ours:,.0f}")
+    rates = (f"{outcome.its:,.0f}", f"{outcome.own:,.0f}")
     return (outcome.case, outcome.against, *rates, f"{outcome.ratio:.2f}", spread)
 
 
@@ -88,6 +88,6 @@ def _outcomes(part: Part, pairs: Iterable[Pair]) -> list[Outcome]:
 
 
 def _outcome(bench: str, pairs: Sequence[Pair]) -> Outcome:
-    ratios = [pair.ours / pair.its for pair in pairs]
-    its, ours = statistics.median(pair.its for pair in pairs), statistics.median(pair.ours for pair in pairs)
-    return Outcome(bench, pairs[0].case, pairs[0].against, its, ours, statistics.median(ratios), ratios)
+    ratios = [pair.own / pair.its for pair in pairs]
+    its, own = statistics.median(pair.its for pair in pairs), statistics.median(pair.own for pair in pairs)
+    return Outcome(bench, pairs[0].case, pairs[0].against, its, own, statistics.median(ratios), ratios)

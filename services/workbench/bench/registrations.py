@@ -27,8 +27,8 @@ def _round(sizes: Sizes, urls: Urls, say: Say) -> Iterator[Pair]:
         turns = []
         for group in (ALONE, TOGETHER):
             with place(sizes) as here:  # an empty log for an empty database: the relay takes no other
-                told = partial(_say, say, f"{database}, {'a group' if group > 1 else 'a command'} at a time")
-                turns.append(_rates(here, urls[database](here.folder), group, told))
+                report = partial(_say, say, f"{database}, {'a group' if group > 1 else 'a command'} at a time")
+                turns.append(_rates(here, urls[database](here.folder), group, report))
         for number, its, mine in zip(CLIENTS, *turns, strict=True):
             yield Pair(f"{database}, {_clients(number)}", "commit per command", its, mine)
 

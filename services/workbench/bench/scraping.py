@@ -41,11 +41,11 @@ def _round(system: Running, run: int, say: Say) -> Iterable[Pair]:
 
 
 async def _measured(system: Running, run: int) -> Mapping[str, float]:
-    there = system.target()
-    settings = WorkbenchSettings(kafka_bootstrap_servers=there.kafka.kafka_bootstrap_servers)
+    target = system.target()
+    settings = WorkbenchSettings(kafka_bootstrap_servers=target.kafka.kafka_bootstrap_servers)
     population = Population(POPULATION, f"scrape{run}", run)
     with Display(Console(quiet=True)) as display:
-        async with populated(there, settings, population, display) as play:
+        async with populated(target, settings, population, display) as play:
             loading = asyncio.create_task(play.at(Pace(RATE, SECONDS)))
             costs = await asyncio.to_thread(_scraped, system)
             await loading

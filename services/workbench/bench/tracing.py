@@ -44,8 +44,8 @@ def part(sizes: Sizes) -> Iterator[Part]:
 
 
 def _round(address: str, logs: Mapping[str, Place], files: Iterator[str], say: Say) -> Iterator[Pair]:
-    for case, told in CASES.items():
-        on = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, **told}
+    for case, variables in CASES.items():
+        on = {"OTEL_EXPORTER_OTLP_ENDPOINT": address, **variables}
         here = logs[case]
         say(f"registrations, {OFF}")
         its = _registrations(here.sizes, {})
@@ -60,13 +60,13 @@ def _round(address: str, logs: Mapping[str, Place], files: Iterator[str], say: S
             yield Pair(f"{name}, {expected:,} records, {case}", OFF, its, mine)
 
 
-def _registrations(sizes: Sizes, told: Mapping[str, str]) -> float:
+def _registrations(sizes: Sizes, variables: Mapping[str, str]) -> float:
     """Start the user service on an empty log and an empty database and return its rate."""
     port, metrics = free_ports(2)
     with place(sizes) as here:
         variables = ours.environment(here.bootstrap, f"sqlite:///{here.folder}/user.db")
         ports = {"APP_HTTP_PORT": str(port), "APP_METRICS_PORT": str(metrics)}
-        with System([service("user", {**variables, **ports, **told}, here.folder)]) as system:
+        with System([service("user", {**variables, **ports, **variables}, here.folder)]) as system:
             system.start("user")
             system.wait_ready(READY_S, "user")
             rate = clients.run(port, CLIENTS, sizes.seconds, clients.registrations("traced"))
@@ -74,8 +74,8 @@ def _registrations(sizes: Sizes, told: Mapping[str, str]) -> float:
     return rate
 
 
-def _consume(name: str, here: Place, file: str, expected: int, told: Mapping[str, str]) -> float:
-    with patch.dict(os.environ, told), closing(tracing(name, told)) as traces:
+def _consume(name: str, here: Place, file: str, expected: int, variables: Mapping[str, str]) -> float:
+    with patch.dict(os.environ, variables), closing(tracing(name, variables)) as traces:
         return ours.consume(name, here.bootstrap, f"sqlite:///{here.folder / file}", expected, traces)
 
 

@@ -1,8 +1,8 @@
 """Commands of the demo's users, decided by a seed alone, with the expected effects of each.
 
-There are two waves, and the second begins when the effects of the first have arrived. Whether a notification
-is sent is decided by the newest preferences that the notification service has seen: a change of preferences
-right behind a change of address would decide about both or one, and no count would be right.
+There are two waves, and the second begins when the effects of the first have arrived. The newest
+preferences that the notification service has applied decide about a mail: with a change of preferences right behind
+a change of address, the expected number of mails would be undefined.
 """
 
 import random
@@ -90,12 +90,12 @@ def _change_mind(old: str, new: str, *, opted_in: bool) -> tuple[Step, ...]:
 
 
 def _telling(step: Step, addresses: tuple[str, str], *, opted_in: bool) -> Step:
-    told = recipients(step.kind, *addresses)
-    return addressed(step, told, opted_in=opted_in)
+    recipients_ = recipients(step.kind, *addresses)
+    return addressed(step, recipients_, opted_in=opted_in)
 
 
-def addressed(step: Step, told: tuple[str, ...], *, opted_in: bool) -> Step:
+def addressed(step: Step, recipients_: tuple[str, ...], *, opted_in: bool) -> Step:
     """Return a step with its messages: mailed to the recipients, or as many suppressed."""
     if opted_in:
-        return msgspec.structs.replace(step, mailed=told, suppressed=0)
-    return msgspec.structs.replace(step, mailed=(), suppressed=len(told))
+        return msgspec.structs.replace(step, mailed=recipients_, suppressed=0)
+    return msgspec.structs.replace(step, mailed=(), suppressed=len(recipients_))

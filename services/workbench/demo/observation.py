@@ -65,7 +65,7 @@ class Inbox:
 
     @property
     def is_known(self) -> bool:
-        """Whether mails can be seen at all."""
+        """True if mails can be read."""
         return self._path is not None
 
     def poll(self) -> None:

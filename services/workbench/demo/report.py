@@ -37,7 +37,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def print_result(console: Console, result: Result) -> None:
     """Print the tables, and a last line with the verdict."""
-    title = f"What became of {result.commands:,} commands for {result.users:,} users"
+    title = f"Results of {result.commands:,} commands for {result.users:,} users"
     console.print(counts(title, result.lines), _durations(result.durations))
     console.print(f"Resident memory at the end: {in_words(result.used)}.", highlight=False, soft_wrap=True)
     rate = result.commands / result.driving_seconds

@@ -89,7 +89,7 @@ class Demo:
         return seconds
 
     async def _look_back(self, life: Lifecycle, watch: Watch, starts: Offsets) -> None:
-        # Who publishes is stopped before the last look, so that nothing arrives after the count.
+        # Publishers are stopped before the last poll, so that nothing arrives after the count.
         await asyncio.to_thread(life.stop, ("user", "notification"))
         ends = self._topics.ends(partitions())
         written = sum(ends[place] - starts[place] for place in ends)

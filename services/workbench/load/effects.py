@@ -1,9 +1,9 @@
 """Expected effects of a load, and the wait for them. The counting is the demo's.
 
-With many commands of one user at a time, who is told of a change of address is known only when every version is.
-Whether a user who changes preferences meanwhile is mailed or not depends on which record the notification service
-reads first, and both are right. So of such a user's commands it is counted that each was decided once for each
-recipient, mailed or suppressed, and that exactly those who were to be mailed have the mail. All else is exact.
+With many commands of one user at a time, the recipients of a change of address are known only once every version is.
+For a user who changes preferences meanwhile, a mail or its suppression is right, depending on the record that the
+notification service reads first. Of such commands this checks that each was decided once for each recipient, and that
+exactly the queued mails arrived. All other counts are exact.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PAUSE_SECONDS = 0.25
 
 
 def settled(accepted: Iterable[Accepted], queued: Collection[str]) -> list[Accepted]:
-    """Return the commands with their messages. `queued` holds the commands of which the log says: will be mailed."""
+    """Return the commands with their messages. `queued` holds those that will be mailed, by the log."""
     users: defaultdict[str, list[Accepted]] = defaultdict(list)
     for command in accepted:
         users[command.user_id].append(command)
@@ -38,9 +38,9 @@ def _of_user(commands: list[Accepted], queued: Collection[str]) -> list[Accepted
     done, address = [], ""
     for command in commands:
         old, address = address, str((command.step.body or {}).get("email", address))
-        told = recipients(command.step.kind, old, address)
+        recipients_ = recipients(command.step.kind, old, address)
         mailed = command.correlation_id in queued if undecided else opted_in
-        done.append(msgspec.structs.replace(command, step=addressed(command.step, told, opted_in=mailed)))
+        done.append(msgspec.structs.replace(command, step=addressed(command.step, recipients_, opted_in=mailed)))
     return done
 
 

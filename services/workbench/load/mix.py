@@ -1,7 +1,7 @@
 """Requests of the load and their times, decided by a seed alone, before the first request is sent.
 
-Arrivals are a Poisson process: so many, at moments that know nothing of each other or of any answer. Who acts is
-drawn by Zipf's law (exponent 1): with n users the k-th acts with a probability of about 1 / (k ln n).
+Arrivals are a Poisson process: so many, at moments independent of each other and of any answer. The acting user
+is drawn by Zipf's law (exponent 1): with n users the k-th acts with a probability of about 1 / (k ln n).
 """
 
 import random
@@ -31,8 +31,8 @@ class Mix:
     def plan(self, rate: float, seconds: float) -> Sequence[Planned]:
         """Return the requests of so many seconds, in order."""
         moments = sorted(self._chance.uniform(0, seconds) for _ in range(round(rate * seconds)))
-        kinds = self._chance.choices(list(SHARES), list(SHARES.values()), k=len(moments))
-        return [Planned(at, kind, self._user(kind)) for at, kind in zip(moments, kinds, strict=True)]
+        actions = self._chance.choices(list(SHARES), list(SHARES.values()), k=len(moments))
+        return [Planned(at, kind, self._user(kind)) for at, kind in zip(moments, actions, strict=True)]
 
     def _user(self, kind: str) -> int:
         if kind == "register":

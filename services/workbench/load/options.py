@@ -16,12 +16,15 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     A running system's broker is the setting `kafka_bootstrap_servers`, as for every command.
     """
 
-    rate: Annotated[float, typer.Option(min=1, help="Requests a second; with --knee, of the first step.")] = 100.0
-    seconds: Annotated[float | None, typer.Option(min=1, help="How long; a step of the knee, unless --of-knee.")] = None
-    knee: Annotated[bool, typer.Option("--knee", help="Step the rate up to the highest that is kept.")] = False
-    of_knee: Annotated[float | None, typer.Option(min=0.1, max=1, help="Find the knee, then load with this share.")] = (
-        None
-    )
+    rate: Annotated[float, typer.Option(min=1, help="Requests a second; with --max-rate, of the first step.")] = 100.0
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="How long; a step of the search, unless --of-max-rate."),
+    ] = None
+    max_rate: Annotated[bool, typer.Option("--max-rate", help="Step the rate up to the highest that is kept.")] = False
+    of_max_rate: Annotated[
+        float | None, typer.Option(min=0.1, max=1, help="Find the maximum rate, then load with this share.")
+    ] = None
     population: Annotated[int, typer.Option(min=1, help="Users registered before anything is measured.")] = 500
     seed: Annotated[int, typer.Option(help="The same seed gives the same requests.")] = 1
     user_url: Annotated[str | None, typer.Option(help="A running system's user API; its broker is a setting.")] = None

@@ -17,19 +17,19 @@ COUNTED = (
 )
 
 
-def print_outcome(console: Console, outcome: Outcome, knee: float | None) -> None:
-    """Print all tables, the knee where it was looked for, and a last line that says it all."""
-    console.print(counts(f"What became of {outcome.commands:,} commands and those before them", outcome.lines))
+def print_outcome(console: Console, outcome: Outcome, max_rate: float | None) -> None:
+    """Print all tables, the maximum sustainable rate where it was looked for, and a verdict as the last line."""
+    console.print(counts(f"Results of {outcome.commands:,} commands and those before them", outcome.lines))
     console.print(COUNTED, highlight=False, soft_wrap=True)
     console.print(_durations(outcome))
     console.print(figures(outcome), highlight=False, soft_wrap=True)
-    if knee is not None:
-        console.print(f"[bold]The knee: {knee:,.0f} requests a second.[/]", highlight=False)
+    if max_rate is not None:
+        console.print(f"[bold]Maximum sustainable rate: {max_rate:,.0f} requests a second.[/]", highlight=False)
     print_verdict(console, outcome.wrong())
 
 
 def step_line(outcome: Outcome) -> str:
-    """Return a step of the search for the knee as one line."""
+    """Return a step of the search for the maximum sustainable rate as one line."""
     verdict = (
         "kept" if outcome.is_kept else f"not kept (achieved/offered >= {LEAST_KEPT}, p99 < {LONGEST_P99 * 1000:g} ms)"
     )

@@ -35,7 +35,7 @@ class Pace(msgspec.Struct, frozen=True):
 
 
 class Population(msgspec.Struct, frozen=True):
-    """How many users there are at first; the run's name and the seed say who they are and what they do."""
+    """How many users there are at first; the run's name and the seed determine their names and actions."""
 
     users: int
     run: str

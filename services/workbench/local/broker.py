@@ -54,8 +54,8 @@ def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mappi
     state.mkdir(parents=True, exist_ok=True)
     config = state / "server.properties"
     data = state / "data"
-    told = properties(port, controller_port, data) | dict(more or {})
-    lines = (f"{key}={value}\n" for key, value in told.items())
+    settings = properties(port, controller_port, data) | dict(more or {})
+    lines = (f"{key}={value}\n" for key, value in settings.items())
     config.write_text("".join(lines))
     java = ("java", *JVM, "-cp", f"{jars}/*")
     if not (data / "meta.properties").exists():

@@ -21,7 +21,7 @@ def binaries() -> Path | None:
 
 
 def version(folder: Path) -> str:
-    """Return what the server says of itself."""
+    """Return the server's version line."""
     return subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -25,7 +25,7 @@ class ProcessError(Exception):
 
 
 class Program(msgspec.Struct, frozen=True):
-    """What to start. `ready` returns None once the program can be used, else what was last seen."""
+    """A program to start. `ready` returns None once the program can be used, else what was last seen."""
 
     name: str
     argv: tuple[str, ...]
@@ -116,7 +116,7 @@ def probe(host: str, port: int, path: str) -> str | None:
         return f"http://{host}:{port}{path}: {error!r}"
     finally:
         connection.close()
-    return None if response.status == http.client.OK else f"{path} says {response.status} {body}"
+    return None if response.status == http.client.OK else f"{path} answered {response.status} {body}"
 
 
 def _bound_to_parent() -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A mail server that accepts everything and writes one JSON line per accepted mail. Knows no service.
 
-The line stands in the file before the sender hears "250": what it was told is accepted, is there.
+The line is in the file before the sender gets "250": every accepted mail is there.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Recorder:
 
 def read_mail(envelope: Envelope, received_at: float) -> Mail:
     """Return what an SMTP envelope carried; a header that is absent is empty text."""
-    # Not `email.policy.default`, whose header objects took ten times the work: a standing queue waits for the sink.
+    # Not `email.policy.default`, whose header objects took ten times the work: a queue would wait for the sink.
     message = email.message_from_bytes(envelope.original_content or b"")
     headers = {name.lower(): value for name, value in message.raw_items()}
     return Mail(

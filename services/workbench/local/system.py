@@ -25,7 +25,7 @@ LAG_EXPORTER = "console"  # as its job is named in Prometheus
 JOBS = (*SERVICES, LAG_EXPORTER)
 MAILS = "mails.jsonl"
 STOP_SECONDS = 30.0
-BROKER_STOPPED = 128 + 15  # how a JVM that ends in order says that SIGTERM was the reason
+BROKER_STOPPED = 128 + 15  # the exit code of a JVM after an orderly stop by SIGTERM
 
 
 class System:
@@ -74,7 +74,7 @@ class System:
 
     def require_running(self) -> None:
         """Check that every part that was started still runs; raises ProcessError with the end of its log."""
-        for process in list(self._running.values()):  # a stop in another thread takes parts away
+        for process in list(self._running.values()):  # a stop in another thread removes parts
             process.require_running()
 
     @property
@@ -107,7 +107,7 @@ def sink(port: int, folder: Path) -> Program:
 
 
 def service(name: str, environment: Mapping[str, str], folder: Path) -> Program:
-    """Return a service with exactly these `APP_*` variables; it is ready when /readyz says so."""
+    """Return a service with exactly these `APP_*` variables; it is ready when /readyz answers 200."""
     argv = (sys.executable, "-m", f"services.{name}")
     port = int(environment["APP_METRICS_PORT"])
     log = folder / f"{name}.log"
@@ -145,8 +145,8 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with no `APP_*` variable but the given ones."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return ours | {"PYTHONPATH": str(ROOT)} | dict(extra)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return inherited | {"PYTHONPATH": str(ROOT)} | dict(extra)
 
 
 def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -94,7 +94,7 @@ class Trial:
                 group.create_task(driver.drive(share, wave, 8, watch.accepted.append))
 
     async def metric(self, process: str, name: str) -> float:
-        """Return a metric without labels, as a process says it now."""
+        """Return the current value of a metric without labels."""
         port = self.system.process(process).program.environment["APP_METRICS_PORT"]
         async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
             lines = (await response.text()).splitlines()
@@ -108,19 +108,19 @@ async def _once(ready: Callable[[], bool], act: Fault) -> None:
 
 
 async def _settle(watch: Watch, log: Log, trail: AuditTrail) -> None:
-    # By lines, not by totals: where a relay was killed, a repeat on the log could stand in for what is missing.
+    # By lines, not by totals: where a relay was killed, a repeat on the log could hide a missing record.
     seen, moved = watch.counts(), time.monotonic()
     while any(line.missing for line in watch.lines()) and time.monotonic() - moved < PATIENCE_S:
         await asyncio.to_thread(log.poll)
         watch.look_at_mails()
-        with contextlib.suppress(aiohttp.ClientConnectionError):  # audit may be the one that is away
+        with contextlib.suppress(aiohttp.ClientConnectionError):  # audit may be the killed service
             await trail.poll()
         if (counts := watch.counts()) != seen:
             seen, moved = counts, time.monotonic()
 
 
 def wrong(lines: Sequence[Line], *, mails_may_repeat: int = 0) -> list[Line]:
-    """Return the lines that say something is lost or made up; the log may repeat, mails only so often."""
+    """Return the lines with a loss or an invention; the log may repeat, mails only so often."""
     return [
         line
         for line in lines

@@ -67,8 +67,8 @@ def table(done: Sequence[Done]) -> Table:
     result.add_column("Verdict", no_wrap=True)
     for one in done:
         verdict = "[bold red]WRONG[/]" if one.problems else "[bold green]right[/]"
-        said = "\n".join([f"[bold]{one.shows}[/]", *one.figures, *(f"[red]{line}[/]" for line in one.problems)])
-        result.add_row(one.name, f"{one.seconds:,.0f} s", said, verdict)
+        text = "\n".join([f"[bold]{one.shows}[/]", *one.figures, *(f"[red]{line}[/]" for line in one.problems)])
+        result.add_row(one.name, f"{one.seconds:,.0f} s", text, verdict)
     return result
 
 
@@ -78,15 +78,15 @@ def main() -> int:
     names = [step.name for step in steps(1, 1, LOAD_RESULT)]
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"some of {', '.join(names)} (all)")
     parser.add_argument("--scale", type=float, default=1.0, help="1 is the full size, 0.01 a hundredth (1)")
-    parser.add_argument("--rate", type=int, default=100, help="where the search for the knee begins (100)")
-    told = parser.parse_args()
-    if unknown := set(told.steps) - set(names):
+    parser.add_argument("--rate", type=int, default=100, help="first rate of the search for the maximum (100)")
+    options = parser.parse_args()
+    if unknown := set(options.steps) - set(names):
         parser.error(f"no step {', '.join(sorted(unknown))}: there are {', '.join(names)}")
     console, done = Console(), []
     LOAD_RESULT.unlink(missing_ok=True)
     try:
-        for step in steps(told.scale, told.rate, LOAD_RESULT):
-            if step.name in (told.steps or names):
+        for step in steps(options.scale, options.rate, LOAD_RESULT):
+            if step.name in (options.steps or names):
                 console.rule(f"{step.name}: {step.shows}")
                 done.append(run(step))
     except KeyboardInterrupt:

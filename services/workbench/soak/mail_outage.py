@@ -38,7 +38,7 @@ GROWTH = 16 * MIB  # of the notification service between the first and the last 
 
 
 class During(msgspec.Struct, frozen=True):
-    """What was seen during an outage: commands accepted, mails waiting at its end, bytes resident second by second."""
+    """Observations during an outage: commands accepted, mails waiting at its end, bytes resident second by second."""
 
     commands: int
     waiting: int
@@ -52,7 +52,7 @@ class During(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What an outage did, and what was left of it afterwards. `drained_s` is how long the waiting mails took."""
+    """Effects of an outage, and its state afterwards. `drained_s` is how long the waiting mails took."""
 
     during: During
     drained_s: float
@@ -176,14 +176,14 @@ def out_of_order(accepted: Sequence[Accepted], mails: Sequence[Mail]) -> list[st
 def main() -> int:
     """Run a system through an outage. Returns the exit code: 1 when a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120.0, help="how long the mail server is away (120)")
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long the mail server is down (120)")
     parser.add_argument("--rate", type=int, default=20, help="users that are driven a second (20)")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eventline-soak-") as folder:
         settings = settings_on_free_ports(1)
         with trial(settings, local_programs(settings, Path(folder)), Path(folder)) as run:
-            seen = play(run, told.seconds, told.rate)
-    sys.stdout.write(f"the mail server was away for {told.seconds:g} s\n{seen.in_words()}\n")
+            seen = play(run, options.seconds, options.rate)
+    sys.stdout.write(f"the mail server was down for {options.seconds:g} s\n{seen.in_words()}\n")
     problems = seen.problems()
     sys.stderr.write("".join(f"BROKEN: {problem}\n" for problem in problems))
     return 1 if problems else 0

@@ -1,8 +1,8 @@
 """A newcomer: a fourth process that keeps its own replica of all users, and that no other service has heard of.
 
-It stands on `services.chassis` and the published contracts alone: a table, a handler, a group of its own.
+It uses `services.chassis` and the published contracts alone: a table, a handler, its own group.
 `python -m services.workbench.soak.newcomer` starts empty, reads `user.state.v1` up to the end that it had at the start,
-and prints what it has. One that is to stay up leaves `_stop_at` away and runs until SIGTERM.
+and prints what it has. To stay up until SIGTERM, omit `_stop_at`.
 """
 
 import hashlib

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done, and what was built from the log. `states` are the records of user.state.v1."""
+    """Commands done, and the state built from the log. `states` are the records of user.state.v1."""
 
     commands: int
     states: int
@@ -120,7 +120,7 @@ def _newcomer(run: Trial) -> Summary:
 
 
 def _notification(run: Trial, wanted: Summary) -> Summary:
-    # What leads to no notification is counted by nobody: the last states may still be on their way into its replica.
+    # States without a notification are not counted: the last ones may still be on their way into the replica.
     database, deadline = Database(store(run, "notification")), time.monotonic() + PATIENCE_S
     while (seen := newcomer.summary(database, replica)) != wanted and time.monotonic() < deadline:
         time.sleep(LOOK_S)
@@ -151,11 +151,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--commands", type=int, default=20_000, help="at least so many (20000)")
     parser.add_argument("--rate", type=int, default=150, help="requests a second, reads included (150)")
-    told = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="eventline-soak-") as folder:
         settings = settings_on_free_ports(1)
         with trial(settings, local_programs(settings, Path(folder)), Path(folder)) as run:
-            seen = play(run, told.commands, told.rate)
+            seen = play(run, options.commands, options.rate)
     sys.stdout.write(f"{seen.in_words()}\n")
     problems = seen.problems()
     sys.stderr.write("".join(f"BROKEN: {problem}\n" for problem in problems))

@@ -1,6 +1,6 @@
 """The steps of the soak: which program shows what, at which size, and which of its words are its figures.
 
-Knows how to read what the programs say; starts nothing.
+Parses the programs' output; starts nothing.
 """
 
 import re
@@ -13,20 +13,20 @@ import msgspec
 from services.workbench.load.command import Result
 from services.workbench.usage import MIB
 
-SHARE_OF_KNEE = 0.7
+SHARE_OF_MAXIMUM = 0.7
 PERCENTS = (50, 99)
-BAD = ("WRONG", "BROKEN")  # how the console and the programs beside this one begin a line that says so
+BAD = ("WRONG", "BROKEN")  # how the programs begin a line with a problem
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a step measured and what is wrong with it, a line each."""
+    """Figures and problems of a step, a line each."""
 
     figures: Sequence[str]
     problems: Sequence[str]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A program that shows something. `read` takes all the lines that it said."""
+    """A program that shows something. `read` takes all lines of its output."""
 
     name: str
     shows: str
@@ -36,12 +36,12 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
-    """Return all steps, in order. `scale` 1 is the full size; `rate` is where the search for the knee begins."""
+    """Return all steps, in order. `scale` 1 is the full size; `rate` is the first one of the search for the maximum."""
 
     def size(full: int, least: int) -> str:
         return str(max(least, round(full * scale)))
 
-    load = ("load", "--rate", str(rate), "--of-knee", str(SHARE_OF_KNEE), "--seconds", size(300, 3))
+    load = ("load", "--rate", str(rate), "--of-max-rate", str(SHARE_OF_MAXIMUM), "--seconds", size(300, 3))
     return [
         Step(
             "memory",
@@ -58,13 +58,13 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
         ),
         Step(
             "load",
-            f"{SHARE_OF_KNEE:.0%} of the measured knee: nothing missing",
+            f"{SHARE_OF_MAXIMUM:.0%} of the measured maximum rate: nothing missing",
             _program("services.workbench", *load, "--json", str(load_result)),
             lambda lines: of_load(load_result, lines),
         ),
         Step(
             "outage",
-            "the mail server away under load: memory flat, no rebalance, nothing lost, each user's mails in order",
+            "the mail server down under load: memory flat, no rebalance, nothing lost, each user's mails in order",
             _program("services.workbench.soak.mail_outage", "--seconds", size(120, 6)),
             said(r"commands accepted|mails that|seconds until|notification's|changes of|places with|users with"),
         ),
@@ -82,24 +82,24 @@ def said(pattern: str) -> Callable[[Sequence[str]], Report]:
 
     def read(lines: Sequence[str]) -> Report:
         figures = [re.sub(r" {2,}", ": ", line) for line in lines if re.match(pattern, line)]
-        return Report(figures, problems(lines) + ([] if figures else ["it said no figures"]))
+        return Report(figures, problems(lines) + ([] if figures else ["it printed no figures"]))
 
     return read
 
 
 def problems(lines: Sequence[str]) -> list[str]:
-    """Return the lines that say that something is wrong."""
+    """Return the lines with problems."""
     return [line for line in lines if line.startswith(BAD)]
 
 
 def of_load(path: Path, lines: Sequence[str]) -> Report:
-    """Return the figures of a load out of its JSON; one that found no knee has measured nothing."""
+    """Return the figures of a load out of its JSON; one that found no sustainable rate has measured nothing."""
     if not path.exists():
         return Report([], [*problems(lines), "it wrote no result"])
     result = msgspec.json.decode(path.read_bytes(), type=Result)
     wrong = problems(lines)
-    if not result.knee:
-        wrong.append("no knee was found, not even the first rate was kept: begin lower with --rate")
+    if not result.max_rate:
+        wrong.append("no sustainable rate was found, not even the first rate was kept: begin lower with --rate")
     return Report(_figures(result), wrong)
 
 
@@ -110,7 +110,7 @@ def _figures(result: Result) -> list[str]:
     errors = ", ".join(f"{number:,} x {kind}" for kind, number in last.errors.items()) or "none"
     lasted = last.requests / last.offered
     return [
-        f"knee {result.knee or 0:,.0f} requests/s, found in {len(result.steps)} steps",
+        f"maximum sustainable rate {result.max_rate or 0:,.0f} requests/s, found in {len(result.steps)} steps",
         f"offered {last.offered:,.1f}/s, achieved {last.achieved:,.1f}/s for {lasted:,.0f} s; errors: {errors}",
         f"{last.requests:,} requests, {last.commands:,} of them commands",
         f"request {_percentiles(last.answers['all'])}; command to mail intent {_percentiles(last.intents)}",

@@ -1,4 +1,4 @@
-"""The row SMTP of BAD-INPUT: a real mail server misbehaves; store and events show the outcome; on both databases.
+"""The row SMTP of BAD-INPUT: a real mail server misbehaves; the state of store and log afterwards, on both databases.
 
 Each test names its case in its docstring.
 """

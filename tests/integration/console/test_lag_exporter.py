@@ -31,9 +31,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(address: str, **more: str) -> tuple[Process, int]:
         port = free_ports(1)[0]
-        told = {"APP_KAFKA_BOOTSTRAP_SERVERS": address, "APP_METRICS_PORT": str(port), "APP_HTTP_HOST": HOST}
-        told |= {"APP_PROBE_EVERY": "200ms", "APP_KAFKA_REQUEST_TIMEOUT": "2s"} | more
-        environment = clean_environment(told)
+        variables = {"APP_KAFKA_BOOTSTRAP_SERVERS": address, "APP_METRICS_PORT": str(port), "APP_HTTP_HOST": HOST}
+        variables |= {"APP_PROBE_EVERY": "200ms", "APP_KAFKA_REQUEST_TIMEOUT": "2s"} | more
+        environment = clean_environment(variables)
         ready = lambda: probe(HOST, port, "/readyz")  # noqa: E731
         started.append(Process(Program("probe", argv("probe"), environment, tmp_path / "probe.log", ready)))
         return started[-1], port
@@ -64,8 +64,8 @@ def test_the_lag_is_shown_while_nobody_consumes_and_the_probe_ends_in_order(brok
 def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_says_why_and_goes_on(broker: str, start: Start) -> None:
     free = free_ports(1)[0]
     process, port = start(f"{HOST}:{free}")
-    said = await_seen(lambda: ask(port, "/readyz"), lambda seen: seen[0] == 503 and "refused" in seen[1])
-    assert "kafka: " in said
+    output = await_seen(lambda: ask(port, "/readyz"), lambda seen: seen[0] == 503 and "refused" in seen[1])
+    assert "kafka: " in output
     assert ask(port, "/livez")[0] == 200
     metrics = await_seen(
         lambda: ask(port, "/metrics"), lambda seen: (value(seen[1], "lag_probe_failures_total") or 0) >= 2
@@ -91,35 +91,38 @@ def test_a_broker_that_was_killed_is_asked_again_when_it_is_back(start: Start, t
 def test_a_probe_whose_port_is_taken_says_so_with_the_code_of_its_kind(broker: str, start: Start) -> None:
     _, port = start(broker)
     await_seen(lambda: ask(port, "/livez"), lambda seen: seen[0] == 200)
-    code, said = console({"APP_KAFKA_BOOTSTRAP_SERVERS": broker, "APP_METRICS_PORT": str(port)}, "probe")
-    assert code == 3, said
-    assert "APP_METRICS_PORT" in said
+    code, output = console({"APP_KAFKA_BOOTSTRAP_SERVERS": broker, "APP_METRICS_PORT": str(port)}, "probe")
+    assert code == 3, output
+    assert "APP_METRICS_PORT" in output
 
 
 def test_topics_waits_for_a_broker_that_comes(broker: str) -> None:
     free = free_ports(1)[0]
-    told = clean_environment({"APP_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{free}", "APP_KAFKA_REQUEST_TIMEOUT": "1s"})
-    with subprocess.Popen(argv("topics"), env=told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    settings = {"APP_KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{free}", "APP_KAFKA_REQUEST_TIMEOUT": "1s"}
+    environment = clean_environment(settings)
+    with subprocess.Popen(
+        argv("topics"), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stderr
         assert child.stdout
         waiting = child.stderr.readline()
         with closing(Proxy(int(broker.rpartition(":")[2]), free)):
-            said = child.stdout.read()
-    assert (child.returncode, said) == (0, "created: nothing, all topics are there\n")
+            output = child.stdout.read()
+    assert (child.returncode, output) == (0, "created: nothing, all topics are there\n")
     assert waiting.startswith("waiting: ")
     assert "Connection refused" in waiting
 
 
 def test_topics_says_what_is_wrong_with_a_brokers_certificate(secure_broker: SecureBroker, files: Files) -> None:
-    told = secure_broker.settings("expired", files) | {"APP_DEADLINE": "1s", "APP_KAFKA_REQUEST_TIMEOUT": "2s"}
-    code, said = console(told, "topics")
-    assert code == 4, said
-    assert "certificate has expired" in said
-    assert "Traceback" not in said
+    variables = secure_broker.settings("expired", files) | {"APP_DEADLINE": "1s", "APP_KAFKA_REQUEST_TIMEOUT": "2s"}
+    code, output = console(variables, "topics")
+    assert code == 4, output
+    assert "certificate has expired" in output
+    assert "Traceback" not in output
 
 
 def test_topics_and_lag_work_over_tls(secure_broker: SecureBroker, files: Files) -> None:
-    told = secure_broker.settings("right", files)
-    code, said = console(told, "topics")
-    assert code == 0, said
-    await_seen(lambda: console(told, "lag"), lambda seen: seen[0] == 0)  # what was just created is known a moment later
+    variables = secure_broker.settings("right", files)
+    code, output = console(variables, "topics")
+    assert code == 0, output
+    await_seen(lambda: console(variables, "lag"), lambda seen: seen[0] == 0)  # known a moment later

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.long
 
 
 def test_a_backlog_is_consumed_to_its_end(tmp_path: Path) -> None:
-    code, said = console(own_settings(tmp_path), "backlog", "--records", "2000")
-    assert code == 0, said
-    assert "wrote 2,000 records" in said
-    assert ", 0 records are left" in said
-    assert "audit: at most " in said
+    code, output = console(own_settings(tmp_path), "backlog", "--records", "2000")
+    assert code == 0, output
+    assert "wrote 2,000 records" in output
+    assert ", 0 records are left" in output
+    assert "audit: at most " in output

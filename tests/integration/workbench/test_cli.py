@@ -14,30 +14,30 @@ BROKER = "APP_KAFKA_BOOTSTRAP_SERVERS"
 
 @pytest.mark.parametrize("moment", ["yesterday", "2026-11-22T12:00:00", "2999-01-01T00:00:00Z", "25:00"])
 def test_bad_input_cli_wrong_time(broker: str, moment: str) -> None:
-    code, said = console({BROKER: broker}, "events", "--from", moment)
-    assert code == 2, said
-    assert moment in said
-    assert "write beginning, end, or a time with its zone, such as 2026-11-22T12:00:00Z" in said
-    assert "Traceback" not in said
+    code, output = console({BROKER: broker}, "events", "--from", moment)
+    assert code == 2, output
+    assert moment in output
+    assert "write beginning, end, or a time with its zone, such as 2026-11-22T12:00:00Z" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("argv", [("--subject", "nobody"), ("--correlation-id", "nothing"), ("--topic", "nowhere")])
 def test_bad_input_cli_unknown_id(broker: str, argv: tuple[str, str]) -> None:
-    code, said = console({BROKER: broker}, "events", "--no-follow", *argv)
-    assert code == 5, said
-    assert argv[1] in said
-    assert "check the id" in said or "there are user.events.v1" in said
-    assert "Traceback" not in said
+    code, output = console({BROKER: broker}, "events", "--no-follow", *argv)
+    assert code == 5, output
+    assert argv[1] in output
+    assert "check the id" in output or "there are user.events.v1" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("command", ["lag", "events", "topics"])
 def test_bad_input_cli_broker_down(command: str) -> None:
     address = f"{HOST}:{free_ports(1)[0]}"
     patience = {"APP_KAFKA_REQUEST_TIMEOUT": "1s", "APP_DEADLINE": "1s"}
-    code, said = console(patience | {BROKER: address}, command)
-    assert code == 4, said
-    assert "`make run`" in said
-    assert "Traceback" not in said
+    code, output = console(patience | {BROKER: address}, command)
+    assert code == 4, output
+    assert "`make run`" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("command", ["demo", "run", "load", "backlog"])
@@ -45,7 +45,7 @@ def test_bad_input_cli_taken_port(command: str, tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as taken:
         port = str(taken.getsockname()[1])
         where = {"APP_STATE_DIR": str(tmp_path), BROKER: "none:1"}
-        code, said = console(where | {"APP_USER_PORT": port}, command)
-    assert code == 3, said
-    assert f"port {port} is taken: stop what listens there, or set APP_USER_PORT" in said
+        code, output = console(where | {"APP_USER_PORT": port}, command)
+    assert code == 3, output
+    assert f"port {port} is taken: stop what listens there, or set APP_USER_PORT" in output
     assert list(tmp_path.iterdir()) == []

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.long
 def test_all_that_a_load_leads_to_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "load.json"
     argv = ("load", "--rate", "20", "--seconds", "3", "--population", "20", "--json", str(report))
-    code, said = console(own_settings(tmp_path), *argv)
-    assert code == 0, said
-    assert said.splitlines()[-1] == "Nothing missing, nothing repeated."
+    code, output = console(own_settings(tmp_path), *argv)
+    assert code == 0, output
+    assert output.splitlines()[-1] == "Nothing missing, nothing repeated."
     result = msgspec.json.decode(report.read_bytes(), type=Result)
     assert result.last.requests == 60
     assert set(result.last.cpu_per_command) == {"user", "notification", "audit"}
@@ -24,13 +24,13 @@ def test_all_that_a_load_leads_to_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_running_system_is_named_whole_or_not_at_all(tmp_path: Path) -> None:
-    code, said = console({"APP_STATE_DIR": str(tmp_path)}, "load", "--user-url", "http://127.0.0.1:1")
-    assert code == 2, said
-    assert "named by --user-url and --audit-url: give both" in said
+    code, output = console({"APP_STATE_DIR": str(tmp_path)}, "load", "--user-url", "http://127.0.0.1:1")
+    assert code == 2, output
+    assert "named by --user-url and --audit-url: give both" in output
 
 
 def test_a_system_that_does_not_answer_is_said_to_be_away(broker: str, tmp_path: Path) -> None:
     where = {"APP_STATE_DIR": str(tmp_path), "APP_KAFKA_BOOTSTRAP_SERVERS": broker, "APP_DEADLINE": "1s"}
-    code, said = console(where, "load", "--user-url", "http://127.0.0.1:1", "--audit-url", "http://127.0.0.1:1")
-    assert code == 7, said
-    assert "was not answered in" in said
+    code, output = console(where, "load", "--user-url", "http://127.0.0.1:1", "--audit-url", "http://127.0.0.1:1")
+    assert code == 7, output
+    assert "was not answered in" in output

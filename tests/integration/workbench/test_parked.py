@@ -31,20 +31,20 @@ def park(url: str) -> str:
 
 def test_what_is_parked_is_listed_with_its_reason(url: str) -> None:
     key = park(url)
-    code, said = console({"APP_DATABASE_URL": url}, "parked", "list")
-    assert code == 0, said
-    assert key[:8] in said
-    assert "ZeroDivisionErr" in said
+    code, output = console({"APP_DATABASE_URL": url}, "parked", "list")
+    assert code == 0, output
+    assert key[:8] in output
+    assert "ZeroDivisionErr" in output
 
 
 def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_said_to_be_unknown(url: str) -> None:
     key = park(url)
-    code, said = console({"APP_DATABASE_URL": url}, "parked", "retry", key)
-    assert (code, "another try of 1 records" in said) == (0, True), said
-    code, said = console({"APP_DATABASE_URL": url}, "parked", "retry", "nobody")
-    assert (code, "nothing is parked for the key nobody" in said) == (5, True), said
+    code, output = console({"APP_DATABASE_URL": url}, "parked", "retry", key)
+    assert (code, "another try of 1 records" in output) == (0, True), output
+    code, output = console({"APP_DATABASE_URL": url}, "parked", "retry", "nobody")
+    assert (code, "nothing is parked for the key nobody" in output) == (5, True), output
 
 
 def test_without_a_database_it_says_which_variable_to_set() -> None:
-    code, said = console({}, "parked", "list")
-    assert (code, "APP_DATABASE_URL is missing" in said) == (2, True), said
+    code, output = console({}, "parked", "list")
+    assert (code, "APP_DATABASE_URL is missing" in output) == (2, True), output

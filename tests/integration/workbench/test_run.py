@@ -57,13 +57,13 @@ def test_a_system_stays_up_until_it_is_interrupted_and_keeps_its_state(tmp_path:
     with running(settings, log):
         user_id = httpx.post(api, json=ADA).raise_for_status().json()["user_id"]
         await_no_lag(settings)
-        code, said = console(settings, "events", "--no-follow", "--subject", user_id, "--type", "user.state")
-        assert (code, len(said.splitlines())) == (0, 1), said
-        assert "Lovelace" not in said
+        code, output = console(settings, "events", "--no-follow", "--subject", user_id, "--type", "user.state")
+        assert (code, len(output.splitlines())) == (0, 1), output
+        assert "Lovelace" not in output
         await_text(log, "mails: 1 in the sink")
-        code, said = console(settings, *a_load_of(settings))
-        assert code == 0, said
-        assert "Processor time per command (reads ride along): user " in said
+        code, output = console(settings, *a_load_of(settings))
+        assert code == 0, output
+        assert "Processor time per command (reads ride along): user " in output
     assert "stopped sink, broker" in log.read_text()
     with running(settings, log):
         assert httpx.get(f"{api}/{user_id}").raise_for_status().json()["login"] == "ada"

@@ -31,20 +31,22 @@ def mail_server() -> MailServer:
 
 
 def mail_settings(port: int, files: Files) -> dict[str, str]:
-    """Return what the notification service is told of a mail server."""
-    told = {"HOST": "localhost", "PORT": str(port), "TLS": "tls", "CA_FILE": files.authority}
-    told |= {"USER": LOGIN[0], "PASSWORD": LOGIN[1]}
-    return {f"APP_SMTP_{name}": value for name, value in told.items()}
+    """Return the notification service's settings of a mail server."""
+    variables = {"HOST": "localhost", "PORT": str(port), "TLS": "tls", "CA_FILE": files.authority}
+    variables |= {"USER": LOGIN[0], "PASSWORD": LOGIN[1]}
+    return {f"APP_SMTP_{name}": value for name, value in variables.items()}
 
 
 @pytest.mark.long
 def test_register_mail_audit_over_tls(secure_postgres: SecurePostgres, files: Files, tmp_path: Path) -> None:
     with ExitStack() as stack:
         # A broker of its own: to a log that another test has written, a fresh store would publish nothing.
-        told = stack.enter_context(running(tmp_path)).settings("right", files)
-        KafkaAdmin(load(KafkaSettings, told), "test").ensure(TOPICS)
+        variables = stack.enter_context(running(tmp_path)).settings("right", files)
+        KafkaAdmin(load(KafkaSettings, variables), "test").ensure(TOPICS)
         mails = stack.enter_context(mail_server())
-        settings = {name: environment(name, **told, **secure_postgres.settings(files.authority)) for name in SERVICES}
+        settings = {
+            name: environment(name, **variables, **secure_postgres.settings(files.authority)) for name in SERVICES
+        }
         settings["notification"] |= mail_settings(mails.port, files)
         system = stack.enter_context(System([service(name, settings[name], tmp_path) for name in SERVICES]))
         system.start(*SERVICES)

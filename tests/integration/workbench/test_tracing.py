@@ -55,13 +55,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("tracing")
     with contextlib.ExitStack() as stack:
         collector = stack.enter_context(collecting())
-        told = {
+        variables = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address,
             "OTEL_TRACES_SAMPLER": "parentbased_always_on",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "APP_LOG_LEVEL": "debug",
         }
-        target = stack.enter_context(local(folder, told))
+        target = stack.enter_context(local(folder, variables))
         client = stack.enter_context(httpx.Client(timeout=20))
         yield World(Story(target, client, lambda: f"quux-{uuid.uuid4().hex[:12]}"), collector, folder)
 
@@ -74,9 +74,9 @@ def test_one_registration_is_one_trace_from_the_request_to_the_mail_and_the_audi
         until("the trace is whole", lambda: edges(world.trace_of(user)), lambda seen: len(seen) >= len(EXPECTED))
     trace = world.trace_of(user)
     assert edges(trace) == EXPECTED, f"\n{tree(trace)}"
-    kinds = {span.title: span.kind for span in trace}
+    span_kinds = {span.title: span.kind for span in trace}
     expected = {HTTP: "server", PUBLISHED: "producer", NOTICE: "consumer", MAIL: "client"}
-    assert expected.items() <= kinds.items(), f"\n{tree(trace)}"
+    assert expected.items() <= span_kinds.items(), f"\n{tree(trace)}"
 
 
 def test_a_span_that_joins_a_batch_links_the_traces_that_it_joins(world: World) -> None:
@@ -114,5 +114,5 @@ def test_no_log_and_no_span_names_a_person(world: World) -> None:
     assert all(user.correlation_id in logs["user.log"] for user in moved)  # there is something to look at
     secrets = {word for user in (*people, *moved) for word in (user.email, user.email.partition("@")[0])}
     secrets |= {word for name in PEOPLE for word in (name, *name.split())}
-    told = {(name, word) for name, text in logs.items() for word in secrets if word in text}
-    assert told == set()
+    variables = {(name, word) for name, text in logs.items() for word in secrets if word in text}
+    assert variables == set()

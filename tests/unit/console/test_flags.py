@@ -13,14 +13,14 @@ from services.console.flags import flags
 class Options(msgspec.Struct, frozen=True):
     rate: Annotated[float, typer.Option(min=1)] = 5.0
     where: Annotated[list[str], typer.Option(help="Repeatable.")] = []
-    knee: Annotated[bool, typer.Option("--knee")] = False
+    max_rate: Annotated[bool, typer.Option("--max-rate")] = False
 
 
 @pytest.mark.parametrize(
     ("argv", "given"),
     [
         ([], Options()),
-        (["--rate", "2", "--where", "a", "--where", "b", "--knee"], Options(2.0, ["a", "b"], knee=True)),
+        (["--rate", "2", "--where", "a", "--where", "b", "--max-rate"], Options(2.0, ["a", "b"], max_rate=True)),
     ],
 )
 def test_a_command_is_given_the_struct_with_what_was_typed(argv: list[str], given: Options) -> None:

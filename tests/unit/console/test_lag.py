@@ -1,4 +1,4 @@
-"""How far groups are behind, from offsets of a broker."""
+"""Consumer lag of groups, from offsets of a broker."""
 
 from collections.abc import Iterable, Mapping
 

@@ -19,9 +19,9 @@ def test_more_users_do_not_change_what_the_first_ones_do() -> None:
 
 
 def test_every_kind_of_command_occurs() -> None:
-    kinds = Counter(step.kind for step in steps(campaign(1000, seed=1)))
-    assert set(kinds) == {"register", "move", "rename", "prefer", "leave"}
-    assert kinds["register"] == 1000
+    actions = Counter(step.kind for step in steps(campaign(1000, seed=1)))
+    assert set(actions) == {"register", "move", "rename", "prefer", "leave"}
+    assert actions["register"] == 1000
 
 
 def test_messages_are_both_sent_and_suppressed() -> None:

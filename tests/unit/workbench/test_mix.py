@@ -29,15 +29,15 @@ def test_some_users_act_far_more_often_than_others() -> None:
 
 
 def test_nobody_acts_before_registering_or_after_leaving() -> None:
-    there = set(range(1, 101))
+    ranks = set(range(1, 101))
     for planned in a_plan():
         if planned.kind == "register":
-            assert planned.user not in there
-            there.add(planned.user)
+            assert planned.user not in ranks
+            ranks.add(planned.user)
         else:
-            assert planned.user in there, planned
+            assert planned.user in ranks, planned
         if planned.kind == "leave":
-            there.remove(planned.user)
+            ranks.remove(planned.user)
 
 
 def test_a_population_can_be_planned_for_again() -> None:

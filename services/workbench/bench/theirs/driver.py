@@ -1,4 +1,4 @@
-"""Either database by its own driver, as far as both agree: a connection that is told when a transaction begins."""
+"""Either database by its own driver, as far as both agree: a connection with explicit transactions."""
 
 import sqlite3
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ import psycopg
 
 
 class Cursor(Protocol):
-    """What a statement gives back."""
+    """The result of a statement."""
 
     rowcount: int
 

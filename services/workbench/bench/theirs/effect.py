@@ -42,7 +42,7 @@ EVENT = (
 
 
 class Effect:
-    """Applies records until there were enough, and then says how fast it was; `library` is the package's name."""
+    """Applies records until there were enough, and then prints the rate; `library` is the package's name."""
 
     def __init__(self, library: str) -> None:
         self.bootstrap = sys.argv[1]
@@ -55,7 +55,7 @@ class Effect:
 
     @property
     def is_done(self) -> bool:
-        """Whether there were enough records."""
+        """True once there were enough records."""
         return self._done >= self._wanted
 
     def apply(self, topic: str, headers: Mapping[str, bytes | str], value: bytes) -> None:

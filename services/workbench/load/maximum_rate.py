@@ -11,7 +11,7 @@ MOST_STEPS = 40
 At = Callable[[float], Awaitable[Outcome]]
 
 
-async def knee(first: float, at: At) -> float:
+async def maximum_rate(first: float, at: At) -> float:
     """Return the highest rate that was kept, 0 when not even the first was.
 
     Steps up by a quarter until a rate is not kept, then halves the gap between the last two. A rate that is not kept

@@ -6,7 +6,7 @@ import pytest
 
 from services.workbench.demo.counting import Line
 from services.workbench.load.generator import Measured, Sample
-from services.workbench.load.knee import knee
+from services.workbench.load.maximum_rate import maximum_rate
 from services.workbench.load.outcome import Outcome, achieved, answers, errors, offered
 
 
@@ -34,7 +34,7 @@ def search(limit: float) -> tuple[float, list[float]]:
         asked.append(rate)
         return an_outcome(rate, min(rate, limit))
 
-    return asyncio.run(knee(100, at)), asked
+    return asyncio.run(maximum_rate(100, at)), asked
 
 
 def test_the_highest_rate_that_was_kept_is_the_knee() -> None:
@@ -50,7 +50,7 @@ def test_a_rate_that_is_missed_once_is_tried_again() -> None:
         asked.append(rate)
         return an_outcome(rate, 0 if len(asked) == 1 else min(rate, 100))
 
-    assert asyncio.run(knee(100, at)) == 100
+    assert asyncio.run(maximum_rate(100, at)) == 100
     assert asked[:3] == [100, 100, 125]
 
 
