@@ -15,7 +15,7 @@ from services.contracts.notification import EVENTS
 from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
-from services.notification.join_monitor import ReplicaWatch, Views, show_mails
+from services.notification.join_monitor import JoinMonitor, WaitingNotices, observe_unfinished
 from services.notification.mail.sender import Limits, Sender
 from services.notification.mail.smtp_connection import Login
 from services.notification.mail.smtp_connection import Server as MailServer
@@ -46,7 +46,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         commit_signals=tuple(sender.wake for sender in senders),
     )
     consumer = assembly.consumer(notices)
-    waiting = Views(
+    waiting = WaitingNotices(
         oldest=database.reader(views.oldest_waiting),
         overdue=database.reader(views.overdue),
         replaying=lambda: consumer.replaying,
@@ -55,7 +55,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     components = [
         assembly.http(api.routes(), DOCUMENT),
         consumer,
-        ReplicaWatch(waiting, settings.replica_wait, telemetry),
+        JoinMonitor(waiting, settings.replica_wait, telemetry),
         *senders,
         assembly.relay(events, settings.relay_lease),
     ]
@@ -64,7 +64,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 
 
 def _senders(settings: Settings, assembly: Assembly, telemetry: Telemetry) -> list[Sender]:
-    show_mails(assembly.database.reader(views.unfinished), telemetry)
+    observe_unfinished(assembly.database.reader(views.unfinished), telemetry)
     claim_s = settings.sender_claim_time.total_seconds()
     queue = MailQueue(assembly.database, telemetry.clock, new_id, settings.mail_from, assembly.appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)

@@ -26,7 +26,7 @@ from services.notification import domain
 from services.notification.domain import Address, Intent, Notice, Replica
 
 NAMES_USER = (UserState, UserNotice)  # values that repeat user and version; a tombstone has no value
-DIFFERS = "the same version of user {0} was applied with another id or content"
+CONFLICT = "the same version of user {0} was applied with another id or content"
 
 
 class Rows(Protocol):
@@ -175,7 +175,7 @@ class Batch:
         self._outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in events]
 
     def _refuse_conflict(self, event: Event) -> None:
-        self._outcome.refused.append(Refusal(event.record, "conflict", DIFFERS.format(event.envelope.subject)))
+        self._outcome.refused.append(Refusal(event.record, "conflict", CONFLICT.format(event.envelope.subject)))
 
 
 def _notice(event: Event) -> Notice:

@@ -1,4 +1,4 @@
-"""The watch over notices that wait for their users' states: measured always, alarmed when they wait too long."""
+"""Monitor of notices that wait for their users' states: a gauge of the oldest, an error log when overdue."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ UNFINISHED = (IntentState.OPEN, IntentState.ATTEMPTING, IntentState.UNKNOWN)
 log = structlog.get_logger()
 
 
-class Views(msgspec.Struct, frozen=True):
-    """IntentState of the waiting notices.
+class WaitingNotices(msgspec.Struct, frozen=True):
+    """Queries of the waiting notices.
 
     Since when the oldest notice waits; what has waited since before a moment; whether the replica has yet to reach
     what was on the log at the start.
@@ -30,41 +30,41 @@ class Views(msgspec.Struct, frozen=True):
     replaying: Callable[[], bool]
 
 
-class ReplicaWatch(Periodic):
-    """Looks every second. While the replica is being built, waiting is normal and the clock stops."""
+class JoinMonitor(Periodic):
+    """Measures every second. While the replica is being rebuilt, waiting is normal and is not measured."""
 
     name = "replica-watch"
 
-    def __init__(self, views: Views, patience: timedelta, telemetry: Telemetry) -> None:
+    def __init__(self, waiting: WaitingNotices, patience: timedelta, telemetry: Telemetry) -> None:
         super().__init__(telemetry.health)
-        self._views = views
+        self._waiting = waiting
         self._patience = patience
         self._clock = telemetry.clock
         self._caught_up: datetime | None = None
         self._since: datetime | None = None
-        self._alarmed = False
+        self._reported = False
         telemetry.metrics.on_scrape(REPLICA_WAIT, self.age)
 
     def check(self) -> float:
-        """Look once; an unreachable database is logged."""
+        """Measure once; an unreachable database is logged."""
         try:
-            self.look()
+            self.measure()
         except UNAVAILABLE as error:
             log.warning("cannot read the waiting notices", error=str(error))
         return INTERVAL_S
 
-    def look(self) -> None:
-        """Measure, and alarm once when a notice outlives the patience."""
-        if self._views.replaying():
+    def measure(self) -> None:
+        """Measure, and log an error once when a notice is overdue."""
+        if self._waiting.replaying():
             self._caught_up = None
             return
         now = self._clock()
         self._caught_up = self._caught_up or now
-        self._since = self._views.oldest()
-        overdue = None if now - self._caught_up <= self._patience else self._views.overdue(now - self._patience)
-        if overdue and not self._alarmed:
+        self._since = self._waiting.oldest()
+        overdue = None if now - self._caught_up <= self._patience else self._waiting.overdue(now - self._patience)
+        if overdue and not self._reported:
             log.error("notices wait for a state that does not come", **msgspec.structs.asdict(overdue))
-        self._alarmed = overdue is not None
+        self._reported = overdue is not None
 
     def age(self) -> float:
         """Return the seconds that the oldest notice has been waiting, not counting those of a replica being built."""
@@ -73,13 +73,13 @@ class ReplicaWatch(Periodic):
         return (self._clock() - max(self._since, self._caught_up)).total_seconds()
 
 
-def show_mails(unfinished: Callable[[], Sequence[UnfinishedIntents]], telemetry: Telemetry) -> None:
-    """Let the mails that are not finished be seen at each scrape."""
+def observe_unfinished(unfinished: Callable[[], Sequence[UnfinishedIntents]], telemetry: Telemetry) -> None:
+    """Register the gauges of unfinished intents, read at each scrape."""
 
     def read() -> tuple[dict[str, float], float]:
         found = unfinished()
-        oldest = min((one.oldest for one in found), default=None)
-        numbers = {state.value: 0.0 for state in UNFINISHED} | {one.state: float(one.number) for one in found}
+        oldest = min((item.oldest for item in found), default=None)
+        numbers = {state.value: 0.0 for state in UNFINISHED} | {item.state: float(item.number) for item in found}
         return numbers, (telemetry.clock() - oldest).total_seconds() if oldest else 0.0
 
     telemetry.metrics.on_scrape_together((MAIL_INTENTS, MAIL_AGE), read)

@@ -1,4 +1,4 @@
-"""Settings of the notification service; those of each room are described there."""
+"""Settings of the notification service: the mail server, the senders and the wait for states."""
 
 import ssl
 from datetime import timedelta
@@ -15,7 +15,7 @@ from services.notification.domain import CLAIM_S, WAITS_PER_MAIL
 
 @settings
 class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
-    """Where mail goes and how patiently. `replica_wait` is how long a notice may be ahead before it is alarmed.
+    """Mail server, senders and consumer. A notice that waits longer than `replica_wait` for its state is an error.
 
     `smtp_tls` is `off`, `starttls` (and never on without it) or `tls` from the first byte on; `smtp_ca_file` holds the
     certificates to trust in PEM, else the machine's own are trusted. Answers to mails go to `mail_from`.
@@ -35,7 +35,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     replica_wait: timedelta = timedelta(seconds=60)
 
     def problems(self) -> list[str]:
-        """Return what contradicts what, a line each."""
+        """Return the contradictions, a line each."""
         problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
         if self.smtp_timeout * WAITS_PER_MAIL >= self.sender_claim_time:
             both = f"APP_SMTP_TIMEOUT ({self.smtp_timeout}), APP_SENDER_CLAIM_TIME ({self.sender_claim_time})"
@@ -48,7 +48,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
         return problems
 
     def trust(self) -> ssl.SSLContext | None:
-        """Return whose certificates are good, None without TLS. Raises OSError for a file that has none."""
+        """Return the trusted authorities, None without TLS. Raises OSError for a file without certificates."""
         return None if self.smtp_tls == "off" else ssl.create_default_context(cafile=self.smtp_ca_file or None)
 
     def _login_problems(self) -> list[str]:

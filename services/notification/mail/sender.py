@@ -25,7 +25,7 @@ from services.notification.domain import (
     state_after,
 )
 
-IDLE_S = 0.5  # how soon a mail of another process, or one whose backoff is over, is noticed
+IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
 SENDING = Work("send mail", "client")
@@ -58,7 +58,7 @@ class Mailer(Protocol):
         """Connect if not connected. Raises OSError."""
 
     def deliver(self, intent: ClaimedIntent) -> DeliveryResult:
-        """Render and deliver the mail of an intent. Raises nothing: a failure is a status."""
+        """Render and deliver the mail of an intent. A failure is a status, not an exception."""
 
     def close(self) -> None:
         """Close the connection, if open."""
@@ -82,7 +82,7 @@ class Sender:
 
     def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, telemetry: Telemetry) -> None:
         self.name = name
-        self.wake = threading.Event()  # set it when mails were queued
+        self.wake = threading.Event()  # set when mails were queued
         self._queue = queue
         self._mailer = mailer
         self._limits = limits
@@ -168,7 +168,7 @@ class Sender:
             except UNAVAILABLE as error:
                 if time.monotonic() > until:
                     raise
-                log.warning("cannot write down what was sent, trying again", error=str(error))
+                log.warning("cannot store delivery results, trying again", error=str(error))
                 _pause(backoff.next())
 
     def _back_off(self, error: Exception, stop: threading.Event) -> None:

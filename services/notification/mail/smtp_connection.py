@@ -1,7 +1,7 @@
-"""A connection to a mail server: greeted, encrypted and logged in as configured, or an error that names the fault.
+"""Connects to a mail server, with TLS and login as configured; errors name the cause and the setting to check.
 
-Sources: RFC 3207 for STARTTLS, RFC 8314 for TLS from the first byte, RFC 4954 for AUTH. Nothing goes on in the clear
-where TLS was asked for. Every reply of the server is bounded in bytes and in time. Knows nothing of mails.
+Sources: RFC 3207 for STARTTLS, RFC 8314 for TLS from the first byte, RFC 4954 for AUTH. If TLS is
+configured, nothing is sent in plaintext. Every reply of the server is bounded in bytes and in time.
 """
 
 import smtplib
@@ -30,7 +30,7 @@ class Login(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A mail server. `timeout_s` bounds each of its answers; without `trust` nothing is encrypted.
+    """A mail server. `timeout_s` bounds each reply; without `trust` nothing is encrypted.
 
     `trust` has the accepted authorities; `tls_first`: TLS begins with the first byte and not by STARTTLS.
     """
@@ -44,7 +44,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 def connect(server: Server) -> smtplib.SMTP:
-    """Return a connection that is ready for a mail. Raises ConnectionError, which names the fault."""
+    """Return a connection that is ready for a mail. Raises ConnectionError, which names the cause."""
     place = f"mail server {server.host}:{server.port}"
     try:
         return _ready(server)
@@ -75,8 +75,8 @@ class Client(smtplib.SMTP):
     """smtplib's client, with replies that are bounded."""
 
     def getreply(self) -> Reply:
-        """Return code and text of the next reply, cut where it is too long. Raises OSError when it is late."""
-        if self.file is None and self.sock is not None:  # after STARTTLS too: what came in the clear is forgotten
+        """Return code and text of the next reply, cut if too long. Raises TimeoutError."""
+        if self.file is None and self.sock is not None:  # after STARTTLS too: plaintext that is buffered is dropped
             self.file = _Replies(self.sock, self.timeout)
         if self.file is not None:
             self.file.begin()
@@ -84,11 +84,11 @@ class Client(smtplib.SMTP):
 
 
 class TlsClient(Client, smtplib.SMTP_SSL):
-    """The same where TLS begins with the first byte."""
+    """The same with TLS from the first byte."""
 
 
 class _Replies:
-    """The file that smtplib reads lines from. A reply has the time-out as a whole, however slowly it drips in."""
+    """The file that smtplib reads lines from. The time-out bounds a whole reply, not each byte."""
 
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
         self._connection = connection
@@ -98,11 +98,11 @@ class _Replies:
         self._rest = b""
 
     def begin(self) -> None:
-        """Allow another reply."""
+        """Start the time-out and the byte limit of the next reply."""
         self._until, self._kept = time.monotonic() + self._timeout_s, 0
 
     def readline(self, _limit: int) -> bytes:
-        """Return the next line, or b"" at the end. Raises OSError when it is late."""
+        """Return the next line, or b"" at the end. Raises TimeoutError."""
         line = self._line()
         while self._kept > LARGEST_REPLY and line[3:4] == b"-":
             line = self._line()

@@ -1,4 +1,4 @@
-"""Claims intents to send, and writes the outcomes of claims.
+"""Claims due intents and writes the results of their deliveries.
 
 A claim is identified by the end of its lease: a later claim of the same intent has another end.
 """

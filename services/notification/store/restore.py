@@ -1,7 +1,7 @@
-"""Restore of an empty store from its own topic: what was queued, sent and suppressed, so that no mail repeats.
+"""Restores an empty store from its own topic, so that no mail is sent again.
 
-The events take their old places in the event store, and the relay's cursor is after them. A mail that was queued and
-not settled is sent, with the Message-ID it had. Notices that come again find their intents and lead to nothing.
+Events keep their sequence numbers, and the relay's cursor is after them. A queued mail without an outcome is sent with
+its old Message-ID. A notice that is read again finds its intents and creates none.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -53,7 +53,7 @@ def restore_if_empty(database: Database, read_history: Callable[[], Iterable[Seq
 
 
 def restore(connection: Connection, batches: Iterable[Sequence[Record]]) -> int:
-    """Put back what the records tell. Returns the last sequence number, 0 without records. Raises RestoreError."""
+    """Restore events and intents. Returns the last sequence number, 0 without records. Raises RestoreError."""
     decoder = Decoder({TYPE_NAMES[fact]: fact for fact in FACTS})
     for records in batches:
         decoded = decoder.decode(records)
@@ -69,7 +69,7 @@ def restore(connection: Connection, batches: Iterable[Sequence[Record]]) -> int:
 
 
 def _restore_events(connection: Connection, restored: Sequence[Event]) -> None:
-    # An event that was published twice is there twice.
+    # The topic holds an event twice if it was published twice.
     bulk.insert_new(connection, events, [_event_row(event) for event in restored])
 
 

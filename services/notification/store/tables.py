@@ -35,22 +35,22 @@ waiting = Table(
 intents = Table(
     "intents",
     metadata,
-    # The order in which messages were decided: a user's mails leave in it.
+    # The order of the intents; a user's mails are sent in it.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("notification_id", String(36), nullable=False, unique=True),
     Column("notice_id", String(64), nullable=False),
     Column("template", String(64), nullable=False),
-    Column("recipient", Text),  # NULL where a suppressed message's recipient is not known
+    Column("recipient", Text),  # NULL if suppressed and the recipient is unknown
     Column("user_id", String(64), nullable=False),
     Column("user_version", Integer, nullable=False),
-    Column("event_id", String(36), nullable=False),  # of the event queued or suppressed
+    Column("event_id", String(36), nullable=False),  # of the event notification.queued or notification.suppressed
     Column("correlation_id", Text, nullable=False),
     Column("traceparent", Text),
     Column("state", String(16), nullable=False),
-    Column("detail", Text, nullable=False),  # the reason, or the mail server's last words
+    Column("detail", Text, nullable=False),  # the reason, or the mail server's last reply
     Column("tries", Integer, nullable=False),
     Column("doubts", Integer, nullable=False),  # tries whose outcome is unknown
-    # When it may be claimed: after the backoff, or when another's claim has ended. NULL: finished.
+    # Time from which it may be claimed: end of the backoff or of the current lease. NULL: finished.
     Column("due_at", BigInteger),  # milliseconds since 1970 by the database's clock
     Column("queued_at", BigInteger, nullable=False),  # microseconds since 1970
     Column("updated_at", BigInteger, nullable=False),  # microseconds since 1970

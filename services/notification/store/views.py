@@ -12,7 +12,7 @@ from services.notification.store.tables import intents, replica, waiting
 
 
 def notifications(connection: Connection, user_id: str, after: int, limit: int) -> list[ListedIntent]:
-    """Return a user's notifications behind a place, in the order in which they were decided."""
+    """Return a user's notifications after a place, in the order in which they were queued."""
     query = (
         select(intents).where(intents.c.user_id == user_id, intents.c.id > after).order_by(intents.c.id).limit(limit)
     )
@@ -34,7 +34,7 @@ def notifications(connection: Connection, user_id: str, after: int, limit: int) 
 
 
 def version(connection: Connection, user_id: str) -> int:
-    """Return the version of a user up to which state and notices have both been taken in, 0 when none."""
+    """Return the version of a user up to which both states and notices are processed, 0 if none."""
     states = select(replica.c.version).where(replica.c.user_id == user_id)
     notices = select(func.max(inbox.c.version)).where(inbox.c.source == NOTICES, inbox.c.subject == user_id)
     seen = connection.execute(select(states.scalar_subquery(), notices.scalar_subquery())).one()
@@ -42,7 +42,7 @@ def version(connection: Connection, user_id: str) -> int:
 
 
 def unfinished(connection: Connection) -> list[UnfinishedIntents]:
-    """Return the mails that are not finished, by state."""
+    """Return count and age of the unfinished intents, by state."""
     query = (
         select(intents.c.state, func.count(), func.min(intents.c.queued_at))
         .where(intents.c.due_at.is_not(None))
@@ -54,13 +54,13 @@ def unfinished(connection: Connection) -> list[UnfinishedIntents]:
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Return since when the oldest waiting notice has been waiting."""
+    """Return the time since which the oldest notice waits, None if none waits."""
     since = connection.scalar(select(func.min(waiting.c.since)))
     return None if since is None else from_micros(since)
 
 
 def overdue(connection: Connection, before: datetime) -> OverdueNotices | None:
-    """Return what has been waiting since before a moment, None when nothing has."""
+    """Return the notices that have waited since before a moment, None if there are none."""
     old = waiting.c.since < to_micros(before)
     number = connection.scalar(select(func.count()).where(old)) or 0
     oldest = connection.execute(select(waiting).where(old).order_by(waiting.c.since).limit(1)).first()

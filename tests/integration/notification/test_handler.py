@@ -130,7 +130,7 @@ def test_a_repeat_within_one_batch_is_recognised(service: Service) -> None:
     assert len(service.intent_rows()) == 1
 
 
-def test_a_user_who_wants_no_mail_gets_none_and_the_log_says_so(service: Service) -> None:
+def test_a_user_who_wants_no_mail_gets_none_and_an_event_records_it(service: Service) -> None:
     service.take(a_state_record(a_state(wants_mail=False, email=OLD)), a_notice_record())
     assert service.intent_rows() == [("welcome", OLD, "suppressed")]
     [event] = service.events()

@@ -49,7 +49,7 @@ def room(database: Database) -> Mailroom:
 
 
 @MODES
-def test_a_mail_goes_out_encrypted_to_a_server_that_knows_us(
+def test_a_mail_is_sent_encrypted_to_a_server_that_accepts_the_login(
     room: Mailroom, trust: ssl.SSLContext, *, tls_first: bool
 ) -> None:
     certificate = server_side()

@@ -1,4 +1,4 @@
-"""The notification service's decisions: recipients and messages, and what follows from a mail server's answer."""
+"""The notification service's decisions: the intents of a notice, and the state after a delivery result."""
 
 import pytest
 

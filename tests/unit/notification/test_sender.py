@@ -183,7 +183,7 @@ def test_the_gauge_shows_an_unreachable_server_until_it_accepts_a_mail_again() -
     assert [*seen, up()] == [1, 0, 1]
 
 
-def test_outcomes_are_counted_and_how_long_a_mail_waited_where_it_was_sent() -> None:
+def test_outcomes_are_counted_and_the_latency_of_sent_mails_is_measured() -> None:
     results = [
         SENT,
         DeliveryResult(DeliveryStatus.REFUSED, ""),

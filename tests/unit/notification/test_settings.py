@@ -1,4 +1,4 @@
-"""The notification service's settings: what contradicts what, and that no secret leaves them."""
+"""The notification service's settings: contradictions are refused, and no secret is shown."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ GOOD = {
 LOGIN = {"APP_SMTP_USER": "ada", "APP_SMTP_PASSWORD": "correct horse"}
 
 
-def complaints(**environment: str) -> list[str]:
+def errors(**environment: str) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load(Settings, GOOD | environment)
     return str(caught.value).splitlines()
@@ -43,13 +43,13 @@ def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are
         ({"APP_SMTP_TIMEOUT": "12s"}, "the first must be below a 5th of the second"),
     ],
 )
-def test_what_contradicts_or_cannot_be_used_is_refused_at_start(environment: dict[str, str], text: str) -> None:
-    (line,) = complaints(**environment)
+def test_contradictory_or_unusable_settings_are_refused_at_start(environment: dict[str, str], text: str) -> None:
+    (line,) = errors(**environment)
     assert text in line
 
 
-def test_no_complaint_and_no_representation_repeats_the_password() -> None:
+def test_no_error_and_no_representation_repeats_the_password() -> None:
     """A secret must never be logged."""
-    lines = [*complaints(**LOGIN), *complaints(APP_SMTP_PASSWRD=LOGIN["APP_SMTP_PASSWORD"])]
+    lines = [*errors(**LOGIN), *errors(APP_SMTP_PASSWRD=LOGIN["APP_SMTP_PASSWORD"])]
     settings = load(Settings, GOOD | LOGIN | {"APP_SMTP_TLS": "tls"})
     assert "correct horse" not in repr((lines, settings)) + str(settings)

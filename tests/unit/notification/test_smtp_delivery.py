@@ -96,7 +96,7 @@ def test_every_try_makes_the_same_bytes() -> None:
         {"template": "no_such_template"},
     ],
 )
-def test_what_would_be_another_mail_cannot_be_composed(changed: dict[str, str]) -> None:
+def test_a_value_that_would_change_the_headers_cannot_be_composed(changed: dict[str, str]) -> None:
     with pytest.raises(CannotComposeError):
         compose(**changed)
 
