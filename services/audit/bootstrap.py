@@ -5,11 +5,11 @@ from pathlib import Path
 
 from services.audit import api, store
 from services.audit.handlers import Handler
+from services.audit.metrics import AUDIT_SIZE
 from services.audit.settings import Settings
 from services.audit.topic_ids import KnownIds
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.runtime import Plan
-from services.chassis.telemetry.metrics.special import AUDIT_SIZE
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import TOPICS
 

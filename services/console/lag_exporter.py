@@ -20,7 +20,10 @@ from services.chassis.process.runtime import Plan
 from services.chassis.process.settings import ProcessSettings
 from services.chassis.settings.environment import settings
 from services.chassis.telemetry.metrics.registry import Reading
-from services.chassis.telemetry.metrics.special import (
+from services.chassis.telemetry.periodic import Periodic
+from services.chassis.telemetry.telemetry import Telemetry
+from services.console.lag import Ages, Lag, lags, partitions
+from services.console.metrics import (
     BROKERS,
     END_OFFSET,
     GROUP_MEMBERS,
@@ -29,9 +32,6 @@ from services.chassis.telemetry.metrics.special import (
     LAG_SECONDS,
     UNDER_REPLICATED,
 )
-from services.chassis.telemetry.periodic import Periodic
-from services.chassis.telemetry.telemetry import Telemetry
-from services.console.lag import Ages, Lag, lags, partitions
 from services.contracts.catalog import TOPICS
 
 NAME = "lag-probe"

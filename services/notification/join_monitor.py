@@ -7,10 +7,10 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
-from services.chassis.telemetry.metrics.special import MAIL_AGE, MAIL_INTENTS, REPLICA_WAIT
 from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import IntentState, OverdueNotices, UnfinishedIntents
+from services.notification.metrics import MAIL_AGE, MAIL_INTENTS, REPLICA_WAIT
 
 INTERVAL_S = 1.0
 UNFINISHED = (IntentState.OPEN, IntentState.ATTEMPTING, IntentState.UNKNOWN)

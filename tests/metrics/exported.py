@@ -1,7 +1,7 @@
 """The names of samples: those that are declared for a process, and those that it shows."""
 
-from services.chassis.telemetry import metrics
 from services.chassis.telemetry.metrics import Declared
+from services.workbench.documents.metrics import every
 from services.workbench.local.measured_system import Running
 
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
@@ -23,7 +23,7 @@ def undeclared(system: Running, job: str) -> list[str]:
 
 
 def _declared(job: str) -> set[str]:
-    return {name for one in metrics.every() if job in one.services for name in names_of(one)}
+    return {name for one in every() if job in one.services for name in names_of(one)}
 
 
 def _shown(system: Running, job: str) -> set[str]:

@@ -4,12 +4,11 @@ from collections import Counter
 
 import pytest
 
-from services.chassis.telemetry import metrics
 from services.chassis.telemetry.metrics import Declared
 from services.workbench.documents import metric_uses
-from services.workbench.documents.metrics import PATH, text
+from services.workbench.documents.metrics import PATH, every, text
 
-of_every_metric = pytest.mark.parametrize("one", metrics.every(), ids=lambda one: str(one.name))
+of_every_metric = pytest.mark.parametrize("one", every(), ids=lambda one: str(one.name))
 
 
 def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_say() -> None:
@@ -17,7 +16,7 @@ def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_say() -
 
 
 def test_a_name_is_declared_once() -> None:
-    assert [name for name, number in Counter(one.name for one in metrics.every()).items() if number > 1] == []
+    assert [name for name, number in Counter(one.name for one in every()).items() if number > 1] == []
 
 
 @of_every_metric

@@ -7,7 +7,7 @@ from operator import not_
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
-from services.chassis.telemetry import metrics
+from services.workbench.documents.metrics import every
 from services.workbench.local.measured_system import Running
 from services.workbench.local.system import JOBS
 from services.workbench.polling import until
@@ -26,7 +26,7 @@ def test_a_service_has_every_metric_that_is_declared_for_it_and_no_other(system:
 
 @of_every_job
 def test_the_labels_of_a_series_are_those_that_are_declared(system: Running, job: str) -> None:
-    labels = {name: set(one.labels) for one in metrics.every() for name in names_of(one)}
+    labels = {name: set(one.labels) for one in every() for name in names_of(one)}
     samples = [sample for sample in system.samples(job) if sample.name in labels]
     assert samples
     assert [sample for sample in samples if set(sample.labels) - {"le"} != labels[sample.name]] == []

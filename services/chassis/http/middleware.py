@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from services.chassis.messages import traceparent
 from services.chassis.messages.ids import new_id
-from services.chassis.telemetry import logs
 from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.metrics.serving import HTTP_ACTIVE, HTTP_DURATION
@@ -42,7 +42,7 @@ class RequestTelemetry:
         work = Work(scope["method"], "server", {"http.request.method": scope["method"], "url.scheme": scope["scheme"]})
         with self._active.track_inprogress(), span(self._tracing, work, observed.traceparent) as serving:
             scope["traceparent"] = serving.traceparent  # type: ignore[typeddict-unknown-key]  # read by the handlers
-            with logs.within(correlation_id=observed.correlation_id):
+            with bound_contextvars(correlation_id=observed.correlation_id):
                 await self._app(scope, receive, observed.send)
                 self._observe(scope, observed, serving)
 

@@ -7,9 +7,6 @@ lines of libraries.
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import msgspec
 import structlog
@@ -20,7 +17,6 @@ from services.chassis.telemetry import tracing
 
 ADDRESS = re.compile(r"[^\s\"'<>()\[\],:;=@]+@[^\s\"'<>()\[\],:;=@]+")
 ROW = re.compile(r"DETAIL:.*")
-_within: ContextVar[dict[str, object]] = ContextVar("within", default={})  # noqa: B039  # replaced, never changed
 
 
 def configure(service: str, level: str) -> None:
@@ -28,7 +24,8 @@ def configure(service: str, level: str) -> None:
     watched = sys.stdout.isatty()
     structlog.configure(
         processors=[
-            lambda _, __, line: {"service": service, **line, **_within.get()},
+            lambda _, __, line: {"service": service, **line},
+            structlog.contextvars.merge_contextvars,
             _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -41,16 +38,6 @@ def configure(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.getLogger().handlers = [_Libraries(logging.WARNING)]
-
-
-@contextmanager
-def within(**fields: object) -> Iterator[None]:
-    """Give every line of a block these fields."""
-    before = _within.set({**_within.get(), **fields})
-    try:
-        yield
-    finally:
-        _within.reset(before)
 
 
 def without_people(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

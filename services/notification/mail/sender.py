@@ -12,7 +12,6 @@ import structlog
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.registry import observe
-from services.chassis.telemetry.metrics.special import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 from services.chassis.telemetry.telemetry import Telemetry
 from services.chassis.telemetry.tracing import Work, span
 from services.notification.domain import (
@@ -24,6 +23,7 @@ from services.notification.domain import (
     IntentState,
     state_after,
 )
+from services.notification.metrics import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable

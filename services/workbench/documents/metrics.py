@@ -4,13 +4,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from services.chassis.telemetry import metrics
-from services.chassis.telemetry.metrics import Declared
+import services.audit.metrics
+import services.console.metrics
+import services.notification.metrics
+from services.chassis.telemetry.metrics import CHASSIS, Declared, declared_in
 from services.workbench.documents import metric_uses
 
+AREAS = (*CHASSIS, services.notification.metrics, services.audit.metrics, services.console.metrics)
 PATH = Path(__file__).parents[3] / "docs/metrics.md"
 HEAD = """# Metrics
-Written by `make docs` from the declarations in `services/chassis/metrics`, the dashboards and the alert rules.
+Written by `make docs` from the declarations in `services/chassis/telemetry/metrics` and each service's
+`metrics.py`, the dashboards and the alert rules.
 
 On port 9464 of each service at `/metrics`, as text or as OpenMetrics (then with exemplars, where traces are on).
 `job` is the service of a series: `user`, `notification`, `audit`, and `console` for the lag probe. Beside
@@ -20,13 +24,18 @@ these there are `process_*` (processor time, memory, open files, start). No labe
 
 def text() -> str:
     """Return the whole document."""
-    return "\n".join([HEAD, *(_area(area) for area in metrics.AREAS), _lookers()])
+    return "\n".join([HEAD, *(_area(area) for area in AREAS), _lookers()])
+
+
+def every() -> list[Declared]:
+    """Return every metric of the system."""
+    return [one for area in AREAS for one in declared_in(area)]
 
 
 def _area(area: ModuleType) -> str:
     title, *_ = (area.__doc__ or "").splitlines()
     head = ("Metric", "Type", "Labels", "Unit", "Of", "Meaning")
-    return f"## {title.rstrip('.')}\n{_table(head, map(_row, metrics.of(area)))}"
+    return f"## {title.rstrip('.')}\n{_table(head, map(_row, declared_in(area)))}"
 
 
 def _row(one: Declared) -> Sequence[str]:
@@ -39,7 +48,7 @@ def _lookers() -> str:
     panels, alerts, recorded = metric_uses.panels(), metric_uses.alerts(), metric_uses.recorded()
     rows = [
         (f"`{one.name}`", *("<br>".join(metric_uses.users(one.name, of, recorded)) for of in (panels, alerts)))
-        for one in metrics.every()
+        for one in every()
     ]
     return f"## Who looks at them\n{_table(('Metric', 'Panels', 'Alerts'), rows)}"
 

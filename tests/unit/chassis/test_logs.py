@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
+from structlog.contextvars import bound_contextvars
 from structlog.typing import EventDict
 
 from services.chassis.messages import traceparent
@@ -43,7 +44,7 @@ def test_a_line_is_a_json_object_with_service_level_and_time(printed: Printed) -
 
 def test_lines_within_a_block_carry_its_fields_and_those_after_it_do_not(printed: Printed) -> None:
     log = structlog.get_logger()
-    with logs.within(correlation_id="c-1"), logs.within(group="user"):
+    with bound_contextvars(correlation_id="c-1"), bound_contextvars(group="user"):
         log.info("in")
     log.info("after")
     inside, after = lines(printed)

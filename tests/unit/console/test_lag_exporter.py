@@ -7,9 +7,9 @@ import pytest
 
 from services.chassis.kafka.admin import BrokerUnavailableError, Cluster, TopicsError
 from services.chassis.kafka.group_consumer import PartitionReadError
-from services.chassis.telemetry.metrics import every
 from services.console.lag import Lag
 from services.console.lag_exporter import LagProbe, Seen
+from services.workbench.documents.metrics import every
 from tests.support.builders import a_telemetry
 
 SERIES = {"messaging_consumer_group_name": "audit", "messaging_destination_name": "user.events.v1"}

@@ -9,7 +9,7 @@ from k8s.alerts.__main__ import RULES
 from k8s.alerts.rules import alerts, text
 from k8s.alerts.slos import BURNS, SLOS, WINDOWS
 from k8s.alerts.units import duration, numbers
-from services.chassis.telemetry import metrics
+from services.workbench.documents.metrics import every
 
 NOT_OURS = {"process_start_time_seconds", "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes"}
 FUNCTIONS = {"min_over_time", "max_over_time", "last_over_time", "predict_linear"}
@@ -44,14 +44,14 @@ def test_every_window_of_a_pace_is_recorded() -> None:
 
 
 def test_a_bound_in_an_objective_is_a_bucket() -> None:
-    buckets = {one.name: one.buckets for one in metrics.every()}
+    buckets = {one.name: one.buckets for one in every()}
     bounds = [bound for slo in SLOS for bound in re.findall(r'(\w+)_bucket{[^}]*le="([0-9.]+)"', slo.bad)]
     assert len(bounds) == 2
     assert [bound for metric, bound in bounds if float(bound) not in buckets[metric]] == []
 
 
 def test_every_metric_that_a_rule_names_exists() -> None:
-    known = {one.name for one in metrics.every()} | NOT_OURS
+    known = {one.name for one in every()} | NOT_OURS
     expressions = [rule["expr"] for group in yaml.safe_load(text())["groups"] for rule in group["rules"]]
     named = {name for one in expressions for name in re.findall(r"\b[a-z]+_[a-z_]+\b", LABELS.sub("", one))}
     named = {re.sub("_(bucket|count)$", "", name) for name in named} - FUNCTIONS

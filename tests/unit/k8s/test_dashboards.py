@@ -12,7 +12,7 @@ from k8s.dashboards import runbooks
 from k8s.dashboards.board import Board
 from k8s.dashboards.documents import BOARDS, FOLDER, documents
 from k8s.dashboards.panel import Panel
-from services.chassis.telemetry import metrics
+from services.workbench.documents.metrics import every
 
 of_every_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board.uid))
 PANELS = [pytest.param(panel, id=f"{board.uid}: {panel.title}") for board in BOARDS for panel in board.panels()]
@@ -38,7 +38,7 @@ def labels() -> dict[str, set[str]]:
     """Return the labels of every series that there is, by its name."""
     found: dict[str, set[str]] = {name: set() for name in OTHERS}
     found |= {rule["record"]: set() for rule in recorded()}
-    for metric in metrics.every():
+    for metric in every():
         own = set(metric.labels)
         found[metric.name] = own
         if metric.kind == "histogram":
