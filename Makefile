@@ -71,7 +71,7 @@ lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the
 	$(BIN)/mypy services tests k8s
 	$(BIN)/lint-imports
 	$(BIN)/vulture
-	$(BIN)/python -m tests.support.jargon --counts
+	$(BIN)/python -m tests.support.jargon
 
 bench: $(PACKAGES_READY) $(KAFKA_READY) ## compare with hand-written minimal loops and other libraries; ARGS="a c" chooses
 	@$(BIN)/python -m services.workbench.bench $(ARGS)

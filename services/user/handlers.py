@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
+from services.chassis.outbox import spans
 from services.chassis.outbox.event_store import PendingEvents, appending
-from services.chassis.telemetry import spans
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import LARGEST_RECORD, TYPE_NAMES
 from services.contracts.user import Fact, UserRegistered, UserState

@@ -122,7 +122,7 @@ def main(arguments: list[str]) -> int:
     lines = [f"{hit.path}:{hit.line}: {hit.phrase!r}: write {hit.advice}" for hit in hits]
     print(folders(hits) if "--counts" in arguments else "\n".join(lines))  # noqa: T201  # a program for people
     print(f"jargon: {len(hits)} hits in {len({hit.path for hit in hits})} files")  # noqa: T201
-    return 0  # report only, until no hit is left
+    return bool(hits)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from services.chassis.consumer.metrics import ConsumerMetrics
 from services.chassis.consumer.offset_store import OffsetConflictError
 from services.chassis.consumer.offset_tracker import OffsetTracker, TopicChangedError
 from services.chassis.consumer.parking import Parked
+from services.chassis.consumer.spans import processing
 from services.chassis.consumer.subscription import Outcome, Subscription
 from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.telemetry.metrics.consuming import CEILING, PARKED_KEYS
-from services.chassis.telemetry.spans import processing
 from services.chassis.telemetry.telemetry import Telemetry
 
 DEPENDENCY_ERRORS = (*UNAVAILABLE, ConnectionError)  # database or broker unreachable: retried, no record is at fault

@@ -19,9 +19,9 @@ from services.chassis.net.backoff import Backoff
 from services.chassis.outbox import divergence_check, event_store
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.lease import Lease, LeaseLostError, Leases
+from services.chassis.outbox.spans import publishing
 from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, PUBLISH_LATENCY, RELAY_EPOCH, SENT
-from services.chassis.telemetry.spans import publishing
 from services.chassis.telemetry.telemetry import Telemetry
 
 CHUNK = 1000  # events published and acknowledged together

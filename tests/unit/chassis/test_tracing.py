@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from services.chassis.consumer.spans import processing
 from services.chassis.messages import traceparent
 from services.chassis.messages.event import Metadata, StoredEvent
 from services.chassis.messages.record import Record
+from services.chassis.outbox.spans import appending, publishing
 from services.chassis.telemetry import tracing
 from services.chassis.telemetry.metrics.exemplars import exemplar
-from services.chassis.telemetry.spans import appending, processing, publishing
 from services.chassis.telemetry.tracing import OFF, Work
 from tests.support.builders import NOW, Recording, a_new_event, a_record, an_envelope
 
