@@ -1,6 +1,8 @@
 """Traces as the services see them: spans around work, and contexts that travel as `traceparent` texts.
 
-Off unless an endpoint is set; only then is `chassis.telemetry.otlp` loaded, which alone imports OpenTelemetry.
+Off unless an endpoint is set; only then is `chassis.telemetry.otlp` loaded, which alone imports OpenTelemetry. Our own
+interface, not opentelemetry-api's: with tracing off, a span that passes its parent on takes 2.6 µs here, and 12.8 µs
+through the API's no-op tracer and its propagator (5.7 µs without the propagator), on Python 3.11 (DECISIONS 35).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
