@@ -11,8 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.chassis.http import api_docs, problems
 from services.chassis.http.limits import LARGEST_BODY
-from services.chassis.http.query_parameters import ParameterGuard
-from services.chassis.http.request_checks import check
+from services.chassis.http.request_checks import ParameterGuard, check
 
 DESCRIPTION = (
     "Errors are problem details (RFC 9457). `X-Correlation-ID` is accepted if it has 1 to 64 printable characters, "
