@@ -33,7 +33,7 @@ def test_the_rules_are_valid() -> None:
 
 @pytest.mark.alerts
 @pytest.mark.parametrize("area", AREAS)
-def test_alerts_fire_clear_and_stay_silent_as_their_cases_say(area: str, tmp_path: Path) -> None:
+def test_alerts_fire_clear_and_stay_silent_as_their_cases_report(area: str, tmp_path: Path) -> None:
     file = tmp_path / f"{area}.yml"
     file.write_text(
         yaml.safe_dump(document(RULES, AREAS[area], EVALUATED.get(area, "30s")), width=1000, sort_keys=False)

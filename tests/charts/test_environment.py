@@ -92,7 +92,7 @@ def test_traces_go_nowhere_unless_a_collector_is_named(helm: Helm) -> None:
     assert [name for name in _of_user(helm) if name.startswith("OTEL_")] == []
 
 
-def test_traces_go_where_the_whole_or_the_chart_says(helm: Helm) -> None:
+def test_traces_go_where_the_whole_or_the_chart_reports(helm: Helm) -> None:
     off = "networkPolicy.enabled=false"
     variables = _of_user(helm, off, "global.tracing.endpoint=http://a:4318", "tracing.endpoint=http://b:4318")
     assert {name: text for name, text in variables.items() if name.startswith("OTEL_")} == {

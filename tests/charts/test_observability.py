@@ -84,7 +84,7 @@ def test_grafana_reads_every_dashboard_and_where_to_look(helm: Helm) -> None:
     assert provider["options"]["path"] == mounts["dashboards"]
 
 
-def test_alerts_are_mailed_to_the_sink_unless_told_otherwise(helm: Helm) -> None:
+def test_alerts_are_mailed_to_the_sink_unless_configured_otherwise(helm: Helm) -> None:
     config = _file(helm, "alertmanager", "alertmanager.yml")
     assert config["global"]["smtp_smarthost"] == "eventline-mail:1025"
     assert config["receivers"][0]["email_configs"][0]["to"] == "operator@eventline.local"

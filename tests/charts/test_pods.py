@@ -30,7 +30,7 @@ def test_every_pod_without_a_reason_has_no_token_and_no_injected_names(helm: Hel
 
 
 @with_values
-def test_every_container_says_what_memory_it_needs_and_may_take(helm: Helm, chart: str, values: Path) -> None:
+def test_every_container_reports_what_memory_it_needs_and_may_take(helm: Helm, chart: str, values: Path) -> None:
     for pod in pods(helm.resources(chart, "--values", values)):
         for container in pod.containers:
             assert "memory" in container["resources"]["requests"], pod.name

@@ -20,7 +20,7 @@ def schema_of(kind: str) -> Schema:
 
 
 @pytest.mark.parametrize(("path", "text"), [pytest.param(*pair, id=pair[0].name) for pair in documents().items()])
-def test_a_committed_document_is_as_the_contracts_say(path: Path, text: str) -> None:
+def test_a_committed_document_is_as_the_contracts_report(path: Path, text: str) -> None:
     assert path.exists(), f"{path} is not there: run make docs"
     assert path.read_text() == text, f"{path} differs from the contracts: run make docs, and look at the change"
 

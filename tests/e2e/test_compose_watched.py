@@ -20,7 +20,7 @@ def watched(target: Target) -> Iterator[ComposeTarget]:
     target.compose("--profile", "full", "rm", "--stop", "--force", *WATCHERS)
 
 
-def test_a_service_that_is_down_is_told_by_mail_and_so_is_its_return(watched: ComposeTarget) -> None:
+def test_a_service_that_is_down_is_notified_by_mail_and_so_is_its_return(watched: ComposeTarget) -> None:
     with stopped(watched, "notification"):
         watched.await_alert("[firing] ServiceDown notification (page)", TOLD_WITHIN_S)
     watched.await_alert("[resolved] ServiceDown notification (page)", TOLD_WITHIN_S)

@@ -61,7 +61,7 @@ def test_prometheus_looks_at_the_rules_and_tells_alertmanager(target: Target) ->
     assert manager["url"] == "http://eventline-alertmanager:9093/api/v2/alerts"
 
 
-def test_an_alert_that_fires_and_clears_is_told_by_mail(target: Target) -> None:
+def test_an_alert_that_fires_and_clears_is_notified_by_mail(target: Target) -> None:
     assert isinstance(target, Mailpit)
     labels = {"alertname": f"Tried{uuid.uuid4().hex[:8]}", "severity": "page", "job": "e2e", "namespace": "eventline"}
     tell(labels)

@@ -31,7 +31,7 @@ def test_a_registration_leads_to_a_mail_and_to_audit_entries_with_its_correlatio
     assert sorted(entry["type"] for entry in entries) == sorted({entry["type"] for entry in entries}), "a repeat"
 
 
-def test_a_mail_has_name_and_language_of_the_replica_and_a_change_is_told_to_both_addresses(story: Story) -> None:
+def test_a_mail_has_name_and_language_of_the_replica_and_a_change_is_notified_to_both_addresses(story: Story) -> None:
     user = story.register_user(full_name="Konrad Zuse", locale="de")
     welcome = story.await_mail(user)
     assert welcome.subject == "Willkommen bei Eventline"

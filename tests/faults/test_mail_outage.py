@@ -14,7 +14,7 @@ SECONDS = 6.0
 USERS_PER_SECOND = 15
 
 
-def test_a_mail_server_that_is_away_costs_no_memory_no_rebalance_no_mail_and_no_order(tmp_path: Path) -> None:
+def test_a_mail_server_that_is_unreachable_costs_no_memory_no_rebalance_no_mail_and_no_order(tmp_path: Path) -> None:
     settings = settings_on_free_ports(1)
     with trial(settings, local_programs(settings, tmp_path), tmp_path) as run:
         seen = play(run, SECONDS, USERS_PER_SECOND)

@@ -45,13 +45,13 @@ def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
         assert url == f"postgresql+psycopg://{name}@postgres:5432/{name}"
 
 
-def test_everything_that_stays_up_says_whether_it_is_healthy(compose: Compose) -> None:
+def test_everything_that_stays_up_reports_whether_it_is_healthy(compose: Compose) -> None:
     """Mailpit's image brings its own check; the topics step ends."""
     silent = {name for name, service in compose["services"].items() if "healthcheck" not in service}
     assert silent == {"mail", "topics"}
 
 
-def test_the_broker_is_told_what_the_local_one_is(compose: Compose) -> None:
+def test_the_broker_is_configured_as_the_local_one(compose: Compose) -> None:
     """Addresses and folders apart."""
     given = compose["services"]["kafka"]["environment"]
     local = properties(1, 2, Path("/data"))

@@ -80,7 +80,7 @@ def test_its_labels_tell_what_it_is(image: Image) -> None:
     }
 
 
-def test_it_says_what_it_lacks_on_a_read_only_root(image: Image) -> None:
+def test_it_reports_what_it_lacks_on_a_read_only_root(image: Image) -> None:
     """Without settings a service names them; the console lists its commands."""
     done = image.run(*(["--help"] if image.service == "console" else []))
     if image.service == "console":

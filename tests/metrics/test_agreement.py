@@ -89,7 +89,7 @@ def test_a_percentile_is_in_the_first_bucket_that_holds_enough(rank: int, bucket
     assert place({0.1: 40, 0.2: 90, math.inf: 100}, rank) == bucket
 
 
-def test_what_lies_two_buckets_off_is_told() -> None:
+def test_what_lies_two_buckets_off_is_reported() -> None:
     added = dict.fromkeys((*HTTP_DURATION.buckets, math.inf), 100)  # all within the first
     assert apart(HTTP_DURATION, added, {50: 0.002, 99: 0.002}) == []
     assert len(apart(HTTP_DURATION, added, {50: 0.002, 99: 0.004})) == 1

@@ -11,7 +11,7 @@ from services.workbench.documents.metrics import PATH, every, text
 of_every_metric = pytest.mark.parametrize("one", every(), ids=lambda one: str(one.name))
 
 
-def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_say() -> None:
+def test_the_catalogue_is_as_the_declarations_and_those_who_look_at_them_report() -> None:
     assert PATH.read_text() == text(), f"{PATH} differs from the code: run make docs"
 
 

@@ -33,7 +33,7 @@ def test_the_labels_of_a_series_are_those_that_are_declared(system: Running, job
 
 
 @of_every_job
-def test_promtool_has_nothing_to_say(system: Running, job: str) -> None:
+def test_promtool_has_nothing_to_report(system: Running, job: str) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not on PATH: it comes with Prometheus")

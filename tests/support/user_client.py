@@ -40,15 +40,15 @@ class Service:
     """
 
     def __init__(self, database: Database) -> None:
-        self.told = a_telemetry()
+        self.instruments = a_telemetry()
         self.database = database
         self.errors: list[Exception] = []
         self.lose_next_answer = False
         self.next_ids: list[str] = []
         upgrade(database, Path(store.__file__).parent / "migrations")
-        self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.told)
+        self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.instruments)
         api = Api(self._writer, self._read_user, self._read_page, self._new_id)
-        self.app = RequestTelemetry(application(api.routes(), DOCUMENT), self.told)
+        self.app = RequestTelemetry(application(api.routes(), DOCUMENT), self.instruments)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -77,7 +77,7 @@ class Service:
             return event_store.read(connection, 0, 10_000)
 
     def metric(self, name: str, **labels: str) -> float:
-        return self.told.metrics.registry.get_sample_value(name, labels) or 0.0
+        return self.instruments.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def handle(self, commands: Sequence[Command]) -> list[Outcome]:
         """Commit a group, as `CommandHandler` does."""

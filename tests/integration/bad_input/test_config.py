@@ -110,7 +110,7 @@ class Running:
         await_seen(self.readiness, lambda seen: seen is None)
 
 
-def told(url: URL, *statements: str) -> list[tuple[object, ...]]:
+def execute(url: URL, *statements: str) -> list[tuple[object, ...]]:
     """Run statements on a PostgreSQL; return the rows of the last."""
     target = url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(target, autocommit=True) as connection:
@@ -121,23 +121,23 @@ def told(url: URL, *statements: str) -> list[tuple[object, ...]]:
 
 def ask_for_passwords(url: URL, role: str) -> None:
     """Let the server ask a role for its password; all others are trusted."""
-    [[file]] = told(url, "SHOW hba_file")
+    [[file]] = execute(url, "SHOW hba_file")
     rules = Path(str(file))
     rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-    told(url, "SELECT pg_reload_conf()")
+    execute(url, "SELECT pg_reload_conf()")
 
 
 def test_row_wrong_password(postgres_server: postgres.Server, tmp_path: Path) -> None:
     """Wrong password: not ready with the reason, retries, and is ready once the password is corrected."""
     url = make_url(postgres_server.fresh_url())
-    told(url, "CREATE ROLE careful LOGIN PASSWORD 'theirs'", f"ALTER DATABASE {url.database} OWNER TO careful")
+    execute(url, "CREATE ROLE careful LOGIN PASSWORD 'another'", f"ALTER DATABASE {url.database} OWNER TO careful")
     ask_for_passwords(url, "careful")
     own = url.set(username="careful", password="own").render_as_string(hide_password=False)  # noqa: S106  # of this test
     running = Running("user", good("user", tmp_path, APP_DATABASE_URL=own), tmp_path)
     with running.system:
         running.system.start("user")
         running.await_report("start: database: ", "password authentication failed")
-        told(url, "ALTER ROLE careful PASSWORD 'ours'")
+        execute(url, "ALTER ROLE careful PASSWORD 'own'")
         running.await_ready()
 
 

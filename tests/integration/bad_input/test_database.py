@@ -210,32 +210,32 @@ of_each_kind = pytest.mark.parametrize(("database_url", "kind", "reason"), KINDS
 @of_each_kind
 def test_row_disk_full_or_read_only(service: Service, kind: str, reason: str) -> None:
     """Disk full, read-only: 503 and not ready with the reason, no partial write; ready again when it is put right."""
-    watch = DatabaseHealthCheck(service.database, service.told)
+    watch = DatabaseHealthCheck(service.database, service.instruments)
     failure = Failure(kind, service.database, "events")
     failure.begin()
     refused(service)
     watch.check()
-    assert reason in service.told.health.missing()["database"]
+    assert reason in service.instruments.health.missing()["database"]
     assert nothing_of_ada(service)
     failure.end()
     answer(service, 201)
     watch.check()
-    assert "database" not in service.told.health.missing()
+    assert "database" not in service.instruments.health.missing()
     assert len(service.events()) == 1
 
 
 @of_each_kind
 def test_row_disk_full_or_read_only_without_traffic(service: Service, kind: str, reason: str) -> None:
     """Disk full, read-only: what is put right is noticed although nobody writes meanwhile."""
-    watch = DatabaseHealthCheck(service.database, service.told)
+    watch = DatabaseHealthCheck(service.database, service.instruments)
     failure = Failure(kind, service.database, "events")
     failure.begin()
     refused(service)
     failure.end()
     watch.check()
-    assert reason in service.told.health.missing()["database"]
+    assert reason in service.instruments.health.missing()["database"]
     watch.check()
-    assert "database" not in service.told.health.missing()
+    assert "database" not in service.instruments.health.missing()
 
 
 @of_each_kind

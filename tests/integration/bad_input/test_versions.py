@@ -73,7 +73,7 @@ def test_row_schema_older_then_migrated_by_command(tmp_path: Path) -> None:
         running.await_ready()
 
 
-def test_the_command_migrate_gives_up_in_time_and_says_why() -> None:
+def test_the_command_migrate_gives_up_in_time_and_reports_why() -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
     code, output = migrated("notification", APP_DATABASE_URL=url, APP_MIGRATE_WITHIN="1s")
     assert (code, output.splitlines()[0]) == (1, "notification cannot migrate:")

@@ -98,7 +98,7 @@ def test_ends_are_the_offsets_of_the_next_records(broker: str, topics: KafkaAdmi
     assert topics.ends([]) == {}
 
 
-def test_an_unreachable_broker_raises_an_error_that_says_so() -> None:
+def test_an_unreachable_broker_raises_an_error_that_reports_so() -> None:
     unreachable, patience = f"127.0.0.1:{free_ports(1)[0]}", timedelta(seconds=0.2)
     topics = KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=unreachable, kafka_request_timeout=patience), "test")
     partition = TopicPartition("any.v1", 0)

@@ -115,7 +115,7 @@ def test_a_replica_waits_while_another_one_migrates(database: Database) -> None:
     assert len(content(database)["alembic_version"]) == 1
 
 
-def test_a_database_that_is_away_is_a_connection_error_to_be_tried_again(tmp_path: Path) -> None:
+def test_a_database_that_is_unreachable_is_a_connection_error_to_be_tried_again(tmp_path: Path) -> None:
     (tmp_path / "a-file").touch()
     for url in ("postgresql+psycopg://nobody@127.0.0.1:1/none", f"sqlite:///{tmp_path}"):
         database = Database(url)

@@ -80,7 +80,7 @@ def test_opentelemetrys_own_variables_keep_their_meaning(collector: Collector, m
     assert [span.service for span in collector.spans()] == ["another"] * 20
 
 
-def test_nothing_is_made_where_opentelemetry_is_told_to_be_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_made_where_opentelemetry_is_configured_off(monkeypatch: pytest.MonkeyPatch) -> None:
     for variables in ({"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}):
         assert made("http://127.0.0.1:1", monkeypatch, variables) is OFF
 
@@ -98,7 +98,7 @@ def test_what_the_exporter_cannot_do_stops_the_start(variables: Mapping[str, str
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_collector_that_is_away_costs_a_line_now_and_then_and_a_bounded_stop(
+def test_a_collector_that_is_unreachable_costs_a_line_now_and_then_and_a_bounded_stop(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
     collector.refusing = True

@@ -116,7 +116,7 @@ def test_after_a_failure_a_new_producer_starts_from_the_first_unacknowledged(dat
     assert log.story == ["open 1", "fail 1", "close 1", "open 2", "fail 2", "close 2", "open 3", "close 3"]
 
 
-def test_the_cursor_stays_while_the_broker_is_away_and_it_keeps_trying(database: Database, log: FakeLog) -> None:
+def test_the_cursor_stays_while_the_broker_is_unreachable_and_it_keeps_trying(database: Database, log: FakeLog) -> None:
     append_events(database, 1)
     log.refuse = 1000
     with running(a_relay(database, log)):
@@ -181,7 +181,7 @@ def test_an_orderly_stop_publishes_the_rest_and_gives_the_lease_back(database: D
     assert Leases(database, "next", LONG).take() == Lease(epoch=2, cursor=5)
 
 
-def test_a_stop_while_the_broker_is_away_ends_and_gives_the_lease_back(database: Database, log: FakeLog) -> None:
+def test_a_stop_while_the_broker_is_unreachable_ends_and_gives_the_lease_back(database: Database, log: FakeLog) -> None:
     append_events(database, 1)
     log.refuse = 1000
     with running(a_relay(database, log)):
@@ -208,7 +208,7 @@ def test_metrics_tell_what_is_pending_how_old_it_is_and_who_leads(database: Data
     assert [read(f"{published}_{what}", {"type": "user.registered"}) for what in ("count", "sum")] == [2, 14]
 
 
-def test_metrics_are_served_while_the_database_is_away(database: Database, log: FakeLog) -> None:
+def test_metrics_are_served_while_the_database_is_unreachable(database: Database, log: FakeLog) -> None:
     telemetry = a_telemetry()
     a_relay(database, log, telemetry=telemetry)
     with database.write() as connection:

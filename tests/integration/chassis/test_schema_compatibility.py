@@ -63,7 +63,7 @@ def test_a_newer_schema_that_names_no_older_program_is_refused(database: Databas
             prepare(database, USER, migrate=migrate)
 
 
-def test_what_one_revision_says_is_forgotten_with_the_next(database: Database, newer: Path) -> None:
+def test_what_one_revision_reports_is_forgotten_with_the_next(database: Database, newer: Path) -> None:
     add(newer, "8001", "0001", 'oldest_program = "0001"')
     upgrade(database, newer)
     add(newer, "8002", "8001")

@@ -61,7 +61,9 @@ def test_the_lag_is_shown_while_nobody_consumes_and_the_probe_ends_in_order(brok
     assert process.wait_end(READY_S) == 0
 
 
-def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_says_why_and_goes_on(broker: str, start: Start) -> None:
+def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_reports_why_and_goes_on(
+    broker: str, start: Start
+) -> None:
     free = free_ports(1)[0]
     process, port = start(f"{HOST}:{free}")
     output = await_seen(lambda: ask(port, "/readyz"), lambda seen: seen[0] == 503 and "refused" in seen[1])
@@ -88,7 +90,7 @@ def test_a_broker_that_was_killed_is_asked_again_when_it_is_back(start: Start, t
         assert "consumer_group_members{" in ask(metrics_port, "/metrics")[1]
 
 
-def test_a_probe_whose_port_is_taken_says_so_with_the_code_of_its_kind(broker: str, start: Start) -> None:
+def test_a_probe_whose_port_is_taken_reports_so_with_the_code_of_its_kind(broker: str, start: Start) -> None:
     _, port = start(broker)
     await_seen(lambda: ask(port, "/livez"), lambda seen: seen[0] == 200)
     code, output = console({"APP_KAFKA_BOOTSTRAP_SERVERS": broker, "APP_METRICS_PORT": str(port)}, "probe")
@@ -113,7 +115,7 @@ def test_topics_waits_for_a_broker_that_comes(broker: str) -> None:
     assert "Connection refused" in waiting
 
 
-def test_topics_says_what_is_wrong_with_a_brokers_certificate(secure_broker: SecureBroker, files: Files) -> None:
+def test_topics_reports_what_is_wrong_with_a_brokers_certificate(secure_broker: SecureBroker, files: Files) -> None:
     variables = secure_broker.settings("expired", files) | {"APP_DEADLINE": "1s", "APP_KAFKA_REQUEST_TIMEOUT": "2s"}
     code, output = console(variables, "topics")
     assert code == 4, output

@@ -77,7 +77,9 @@ def test_many_concurrent_commands_are_committed_in_few_groups(service: Service) 
     assert service.metric("writer_group_size_count") <= 50
 
 
-def test_a_database_that_is_away_for_a_moment_is_not_noticed_and_one_that_stays_away_is_told(service: Service) -> None:
+def test_a_database_that_is_unreachable_for_a_moment_is_not_noticed_and_one_that_stays_unreachable_is_reported(
+    service: Service,
+) -> None:
     async def talk(client: httpx.AsyncClient) -> None:
         service.errors = [OperationalError("", {}, Exception("busy"))] * 2
         assert (await register(client, "k")).status_code == 201
@@ -108,7 +110,7 @@ def test_a_bug_in_a_group_is_a_500_and_the_next_request_is_served(service: Servi
     service.serve(talk)
 
 
-def test_a_write_after_the_writers_end_is_told_to_come_again(service: Service) -> None:
+def test_a_write_after_the_writers_end_is_answered_with_a_time_to_retry(service: Service) -> None:
     async def talk(client: httpx.AsyncClient) -> None:
         assert "same Idempotency-Key" in problem(await asyncio.wait_for(register(client, "k"), 20), 503)
 

@@ -96,7 +96,7 @@ def test_a_permanent_bounce_flags_the_contact_and_names_its_cause(users: Users) 
     assert [kind for _, kind, _ in outcome.applied] == ["notification.failed"]
 
 
-def test_a_bounce_that_is_told_again_is_a_repeat_even_after_the_address_came_back(users: Users) -> None:
+def test_a_bounce_that_is_repeated_is_a_repeat_even_after_the_address_came_back(users: Users) -> None:
     users.take(failed())
     users.do(Change(USER_ID, None, Changes(email=OTHER)))
     users.do(Change(USER_ID, None, Changes(email=ADDRESS)))

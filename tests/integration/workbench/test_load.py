@@ -29,7 +29,7 @@ def test_a_running_system_is_named_whole_or_not_at_all(tmp_path: Path) -> None:
     assert "named by --user-url and --audit-url: give both" in output
 
 
-def test_a_system_that_does_not_answer_is_said_to_be_away(broker: str, tmp_path: Path) -> None:
+def test_a_system_that_does_not_answer_is_reported_to_be_unreachable(broker: str, tmp_path: Path) -> None:
     where = {"APP_STATE_DIR": str(tmp_path), "APP_KAFKA_BOOTSTRAP_SERVERS": broker, "APP_DEADLINE": "1s"}
     code, output = console(where, "load", "--user-url", "http://127.0.0.1:1", "--audit-url", "http://127.0.0.1:1")
     assert code == 7, output

@@ -37,7 +37,7 @@ def test_what_is_parked_is_listed_with_its_reason(url: str) -> None:
     assert "ZeroDivisionErr" in output
 
 
-def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_said_to_be_unknown(url: str) -> None:
+def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_reported_to_be_unknown(url: str) -> None:
     key = park(url)
     code, output = console({"APP_DATABASE_URL": url}, "parked", "retry", key)
     assert (code, "another try of 1 records" in output) == (0, True), output
@@ -45,6 +45,6 @@ def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_said_to_be_unknow
     assert (code, "nothing is parked for the key nobody" in output) == (5, True), output
 
 
-def test_without_a_database_it_says_which_variable_to_set() -> None:
+def test_without_a_database_it_reports_which_variable_to_set() -> None:
     code, output = console({}, "parked", "list")
     assert (code, "APP_DATABASE_URL is missing" in output) == (2, True), output

@@ -15,14 +15,14 @@ def test_without_check_nothing_is_done(broker: str) -> None:
     assert "add --check" in output
 
 
-def test_without_a_store_it_says_how_to_get_one(broker: str, tmp_path: Path) -> None:
+def test_without_a_store_it_reports_how_to_get_one(broker: str, tmp_path: Path) -> None:
     code, output = console({BROKER: broker, "APP_STATE_DIR": str(tmp_path)}, "rebuild", "--check")
     assert code == 8, output
     assert f"no user store in {tmp_path}/run/user.db: start one with `make run`" in output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_broker_it_says_so_as_every_command(tmp_path: Path) -> None:
+def test_without_a_broker_it_reports_so_as_every_command(tmp_path: Path) -> None:
     where = {BROKER: f"{HOST}:{free_ports(1)[0]}", "APP_KAFKA_REQUEST_TIMEOUT": "1s", "APP_STATE_DIR": str(tmp_path)}
     code, output = console(where, "rebuild", "--check")
     assert code == 4, output

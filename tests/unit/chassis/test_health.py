@@ -19,7 +19,7 @@ def test_a_service_is_not_ready_before_its_start_is_over() -> None:
     assert health.started
 
 
-def test_what_is_missing_is_told_with_its_latest_reason_until_it_is_there() -> None:
+def test_what_is_missing_is_reported_with_its_latest_reason_until_it_is_there() -> None:
     health = a_health()
     health.has("start")
     health.lacks("database", "refused")

@@ -67,7 +67,7 @@ def test_gauges_read_by_one_look_show_values_by_label_and_nothing_where_there_is
     assert len(calls) == 1
 
 
-def test_while_the_database_is_away_its_gauges_are_unknown_and_the_others_are_shown(metrics: Metrics) -> None:
+def test_while_the_database_is_unreachable_its_gauges_are_unknown_and_the_others_are_shown(metrics: Metrics) -> None:
     def away() -> Sequence[Reading]:
         raise OperationalError("any", {}, ConnectionError("unreachable"))
 

@@ -41,7 +41,7 @@ def test_a_service_that_starts_is_alive_but_neither_started_nor_ready(port: int)
     assert get(port, "/readyz") == (503, "start: not started yet\n")
 
 
-def test_what_is_missing_is_told_a_line_each(port: int, instruments: Telemetry) -> None:
+def test_what_is_missing_is_reported_a_line_each(port: int, instruments: Telemetry) -> None:
     instruments.health.has("start")
     assert get(port, "/readyz") == get(port, "/startupz") == (200, "ok\n")
     instruments.health.lacks("smtp", "refused")
@@ -57,7 +57,7 @@ def test_metrics_are_served_with_what_runs_here(port: int) -> None:
     assert "_created" not in text
 
 
-def test_what_a_service_does_without_is_told_with_its_readiness(port: int, instruments: Telemetry) -> None:
+def test_what_a_service_does_without_is_reported_with_its_readiness(port: int, instruments: Telemetry) -> None:
     instruments.health.has("start")
     instruments.health.lacks("kafka", "refused", needed=False)
     assert get(port, "/readyz") == (200, "ok\nkafka: refused\n")

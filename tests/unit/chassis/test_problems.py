@@ -101,7 +101,7 @@ def test_bodies_in_another_form_are_not_taken(headers: dict[str, str]) -> None:
     assert "send" in detail(send("POST", "/numbers", b'{"number": 1}', **headers), 415)
 
 
-def test_content_type_may_say_its_charset() -> None:
+def test_content_type_may_name_its_charset() -> None:
     assert send("POST", "/numbers", b'{"number": 1}', content_type="Application/JSON; charset=utf-8").json() == 1
 
 
@@ -114,13 +114,13 @@ def test_unknown_paths_and_methods_are_problems_too() -> None:
     assert detail(send("DELETE", "/numbers"), 405)
 
 
-def test_a_database_that_is_away_is_told_with_a_time_to_try_again() -> None:
+def test_a_database_that_is_unreachable_is_reported_with_a_time_to_try_again() -> None:
     response = send("GET", "/raise/unreachable")
     assert "Idempotency-Key" in detail(response, 503)
     assert response.headers["retry-after"] == "1"
 
 
-def test_a_bug_is_told_without_its_details() -> None:
+def test_a_bug_is_reported_without_its_details() -> None:
     assert "secret" not in detail(send("GET", "/raise/bug"), 500)
 
 

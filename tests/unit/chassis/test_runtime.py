@@ -119,7 +119,7 @@ def test_not_ready_comes_before_the_first_part_is_stopped(story: list[str]) -> N
     assert story == ["{'stop': 'stopping'}"]
 
 
-def test_preparing_is_tried_again_until_it_succeeds_and_says_what_is_missing(
+def test_preparing_is_tried_again_until_it_succeeds_and_reports_what_is_missing(
     story: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = Health()

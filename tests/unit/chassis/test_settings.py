@@ -32,7 +32,7 @@ def complaints(**environment: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_defaults_hold_where_nothing_is_said_and_other_variables_are_left_alone() -> None:
+def test_defaults_hold_where_nothing_is_set_and_other_variables_are_left_alone() -> None:
     settings = load(Settings, GOOD | {"PATH": "/bin", "APPLE": "red"})
     assert settings == Settings(kafka_bootstrap_servers="broker:9092", database_url="sqlite:///x.db")
 
@@ -46,7 +46,7 @@ def test_durations_are_numbers_with_their_unit(text: str, meant: float) -> None:
     assert settings.kafka_message_timeout == timedelta(seconds=meant)
 
 
-def test_numbers_and_paths_are_what_they_say() -> None:
+def test_numbers_and_paths_are_converted() -> None:
     settings = load(WithFolder, GOOD | {"APP_WRITER_GROUP": "7", "APP_FOLDER": "/folder"})
     assert (settings.writer_group, settings.folder) == (7, Path("/folder"))
 
@@ -73,7 +73,7 @@ def test_all_errors_come_at_once_a_line_each() -> None:
     ]
 
 
-def test_a_contradiction_is_told_together_with_a_misspelt_name() -> None:
+def test_a_contradiction_is_reported_together_with_a_misspelt_name() -> None:
     lines = complaints(APP_KAFKA_MESSAGE_TIMEOUT="11s", APP_WRITER_GRUOP="1")
     assert [line.split()[0] for line in lines] == ["APP_WRITER_GRUOP", "APP_KAFKA_MESSAGE_TIMEOUT"]
 

@@ -48,11 +48,11 @@ def an_event_of(traceparent: str | None, number: int = 1) -> StoredEvent:
         ("", None),
     ],
 )
-def test_a_traceparent_is_read_as_w3c_says(text: str, means: str | None) -> None:
+def test_a_traceparent_is_read_as_w3c_reports(text: str, means: str | None) -> None:
     assert traceparent.read(text) == means
 
 
-def test_the_last_bit_of_the_flags_says_whether_a_trace_is_recorded() -> None:
+def test_the_last_bit_of_the_flags_reports_whether_a_trace_is_recorded() -> None:
     assert [traceparent.is_sampled(one) for one in (SAMPLED, SAMPLED_TOO, UNSAMPLED, None)] == [
         True,
         True,

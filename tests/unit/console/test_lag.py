@@ -39,7 +39,7 @@ def test_every_reader_of_the_catalog_is_looked_at() -> None:
     assert {(lag.group, lag.topic) for lag in found} == {(r, t.name) for t in catalog.TOPICS for r in t.readers}
 
 
-def test_a_group_that_has_told_nothing_has_all_before_it_that_is_still_there() -> None:
+def test_a_group_that_has_committed_nothing_has_all_before_it_that_is_still_there() -> None:
     assert of(lags(FakeTopics({}), unasked), "audit", catalog.USER_EVENTS).records == 6 * 8
 
 
@@ -49,7 +49,7 @@ def test_a_group_has_before_it_what_lies_between_its_offsets_and_the_ends() -> N
 
 
 @pytest.mark.parametrize(("offset", "records", "seconds"), [(10, 0, 0), (9, 6, 5), (0, 48, 5)])
-def test_the_oldest_unread_record_says_how_late_a_group_is(offset: int, records: int, seconds: int) -> None:
+def test_the_oldest_unread_record_reports_how_late_a_group_is(offset: int, records: int, seconds: int) -> None:
     asked: list[Mapping[TopicPartition, int]] = []
 
     def ages(unread: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:

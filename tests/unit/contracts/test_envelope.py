@@ -117,7 +117,7 @@ def test_a_header_that_is_not_of_its_form_is_named_with_its_value(name: str, val
     assert len(str(caught.value)) < 300
 
 
-def test_a_value_that_is_wrong_is_told_even_when_another_header_is_missing() -> None:
+def test_a_value_that_is_wrong_is_reported_even_when_another_header_is_missing() -> None:
     headers = [pair for pair in with_header("ce_time", b"yesterday") if pair[0] != "ce_subjectversion"]
     with pytest.raises(EnvelopeError, match="ce_time"):
         from_headers(headers)

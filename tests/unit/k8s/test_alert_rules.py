@@ -59,6 +59,6 @@ def test_every_metric_that_a_rule_names_exists() -> None:
     assert named - known == set()
 
 
-def test_every_alert_says_something_of_its_own() -> None:
+def test_every_alert_reports_something_of_its_own() -> None:
     texts = [(alert.summary, alert.description, alert.labels.get("long")) for alert in alerts()]
     assert len(set(texts)) == len(texts)

@@ -85,7 +85,7 @@ def test_no_panel_lies_on_another_or_outside(board: Board) -> None:
 
 
 @of_every_panel
-def test_a_panel_says_what_is_normal_and_what_to_do(panel: Panel) -> None:
+def test_a_panel_reports_what_is_normal_and_what_to_do(panel: Panel) -> None:
     assert panel.normal.endswith(".")
     assert panel.act.endswith(".")
 

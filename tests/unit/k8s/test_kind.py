@@ -77,7 +77,7 @@ def test_a_deployment_scaled_to_nothing_is_no_success() -> None:
     assert "scaled it to 0" in str(workloads.failed(found))
 
 
-def test_a_failed_job_says_why() -> None:
+def test_a_failed_job_reports_why() -> None:
     condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "gave up"}
     job = {"kind": "Job", "metadata": {}, "spec": {}, "status": {"conditions": [condition]}}
     assert workloads.failed(job) == "BackoffLimitExceeded: gave up"

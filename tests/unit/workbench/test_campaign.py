@@ -39,7 +39,7 @@ def test_preferences_change_only_when_earlier_messages_are_settled() -> None:
         assert "prefer" not in second[1:]
 
 
-def test_a_moved_user_is_told_at_the_old_and_the_new_address() -> None:
+def test_a_moved_user_is_notified_at_the_old_and_the_new_address() -> None:
     for plan in campaign(1000, seed=1):
         address = ""
         for step in steps([plan]):
@@ -49,7 +49,7 @@ def test_a_moved_user_is_told_at_the_old_and_the_new_address() -> None:
             address = str(body.get("email", address))
 
 
-def test_who_leaves_is_told_goodbye_at_the_last_address_or_the_mail_is_suppressed() -> None:
+def test_who_leaves_gets_goodbye_at_the_last_address_or_the_mail_is_suppressed() -> None:
     left = [steps([plan]) for plan in campaign(1000, seed=1) if steps([plan])[-1].kind == "leave"]
     assert {(len(done[-1].mailed), done[-1].suppressed) for done in left} == {(1, 0), (0, 1)}
     for done in left:

@@ -42,7 +42,7 @@ def test_who_never_wanted_mail_gets_none() -> None:
     assert messages([a_registration(opted_in=False), move]) == {"r": ((), 1), "a": ((), 2)}
 
 
-def test_of_who_changes_preferences_the_log_says_which_way_each_decision_went() -> None:
+def test_of_who_changes_preferences_the_log_reports_which_way_each_decision_went() -> None:
     commands = [
         a_registration(),
         an_accepted("p", 2, "prefer", {"preferences": {"email": False}}),
@@ -52,6 +52,6 @@ def test_of_who_changes_preferences_the_log_says_which_way_each_decision_went() 
     assert messages(commands, {"a"}) == {"r": ((), 1), "p": ((), 0), "a": (("1@x", "2@x"), 0), "b": ((), 2)}
 
 
-def test_who_leaves_is_told_at_the_last_address() -> None:
+def test_who_leaves_is_notified_at_the_last_address() -> None:
     commands = [a_registration(), an_accepted("a", 2, "move", {"email": "2@x"}), an_accepted("l", 3, "leave")]
     assert messages(commands)["l"] == (("2@x",), 0)

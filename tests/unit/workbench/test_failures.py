@@ -49,5 +49,5 @@ def test_a_mistake_of_ours_keeps_its_traceback() -> None:
         raise ZeroDivisionError
 
 
-def test_no_code_says_that_all_is_well_or_that_a_count_is_wrong() -> None:
+def test_no_code_reports_that_all_is_well_or_that_a_count_is_wrong() -> None:
     assert not {0, 1} & set(CODES.values())

@@ -15,7 +15,7 @@ def test_the_same_seed_gives_the_same_requests() -> None:
     assert a_plan(seed=3) != a_plan(seed=4)
 
 
-def test_there_are_as_many_requests_as_the_rate_says_in_order_of_time() -> None:
+def test_there_are_as_many_requests_as_the_rate_reports_in_order_of_time() -> None:
     plan = a_plan()
     moments = [planned.at for planned in plan]
     assert len(plan) == 4000

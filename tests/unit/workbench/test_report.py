@@ -41,7 +41,7 @@ def printed(result: Result) -> str:
     return text.getvalue()
 
 
-def test_a_right_result_ends_with_the_words_that_say_so() -> None:
+def test_a_right_result_ends_with_the_words_that_report_so() -> None:
     lines = printed(A_RESULT).splitlines()
     assert lines[-1] == "Nothing missing, nothing repeated."
     assert "6 commands accepted in 2.0 s, 3 a second, 1 sent again; the whole demo took 9.5 s." in lines[-2]
@@ -64,5 +64,5 @@ def test_a_duration_without_measurements_is_a_dash() -> None:
     assert "-" in next(line for line in printed(A_RESULT).splitlines() if "first mail" in line)
 
 
-def test_the_memory_of_each_service_is_told() -> None:
+def test_the_memory_of_each_service_is_reported() -> None:
     assert "Resident memory at the end: user 90 MiB." in printed(A_RESULT)

@@ -38,7 +38,7 @@ def test_rates_are_what_grew_between_two_moments() -> None:
     }
 
 
-def test_a_broker_that_is_away_is_said_to_be() -> None:
+def test_a_broker_that_is_unreachable_is_reported_to_be() -> None:
     found = dict(rows(a_moment(1.0, 1, []), a_moment(1.0, 1, None)))
     assert found["lag in records"] == "the broker does not answer"
 

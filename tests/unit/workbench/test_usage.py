@@ -21,7 +21,7 @@ def test_a_service_over_the_bound_is_named_with_both_sizes() -> None:
     assert in_words(used) == "user 200 MiB, audit 201 MiB"
 
 
-def test_what_cannot_be_known_is_said_so() -> None:
+def test_what_cannot_be_known_is_reported_so() -> None:
     assert in_words({}) == "not known here"
 
 
@@ -37,13 +37,13 @@ def test_of_a_process_that_is_gone_nothing_is_known() -> None:
     assert of_process(2**22 + 1) is None  # beyond the largest process id
 
 
-def test_of_a_process_elsewhere_its_metrics_say_it() -> None:
+def test_of_a_process_elsewhere_its_metrics_report_it() -> None:
     text = "process_resident_memory_bytes 1048576\nprocess_cpu_seconds_total 2.5\n"
     assert of_metrics(sums(text)) == Usage(MIB, MIB, 2.5)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the client reads /proc")
-def test_every_service_says_what_its_process_uses() -> None:
+def test_every_service_reports_what_its_process_uses() -> None:
     used = of_metrics(sums(generate_latest(Metrics("test", "1").registry).decode()))
     assert used.resident > MIB
     assert used.cpu_seconds > 0
