@@ -111,7 +111,8 @@ def joined(make: Tracing, work: Work, parts: Sequence[tuple[Work, str]]) -> Iter
 
     Yields the parts' spans.
     """
-    whole = [make.start(work, None, [parent for _, parent in parts])] if len(parts) > 1 else []
+    links = list(dict.fromkeys(parent for _, parent in parts))  # records of one event share their context
+    whole = [make.start(work, None, links)] if len(parts) > 1 else []
     spans = [make.start(part, parent) for part, parent in parts]
     with _under_way(whole + spans):
         yield spans
