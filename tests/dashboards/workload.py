@@ -39,7 +39,7 @@ def work(watched: Watched, seconds: float, folder: Path) -> None:
     finally:
         load.kill()
         load.wait()
-    assert "What became of" in log.read_text(), f"the load has failed:\n{log.read_text()}"
+    assert "Results of" in log.read_text(), f"the load has failed:\n{log.read_text()}"
 
 
 def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float) -> None:
