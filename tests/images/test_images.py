@@ -44,6 +44,12 @@ def test_nothing_to_build_or_install_with_is_inside(image: Image) -> None:
     assert image.shell(f'{modules} $python -c "import $tool" 2>/dev/null && echo $python $tool; done; done; true') == ""
 
 
+def test_no_package_of_the_workbench_is_inside(image: Image) -> None:
+    """The lock has them too, for development: it alone would not notice one that comes back."""
+    names = image.python("import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))").split()
+    assert {"aiohttp", "aiosmtpd", "pytest"}.isdisjoint(names)
+
+
 def test_every_package_is_the_locks(image: Image) -> None:
     """So each was checked against the lock's hashes: a package that the lock lacks would not have been."""
     found = image.python(
