@@ -11,7 +11,7 @@ import typer
 from services.audit import bootstrap, report, store_check
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
-from services.audit.verify import BadEntryError
+from services.audit.verification import BadEntryError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load

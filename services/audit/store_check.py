@@ -6,7 +6,7 @@ from rich.console import Console
 
 from services.audit import report, store
 from services.audit.settings import StoreSettings
-from services.audit.verify import Verification
+from services.audit.verification import Verification
 from services.contracts.catalog import TOPICS
 
 

@@ -14,8 +14,8 @@ from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
-from services.user import bootstrap, rebuilding
-from services.user.rebuilding import StuckError
+from services.user import bootstrap, rebuild_check
+from services.user.rebuild_check import StuckError
 from services.user.settings import Settings, StoreSettings
 
 SHOWN = 5  # differences listed one by one
@@ -46,7 +46,7 @@ def rebuild(
         sys.exit(2)
     logs.configure("user", "error")
     try:
-        found = rebuilding.check(bootstrap.build_rebuild(load(Settings, os.environ)), Console())
+        found = rebuild_check.check(bootstrap.build_rebuild(load(Settings, os.environ)), Console())
     except (SettingsError, StuckError, ConnectionError) as error:
         sys.stderr.write(f"cannot rebuild: {error}\n")
         sys.exit(2)

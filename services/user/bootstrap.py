@@ -14,7 +14,7 @@ from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
 from services.contracts.user import EVENTS
-from services.user import publisher, rebuilding, store
+from services.user import publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
 from services.user.bounce_handler import BounceHandler
@@ -48,7 +48,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     return assembly.plan(components, needs_broker=False)
 
 
-def build_rebuild(settings: Settings) -> rebuilding.Rebuild:
+def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
     """Return the comparison of the log with the service's own table."""
-    admin = KafkaAdmin(settings, rebuilding.GROUP)
-    return rebuilding.Rebuild(partial(GroupConsumer, settings), admin, Database(settings.database))
+    admin = KafkaAdmin(settings, rebuild_check.GROUP)
+    return rebuild_check.Rebuild(partial(GroupConsumer, settings), admin, Database(settings.database))

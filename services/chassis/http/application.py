@@ -11,13 +11,12 @@ from litestar.types import ControllerRouterHandler
 
 from services.chassis.http import api_docs, problems
 from services.chassis.http.limits import LARGEST_BODY
-from services.chassis.http.request_checks import ParameterGuard, check
+from services.chassis.http.request_checks import METHODS, ParameterGuard, check
 
 DESCRIPTION = (
     "Errors are problem details (RFC 9457). `X-Correlation-ID` is accepted if it has 1 to 64 printable characters, "
     "generated otherwise, and is in every response and on every event that a request leads to."
 )
-METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class ApiDocument(msgspec.Struct, frozen=True):
@@ -68,9 +67,6 @@ def _complete(app: Litestar, document: ApiDocument) -> None:
     schemas = app.openapi_schema.components.schemas
     for body in document.closed:
         schemas[body.__name__].additional_properties = False
-    for schema in schemas.values():
-        if isinstance(schema.default, msgspec.Struct):  # Litestar leaves a struct here, which is not JSON
-            schema.default = msgspec.to_builtins(schema.default)
     for item in (app.openapi_schema.paths or {}).values():
         for operation in filter(None, (getattr(item, method) for method in METHODS)):
             operation.tags = [document.tag]

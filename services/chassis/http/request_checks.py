@@ -13,6 +13,7 @@ from litestar.openapi.spec import Parameter
 
 from services.chassis.http.problems import Refused
 
+METHODS = ("get", "post", "put", "patch", "delete")  # as OpenAPI names operations
 BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
 Incoming = Request[Any, Any, Any]
 LONGEST_SHOWN = 200
@@ -75,7 +76,7 @@ class ParameterGuard:
     def learn(self, app: Litestar) -> None:
         """Read the parameters of each operation."""
         for path, item in (app.openapi_schema.paths or {}).items():
-            for method in ("get", "post", "put", "patch", "delete"):
+            for method in METHODS:
                 if operation := getattr(item, method):
                     self._names[path, method.upper()] = _query(operation.parameters or [])
 

@@ -13,7 +13,7 @@ from services.workbench.usage import MIB
 COUNTED = (
     "Counted: a record on each of the user's topics for every command; a decision (mailed or suppressed) for every\n"
     "recipient; a mail for every decision to mail; an audit entry for every record. Whether users who change their\n"
-    "preferences meanwhile are mailed is a race: of theirs each decision is counted, not which way it went."
+    "preferences meanwhile are mailed is a race: for them each decision is counted, either way."
 )
 
 

@@ -19,7 +19,6 @@ from services.workbench.local.trial import settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage
 
-READY_S = 60.0
 Series = frozenset[tuple[str, str]]  # name, labels as text
 
 

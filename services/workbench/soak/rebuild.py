@@ -9,10 +9,8 @@ import argparse
 import math
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -23,10 +21,11 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.notification.store.tables import replica
 from services.workbench.load.command import Result
 from services.workbench.load.mix import SHARES
-from services.workbench.local.system import clean_environment, local_programs
-from services.workbench.local.trial import Trial, settings_on_free_ports, trial
+from services.workbench.local.system import clean_environment
+from services.workbench.local.trial import Trial
 from services.workbench.soak import newcomer
 from services.workbench.soak.newcomer import Summary
+from services.workbench.soak.verdict import verdict
 
 SHARE_OF_COMMANDS = 1 - SHARES["read"] / sum(SHARES.values())
 SURPLUS = 1.05  # what is a read is drawn by chance
@@ -152,14 +151,7 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=20_000, help="at least so many (20000)")
     parser.add_argument("--rate", type=int, default=150, help="requests a second, reads included (150)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="eventline-soak-") as folder:
-        settings = settings_on_free_ports(1)
-        with trial(settings, local_programs(settings, Path(folder)), Path(folder)) as run:
-            seen = play(run, options.commands, options.rate)
-    sys.stdout.write(f"{seen.in_words()}\n")
-    problems = seen.problems()
-    sys.stderr.write("".join(f"BROKEN: {problem}\n" for problem in problems))
-    return 1 if problems else 0
+    return verdict(lambda run: play(run, options.commands, options.rate))
 
 
 if __name__ == "__main__":

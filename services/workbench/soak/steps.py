@@ -47,14 +47,14 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             "memory",
             "every service under 200 MiB after the demo with many users, nothing missing",
             _program("services.workbench", "demo"),
-            said(r"Resident memory|[\d,]+ commands accepted"),
+            figures(r"Resident memory|[\d,]+ commands accepted"),
             {"APP_USERS": size(20_000, 50)},
         ),
         Step(
             "backlog",
             "a backlog is consumed within 200 MiB",
             _program("services.workbench", "backlog", "--records", size(200_000, 2000)),
-            said(r"wrote|consumed in|\w+: at most"),
+            figures(r"wrote|consumed in|\w+: at most"),
         ),
         Step(
             "load",
@@ -66,23 +66,23 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             "outage",
             "the mail server down under load: memory flat, no rebalance, nothing lost, each user's mails in order",
             _program("services.workbench.soak.mail_outage", "--seconds", size(120, 6)),
-            said(r"commands accepted|mails that|seconds until|notification's|changes of|places with|users with"),
+            figures(r"commands accepted|mails that|seconds until|notification's|changes of|places with|users with"),
         ),
         Step(
             "rebuild",
             "after mixed commands the log alone gives the same users; a newcomer's replica is notification's",
             _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
-            said(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
+            figures(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
         ),
     ]
 
 
-def said(pattern: str) -> Callable[[Sequence[str]], Report]:
-    """Return what finds the figures among lines by how they begin."""
+def figures(pattern: str) -> Callable[[Sequence[str]], Report]:
+    """Return a parser of the lines that begin with a pattern."""
 
     def read(lines: Sequence[str]) -> Report:
-        figures = [re.sub(r" {2,}", ": ", line) for line in lines if re.match(pattern, line)]
-        return Report(figures, problems(lines) + ([] if figures else ["it printed no figures"]))
+        found = [re.sub(r" {2,}", ": ", line) for line in lines if re.match(pattern, line)]
+        return Report(found, problems(lines) + ([] if found else ["it printed no figures"]))
 
     return read
 

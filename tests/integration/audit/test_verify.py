@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.audit import store_check
 from services.audit.settings import StoreSettings
 from services.audit.store import StoreError
-from services.audit.verify import BadEntryError
+from services.audit.verification import BadEntryError
 from services.chassis.database.database import Database
 from tests.support.audit_log import a_fact, open_log, record_all
 

@@ -1,25 +1,12 @@
 """The user API, from HTTP through the real writer to the database."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from services.chassis.database.database import Database
-from services.chassis.outbox import group_commit as writer_module
 from tests.support.user_client import ADA, NOBODY, Service, problem, register
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
-    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.0, 0.0))
-    database = Database(f"sqlite:///{tmp_path}/user.db")
-    yield Service(database)
-    database.close()
 
 
 def test_a_registration_is_answered_with_where_the_user_is_and_which_version(service: Service) -> None:

@@ -1,25 +1,11 @@
 """Requests that are sent again, come at once, or meet a database in trouble."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
-import pytest
 from sqlalchemy.exc import OperationalError
 
-from services.chassis.database.database import Database
-from services.chassis.outbox import group_commit as writer_module
 from tests.support.user_client import Service, problem, register
-
-
-@pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr(writer_module, "IDLE_S", 0.01)
-    monkeypatch.setattr(writer_module, "BACKOFF_S", (0.0, 0.0))
-    database = Database(f"sqlite:///{tmp_path}/user.db")
-    yield Service(database)
-    database.close()
 
 
 def test_a_repeated_request_gets_the_first_ones_reply_and_does_nothing(service: Service) -> None:

@@ -14,7 +14,7 @@ from services.chassis.messages.event import Metadata
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import event_store
 from services.contracts.user import Personal, Preferences
-from services.user import bootstrap, publisher, rebuilding
+from services.user import bootstrap, publisher, rebuild_check
 from services.user.commands import Change, Command, Register
 from services.user.domain import Changes
 from services.user.settings import Settings
@@ -61,7 +61,7 @@ def users(database: Database, settings: Settings) -> Database:
 
 
 def differences_of(ids: set[str], settings: Settings) -> list[str]:
-    found = rebuilding.check(bootstrap.build_rebuild(settings), Console(file=io.StringIO()))
+    found = rebuild_check.check(bootstrap.build_rebuild(settings), Console(file=io.StringIO()))
     return [line for line in found if any(user_id in line for user_id in ids)]
 
 

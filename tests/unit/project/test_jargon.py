@@ -22,7 +22,7 @@ PRIVATE = [
 ]
 ORDINARY = [
     ("a.md", "It is sent right away, needless to say; remove it away from here, standby and standalone."),
-    ("a.md", "Set KNEE=1, which passes `--knee`. What does it do? It retries."),
+    ("a.md", "Set MAX_RATE=1, which passes `--max-rate`. What does it do? It retries."),
     ("a.py", '"""Polls the broker."""\nvalue = 1  # the unit of the broker\n'),
 ]
 

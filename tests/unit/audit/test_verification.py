@@ -7,7 +7,7 @@ import pytest
 
 from services.audit import handlers
 from services.audit.domain import Chain, Entry
-from services.audit.verify import BadEntryError, Verification
+from services.audit.verification import BadEntryError, Verification
 from tests.support.audit_log import ORIGIN, TOPIC_IDS, a_fact
 from tests.support.builders import NOW
 from tests.unit.audit.test_handlers import FakeLog
