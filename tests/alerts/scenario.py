@@ -39,11 +39,11 @@ class Identity(msgspec.Struct, frozen=True, order=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Times of an alert in seconds: from the fault to firing, and from the end of the fault to clearing."""
+    """Times of an alert in seconds: from the fault to firing (negative: before it), from its end to clearing."""
 
     alert: Identity
     what: str
-    fired_before: bool
+    fired_before: Moments
     fired_after: float | None
     cleared_after: float | None
 
@@ -64,6 +64,11 @@ class _Played:
         late = lasted > RAISED_WITHIN_S
         return late or (self.ended is not None and expected(self.fault.leaves) <= firing)
 
+    def excuses(self, alert: Identity, moment: float) -> bool:
+        """Return whether this fault may have raised an alert for a moment."""
+        ended = self.ended or moment
+        return alert in expected(self.fault.may_raise) and self.began <= moment <= ended + QUIET_S
+
     def end(self) -> None:
         if self.ended is None:
             self.ended = time.time()
@@ -79,6 +84,8 @@ def play(environment: Environment, phases: Sequence[Sequence[Fault]]) -> tuple[l
         played = [one for phase in phases for one in _side_by_side(environment, phase)]
         _await_silence(environment)
         seen = _moments(environment, begun)
+    for alert in seen:
+        seen[alert] = [moment for moment in seen[alert] if not any(one.excuses(alert, moment) for one in played)]
     return before, [_outcome(alert, one, seen[alert]) for one in played for alert in sorted(_all_of(one.fault))]
 
 
@@ -117,7 +124,7 @@ def _await_silence(environment: Environment) -> None:
         heard = time.monotonic() if firing(environment) else heard
 
 
-def _moments(environment: Environment, since: float) -> Mapping[Identity, Moments]:
+def _moments(environment: Environment, since: float) -> dict[Identity, Moments]:
     found: defaultdict[Identity, set[float]] = defaultdict(set)
     for one in environment.prometheus.range(FIRING, since, time.time(), 1):
         found[Identity.of(one.labels)].update(one.moments)
@@ -133,7 +140,7 @@ def _outcome(alert: Identity, played: _Played, moments: Moments) -> Outcome:
     return Outcome(
         alert=alert,
         what=played.fault.what,
-        fired_before=any(moment < played.began for moment in moments),
+        fired_before=[moment - played.began for moment in moments if moment < played.began],
         fired_after=since[0] - played.began if since else None,
         cleared_after=max(0.0, end - played.ended) if over and end and played.ended else None,
     )
