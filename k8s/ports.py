@@ -7,7 +7,7 @@ from pathlib import Path
 from k8s.command import DeployError
 
 KIND_CONFIG = Path(__file__).with_name("kind.yaml")
-_LINE = re.compile(r"containerPort: (?P<node>\d+), hostPort: (?P<host>\d+),.*# (?P<variable>KIND_[A-Z0-9_]+)$")
+_LINE = re.compile(r"containerPort: (?P<node>\d+), hostPort: (?P<host>\d+),.*# (?P<variable>KIND_[A-Z0-9_]+)\Z")
 _LARGEST = 65535
 
 

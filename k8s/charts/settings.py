@@ -78,4 +78,6 @@ def _written(default: object) -> str:
 def _schema(kind: Any) -> dict[str, Any]:
     if kind is timedelta:
         return DURATION
-    return msgspec.json.schema(str if kind is Path else kind)
+    schema = msgspec.json.schema(str if kind is Path else kind)
+    # Helm's `$` is Python's `\Z`, which Helm does not know.
+    return schema | {"pattern": schema["pattern"].replace(r"\Z", "$")} if "pattern" in schema else schema

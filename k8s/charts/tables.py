@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 KEY = re.compile(r"^( *)([A-Za-z][\w.-]*):")
-COMMENT = re.compile(r"^ *# ?(.*)$")
+COMMENT = re.compile(r"^ *# ?(.*)\Z")
 
 
 class Value(msgspec.Struct, frozen=True):

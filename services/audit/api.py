@@ -20,7 +20,7 @@ from services.contracts.envelope import to_text
 LARGEST_PAGE = 1000
 LAST_POSITION = 2**63 - 1
 
-Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, pattern="^[^\\x00]*$")]
+Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, pattern="^[^\\x00]*$(?!\\n)")]
 
 
 class EntryBody(msgspec.Struct, frozen=True):

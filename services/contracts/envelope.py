@@ -5,6 +5,7 @@ other mode. Source: CloudEvents 1.0.2 and its Kafka binding, section 3.2; W3C Tr
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -20,6 +21,8 @@ NUMBERS = ("ce_sequence", "ce_subjectversion")
 OPTIONAL = ("ce_causationid", "traceparent")
 SOURCE, TYPE, SCHEMA = 2, 3, 6  # where `to_headers` puts them
 LONGEST_TEXT = 64  # the width of the readers' columns
+# Ids are copied into mail headers, log lines, URLs and SQL: no character has a meaning in any of them.
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 LARGEST_SEQUENCE = 2**63 - 1
 LARGEST_VERSION = 2**31 - 1
 SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded to the widest 64-bit number
@@ -94,6 +97,11 @@ def to_headers_of(headers: Headers, source: str, event_type: str) -> Headers:
     return other
 
 
+def correlation_of(given: str, event_id: str) -> str:
+    """Return the given correlation id; the event's id if it has other characters, which earlier versions accepted."""
+    return given if ID.fullmatch(given) else event_id
+
+
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Return the envelope that record headers carry, ignoring headers it does not know.
 
@@ -121,8 +129,9 @@ def from_attributes(found: Mapping[str, bytes | None]) -> Envelope:
 
 def _read(found: Mapping[str, bytes | None]) -> Envelope:
     # Attribute access on a null header raises AttributeError: one try in the caller covers the hot path.
+    event_id = _id(found["ce_id"])
     return Envelope(
-        id=_text(found["ce_id"]),
+        id=event_id,
         source=_known(found["ce_source"]),
         type=_known(found["ce_type"]),
         subject=_text(found["ce_subject"]),
@@ -130,8 +139,8 @@ def _read(found: Mapping[str, bytes | None]) -> Envelope:
         schema=_known(found["ce_dataschema"]),
         sequence=_natural(found["ce_sequence"], LARGEST_SEQUENCE),
         version=_natural(found["ce_subjectversion"], LARGEST_VERSION),
-        correlation_id=_text(found["ce_correlationid"]),
-        causation_id=_optional(found.get("ce_causationid")),
+        correlation_id=correlation_of(_text(found["ce_correlationid"]), event_id),
+        causation_id=None if (cause := found.get("ce_causationid")) is None else _id(cause),
         traceparent=_optional(found.get("traceparent")),
     )
 
@@ -140,6 +149,13 @@ def _text(value: bytes | None) -> str:
     text = value.decode()  # type: ignore[union-attr]  # null is caught by the caller
     if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
         raise ValueError(f"not 1 to {LONGEST_TEXT} printable characters")
+    return text
+
+
+def _id(value: bytes | None) -> str:
+    text = value.decode()  # type: ignore[union-attr]  # as above
+    if not ID.fullmatch(text):
+        raise ValueError(f"not 1 to {LONGEST_TEXT} letters, digits and -_.:")
     return text
 
 
@@ -192,10 +208,15 @@ def _worst(found: Mapping[str, bytes | None]) -> str:
     # Read again one by one, off the hot path, so that the message names the header.
     forms: dict[str, Callable[[bytes | None], object]] = {
         **dict.fromkeys(TEXTS, _text),
+        "ce_id": _id,
         "ce_time": _time,
         "ce_sequence": lambda value: _natural(value, LARGEST_SEQUENCE),
         "ce_subjectversion": lambda value: _natural(value, LARGEST_VERSION),
-        **{name: _optional for name in OPTIONAL if found.get(name) is not None},
+        **{
+            name: read
+            for name, read in (("ce_causationid", _id), ("traceparent", _optional))
+            if found.get(name) is not None
+        },
     }
     for name, read in forms.items():
         try:

@@ -11,6 +11,7 @@
 """
 
 import enum
+import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
@@ -23,6 +24,8 @@ FALLBACK_LOCALE = "en"
 RETRY_AFTER_S = (10, 30, 60, 120, 300, 900, 1800)  # seven waits between eight tries, 54 minutes in all
 CLAIM_S = 60.0  # the lease of a claimed intent
 WAITS_PER_MAIL = 5  # MAIL, RCPT, DATA, the content, the final dot: each may take the time-out
+ENCODED_WORD = "=?"  # RFC 2047: mail programs decode what begins like this
+MAILBOX = re.compile(r"[^\s@()<>\[\]:;\\,\"]+@[^\s@()<>\[\]:;\\,\"]+")
 POLICY = b"5.7."  # RFC 3463: a reply about security or policy, not about the recipient's address
 
 
@@ -243,6 +246,11 @@ def recipient_status(code: int, reply: bytes) -> DeliveryStatus:
     """Return the status that a reply to RCPT means: a 5xx bounces, unless its enhanced code is one of policy."""
     status = reply_status(code)
     return DeliveryStatus.BOUNCED if status is DeliveryStatus.REFUSED and not reply.startswith(POLICY) else status
+
+
+def is_mailbox(text: str) -> bool:
+    """Return True for a single address without a name, which a header can hold as it is."""
+    return bool(MAILBOX.fullmatch(text)) and text.isprintable() and ENCODED_WORD not in text
 
 
 def locale_of(preferred: str | None, available: Collection[str]) -> str:

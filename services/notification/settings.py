@@ -10,7 +10,7 @@ from services.chassis.consumer.settings import HeldRecordSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.settings.environment import Natural, Port, Text, settings
-from services.notification.domain import CLAIM_S, WAITS_PER_MAIL
+from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, is_mailbox
 
 
 @settings
@@ -24,7 +24,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     smtp_host: Text
     smtp_port: Port = 25
     smtp_timeout: timedelta = timedelta(seconds=10)
-    smtp_tls: Annotated[str, msgspec.Meta(pattern="^(off|starttls|tls)$")] = "off"
+    smtp_tls: Annotated[str, msgspec.Meta(pattern="^(off|starttls|tls)\\Z")] = "off"
     smtp_ca_file: Text = ""
     smtp_user: Text = ""
     smtp_password: Text = ""
@@ -43,7 +43,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
                 f"{both}: a mail waits up to {WAITS_PER_MAIL} times and must end within its claim, "
                 f"so the first must be below a {WAITS_PER_MAIL}th of the second"
             )
-        if "@" not in self.mail_from:
+        if not is_mailbox(self.mail_from):
             problems.append(f"APP_MAIL_FROM={self.mail_from!r} is not an address: write name@domain")
         return problems
 

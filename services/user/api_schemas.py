@@ -43,7 +43,8 @@ Email = Annotated[
 ]
 FullName = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME, examples=["Ada Lovelace"])]
 Locale = Annotated[
-    str, Meta(pattern="^[a-z]{2,3}(-[A-Z]{2})?$", examples=["en"], description="BCP 47, such as en or pt-BR")
+    # Python's `$` alone also matches before a last line break, and the OpenAPI document's dialect has no `\Z`.
+    str, Meta(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$(?!\n)", examples=["en"], description="BCP 47, such as en or pt-BR")
 ]
 
 

@@ -24,11 +24,11 @@ from services.contracts.user import (
     UserRegistered,
     UserState,
 )
+from services.user.text import characters, unique_form
 
 LONGEST_NAME = 200
 LONGEST_KEY = 400  # the width of the reservations' column: NFKC turns one character into up to 18
-# Bidirectional controls reorder the text after them, so that names can be forged. Unicode TR 36, section 2.6.
-BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+ENCODED_WORD = "=?"  # RFC 2047: mail programs decode what begins like this
 
 
 class Because(enum.StrEnum):
@@ -146,18 +146,17 @@ def refuse_stale(user: UserState, expected: int | None) -> None:
 
 
 def key_of(text: str) -> str:
-    """Return the form in which logins and addresses are unique: NFKC, case folded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """Return the form in which logins and addresses are unique."""
+    return unique_form.casefolded(text)
 
 
 def valid_text(field: str, text: str) -> str:
-    """Return a text in NFC. Raises RefusedError for control characters and wrong lengths."""
+    """Return a text in NFC. Raises RefusedError for a wrong length and for characters that it may not have."""
     text = unicodedata.normalize("NFC", text).strip()
     if not 1 <= len(text) <= LONGEST_NAME:
         raise RefusedError(Because.INVALID, f"{field} must have 1 to {LONGEST_NAME} characters")
-    for character in text:
-        if unicodedata.category(character) in {"Cc", "Cs"} or character in BIDI_CONTROLS:
-            raise RefusedError(Because.INVALID, f"{field} contains the control character U+{ord(character):04X}")
+    if problem := characters.problem(text):
+        raise RefusedError(Because.INVALID, f"{field} {problem}")
     return text
 
 
@@ -169,9 +168,14 @@ def valid_login(text: str) -> str:
 def valid_email(text: str) -> str:
     """Return an address in its canonical spelling. Raises RefusedError for anything but a plain mailbox."""
     try:
-        return _reservable("email", validate_email(text, check_deliverability=False, strict=True).normalized)
+        address = validate_email(text, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
         raise RefusedError(Because.INVALID, f"email: {error}") from None
+    if ENCODED_WORD in address.local_part or not characters.is_visible(address.local_part):
+        raise RefusedError(
+            Because.INVALID, "email: the part before the @ is an encoded word or has no visible character"
+        )
+    return _reservable("email", address.normalized)
 
 
 def _reservable(field: str, text: str) -> str:

@@ -87,10 +87,11 @@ class Rows:
     def put(self, user: UserState) -> None:
         """Replace a user, and its login and address."""
         if old := self._users.get(user.user_id):
-            for owned in _reserved_by([old]):
+            for owned in self._owned_by(old):
                 self._owners.pop(owned, None)
         self._users[user.user_id] = user
-        self._owners |= dict.fromkeys(_reserved_by([user]), user.user_id)
+        for owned in _reserved_by([user]):
+            self._owners.setdefault(owned, user.user_id)  # another's where an older version of the rules let both in
         self._changed.add(user.user_id)
 
     def answer(self, key: str, answered: Answered) -> None:
@@ -103,6 +104,9 @@ class Rows:
         bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
         self._write_owners()
         bulk.insert(self._connection, replies, [_reply_row(key, self._answers[key]) for key in self._answered])
+
+    def _owned_by(self, user: UserState) -> list[Owner]:
+        return [owned for owned in _reserved_by([user]) if self._owners.get(owned) == user.user_id]
 
     def _write_owners(self) -> None:
         before, after = self._owners_before, self._owners

@@ -1,6 +1,5 @@
 """ASGI middleware: correlation ids, request telemetry and connection draining."""
 
-import re
 import time
 from collections.abc import Mapping
 
@@ -16,9 +15,9 @@ from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.metrics.serving import HTTP_ACTIVE, HTTP_DURATION
 from services.chassis.telemetry.telemetry import Telemetry
 from services.chassis.telemetry.tracing import Attributes, Span, Work, span
+from services.contracts.envelope import ID
 
 CORRELATION = "X-Correlation-ID"
-CORRELATION_FORM = re.compile(rb"[\x21-\x7e]{1,64}")
 
 log = structlog.get_logger()
 
@@ -84,9 +83,9 @@ class _ObservedRequest:
 
 
 def correlation_id(headers: Mapping[bytes, bytes]) -> str:
-    """Return the client's correlation id if it is printable and short, else a new one."""
-    given = headers.get(CORRELATION.lower().encode(), b"")
-    return given.decode() if CORRELATION_FORM.fullmatch(given) else new_id()
+    """Return the client's correlation id if it has the form of an id, else a new one."""
+    given = headers.get(CORRELATION.lower().encode(), b"").decode("latin-1")
+    return given if ID.fullmatch(given) else new_id()
 
 
 class ConnectionDraining:

@@ -18,13 +18,13 @@ class KafkaSecurity(Mixin):
     No client falls back to a weaker protocol.
     """
 
-    kafka_security_protocol: Annotated[str, msgspec.Meta(pattern="^(plaintext|ssl|sasl_plaintext|sasl_ssl)$")] = (
+    kafka_security_protocol: Annotated[str, msgspec.Meta(pattern="^(plaintext|ssl|sasl_plaintext|sasl_ssl)\\Z")] = (
         "plaintext"
     )
     kafka_ca_file: str = ""
     kafka_certificate_file: str = ""
     kafka_key_file: str = ""
-    kafka_sasl_mechanism: Annotated[str, msgspec.Meta(pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)$")] = ""
+    kafka_sasl_mechanism: Annotated[str, msgspec.Meta(pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)\\Z")] = ""
     kafka_user: str = ""
     kafka_password: str = ""
 

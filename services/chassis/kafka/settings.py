@@ -14,7 +14,7 @@ class KafkaSettings(KafkaSecurity):
     """Settings that every Kafka client needs. Durations have a unit: `500ms`, `10s`, `5m`, `1h`."""
 
     kafka_bootstrap_servers: Text
-    kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)$")] = "consumer"
+    kafka_group_protocol: Annotated[str, msgspec.Meta(pattern="^(consumer|classic)\\Z")] = "consumer"
     kafka_message_timeout: timedelta = timedelta(seconds=10)
     kafka_request_timeout: timedelta = timedelta(seconds=10)
     kafka_poll_interval: timedelta = timedelta(minutes=5)

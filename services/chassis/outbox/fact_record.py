@@ -2,7 +2,7 @@
 
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing
-from services.contracts.envelope import Envelope, schema_of, to_headers
+from services.contracts.envelope import Envelope, correlation_of, schema_of, to_headers
 
 
 def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
@@ -17,7 +17,7 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         schema=schema_of(event.type),
         sequence=stored.sequence,
         version=event.version,
-        correlation_id=event.metadata.correlation_id,
+        correlation_id=correlation_of(event.metadata.correlation_id, event.event_id),
         causation_id=event.metadata.causation_id,
         traceparent=event.metadata.traceparent,
     )

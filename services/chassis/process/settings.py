@@ -17,7 +17,7 @@ class ProcessSettings(ListenSettings):
     """Port of metrics and probes, log level, and how long a stopping process goes on serving."""
 
     metrics_port: Port = 9464
-    log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)\\Z")] = "info"
     drain_delay: timedelta = timedelta(0)
 
 

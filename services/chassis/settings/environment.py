@@ -98,7 +98,7 @@ def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own ty
 
 
 def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text.strip())
     if match is None:
         raise ValueError("is not a duration: write a number with its unit, such as 500ms, 10s or 5m")
     return timedelta(seconds=float(match[1]) * UNITS[match[2]])

@@ -5,20 +5,19 @@ The templates of a locale are in the folder of its name, in lower case. A `.txt`
 
 import hashlib
 import re
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
 from pathlib import Path
 
 import msgspec
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.contracts.envelope import ID
 from services.notification.domain import ClaimedIntent, locale_of
+from services.notification.mail.message import Lines, address_of, message_of, subject_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-ENCODING = "quoted-printable"  # any length of line and any script pass any server
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name with a line break would forge the text after it
 
 
 class CannotComposeError(ValueError):
@@ -51,45 +50,36 @@ class Composer:
         """Return the mail of an intent. Raises CannotComposeError, also if a value would inject a header."""
         utf8 = not (intent.recipient.isascii() and self._mail_from.isascii())
         try:
-            message = self._message(intent)
-            content = message.as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
-        except (ValueError, IndexError, MessageError, TemplateError) as error:
-            # The address parser raises IndexError for some invalid addresses.
+            content = self._message(intent)
+        except (ValueError, TemplateError) as error:
             raise CannotComposeError(f"no mail can be rendered: {error}") from error
         return Mail(self._mail_from, intent.recipient, dot_stuffed(content), utf8)
 
-    def _message(self, intent: ClaimedIntent) -> EmailMessage:
+    def _message(self, intent: ClaimedIntent) -> bytes:
         locale = locale_of(intent.locale, self._locales)
-        text = self._render(f"{locale}/{intent.template}.txt", full_name=intent.full_name)
+        name = intent.full_name and CONTROLS.sub(" ", intent.full_name)
+        text = self._render(f"{locale}/{intent.template}.txt", full_name=name)
         subject, _, body = text.removeprefix("Subject: ").partition("\n\n")
-        html = self._render(
-            f"{locale}/{intent.template}.html", full_name=intent.full_name, locale=locale, subject=subject
-        )
-        message = EmailMessage()
-        message["Date"] = intent.queued_at
-        message["Message-ID"] = intent.message_id
-        message["From"] = address_of(self._mail_from)
-        message["To"] = address_of(intent.recipient)
-        message["Subject"] = subject
-        message["X-Correlation-ID"] = intent.correlation_id
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
-        message.set_content(body + "\n", cte=ENCODING)
-        message.add_alternative(html + "\n", subtype="html", cte=ENCODING)
-        message["Content-Language"] = locale
-        message.set_boundary("=_" + hashlib.sha256(intent.message_id.encode()).hexdigest()[:32])
-        return message
+        html = self._render(f"{locale}/{intent.template}.html", full_name=name, locale=locale, subject=subject)
+        boundary = "=_" + hashlib.sha256(intent.message_id.encode()).hexdigest()[:32]
+        return message_of(self._headers(intent, subject, locale), body + "\n", html + "\n", boundary)
+
+    def _headers(self, intent: ClaimedIntent, subject: str, locale: str) -> Lines:
+        if not ID.fullmatch(intent.correlation_id):
+            raise ValueError("the correlation id has other characters than letters, digits and -_.:")
+        return [
+            ("Date", format_datetime(intent.queued_at)),
+            ("Message-ID", intent.message_id),
+            ("From", address_of(self._mail_from)),
+            ("To", address_of(intent.recipient)),
+            ("Subject", subject_of(subject)),
+            ("X-Correlation-ID", intent.correlation_id),
+            ("Auto-Submitted", "auto-generated"),  # RFC 3834: suppresses automatic replies
+            ("Content-Language", locale),
+        ]
 
     def _render(self, template: str, **values: str | None) -> str:
         return self._templates.get_template(template).render(values)
-
-
-def address_of(text: str) -> Address:
-    """Return a single address, without a name. Raises ValueError, IndexError or MessageError for anything else."""
-    parsed = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", text))  # the parser refuses characters that SMTPUTF8 allows
-    if text.isascii():
-        return parsed
-    name, _, domain = text.rpartition("@")
-    return Address(username=name, domain=domain)
 
 
 def dot_stuffed(content: bytes) -> bytes:

@@ -12,6 +12,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from services.chassis.database.database import now_ms
 from services.chassis.messages.clock import from_micros, to_micros
+from services.contracts.envelope import correlation_of
 from services.contracts.user import Personal, UserState
 from services.notification import domain
 from services.notification.domain import ClaimedIntent, DeliveryResult, IntentState, backoff_s
@@ -72,7 +73,7 @@ def _claimed(row: Row[*tuple[object, ...]], person: Personal | None, mail_from: 
         message_id=domain.message_id(row.notification_id, mail_from),
         user_id=row.user_id,
         event_id=row.event_id,
-        correlation_id=row.correlation_id,
+        correlation_id=correlation_of(row.correlation_id, row.event_id),
         traceparent=row.traceparent,
         template=row.template,
         recipient=row.recipient,

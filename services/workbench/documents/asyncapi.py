@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
-from services.contracts.envelope import schema_of
+from services.contracts.envelope import ID, schema_of
 from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.schemas import VERSION
 
 Node = dict[str, Any]
 BINDING = {"bindingVersion": "0.5.0"}
 TEXT: Node = {"type": "string", "minLength": 1, "maxLength": 64}
+ID_TEXT = TEXT | {"pattern": f"^{ID.pattern}$"}
 PATTERNS = {
     Pattern.EVENT_SOURCING: "The facts, one record for each thing that happened, in order per key.",
     Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
@@ -28,7 +29,8 @@ RULES = {
 }
 HEADERS: dict[str, Node] = {
     "ce_specversion": {"const": "1.0", "description": "The version of CloudEvents."},
-    "ce_id": TEXT | {"description": "UUIDv7. Fact, state and notice of one change share it; a republish repeats it."},
+    "ce_id": ID_TEXT
+    | {"description": "UUIDv7. Fact, state and notice of one change share it; a republish repeats it."},
     "ce_source": TEXT | {"description": "The stream of the event; with ce_id it is unique."},
     "ce_type": TEXT | {"description": "The type, which alone decides the shape of the data."},
     "ce_subject": TEXT | {"description": "The id of the user that it is about; the record's key."},
@@ -40,9 +42,9 @@ HEADERS: dict[str, Node] = {
         "pattern": "^[1-9][0-9]*$",
         "description": "The subject's version, from 1.",
     },
-    "ce_correlationid": TEXT | {"description": "Shared by everything that one command led to."},
+    "ce_correlationid": ID_TEXT | {"description": "Shared by everything that one command led to."},
     "content-type": {"const": "application/json", "description": "The media type of the value."},
-    "ce_causationid": TEXT | {"description": "The ce_id of the event that led to this one; absent at a root."},
+    "ce_causationid": ID_TEXT | {"description": "The ce_id of the event that led to this one; absent at a root."},
     "traceparent": {"type": "string", "description": "W3C Trace Context, where the command had one."},
 }
 OPTIONAL = ("ce_causationid", "traceparent")

@@ -11,6 +11,7 @@ from services.chassis.database.database import Database
 from services.chassis.database.migrations import SchemaError, prepare, upgrade
 
 USER = Path(services.__path__[0]) / "user" / "migrations"
+HEAD = "0002"
 REVISION = '''"""A test's own revision."""
 
 import sqlalchemy as sa
@@ -40,7 +41,7 @@ def add(folder: Path, revision: str, after: str, statement: str = "") -> None:
 def test_a_program_runs_on_a_newer_schema_that_only_adds_and_leaves_it_as_it_is(
     database: Database, newer: Path
 ) -> None:
-    add(newer, "8001", "0001", 'oldest_program = "0001"')
+    add(newer, "8001", HEAD, f'oldest_program = "{HEAD}"')
     upgrade(database, newer)
     for migrate in (True, False):
         prepare(database, USER, migrate=migrate)
@@ -48,23 +49,23 @@ def test_a_program_runs_on_a_newer_schema_that_only_adds_and_leaves_it_as_it_is(
 
 
 def test_a_program_of_before_the_oldest_that_a_schema_serves_is_refused(database: Database, newer: Path) -> None:
-    add(newer, "8001", "0001")
+    add(newer, "8001", HEAD)
     add(newer, "8002", "8001", 'oldest_program = "8001"')
     upgrade(database, newer)
-    with pytest.raises(SchemaError, match="has schema 8002, the newest that this program knows is 0001"):
+    with pytest.raises(SchemaError, match="has schema 8002, the newest that this program knows is 0002"):
         prepare(database, USER, migrate=False)
 
 
 def test_a_newer_schema_that_names_no_older_program_is_refused(database: Database, newer: Path) -> None:
-    add(newer, "8001", "0001")
+    add(newer, "8001", HEAD)
     upgrade(database, newer)
     for migrate in (True, False):
-        with pytest.raises(SchemaError, match="has schema 8001, the newest that this program knows is 0001"):
+        with pytest.raises(SchemaError, match="has schema 8001, the newest that this program knows is 0002"):
             prepare(database, USER, migrate=migrate)
 
 
 def test_what_one_revision_reports_is_forgotten_with_the_next(database: Database, newer: Path) -> None:
-    add(newer, "8001", "0001", 'oldest_program = "0001"')
+    add(newer, "8001", HEAD, f'oldest_program = "{HEAD}"')
     upgrade(database, newer)
     add(newer, "8002", "8001")
     upgrade(database, newer)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from unicodedata import normalize
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import upgrade
@@ -242,3 +243,36 @@ def registered_once(story: Sequence[Command]) -> list[Command]:
 
 def _short(outcome: Reply | RefusedError) -> object:
     return outcome if isinstance(outcome, Reply) else (outcome.because, str(outcome))
+
+
+def as_before_revision_2(database: Database, *logins: str) -> None:
+    """Store users as version 0001 did; it folded keys without dropping invisible characters."""
+    with database.write() as connection:
+        for number, login in enumerate(logins):
+            person = a_person(login=login, email=f"{number}@example.org")
+            state = msgspec.json.encode(UserState(login, 1, Status.ACTIVE, person, Preferences())).decode()
+            keys = {"login": normalize("NFKC", normalize("NFKC", login).casefold()), "email": person.email}
+            connection.execute(insert(store.users).values(user_id=login, version=1, status="active", state=state))
+            for kind, key in keys.items():
+                connection.execute(insert(store.reservations).values(kind=kind, key=key, user_id=login))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+def test_logins_that_were_stored_with_invisible_characters_keep_working(database: Database) -> None:
+    as_before_revision_2(database, "Ad\u200ba", "Straße\u00ad")
+    upgrade(database, REVISIONS)
+    logins = {key: user_id for (kind, key), user_id in reserved(database).items() if kind == "login"}
+    assert logins == {"ada": "Ad\u200ba", "strasse": "Straße\u00ad"}
+    again = [register("other", login=login, email="x@example.org") for login in ("ada", "AD\u2060A", "strasse")]
+    assert [commit(database, command) for command in again] == [[Because.TAKEN]] * 3
+    assert commit(database, change("Ad\u200ba", email="new@example.org", locale="de"), events="more") == [3]
+    assert reserved(database)["login", "ada"] == "Ad\u200ba"
+
+
+def test_two_users_whose_logins_differ_by_invisible_characters_both_keep_theirs(database: Database) -> None:
+    as_before_revision_2(database, "ada", "ad\u200ba")
+    upgrade(database, REVISIONS)
+    assert commit(database, change("ad\u200ba", locale="de"), change("ada", locale="fr"), events="more") == [2, 2]
+    logins = {key: user_id for (kind, key), user_id in reserved(database).items() if kind == "login"}
+    assert logins == {"ada": "ada", "ad\u200ba": "ad\u200ba"}
+    assert commit(database, register("eve", login="a\u200bda")) == [Because.TAKEN]

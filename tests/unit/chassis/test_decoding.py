@@ -165,7 +165,7 @@ def test_causation_and_trace_are_read_from_a_structured_event() -> None:
             if name not in {"datacontenttype", "data"}
         ],
         (having(id=None), "envelope", "attribute id is missing"),
-        (having(id=""), "envelope", "attribute id is b'': not 1 to 64 printable characters"),
+        (having(id=""), "envelope", "attribute id is b'': not 1 to 64 letters, digits and -_.:"),
         (having(subject={"a": 1}), "envelope", "attribute subject is b'{\"a\": 1}': Expected `int | str | null`"),
         (having(time="yesterday"), "envelope", "attribute time is b'yesterday'"),
         (having(sequence=-1), "envelope", "attribute sequence is b'-1': not a number"),

@@ -127,5 +127,5 @@ def test_a_bug_is_reported_without_its_details() -> None:
 def test_every_answer_carries_the_clients_correlation_id_or_a_new_one() -> None:
     assert send("GET", "/nowhere", x_correlation_id="mine").headers["x-correlation-id"] == "mine"
     assert send("POST", "/numbers", b"1", content_type="x").headers["x-correlation-id"]
-    for wrong in ("x" * 65, "two words"):
+    for wrong in ("x" * 65, "two words", "=?utf-8?q?x=0D=0AReply-To:_evil@example.org?=", "a@example.org", ""):
         assert len(send("GET", "/nowhere", x_correlation_id=wrong).headers["x-correlation-id"]) == 36

@@ -46,6 +46,21 @@ def test_durations_are_numbers_with_their_unit(text: str, meant: float) -> None:
     assert settings.kafka_message_timeout == timedelta(seconds=meant)
 
 
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("APP_LOG_LEVEL", "info\n"),
+        ("APP_KAFKA_GROUP_PROTOCOL", "classic\n"),
+        ("APP_KAFKA_SECURITY_PROTOCOL", "plaintext\n"),
+        ("APP_KAFKA_SASL_MECHANISM", "PLAIN\n"),
+        ("APP_KAFKA_MESSAGE_TIMEOUT", "9" * 400 + "h"),
+        ("APP_KAFKA_MESSAGE_TIMEOUT", "\u0661s"),
+    ],
+)
+def test_a_line_break_at_the_end_or_a_number_without_bounds_is_refused(name: str, given: str) -> None:
+    assert [line.partition("=")[0] for line in complaints(**{name: given})] == [name]
+
+
 def test_numbers_and_paths_are_converted() -> None:
     settings = load(WithFolder, GOOD | {"APP_WRITER_GROUP": "7", "APP_FOLDER": "/folder"})
     assert (settings.writer_group, settings.folder) == (7, Path("/folder"))

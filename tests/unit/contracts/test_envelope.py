@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts.envelope import (
+    ID,
     Envelope,
     EnvelopeError,
     Headers,
@@ -23,9 +24,10 @@ REQUIRED = [name for name, _ in to_headers(an_envelope())]
 NAMES = [*REQUIRED, "ce_causationid", "traceparent", "x-other"]
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs"]), min_size=1)
 short_texts = texts.filter(lambda text: len(text) <= 64)
+ids = st.from_regex(ID, fullmatch=True)
 envelopes = st.builds(
     Envelope,
-    id=short_texts,
+    id=ids,
     source=short_texts,
     type=short_texts,
     subject=short_texts,
@@ -33,8 +35,8 @@ envelopes = st.builds(
     schema=short_texts,
     sequence=st.integers(1, 2**63 - 1),
     version=st.integers(1, 2**31 - 1),
-    correlation_id=short_texts,
-    causation_id=st.none() | texts,
+    correlation_id=ids,
+    causation_id=st.none() | ids,
     traceparent=st.none() | texts,
 )
 
@@ -70,6 +72,12 @@ def test_one_arbitrary_header_is_accepted_or_refused_by_its_name(name: str, valu
     assert complaint_about(headers) in {"", name}
 
 
+@pytest.mark.parametrize("given", ["=?utf-8?q?x=0D=0AReply-To:_evil@example.org?=", "two words", "a/b+c=", "Zo\u00eb"])
+def test_a_correlation_id_of_other_characters_gives_way_to_the_events_id(given: str) -> None:
+    envelope = from_headers(with_header("ce_correlationid", given.encode()))
+    assert envelope.correlation_id == envelope.id
+
+
 @pytest.mark.parametrize("name", REQUIRED[:-1])
 def test_a_required_header_that_is_missing_is_named(name: str) -> None:
     headers = [pair for pair in to_headers(an_envelope()) if pair[0] != name]
@@ -94,8 +102,13 @@ def test_a_header_that_is_repeated_is_named(name: str) -> None:
     ("name", "value", "complaint"),
     [
         ("ce_specversion", b"0.3", r"is b'0.3', expected b'1.0'"),
-        ("ce_id", b"", "is b'': not 1 to 64 printable characters"),
-        ("ce_id", b"x" * 65, "not 1 to 64 printable characters"),
+        ("ce_id", b"", "is b'': not 1 to 64 letters, digits and -_.:"),
+        ("ce_id", b"x" * 65, "not 1 to 64 letters, digits and -_.:"),
+        ("ce_id", b"event-1\n", "not 1 to 64 letters, digits and -_.:"),
+        ("ce_id", "event-\u0661".encode(), "not 1 to 64 letters, digits and -_.:"),
+        ("ce_correlationid", b"x" * 65, "not 1 to 64 printable characters"),
+        ("ce_causationid", b"", "is b'': not 1 to 64 letters, digits and -_.:"),
+        ("ce_causationid", b"=?utf-8?q?x?=", "not 1 to 64 letters, digits and -_.:"),
         ("ce_subject", b"a\0b", "not 1 to 64 printable characters"),
         ("ce_source", b"\xff", "can't decode byte 0xff"),
         ("ce_time", b"yesterday", "Invalid isoformat string: 'yesterday'"),
@@ -105,7 +118,7 @@ def test_a_header_that_is_repeated_is_named(name: str) -> None:
         ("ce_subjectversion", b"0", "not a number from 1 to 2147483647"),
         ("ce_subjectversion", b"2147483648", "not a number from 1 to 2147483647"),
         ("ce_subjectversion", b"1_0", "not a number from 1 to 2147483647"),
-        ("ce_causationid", b"a\0b", "not printable characters"),
+        ("ce_causationid", b"a\0b", "not 1 to 64 letters, digits and -_.:"),
         ("traceparent", b"00-\n", "not printable characters"),
     ],
 )

@@ -34,12 +34,16 @@ def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_USER": "ada"}, "belong together"),
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_PASSWORD": "correct horse"}, "belong together"),
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_USER": "jürgen", "APP_SMTP_PASSWORD": "x"}, "ASCII"),
-        ({"APP_SMTP_TLS": "ssl"}, "'^(off|starttls|tls)$'"),
+        ({"APP_SMTP_TLS": "ssl"}, "'^(off|starttls|tls)"),
+        ({"APP_SMTP_TLS": "tls\n"}, "'^(off|starttls|tls)"),
         ({"APP_SMTP_CA_FILE": "ca.pem"}, "APP_SMTP_CA_FILE has no meaning with APP_SMTP_TLS=off"),
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_CA_FILE": "/no/such/file"}, "APP_SMTP_CA_FILE='/no/such/file': [Errno 2]"),
         ({"APP_SMTP_TLS": "tls", "APP_SMTP_CA_FILE": str(Path(__file__))}, "name a file of certificates in PEM"),
         ({"APP_SMTP_PASSWORD": "changeme"}, "is a placeholder"),
-        ({"APP_MAIL_FROM": "Eventline"}, "is not an address"),
+        *(
+            ({"APP_MAIL_FROM": given}, "is not an address")
+            for given in ("Eventline", "Eventline <a@example.org>", "a@example.org\n", "=?utf-8?q?x?=@example.org")
+        ),
         ({"APP_SMTP_TIMEOUT": "12s"}, "the first must be below a 5th of the second"),
     ],
 )

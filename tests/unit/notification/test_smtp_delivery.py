@@ -2,12 +2,14 @@
 
 import email
 import email.policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import msgspec
 import pytest
 
 from services.notification import domain
+from services.notification.mail.message import subject_of
 from services.notification.mail.templates import TEMPLATES, CannotComposeError, Composer, dot_stuffed
 from tests.support.builders import NOW
 from tests.support.notification_builders import a_claimed_intent
@@ -92,13 +94,32 @@ def test_every_try_makes_the_same_bytes() -> None:
         {"recipient": "Ada <ada@example.org>"},
         {"recipient": "ada"},
         {"recipient": ""},
+        {"recipient": "ada@eve@example.org"},
+        {"recipient": "=?utf-8?q?=0D=0AX?=@example.org"},
+        {"recipient": "ada@example.org\0"},
         {"correlation_id": "c-1\r\nBcc: eve@example.org"},
+        {"correlation_id": "=?utf-8?q?x=0D=0AReply-To:_evil@example.org?="},
+        {"correlation_id": "=?utf-8?b?eA0KDQpIZWxsbyBldmls?="},
+        {"message_id": "<n-1@example.org>\r\n\r\nanother text"},
+        {"message_id": "<n-1@example.org>\nBcc: eve@example.org"},
         {"template": "no_such_template"},
     ],
 )
 def test_a_value_that_would_change_the_headers_cannot_be_composed(changed: dict[str, str]) -> None:
     with pytest.raises(CannotComposeError):
         compose(**changed)
+
+
+def test_a_name_with_line_breaks_stays_on_its_line_and_encoded_words_in_it_stay_as_they_are() -> None:
+    mail = compose(full_name="Ada\r\n\nYour account\0 was\u2028stolen =?utf-8?q?x?=")
+    assert "Hello Ada   Your account  was stolen =?utf-8?q?x?=,\r\n" in body(mail, "plain")
+
+
+def test_a_subject_that_a_reader_would_decode_is_encoded_as_a_whole() -> None:
+    assert subject_of("Welcome") == "Welcome"
+    for text in ("=?utf-8?q?=0D=0ABcc:_eve@example.org?=", "\u00e4 = \u00c4" * 40):
+        assert "Bcc" not in subject_of(text)
+        assert str(make_header(decode_header(subject_of(text).replace("\r\n", "")))) == text
 
 
 def test_only_an_address_beyond_ascii_needs_more_of_the_server() -> None:

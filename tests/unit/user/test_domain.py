@@ -1,5 +1,7 @@
 """Users as pure functions: which facts a change leads to, what a user is afterwards, which texts are taken."""
 
+from unicodedata import normalize
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from services.contracts.user import (
 )
 from services.user import domain
 from services.user.domain import Because, Changes, RefusedError
+from services.user.text.unique_form import IGNORABLE
 from tests.support.builders import a_person, a_user_registered
 
 ADA = domain.evolve("u", None, a_user_registered())
@@ -120,6 +123,11 @@ def test_a_command_for_another_version_is_stale_one_for_any_is_not() -> None:
         ("Å", "\u212b"),
         ("ﬁn", "FIN"),
         ("ΌΣΟΣ", "όσος"),
+        ("ad\u200ba", "ada"),
+        ("a\u00addа", "adа"),
+        ("\ufeffada\u2060", "ada"),
+        ("ad\u115fa\uffa0", "ada"),
+        ("می\u200cخواهم", "میخواهم"),
     ],
 )
 def test_one_login_in_other_case_or_form_is_the_same_login(one: str, other: str) -> None:
@@ -135,13 +143,39 @@ def test_a_key_is_the_key_of_itself(text: str) -> None:
     assert domain.key_of(domain.key_of(text)) == domain.key_of(text)
 
 
-@pytest.mark.parametrize("text", ["Ada Lovelace", "O'Brien-Łukasz", "李小龍", "أحمد", "👩‍🚀", "x" * 200, "क्षि"])
+@given(st.text(st.characters(exclude_categories=["Cs", "Cf"])))
+def test_a_key_of_visible_characters_is_the_one_that_earlier_versions_made(text: str) -> None:
+    text = IGNORABLE.sub("", text)
+    assert domain.key_of(text) == normalize("NFKC", normalize("NFKC", text).casefold())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ada Lovelace",
+        "O'Brien-Łukasz",
+        "李小龍",
+        "أحمد",
+        "👩‍🚀",
+        "❤️‍🔥",
+        "x" * 200,
+        "क्षि",
+        "می\u200cخواهم",
+        "ක්\u200dෂ",
+        "!",
+    ],
+)
 def test_names_of_the_world_are_names(text: str) -> None:
     assert domain.valid_text("full_name", text) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "x" * 201, "a\0b", "a\nb", "\x1b[31m", "\ud800", "Ada\u202eevaoL", "\u2066x\u2069", "a\x7fb"]
+    "text",
+    [
+        *("", "   ", "x" * 201, "a\0b", "a\nb", "\x1b[31m", "\ud800", "Ada\u202eevaoL", "\u2066x\u2069", "a\x7fb"),
+        *("\u200b", "\u2060\ufe0f", "\u3164", "\u2800", "\u0301", "a\u2028b", "a\ufff9b", "a\ue000", "\U0010fffd"),
+        *("a\u0378", "\ufdd0", "a\u200db", "a\u200cb", "\u200da", "a\u200d", "क\u200d", "👩\u200c🚀"),
+    ],
 )
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(RefusedError, match=r"^full_name ") as caught:
@@ -191,6 +225,8 @@ def test_addresses_are_kept_in_one_spelling(text: str, kept: str) -> None:
         "a\u202e@example.org",
         '"a b"@example.org',
         "ada@[127.0.0.1]",
+        "=?utf-8?q?=0D=0AX?=@example.org",
+        "\u3164@example.org",
     ],
 )
 def test_what_is_no_plain_mailbox_is_refused(text: str) -> None:

@@ -1,0 +1,50 @@
+"""Composes the bytes of a mail (RFC 5322, RFC 2045) by a way that decodes nothing, and checks them.
+
+`EmailMessage` decodes encoded words in the headers that it is given, so that a value with `=0D=0A` adds a header.
+"""
+
+import re
+from collections.abc import Sequence
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from services.notification.domain import ENCODED_WORD, is_mailbox
+
+ENCODING = "quoted-printable"  # any length of line and any script pass any server
+PARTS = ("MIME-Version", "Content-Type")  # the headers that `EmailMessage` adds
+NEVER = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
+
+Lines = Sequence[tuple[str, str]]
+
+
+def address_of(text: str) -> str:
+    """Return a single address without a name, as it is. Raises ValueError for anything else."""
+    if not is_mailbox(text):
+        raise ValueError("the address is not a plain mailbox: name@domain")
+    return text
+
+
+def subject_of(text: str) -> str:
+    """Return a subject as a header has it: as encoded words unless it is plain ASCII."""
+    plain = text.isascii() and ENCODED_WORD not in text
+    return text if plain else Header(text, "utf-8", header_name="Subject").encode(linesep="\r\n")
+
+
+def message_of(headers: Lines, text: str, html: str, boundary: str) -> bytes:
+    """Return a mail of two alternatives. Raises ValueError if it would have another header than the given ones."""
+    body = EmailMessage()
+    body.set_content(text, cte=ENCODING)
+    body.add_alternative(html, subtype="html", cte=ENCODING)
+    body.set_boundary(boundary)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    content = head.encode() + body.as_bytes(policy=SMTP)
+    _check(content, [*(name for name, _ in headers), *PARTS])
+    return content
+
+
+def _check(content: bytes, names: list[str]) -> None:
+    head = content.partition(b"\r\n\r\n")[0]
+    lines = re.sub(rb"\r\n[ \t]", b" ", head).split(b"\r\n")
+    if [line.partition(b":")[0].decode() for line in lines] != names or NEVER.search(content):
+        raise ValueError("a value has a line break or NUL")
