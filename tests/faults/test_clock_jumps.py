@@ -1,0 +1,77 @@
+"""The wall clock of one process jumps a day ahead and back, with a kill while it is ahead: nothing is lost or late."""
+
+import asyncio
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.workbench.local.system import JOBS, LAG_EXPORTER, SERVICES, local_programs, verify_audit
+from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
+from tests.faults.effects import problems, value
+from tests.support.wall_clock import WallClock
+
+pytestmark = pytest.mark.long
+
+USERS = 150
+DAY_S = 86_400
+ENTRIES_WHILE_AHEAD = 60
+SEND_WINDOW = 20
+
+
+@pytest.mark.parametrize("victim", [*SERVICES, LAG_EXPORTER, "sink", "broker"])
+def test_a_clock_that_jumps_a_day_ahead_and_back_delays_nothing(victim: str, tmp_path: Path) -> None:
+    settings, clock = settings_on_free_ports(USERS), WallClock(tmp_path)
+    programs = [hastened(program) for program in local_programs(settings, tmp_path)]
+    programs = [clock.give(program) if program.name == victim else program for program in programs]
+    with trial(settings, programs, tmp_path) as run:
+        run.system.start(LAG_EXPORTER)
+        run.system.wait_ready(READY_S, LAG_EXPORTER)
+
+        ahead: dict[str, dict[str, float]] = {}
+
+        async def jump_ahead_and_back() -> None:
+            clock.set(DAY_S)
+            await audited(run, ENTRIES_WHILE_AHEAD)
+            ahead.update({job: insane(run, job) for job in JOBS})
+            run.system.kill(victim)
+            clock.set(0)
+            run.system.start(victim)
+
+        watch = run.play(jump_ahead_and_back)
+        assert wrong(watch.lines(), mails_may_repeat=SEND_WINDOW if victim == "notification" else 0) == []
+        run.system.wait_ready(READY_S, *JOBS)
+        assert {job: found for job, found in ahead.items() if found} == {}, "while the clock was ahead"
+        assert {job: found for job in JOBS if (found := insane(run, job))} == {}
+        assert set(run.system.stop(*SERVICES).values()) == {0}
+        for service in ("user", "notification"):
+            assert problems(f"sqlite:///{tmp_path / service}.db", service) == {}
+        verified = verify_audit(settings, tmp_path)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def audited(run: Trial, more: int) -> None:
+    """Wait until the audit log has so many more entries."""
+    database, query = f"sqlite:///{run.folder / 'audit'}.db", "SELECT count(*) FROM entries"
+    wanted, deadline = int(str(value(database, query))) + more, time.monotonic() + READY_S
+    while (seen := int(str(value(database, query)))) < wanted:
+        assert time.monotonic() < deadline, f"{seen} of {wanted} entries in the audit log"
+        await asyncio.sleep(0.1)
+
+
+def insane(run: Trial, job: str) -> dict[str, float]:
+    """Return the samples that are negative, or are durations of an hour and more."""
+    port = run.system.process(job).program.environment["APP_METRICS_PORT"]
+    connection = HTTPConnection("127.0.0.1", int(port), timeout=READY_S)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {
+        f"{one.name}{one.labels}": one.value
+        for one in samples
+        if one.value < 0 or ("seconds" in one.name and one.name.endswith(("seconds", "_sum")) and one.value > 3600)
+        if "start_time" not in one.name
+    }
