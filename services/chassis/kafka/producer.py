@@ -14,11 +14,16 @@ from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
+NANOSECONDS = 1_000_000  # in a millisecond
 GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
 
 
 class Producer:
-    """An idempotent producer. After a PublishError it must be closed and not be used again."""
+    """An idempotent producer. After a PublishError it must be closed and not be used again.
+
+    A record's timestamp is at most the present: brokers refuse what is more than an hour ahead (KIP-937), and a clock
+    that was a day ahead when an event was stored would hold up all events after it.
+    """
 
     def __init__(self, settings: KafkaSettings, name: str, metrics: ClientMetrics | None = None) -> None:
         self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics))
@@ -73,7 +78,7 @@ class Producer:
                     key=record.key,
                     value=record.value,
                     headers=record.headers,  # type: ignore[arg-type]  # the stub leaves null values out
-                    timestamp=record.timestamp_ms,
+                    timestamp=min(record.timestamp_ms, time.time_ns() // NANOSECONDS),
                     on_delivery=self._report,
                 )
             except BufferError:

@@ -47,12 +47,13 @@ events = Table(
     Column("subject", String(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("type", String(64), nullable=False),
-    Column("time", BigInteger, nullable=False),  # microseconds since 1970, never goes back
+    Column("time", BigInteger, nullable=False),  # microseconds since 1970, see LARGEST_SKEW_US
     Column("data", Text, nullable=False),
     Column("state", Text),  # the subject's state after the event, if the publisher stores one
     Column("metadata", Text, nullable=False),
     UniqueConstraint("subject", "version"),
 )
+LARGEST_SKEW_US = 60_000_000  # between the clocks of replicas: times go back only where a clock was wrong by more
 LAST_VERSIONS = (
     select(events.c.subject, func.max(events.c.version))
     .where(bulk.one_of(events.c.subject, "subjects"))
@@ -77,10 +78,10 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
     """Lock the event store, collect events, and insert them at the end of the block; on an exception insert nothing.
 
     Read inside the block what the events depend on: no other transaction can append meanwhile. The time of the events
-    is `now`, or that of the last event if it is later. The caller's transaction commits.
+    is `now`, or that of the last event if it is later by at most LARGEST_SKEW_US. The caller's transaction commits.
     """
     last = connection.execute(select(counter).with_for_update()).one()
-    time = max(to_micros(now), last.last_time)
+    time = _not_before(to_micros(now), last.last_time)
     pending = PendingEvents(from_micros(time))
     yield pending
     rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last.last_sequence + 1)]
@@ -116,6 +117,11 @@ def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
 def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
     """Return the last version of each subject that has one."""
     return {row.subject: row[1] for row in connection.execute(LAST_VERSIONS, {"subjects": subjects})}
+
+
+def _not_before(now: int, last: int) -> int:
+    # Further ahead, the clock of the last event was wrong: it must not date all events until the others catch up.
+    return last if now < last <= now + LARGEST_SKEW_US else now
 
 
 def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:

@@ -45,7 +45,9 @@ class Leases:
         with self._database.write() as connection:
             row = connection.execute(select(relay).with_for_update()).one()
             now = now_ms(connection)
-            if row.holder is not None and row.expires_at > now:
+            # An end much further ahead than a lease lasts was written by a clock that was wrong: nobody holds that.
+            # Twice the duration, because clocks are also set back a little while a lease is held.
+            if row.holder is not None and now < row.expires_at <= now + 2 * self._duration_ms:
                 return float(row.expires_at - now) / 1000
             taken = {"holder": self._holder, "epoch": row.epoch + 1, "expires_at": now + self._duration_ms}
             connection.execute(update(relay).values(taken))

@@ -58,6 +58,7 @@ class _Request:
 
     def __init__(self) -> None:
         self.made = False
+        self.signal: int | None = None
         self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def make(self) -> None:
@@ -88,6 +89,7 @@ class Runtime:
             self._health.has("start")
             log.info("started", components=[component.name for component in components])
             self._stopping.wait(None)
+            self._log_signal()
             self._health.lacks("stop", "stopping")
             threading.Event().wait(self._drain_delay)
             for component, thread, stop in running:
@@ -133,8 +135,13 @@ class Runtime:
             log.error("did not stop in time", component=component.name, seconds=STOP_WITHIN_S)
             self._failed.append(component.name)
 
+    def _log_signal(self) -> None:
+        if (number := self._stopping.signal) is not None:
+            log.info("stop asked for", signal=signal.Signals(number).name)
+
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        log.info("stop asked for", signal=signal.Signals(number).name)
+        # No log line here: the interrupted code may hold the logger's lock.
+        self._stopping.signal = number
         self._stopping.make()
 
 

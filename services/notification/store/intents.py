@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, update
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from services.chassis.database.database import now_ms
@@ -15,15 +15,17 @@ from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.envelope import correlation_of
 from services.contracts.user import Personal, UserState
 from services.notification import domain
-from services.notification.domain import ClaimedIntent, DeliveryResult, IntentState, backoff_s
+from services.notification.domain import RETRY_AFTER_S, ClaimedIntent, DeliveryResult, IntentState, backoff_s
 from services.notification.store.tables import intents, replica
+
+LONGEST_BACKOFF_MS = max(RETRY_AFTER_S) * 1000
 
 Outcome = tuple[ClaimedIntent, DeliveryResult, IntentState]
 
 
 def claim(connection: Connection, limit: int, seconds: float, mail_from: str) -> list[ClaimedIntent]:
     """Claim up to `limit` due intents, each the oldest unfinished one of its user."""
-    rows = connection.execute(_claim(now_ms(connection), seconds, limit)).all()
+    rows = connection.execute(_claim(now_ms(connection), int(seconds * 1000), limit)).all()
     people = _people(connection, [row.user_id for row in rows])
     return [_claimed(row, people.get(row.user_id), mail_from) for row in sorted(rows, key=lambda row: int(row.id))]
 
@@ -83,19 +85,30 @@ def _claimed(row: Row[*tuple[object, ...]], person: Personal | None, mail_from: 
     )
 
 
-def _claim(now: int, seconds: float, limit: int) -> TypedReturnsRows[*tuple[object, ...]]:
+def _is_due(now: int, claim_ms: int) -> ColumnElement[bool]:
+    # A time much further ahead than a claim or backoff lasts was written by a clock that was wrong. Twice its
+    # duration, because clocks are also set back a little while a claim is held.
+    claimed = intents.c.state == IntentState.ATTEMPTING
+    return or_(
+        intents.c.due_at <= now,
+        intents.c.due_at > now + 2 * max(claim_ms, LONGEST_BACKOFF_MS),
+        and_(claimed, intents.c.due_at > now + 2 * claim_ms),
+    )
+
+
+def _claim(now: int, claim_ms: int, limit: int) -> TypedReturnsRows[*tuple[object, ...]]:
     # A CTE, because PostgreSQL may run a subquery in IN several times and would then lock more than the limit.
     earlier = intents.alias()
     same_user = (earlier.c.user_id == intents.c.user_id, earlier.c.id < intents.c.id, earlier.c.due_at.is_not(None))
     due = (
         select(intents.c.id)
-        .where(intents.c.due_at <= now, ~exists().where(*same_user))
+        .where(_is_due(now, claim_ms), ~exists().where(*same_user))
         .order_by(intents.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    taken = {"state": IntentState.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + int(seconds * 1000)}
+    taken = {"state": IntentState.ATTEMPTING, "tries": intents.c.tries + 1, "due_at": now + claim_ms}
     return update(intents).where(intents.c.id.in_(select(due.c.id))).values(taken).returning(intents)
 
 

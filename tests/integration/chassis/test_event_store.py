@@ -121,16 +121,25 @@ def test_a_version_of_a_subject_and_an_event_id_exist_once(database: Database) -
             append(database, twice)
 
 
-def test_time_never_goes_back_though_the_clock_may(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("clock", "times"),
+    [
+        pytest.param((0, -59, 1), (0, 0, 1), id="replicas differ a little"),
+        pytest.param((86_400, 0, 1), (86_400, 0, 1), id="a clock was a day ahead"),
+    ],
+)
+def test_time_goes_back_only_where_a_clock_was_wrong_by_more_than_a_minute(
+    database: Database, clock: tuple[int, ...], times: tuple[int, ...]
+) -> None:
     seen: list[datetime] = []
 
-    for version, seconds in enumerate((0, -3600, 1), start=1):
+    for version, seconds in enumerate(clock, start=1):
         now = NOW + timedelta(seconds=seconds)
         with database.write() as connection, event_store.appending(connection, now) as pending:
             seen.append(pending.time)
             pending.append(a_new_event(version))
     assert seen == [event.time for event in stored(database)]
-    assert seen == [NOW, NOW, NOW + timedelta(seconds=1)]
+    assert seen == [NOW + timedelta(seconds=seconds) for seconds in times]
 
 
 def test_the_lock_comes_first_so_that_a_block_sees_all_that_others_have_committed(database: Database) -> None:

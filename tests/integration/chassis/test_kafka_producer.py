@@ -1,5 +1,6 @@
 """The producer on a real broker: acknowledged records are written, in order, to the partitions of Java clients."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -29,7 +30,9 @@ MURMUR2 = {
 def outgoing(topic: str, value: bytes | None = b"v", key: bytes | None = b"k", **parts: object) -> Outgoing:
     headers = parts.get("headers", [])
     assert isinstance(headers, list)
-    return Outgoing(topic, key, value, headers, 86_400_000)
+    timestamp_ms = parts.get("timestamp_ms", 86_400_000)
+    assert isinstance(timestamp_ms, int)
+    return Outgoing(topic, key, value, headers, timestamp_ms)
 
 
 def publish(broker: str, *records: Outgoing) -> dict[str, int]:
@@ -57,6 +60,13 @@ def test_records_arrive_whole_and_in_order(broker: str) -> None:
     records = read(broker, topic, 2000)
     assert [record.value for record in records] == values
     assert {(record.key, record.timestamp_ms, record.timestamp_type) for record in records} == {(b"k", 86_400_000, 1)}
+
+
+def test_a_record_that_was_dated_by_a_clock_a_day_ahead_is_published_with_the_present_time(broker: str) -> None:
+    topic, now = create(broker), time.time_ns() // 1_000_000
+    assert publish(broker, outgoing(topic, timestamp_ms=now + 86_400_000)) == {topic: 1}
+    [record] = read(broker, topic, 1)
+    assert now <= record.timestamp_ms <= time.time_ns() // 1_000_000
 
 
 def test_null_and_empty_values_stay_different(broker: str) -> None:

@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.chassis.database.database import Database
 from services.chassis.outbox import lease as module
@@ -15,6 +15,7 @@ from tests.support.builders import an_event_store
 LONG = timedelta(seconds=60)
 OVER = timedelta(0)  # a lease that has ended as soon as it is taken
 PATIENCE_S = 20.0
+DAY_MS = 86_400_000
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,23 @@ def test_a_lease_ends_by_itself_by_the_databases_clock(database: Database) -> No
         assert time.monotonic() < deadline, f"still {wait} s"
         threading.Event().wait(wait)
     assert wait.epoch == 2
+
+
+def test_an_end_a_day_ahead_is_no_lease_since_a_clock_wrote_it_that_was_wrong(database: Database) -> None:
+    mine = take(database)
+    with database.write() as connection:
+        connection.execute(update(module.relay).values(expires_at=module.relay.c.expires_at + DAY_MS))
+    other = take(database, "other")
+    with pytest.raises(LeaseLostError):
+        Leases(database, "mine", LONG).renew(mine)
+    assert other.epoch == 2
+
+
+def test_a_clock_that_is_set_back_a_little_ends_no_lease(database: Database) -> None:
+    take(database)
+    with database.write() as connection:
+        connection.execute(update(module.relay).values(expires_at=module.relay.c.expires_at + 5_000))
+    assert isinstance(Leases(database, "other", LONG).take(), float)
 
 
 def test_a_renewed_lease_lasts_from_now_on(database: Database) -> None:

@@ -19,6 +19,7 @@ DEFERRED = DeliveryResult(DeliveryStatus.DEFERRED, "451 later")
 BOUNCED = DeliveryResult(DeliveryStatus.BOUNCED, "550 no such user")
 REFUSED = DeliveryResult(DeliveryStatus.REFUSED, "554 spam")
 UNKNOWN = DeliveryResult(DeliveryStatus.UNKNOWN, "no answer")
+DAY_MS = 86_400_000
 
 
 def mail_of(claim: ClaimedIntent) -> Mail:
@@ -132,6 +133,23 @@ def test_a_sender_that_died_leaves_a_claim_that_ends_and_the_mail_repeats_with_i
     second = room.queue.claim(1)
     assert mail_of(second[0]) == mail_of(first[0])
     assert second[0].tries == 2
+
+
+@pytest.mark.parametrize("result", [None, DEFERRED], ids=["claim", "backoff"])
+def test_a_claim_or_a_backoff_that_ends_a_day_ahead_is_due(room: Mailroom, result: DeliveryResult | None) -> None:
+    room.register(1)
+    claims = room.queue.claim(1)
+    if result is not None:
+        room.settle(claims, result)
+    room.postpone(DAY_MS)
+    assert [claim.tries for claim in room.queue.claim(1)] == [2]
+
+
+def test_a_clock_that_is_set_back_a_little_ends_no_claim(room: Mailroom) -> None:
+    room.register(1)
+    room.queue.claim(1)
+    room.postpone(5_000)
+    assert room.queue.claim(1) == []
 
 
 def test_a_claim_whose_lease_was_taken_over_can_no_longer_be_settled_by_its_former_holder(room: Mailroom) -> None:

@@ -1,5 +1,6 @@
 """Start and stop: preparation, order of the components' ends, exit codes."""
 
+import inspect
 import os
 import signal
 import threading
@@ -71,6 +72,19 @@ def run(*components: Component, prepare: Callable[[], None] = lambda: None, heal
 def test_sigterm_stops_the_parts_in_their_order_and_the_exit_code_is_0(story: list[str]) -> None:
     code = run(Loop("first", story), Loop("second", story), Loop("third", story, terminate))
     assert (code, story) == (0, ["first stopped", "second stopped", "third stopped"])
+
+
+def test_the_signal_handler_logs_nothing_since_the_interrupted_code_may_hold_the_logger_s_lock(
+    story: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Log:
+        def info(self, event: str, **_: object) -> None:
+            inside = any(frame.function == "_on_signal" for frame in inspect.stack())
+            story.append(f"{event}{', in the handler' if inside else ''}")
+
+    monkeypatch.setattr(module, "log", Log())
+    assert run(Loop("part", story, terminate)) == 0
+    assert story == ["started", "stop asked for", "part stopped", "stopped"]
 
 
 def test_a_part_that_fails_stops_the_others_and_the_exit_code_is_1(story: list[str]) -> None:
