@@ -4,6 +4,15 @@ from k8s.alerts.alert import SERVICES, Alert
 
 ALERTS = (
     Alert(
+        name="ClockWrong",
+        # An unscaled minute: a scrape takes its time, also in tests.
+        when="max by (job, namespace) (abs(process_clock_seconds - timestamp(process_clock_seconds))) > 60",
+        lasting="2m",
+        severity="page",
+        summary="The clock of {{ $labels.job }} differs by {{ $value | humanizeDuration }} from Prometheus's",
+        description="Events are dated wrongly. A broker refuses records that are dated more than an hour ahead.",
+    ),
+    Alert(
         name="ServiceDown",
         when=f"max by (job, namespace) (up{{{SERVICES}}}) == 0",
         lasting="1m",

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis.consumer import parking
 from services.chassis.database.database import Database
 from services.chassis.database.url import address
-from services.chassis.messages.clock import utc_now
+from services.chassis.messages.clock import seconds_since, utc_now
 from services.console.failures import UnknownIdError, UsageError, reported
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -29,7 +29,7 @@ def list_parked() -> None:
         typer.echo("nothing is parked")
         return
     for queue in queues:
-        first, waited = queue[0], (utc_now() - queue[0].since).total_seconds()
+        first, waited = queue[0], seconds_since(queue[0].since, utc_now())
         typer.echo(f"{first.record.place}  key {parking.key_of(first.record)}  {len(queue)} records  {waited:,.0f} s")
         typer.echo(f"    {first.reason}")
 

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.messages.clock import seconds_since
 from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import IntentState, OverdueNotices, UnfinishedIntents
@@ -70,7 +71,7 @@ class JoinMonitor(Periodic):
         """Return the seconds that the oldest notice has been waiting, not counting those of a replica being built."""
         if self._since is None or self._caught_up is None:
             return 0.0
-        return (self._clock() - max(self._since, self._caught_up)).total_seconds()
+        return seconds_since(max(self._since, self._caught_up), self._clock())
 
 
 def observe_unfinished(unfinished: Callable[[], Sequence[UnfinishedIntents]], telemetry: Telemetry) -> None:
@@ -80,6 +81,6 @@ def observe_unfinished(unfinished: Callable[[], Sequence[UnfinishedIntents]], te
         found = unfinished()
         oldest = min((item.oldest for item in found), default=None)
         numbers = {state.value: 0.0 for state in UNFINISHED} | {item.state: float(item.number) for item in found}
-        return numbers, (telemetry.clock() - oldest).total_seconds() if oldest else 0.0
+        return numbers, seconds_since(oldest, telemetry.clock()) if oldest else 0.0
 
     telemetry.metrics.on_scrape_together((MAIL_INTENTS, MAIL_AGE), read)

@@ -30,6 +30,7 @@ from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
 from tests.support.alertmanager import alertmanager, available
 from tests.support.prometheus import Prometheus, prometheus
+from tests.support.wall_clock import WallClock
 
 SCALE = 0.02  # an hour is 72 s, five minutes are 6 s, 512 MiB are 10
 EVERY = "1s"
@@ -42,7 +43,10 @@ Urls = Mapping[str, str]
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The running system. `volume` is a small file system for audit's database, None if it cannot be mounted."""
+    """The running system. `clock` is audit's.
+
+    `volume` is a small file system for audit's database, None if it cannot be mounted.
+    """
 
     folder: Path
     settings: WorkbenchSettings
@@ -51,6 +55,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     postgres: postgres.Server
     urls: Urls
     volume: Path | None
+    clock: WallClock
     prometheus: Prometheus
     targets: "Targets"
 
@@ -88,7 +93,8 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
         volume = stack.enter_context(_small_volume(folder / "small"))
         urls = {name: f"sqlite:///{folder / name}.db" for name in ("notification", "audit")}
         urls |= {"user": server.fresh_url()} | ({"audit": f"sqlite:///{volume}/audit.db"} if volume else {})
-        programs = _programs(settings, urls, folder)
+        clock = WallClock(folder)
+        programs = [clock.give(one) if one.name == "audit" else one for one in _programs(settings, urls, folder)]
         system, targets = stack.enter_context(System(programs)), Targets(programs, folder)
         lifecycle = Lifecycle(system, settings)
         lifecycle.start(("user", "notification", "audit", LAG_EXPORTER))
@@ -106,6 +112,7 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
             postgres=server,
             urls=urls,
             volume=volume,
+            clock=clock,
             prometheus=watching,
             targets=targets,
         )

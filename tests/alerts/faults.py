@@ -153,6 +153,13 @@ def _state_that_cannot_be_stored(environment: Environment) -> Iterator[None]:
 
 
 @contextmanager
+def _clock_ahead(environment: Environment) -> Iterator[None]:
+    environment.clock.set(3600)
+    yield
+    environment.clock.set(0)
+
+
+@contextmanager
 def _database_locked(environment: Environment) -> Iterator[None]:
     # Not a stopped process: records that it applies before two scrapes appear in no rate of a short window.
     with _notification_database(environment) as database:
@@ -274,7 +281,10 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
         ),
         Fault(what="Prometheus finds no audit", inject=_not_found, raises={"ServiceGone": "audit"}),
     ),
-    (Fault(what="more dead letters than the ceiling", inject=_flood, raises={"CeilingReached": "notification"}),),
+    (
+        Fault(what="more dead letters than the ceiling", inject=_flood, raises={"CeilingReached": "notification"}),
+        Fault(what="audit's clock is an hour ahead", inject=_clock_ahead, raises={"ClockWrong": "audit"}),
+    ),
 )
 # Alerts that one machine with one broker and no kubelet cannot raise; promtool tests them.
 BY_PROMTOOL_ALONE = {

@@ -20,6 +20,18 @@ def _size(*phases: tuple[float | str, int], instance: str = "1") -> dict[str, st
 
 CASES = (
     Case(
+        alert="ClockWrong",
+        story="its clock is an hour ahead for ten minutes",
+        series={f'process_clock_seconds{{{USER}, instance="1"}}': "0+60x9 4200+60x9 1200+60x9"},
+        firing={9: [], 13: [USER], 19: [USER], 21: []},
+    ),
+    Case(
+        alert="ClockWrong",
+        story="clocks differ by half a minute",
+        series={f'process_clock_seconds{{{USER}, instance="1"}}': "30+60x29"},
+        firing={29: []},
+    ),
+    Case(
         alert="ServiceDown",
         story="its only process does not answer for a minute",
         series=_up(USER, (1, 10), (0, 10), (1, 10)),

@@ -6,6 +6,7 @@ from typing import get_args
 
 from services.chassis.consumer.dead_letters import Reason
 from services.chassis.consumer.subscription import Outcome, Subscription
+from services.chassis.messages.clock import seconds_since
 from services.chassis.messages.record import Record
 from services.chassis.telemetry.metrics.consuming import (
     CONSUMED,
@@ -61,7 +62,7 @@ class ConsumerMetrics:
             self._dead_letters.labels(refusal.reason).inc()
         now = self._clock()
         self._latencies.add(
-            (kind, (now - moment).total_seconds(), record.context)
+            (kind, seconds_since(moment, now), record.context)
             for record, kind, moment in outcome.applied
             if not is_replay(record)
         )

@@ -13,6 +13,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def seconds_since(moment: datetime, now: datetime) -> float:
+    """Return the seconds from a moment to now; 0 for a moment ahead, which another clock than ours has set."""
+    return max(0.0, (now - moment).total_seconds())
+
+
 def to_micros(moment: datetime) -> int:
     """Return microseconds since 1970."""
     return (moment - EPOCH) // MICROSECOND

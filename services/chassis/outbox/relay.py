@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE, Database
+from services.chassis.messages.clock import seconds_since
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.publisher import LatestPublished, OpenProducer, Publisher
 from services.chassis.messages.record import Outgoing
@@ -135,8 +136,7 @@ class Relay:
             self._sent.labels(SYSTEM, topic).inc(number)
         now = self._clock()
         self._latencies.add(
-            (stored.event.type, (now - stored.time).total_seconds(), stored.event.metadata.traceparent)
-            for stored in chunk
+            (stored.event.type, seconds_since(stored.time, now), stored.event.metadata.traceparent) for stored in chunk
         )
 
     def _read(self, cursor: int) -> list[StoredEvent]:
@@ -153,7 +153,7 @@ class Relay:
         cursor = self._outbox.leases.cursor()
         with self._outbox.database.read() as connection:
             number, oldest = event_store.backlog(connection, cursor)
-        return number, (self._clock() - oldest).total_seconds() if oldest else 0.0
+        return number, seconds_since(oldest, self._clock()) if oldest else 0.0
 
 
 def _log_fields(chunk: Sequence[StoredEvent]) -> dict[str, object]:

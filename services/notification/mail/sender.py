@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.messages.clock import seconds_since
 from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.telemetry import Telemetry
@@ -156,8 +157,8 @@ class Sender:
         state = state_after(result.status, intent.tries, intent.unknown_tries)
         self._mails.labels(OUTCOMES[state]).inc()
         if state is IntentState.SENT:
-            seconds = (self._clock() - intent.queued_at).total_seconds()
-            observe(self._latencies.labels(intent.template), seconds)
+            seconds = seconds_since(intent.queued_at, self._clock())
+            observe(self._latencies.labels(intent.template), min(seconds, MAIL_LATENCY.longest))
 
     def _settle(self, results: Results, unused: Sequence[ClaimedIntent], until: float) -> None:
         # Results must be stored before the lease ends, else the mails are sent again.

@@ -1,7 +1,9 @@
 """Instruments, gauges that are read at a scrape, exemplars, and counts that go on from one client to the next."""
 
 import math
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from prometheus_client.exposition import generate_latest
@@ -9,6 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.kafka.client_metrics import CONSUMER, RELAY, ClientMetrics, ClientStatistics
+from services.chassis.messages.clock import seconds_since
 from services.chassis.telemetry import tracing
 from services.chassis.telemetry.metrics import Metrics
 from services.chassis.telemetry.metrics.consuming import CEILING, PARKED_KEYS, REPEATS
@@ -25,6 +28,7 @@ from services.chassis.telemetry.metrics.publishing import PUBLISH_LATENCY
 from services.chassis.telemetry.metrics.registry import Reading, observe
 from services.chassis.telemetry.metrics.serving import DB_FREE, HTTP_DURATION
 from services.chassis.telemetry.tracing import Work, span
+from tests.support.builders import NOW
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED, DROPPED = f"00-{TRACE}-b7ad6b7169203331-01", f"00-{TRACE}-b7ad6b7169203331-00"
@@ -154,7 +158,7 @@ def test_an_operation_names_its_topic_where_it_has_one(metrics: Metrics) -> None
 
 
 def test_a_batch_is_counted_as_its_values_one_by_one_are() -> None:
-    seconds = [0.0025, 0.003, 0.004, 0.07, 1.0, 70.0]
+    seconds = [0.25, 0.5, 1.0, 2.0, 8.0, 60.0]  # exact in any order of their sum
     one_by_one, at_once = Metrics("test", "1"), Metrics("test", "1")
     for value in seconds:
         one_by_one.histogram(PUBLISH_LATENCY).labels("user.registered").observe(value)
@@ -175,3 +179,20 @@ def test_of_a_batch_those_under_a_trace_are_exemplars_in_their_buckets(metrics: 
     marked = [line.split(" ")[0] for line in exposition.splitlines() if TRACE in line]
     name = "event_publish_latency_seconds_bucket"
     assert marked == [f'{name}{{le="0.005",type="a"}}', f'{name}{{le="+Inf",type="b"}}']
+
+
+def test_one_absurd_time_neither_spoils_the_mean_nor_makes_it_negative(metrics: Metrics) -> None:
+    day_s = 86_400.0
+    ahead, behind = seconds_since(NOW, NOW + timedelta(days=1)), seconds_since(NOW + timedelta(days=1), NOW)
+    metrics.latencies(PUBLISH_LATENCY).add([("user.notice", ahead, None), ("user.notice", behind, None)])
+    shown = {"type": "user.notice"}
+    name = "event_publish_latency_seconds"
+    assert (ahead, behind) == (day_s, 0.0)
+    assert metrics.registry.get_sample_value(f"{name}_sum", shown) == pytest.approx(PUBLISH_LATENCY.buckets[-1])
+    assert metrics.registry.get_sample_value(f"{name}_bucket", {**shown, "le": "60.0"}) == 1
+    assert metrics.registry.get_sample_value(f"{name}_count", shown) == 2
+
+
+def test_the_clock_of_the_process_is_shown_as_it_is_at_the_scrape(metrics: Metrics) -> None:
+    before = time.time()
+    assert before <= (metrics.registry.get_sample_value("process_clock_seconds") or 0) <= time.time()

@@ -1,5 +1,6 @@
 """Declarations of metrics. Never an id, a key or an offset as a label: series must not grow with users."""
 
+import math
 from typing import Literal
 
 import msgspec
@@ -22,3 +23,11 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+
+    @property
+    def longest(self) -> float:
+        """The largest value that a histogram adds to its sum, just above the last bound.
+
+        One absurd time, from a clock that is wrong, would spoil the mean for good.
+        """
+        return math.nextafter(self.buckets[-1], math.inf)

@@ -48,14 +48,16 @@ class Latencies(Collector):
     def __init__(self, declared: Declared) -> None:
         self._declared = declared
         self._bounds = (*declared.buckets, float("inf"))
+        self._longest = declared.longest
         self._series: dict[str, _Series] = {}
         self._lock = threading.Lock()
 
     def add(self, waited: Iterable[Waited]) -> None:
-        """Count a batch."""
+        """Count a batch; what is longer than the last bound counts as just above it."""
         seconds: dict[str, list[float]] = {}
         traced = []
-        for label, took, context in waited:
+        for label, given, context in waited:
+            took = min(given, self._longest)
             seconds.setdefault(label, []).append(took)
             if context is not None and (labels := exemplar(context)):
                 traced.append((label, took, labels))

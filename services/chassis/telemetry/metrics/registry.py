@@ -1,6 +1,7 @@
 """The metrics of one process. Code that counts gets its instrument by the declaration."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar, cast
@@ -22,7 +23,7 @@ from services.chassis.telemetry import tracing
 from services.chassis.telemetry.metrics.declared import Declared
 from services.chassis.telemetry.metrics.exemplars import exemplar
 from services.chassis.telemetry.metrics.latencies import Latencies
-from services.chassis.telemetry.metrics.serving import BUILD
+from services.chassis.telemetry.metrics.serving import BUILD, CLOCK
 
 # The reading of a gauge: a value, one per label or labels, or None where there is nothing to show.
 Reading = float | Mapping[str, float] | Mapping[tuple[str, str], float] | None
@@ -40,6 +41,7 @@ class Metrics:
         self._made: dict[Declared, object] = {}
         ProcessCollector(registry=self.registry)
         self.gauge(BUILD).labels(service, version).set(1)
+        self.gauge(CLOCK).set_function(time.time)
 
     def counter(self, declared: Declared) -> Counter:
         """Return a counter."""

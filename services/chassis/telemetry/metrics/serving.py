@@ -86,3 +86,10 @@ BUILD = Declared(
     services=(*SERVICES, "console"),
     labels=("service", "version"),
 )
+CLOCK = Declared(
+    name="process_clock_seconds",
+    kind="gauge",
+    unit="seconds since 1970",
+    meaning="The wall clock of the process when it was scraped, to be compared with Prometheus's own.",
+    services=(*SERVICES, "console"),
+)
