@@ -16,6 +16,7 @@ from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import Clock
+from services.chassis.messages.printable import printable
 from services.chassis.messages.record import Record
 from services.console.failures import UnknownIdError, UsageError
 from services.console.lag import PerPartition, partitions
@@ -81,9 +82,9 @@ def line(record: Record, *, personal: bool) -> str:
     value = _value(record.value, personal=personal)
     if envelope is None:
         moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
-        return f"{to_text(moment)} {record.place} (no envelope) {value}"
+        return f"{to_text(moment)} {record.place} (no envelope) {printable(value)}"
     what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
-    return f"{to_text(envelope.time)} {record.place} {what} {value}"
+    return printable(f"{to_text(envelope.time)} {record.place} {what} {value}")
 
 
 def _starts(topics: KafkaAdmin, options: EventsOptions, now: datetime) -> PerPartition:

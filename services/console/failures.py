@@ -11,6 +11,7 @@ from types import FrameType
 
 from services.chassis.kafka.admin import BrokerRefusedError, BrokerUnavailableError, TopicsError
 from services.chassis.kafka.group_consumer import PartitionReadError
+from services.chassis.messages.printable import printable_lines
 from services.chassis.net.sockets import AddressError
 from services.chassis.settings.environment import SettingsError
 
@@ -61,7 +62,7 @@ def reported(codes: Codes = CODES, advice: Mapping[type[BaseException], str] = A
 
 def _report(errors: list[BaseException], codes: Codes, advice: Mapping[type[BaseException], str]) -> int:
     types = [next(kind for kind in codes if isinstance(error, kind)) for error in errors]
-    lines = [str(error) or repr(error) for error in errors]
+    lines = [printable_lines(str(error) or repr(error)) for error in errors]
     lines += [advice[kind] for kind in dict.fromkeys(types) if kind in advice]
     sys.stderr.write("\n".join(lines) + "\n")
     return codes[types[0]]

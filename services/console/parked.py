@@ -15,6 +15,7 @@ from services.chassis.consumer import parking
 from services.chassis.database.database import Database
 from services.chassis.database.url import address
 from services.chassis.messages.clock import seconds_since, utc_now
+from services.chassis.messages.printable import printable
 from services.console.failures import UnknownIdError, UsageError, reported
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -30,8 +31,9 @@ def list_parked() -> None:
         return
     for queue in queues:
         first, waited = queue[0], seconds_since(queue[0].since, utc_now())
-        typer.echo(f"{first.record.place}  key {parking.key_of(first.record)}  {len(queue)} records  {waited:,.0f} s")
-        typer.echo(f"    {first.reason}")
+        key = printable(parking.key_of(first.record))
+        typer.echo(f"{first.record.place}  key {key}  {len(queue)} records  {waited:,.0f} s")
+        typer.echo(f"    {printable(first.reason)}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.consumer.idempotency import Applied, Verdict, deduplicate, newest
 from services.chassis.consumer.subscription import Outcome
+from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.messages.record import Record
@@ -185,8 +186,15 @@ def _notice(event: Event) -> Notice:
 
 
 def _replica(event: Event) -> Replica:
-    state = event.data if isinstance(event.data, UserState) else None
+    state = _storable(event.data) if isinstance(event.data, UserState) else None
     return Replica(event.envelope.subject, event.envelope.version, event.envelope.id, event.digest, state)
+
+
+def _storable(state: UserState) -> UserState:
+    email = storable(state.personal.email)  # the one text of a state that has a column of its own
+    if email == state.personal.email:
+        return state
+    return msgspec.structs.replace(state, personal=msgspec.structs.replace(state.personal, email=email))
 
 
 def _applied(replica: Replica) -> Applied:

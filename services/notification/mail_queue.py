@@ -4,8 +4,11 @@ import threading
 from collections.abc import Callable, Sequence
 
 import msgspec
+import structlog
+from sqlalchemy.exc import DataError
 
 from services.chassis.database.database import Database
+from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.outbox.event_store import appending, last_versions
@@ -20,6 +23,11 @@ from services.notification.domain import (
     state_after,
 )
 from services.notification.store import intents
+
+NO_DETAIL = "the detail cannot be stored"
+Results = Sequence[tuple[ClaimedIntent, DeliveryResult]]
+
+log = structlog.get_logger()
 
 
 class MailQueue(msgspec.Struct, frozen=True):
@@ -37,8 +45,19 @@ class MailQueue(msgspec.Struct, frozen=True):
         with self.database.write() as connection:
             return intents.claim(connection, limit, self.claim_s, self.mail_from)
 
-    def settle(self, results: Sequence[tuple[ClaimedIntent, DeliveryResult]], unused: Sequence[ClaimedIntent]) -> None:
-        """Commit results with their events; release unused claims without counting a try."""
+    def settle(self, results: Results, unused: Sequence[ClaimedIntent]) -> None:
+        """Commit results with their events; release unused claims without counting a try.
+
+        A result whose detail the database refuses is committed without it: the mail was sent, and would be again.
+        """
+        try:
+            self._settle([_detailed(claimed, result, storable(result.detail)) for claimed, result in results], unused)
+        except (DataError, UnicodeError) as error:
+            log.exception("details not stored", error=str(error), intents=[claimed.id for claimed, _ in results])
+            self._settle([_detailed(claimed, result, NO_DETAIL) for claimed, result in results], unused)
+        self.appended.set()
+
+    def _settle(self, results: Results, unused: Sequence[ClaimedIntent]) -> None:
         with self.database.write() as connection, appending(connection, self.clock()) as pending:
             held = intents.lock(connection, [*(claimed for claimed, _ in results), *unused])
             outcomes = [(claimed, result, _state(claimed, result)) for claimed, result in results if claimed.id in held]
@@ -49,7 +68,10 @@ class MailQueue(msgspec.Struct, frozen=True):
             for claimed, result, state in finished:  # one per user: a claim is the oldest of its user's
                 version = versions.get(claimed.user_id, 0) + 1
                 pending.append(_event(self.new_id(), version, claimed, _fact(claimed, result, state)))
-        self.appended.set()
+
+
+def _detailed(claimed: ClaimedIntent, result: DeliveryResult, detail: str) -> tuple[ClaimedIntent, DeliveryResult]:
+    return claimed, result if result.detail == detail else msgspec.structs.replace(result, detail=detail)
 
 
 def _state(claimed: ClaimedIntent, result: DeliveryResult) -> IntentState:

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from services.chassis.database.database import Database
 from services.chassis.messages import event
+from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.notification.domain import ClaimedIntent, DeliveryResult
 from services.notification.mail.sender import Limits, Sender
@@ -45,6 +46,10 @@ class Mailroom:
                 a_notice_record(1, user_id=user(number)),
             )
         ]
+        self.handle(*records)
+
+    def handle(self, *records: Record) -> None:
+        """Apply records, none of which is refused."""
         with self.database.write() as connection:
             assert not self._handler(connection, records).refused
 
@@ -52,8 +57,7 @@ class Mailroom:
         """Queue two mails about a changed address."""
         state = a_state(version, user_id=user(number), email=f"ada{version}@example.org")
         notice = a_notice_record(version, "user.email_changed", user_id=user(number))
-        with self.database.write() as connection:
-            self._handler(connection, [a_state_record(state), notice])
+        self.handle(a_state_record(state), notice)
 
     def settle(self, claims: Iterable[ClaimedIntent], result: DeliveryResult) -> None:
         """Settle each claim with a result."""

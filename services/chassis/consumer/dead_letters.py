@@ -97,6 +97,6 @@ class DeadLetters:
             ("dlq_offset", b"%d" % record.offset),
             ("dlq_group", self._group.encode()),
             ("dlq_reason", refusal.reason.encode()),
-            ("dlq_detail", refusal.detail.encode()[:1000]),
+            ("dlq_detail", refusal.detail.encode(errors="backslashreplace")[:1000]),
         ]
         return Outgoing(self._topic, record.key, record.value, (record.headers or []) + origin, record.timestamp_ms)

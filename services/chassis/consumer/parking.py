@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
+from services.chassis.database.text import escaped, storable, unescaped
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.record import Record, TopicPartition
 
@@ -63,8 +64,8 @@ class Parked(msgspec.Struct, frozen=True):
 
 
 def key_of(record: Record) -> str:
-    """Return a record's key as text; bytes that are not UTF-8 are escaped, so that keys stay distinct."""
-    return (record.key or b"").decode(errors="backslashreplace")
+    """Return a record's key as text, distinct for distinct keys."""
+    return escaped(record.key or b"")
 
 
 def blocked(connection: Connection, records: Sequence[Record]) -> set[Place]:
@@ -78,7 +79,9 @@ def blocked(connection: Connection, records: Sequence[Record]) -> set[Place]:
 
 def put(connection: Connection, records: Iterable[Record], reason: str, now: datetime) -> None:
     """Park records."""
-    bulk.insert(connection, parked, [_row(record, reason[:LONGEST_REASON], to_micros(now)) for record in records])
+    bulk.insert(
+        connection, parked, [_row(record, storable(reason)[:LONGEST_REASON], to_micros(now)) for record in records]
+    )
 
 
 def queues(
@@ -104,13 +107,13 @@ def failed_again(connection: Connection, record: Record, reason: str) -> None:
     """Store the reason of a failed retry, and clear the request."""
     same_key = (parked.c.topic == record.topic, parked.c.key == key_of(record))
     connection.execute(update(parked).where(*same_key).values(again=False))
-    connection.execute(update(parked).where(_same(record)).values(reason=reason[:LONGEST_REASON]))
+    connection.execute(update(parked).where(_same(record)).values(reason=storable(reason)[:LONGEST_REASON]))
 
 
 def request_retry(connection: Connection, key: str | None = None) -> int:
     """Request a retry of a key, or of all. Returns the number of records."""
     statement = update(parked).values(again=True)
-    return connection.execute(statement if key is None else statement.where(parked.c.key == key)).rowcount
+    return connection.execute(statement if key is None else statement.where(parked.c.key == storable(key))).rowcount
 
 
 def listed(connection: Connection) -> list[list[Parked]]:
@@ -145,7 +148,7 @@ def _parked(row: Row[tuple[object, ...]]) -> Parked:
         offset=row.offset,
         timestamp_type=row.timestamp_type,
         timestamp_ms=row.timestamp_ms,
-        key=row.key.encode(),
+        key=unescaped(row.key),
         value=row.value,
         headers=msgspec.json.decode(row.headers, type=list[tuple[str, bytes | None]]),
     )

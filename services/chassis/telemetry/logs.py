@@ -4,6 +4,7 @@ Personal data is not logged. An address, or a row's values in a message of Postg
 lines of libraries.
 """
 
+import json
 import logging
 import re
 import sys
@@ -13,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from services.chassis.messages import traceparent
+from services.chassis.messages.printable import printable_lines
 from services.chassis.telemetry import tracing
 
 ADDRESS = re.compile(r"[^\s\"'<>()\[\],:;=@]+@[^\s\"'<>()\[\],:;=@]+")
@@ -22,6 +24,7 @@ ROW = re.compile(r"DETAIL:.*")
 def configure(service: str, level: str) -> None:
     """Set up structlog for this process; every line carries the service's name."""
     watched = sys.stdout.isatty()
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             lambda _, __, line: {"service": service, **line},
@@ -31,7 +34,7 @@ def configure(service: str, level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             without_people,
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback) if watched else _json,
+            *([_without_controls, console] if watched else [_json]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory() if watched else structlog.BytesLoggerFactory(),
@@ -61,7 +64,15 @@ def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 def _json(_: WrappedLogger, __: str, line: EventDict) -> bytes:
-    return msgspec.json.encode(line, enc_hook=repr)
+    try:
+        return msgspec.json.encode(line, enc_hook=repr)
+    except UnicodeEncodeError:  # half of a surrogate pair, as in the name of a file that is not UTF-8
+        return json.dumps(line, default=repr).encode()
+
+
+def _without_controls(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    """Escape what a terminal would obey."""
+    return {name: printable_lines(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 class _Libraries(logging.Handler):

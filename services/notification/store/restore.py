@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.database import bulk
 from services.chassis.database.database import Database
+from services.chassis.database.text import storable
 from services.chassis.messages.clock import to_micros
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
@@ -80,13 +81,15 @@ def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
         fact = event.data
         if isinstance(fact, NotificationQueued):
             state = (IntentState.OPEN, "", 0, 0, 0)
-            decided.append(_intent_row(event.envelope, fact, fact.personal.email, state))
+            decided.append(_intent_row(event.envelope, fact, storable(fact.personal.email), state))
         elif isinstance(fact, NotificationSuppressed):
-            decided.append(_intent_row(event.envelope, fact, None, (IntentState.SUPPRESSED, fact.reason, 0, 0, None)))
+            decided.append(
+                _intent_row(event.envelope, fact, None, (IntentState.SUPPRESSED, storable(fact.reason), 0, 0, None))
+            )
         elif isinstance(fact, NotificationSent):
             settled.append(_settlement(event.envelope, fact, IntentState.SENT, ""))
         elif isinstance(fact, NotificationFailed):
-            settled.append(_settlement(event.envelope, fact, IntentState.FAILED, fact.reason))
+            settled.append(_settlement(event.envelope, fact, IntentState.FAILED, storable(fact.reason)))
     bulk.insert_new(connection, intents, decided, INTENT)
     if settled:
         connection.execute(update(intents).where(intents.c.notification_id == bindparam("settled")), settled)

@@ -9,7 +9,7 @@ from services.chassis.consumer import parking
 from services.chassis.consumer.batch_processor import CannotApplyError
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.record import Record
-from tests.support.builders import a_telemetry
+from tests.support.builders import NOW, a_record, a_telemetry, an_envelope
 from tests.support.consumer_harness import P0, World
 
 
@@ -117,6 +117,37 @@ def test_a_parked_record_keeps_all_its_fields(world: World) -> None:
         [[kept]] = parking.listed(connection)
     assert kept.record == world.broker.logs[P0][0]
     assert "ZeroDivisionError" in kept.reason
+
+
+@pytest.mark.parametrize(
+    "key", [b"\0abc", b"\xff\0", b"\\x00abc", b"\x1b[2J", "\u00e9\u202e".encode(), b"\xed\xa0\x80"]
+)
+def test_any_bytes_are_a_key_that_is_parked_blocked_and_restored(world: World, key: bytes) -> None:
+    consumer, member = world.consumer(parked_keys_ceiling=10)
+    for value in (b"poison", b"b2"):
+        world.broker.write(P0, value, key, [("ce_id", b"\0")])
+    write(world, ("\\x00abd", "other"))
+    consumer.process_batch(member)
+    for value in (b"b3", b"b4"):
+        world.broker.write(P0, value, key, [("ce_id", b"x")])
+    consumer.process_batch(member)
+    with world.database.write() as connection:
+        (queue,) = parking.listed(connection)
+        asked = parking.request_retry(connection, parking.key_of(queue[0].record))
+    assert [(one.record.key, one.record.value) for one in queue] == [
+        (key, value) for value in (b"poison", b"b2", b"b3", b"b4")
+    ]
+    assert asked == 4
+    assert world.effects() == ["other"]
+
+
+def test_a_reason_that_no_database_can_store_is_escaped(world: World) -> None:
+    with world.database.write() as connection:
+        (record,) = [a_record(an_envelope(), b"1")]
+        parking.put(connection, [record], "\0 and \ud800", NOW)
+        parking.failed_again(connection, record, "again \0 and \ud800")
+        assert [one.reason for queue in parking.listed(connection) for one in queue] == [r"again \x00 and \ud800"]
+        assert parking.request_retry(connection, "\ud800\0") == 0
 
 
 def test_too_many_parked_keys_stop_the_consumer(world: World) -> None:

@@ -8,10 +8,12 @@ import pytest
 from services.chassis.database.database import Database
 from services.chassis.messages import event
 from services.contracts.notification import NotificationFailed, NotificationSent
+from services.notification import mail_queue
 from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
 from services.notification.mail.templates import Composer, Mail
 from services.notification.store import views
 from tests.support.builders import NOW
+from tests.support.notification_builders import a_notice_record, a_state, a_state_record
 from tests.support.sender_harness import MAIL_FROM, Mailroom, user
 
 SENT = DeliveryResult(DeliveryStatus.SENT, "250 ok")
@@ -99,6 +101,34 @@ def test_a_refused_mail_fails_at_once_and_is_permanent_only_if_the_address_bounc
     assert room.states() == [("failed", 1)]
     fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
     assert (fact.permanent, fact.reason, fact.tries) == (permanent, result.detail, 1)
+
+
+@pytest.mark.parametrize("detail", ["250 queued as \0abc", "\ud800", "250 " + "\0" * 300])
+def test_a_reply_that_no_database_can_store_settles_its_mail(room: Mailroom, detail: str) -> None:
+    room.register(1, 2)
+    room.settle(room.queue.claim(1), DeliveryResult(DeliveryStatus.SENT, detail))
+    room.settle(room.queue.claim(1), DeliveryResult(DeliveryStatus.REFUSED, detail))
+    assert room.states() == [("sent", 1), ("failed", 1)]
+    assert room.queue.claim(1) == []
+
+
+def test_a_result_whose_detail_the_database_refuses_is_settled_without_it(
+    room: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_queue, "storable", lambda detail: detail)
+    room.register(1)
+    room.settle(room.queue.claim(1), DeliveryResult(DeliveryStatus.SENT, "\ud800"))
+    assert room.outcomes() == [("ada@example.org", "sent", mail_queue.NO_DETAIL)]
+    assert room.appended.is_set()
+
+
+def test_an_address_of_a_record_that_no_database_can_store_blocks_nobody(room: Mailroom) -> None:
+    states = [
+        a_state_record(a_state(1, user_id=user(n), email=email)) for n, email in ((1, "a\0@x.org"), (2, "b@x.org"))
+    ]
+    room.handle(*states, *(a_notice_record(1, user_id=user(n)) for n in (1, 2)))
+    room.handle(a_state_record(a_state(2, user_id=user(1), email="\0")))
+    assert [outcome[0] for outcome in room.outcomes()] == ["a\\x00@x.org", "b@x.org"]
 
 
 def test_a_deferred_mail_waits_out_its_backoff_and_fails_after_eight_tries(room: Mailroom) -> None:
