@@ -12,11 +12,10 @@ from typing import Literal, get_args
 import msgspec
 
 from services.contracts import notification, user
+from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
-LARGEST_RECORD = 1024 * 1024
-DEAD_LETTER_HEADERS = 64 * 1024  # the limit of the headers that a dead letter adds to the original
 
 
 class Rule(enum.StrEnum):

@@ -23,6 +23,11 @@ SOURCE, TYPE, SCHEMA = 2, 3, 6  # where `to_headers` puts them
 LONGEST_TEXT = 64  # the width of the readers' columns
 # Ids are copied into mail headers, log lines, URLs and SQL: no character has a meaning in any of them.
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+# W3C Trace Context, section 3.2.2; later versions than 00 start with the same four parts and may add more.
+_TRACE_IDS = "((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})"
+TRACEPARENT = re.compile(rf"00-{_TRACE_IDS}|(?!00|ff)[0-9a-f]{{2}}-{_TRACE_IDS}(?:-.*)?")
+LARGEST_RECORD = 1024 * 1024  # a topic's limit on a batch, and so on a record with key, headers and framing
+DEAD_LETTER_HEADERS = 64 * 1024  # the limit of the headers that a dead letter adds to the original
 LARGEST_SEQUENCE = 2**63 - 1
 LARGEST_VERSION = 2**31 - 1
 SEQUENCE_DIGITS = 20  # CloudEvents compares `sequence` as text, so it is padded to the widest 64-bit number
@@ -102,6 +107,12 @@ def correlation_of(given: str, event_id: str) -> str:
     return given if ID.fullmatch(given) else event_id
 
 
+def traceparent_of(text: str) -> str | None:
+    """Return a trace context as version 00; None if the text is not one: such a context is ignored (section 3.2)."""
+    found = TRACEPARENT.fullmatch(text)
+    return f"00-{found[1] or found[2]}" if found else None
+
+
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
     """Return the envelope that record headers carry, ignoring headers it does not know.
 
@@ -141,7 +152,9 @@ def _read(found: Mapping[str, bytes | None]) -> Envelope:
         version=_natural(found["ce_subjectversion"], LARGEST_VERSION),
         correlation_id=correlation_of(_text(found["ce_correlationid"]), event_id),
         causation_id=None if (cause := found.get("ce_causationid")) is None else _id(cause),
-        traceparent=_optional(found.get("traceparent")),
+        traceparent=None
+        if (context := found.get("traceparent")) is None
+        else traceparent_of(context.decode(errors="replace")),
     )
 
 
@@ -168,14 +181,6 @@ def _origin(source: str, event_type: str, schema: str) -> Headers:
 @functools.lru_cache(maxsize=1024)  # sources, types and schemas have few distinct values
 def _known(value: bytes | None) -> str:
     return _text(value)
-
-
-def _optional(value: bytes | None) -> str | None:
-    if value is None:
-        return None
-    if not (text := value.decode()).isprintable():  # PostgreSQL's text takes no NUL
-        raise ValueError("not printable characters")
-    return text
 
 
 def _natural(value: bytes | None, most: int) -> int:
@@ -212,11 +217,7 @@ def _worst(found: Mapping[str, bytes | None]) -> str:
         "ce_time": _time,
         "ce_sequence": lambda value: _natural(value, LARGEST_SEQUENCE),
         "ce_subjectversion": lambda value: _natural(value, LARGEST_VERSION),
-        **{
-            name: read
-            for name, read in (("ce_causationid", _id), ("traceparent", _optional))
-            if found.get(name) is not None
-        },
+        **({"ce_causationid": _id} if found.get("ce_causationid") is not None else {}),
     }
     for name, read in forms.items():
         try:

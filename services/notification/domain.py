@@ -17,13 +17,14 @@ from datetime import datetime
 
 import msgspec
 
-from services.contracts.user import UserState
+from services.contracts.user import Personal, UserState
 
 TEMPLATES = {"user.registered": "welcome", "user.email_changed": "email_changed", "user.deactivated": "goodbye"}
 FALLBACK_LOCALE = "en"
 RETRY_AFTER_S = (10, 30, 60, 120, 300, 900, 1800)  # seven waits between eight tries, 54 minutes in all
 CLAIM_S = 60.0  # the lease of a claimed intent
 WAITS_PER_MAIL = 5  # MAIL, RCPT, DATA, the content, the final dot: each may take the time-out
+LONGEST_PERSONAL = 400  # characters of an address or a name; the user service accepts at most 254 and 200
 ENCODED_WORD = "=?"  # RFC 2047: mail programs decode what begins like this
 MAILBOX = re.compile(r"[^\s@()<>\[\]:;\\,\"]+@[^\s@()<>\[\]:;\\,\"]+")
 POLICY = b"5.7."  # RFC 3463: a reply about security or policy, not about the recipient's address
@@ -198,6 +199,14 @@ def intents(notice: Notice, replica: Replica, history: Sequence[Address], new_id
         to = recipients(notice, history) if needs_history(notice, replica) else [replica.state.personal.email]
     template = TEMPLATES[notice.type]
     return [Intent(new_id(), new_id(), notice, template, recipient, reason) for recipient in to]
+
+
+def oversized(personal: Personal) -> str | None:
+    """Return what is wrong with personal data whose texts would not fit into a mail or an event; None if they do."""
+    for name in personal.__struct_fields__:
+        if (length := len(getattr(personal, name))) > LONGEST_PERSONAL:
+            return f"personal.{name} has {length} characters, at most {LONGEST_PERSONAL} are accepted"
+    return None
 
 
 def suppression_reason(state: UserState) -> Reason | None:

@@ -116,11 +116,14 @@ class Batch:
         data, envelope = event.data, event.envelope
         if not isinstance(data, NAMES_USER):
             return True
-        if (data.user_id, data.version) == (envelope.subject, envelope.version):
-            return True
-        detail = f"the envelope has {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
-        self._outcome.refused.append(Refusal(event.record, "envelope", detail))
-        return False
+        if (data.user_id, data.version) != (envelope.subject, envelope.version):
+            detail = f"the envelope has {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
+            self._outcome.refused.append(Refusal(event.record, "envelope", detail))
+            return False
+        if isinstance(data, UserState) and (problem := domain.oversized(data.personal)):
+            self._outcome.refused.append(Refusal(event.record, "invalid", problem))
+            return False
+        return True
 
     def _fresh_notices(self, events: Sequence[Event]) -> list[Notice]:
         deduplicated = deduplicate(self._connection, events)

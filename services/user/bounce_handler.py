@@ -20,6 +20,7 @@ from services.contracts.notification import NotificationFailed
 from services.user.commands import Command, Flag
 from services.user.handlers import Tools, execute
 
+LONGEST_REASON = 500  # characters; it comes from a mail server by way of a topic
 SUBSCRIBED = {TYPE_NAMES[NotificationFailed]: NotificationFailed}
 
 
@@ -51,7 +52,7 @@ class BounceHandler:
         data, envelope = event.data, event.envelope
         if not isinstance(data, NotificationFailed) or not data.permanent:
             return []
-        flag = Flag(envelope.subject, data.personal.email, data.reason)
+        flag = Flag(envelope.subject, data.personal.email, data.reason[:LONGEST_REASON])
         metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent)
         return [Command(flag, self._tools.new_id(), hashlib.sha256(envelope.id.encode()).digest(), metadata)]
 

@@ -12,14 +12,13 @@ from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.outbox import spans
 from services.chassis.outbox.event_store import PendingEvents, appending
+from services.chassis.outbox.record_size import EventTooLargeError, require_fit
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import LARGEST_RECORD, TYPE_NAMES
+from services.contracts.catalog import TYPE_NAMES
 from services.contracts.user import Fact, UserRegistered, UserState
 from services.user import domain
 from services.user.commands import Action, Answered, Command, Deactivate, Flag, Outcome, Register, Reply
 from services.user.domain import Because, RefusedError
-
-LARGEST_VALUE = LARGEST_RECORD - 4096  # leaves room for key, headers and framing
 
 
 class Rows(Protocol):
@@ -152,11 +151,10 @@ def refuse_taken(rows: Rows, kind: str, text: str, user_id: str) -> None:
 
 def refuse_large(events: Sequence[NewEvent]) -> None:
     """Raise RefusedError for an event that exceeds the record limit of its topic: it could never be published."""
-    for event in events:
-        size = max(len(event.data.encode()), len((event.state or "").encode()))
-        if size > LARGEST_VALUE:
-            detail = f"a {event.type} of {size} bytes is more than a record can hold ({LARGEST_VALUE}): send less"
-            raise RefusedError(Because.TOO_LARGE, detail)
+    try:
+        require_fit(events)
+    except EventTooLargeError as error:
+        raise RefusedError(Because.TOO_LARGE, f"{error}: send less") from None
 
 
 def _same(before: Answered, command: Command) -> Reply:

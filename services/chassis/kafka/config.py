@@ -7,9 +7,10 @@ import structlog
 from confluent_kafka import KafkaError
 
 from services.chassis.kafka.settings import KafkaSettings
+from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
-# A record may be 1 MB, a dead letter 64 KiB more; the client counts its own framing too.
-LARGEST_MESSAGE = 1024 * 1024 + 128 * 1024
+# librdkafka compares it with the uncompressed record and its framing; a topic's limit is on the compressed batch.
+LARGEST_MESSAGE = LARGEST_RECORD + 2 * DEAD_LETTER_HEADERS
 # Bounds on the fetched backlog in memory. A broker may compress 6:1, and sends at least one batch however small the
 # bounds are. With fetches of 1 MB a partition and 16 MB queued, 200,000 records took 200 MB more.
 QUEUED_KBYTES = 2 * 1024

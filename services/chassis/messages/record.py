@@ -7,6 +7,9 @@ from services.chassis.messages import traceparent
 Headers = list[tuple[str, bytes | None]]
 NAMES = {"ce_id": "ce_id", "ce_type": "ce_type", "ce_correlationid": "correlation_id"}  # headers, fields of a log line
 LONGEST_NAME = 64
+# Kafka's message format 2: a batch's own 61 bytes and the widest varints of a record, and two of a header.
+FRAMING = 61 + 36
+HEADER_FRAMING = 2 * 5
 
 
 class TopicPartition(msgspec.Struct, frozen=True):
@@ -67,3 +70,9 @@ class Outgoing(msgspec.Struct, frozen=True):
     value: bytes | None
     headers: Headers
     timestamp_ms: int
+
+    @property
+    def size(self) -> int:
+        """The most bytes that the record takes in a batch of its own, uncompressed, with headers and framing."""
+        headers = sum(len(name.encode()) + len(value or b"") + HEADER_FRAMING for name, value in self.headers)
+        return FRAMING + len(self.key or b"") + len(self.value or b"") + headers

@@ -30,6 +30,7 @@ from services.chassis.database import bulk
 from services.chassis.database.database import metadata, note
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
+from services.chassis.outbox.record_size import require_fit
 
 counter = Table(
     "counter",
@@ -79,11 +80,13 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
 
     Read inside the block what the events depend on: no other transaction can append meanwhile. The time of the events
     is `now`, or that of the last event if it is later by at most LARGEST_SKEW_US. The caller's transaction commits.
+    Raises EventTooLargeError for an event that could never be published.
     """
     last = connection.execute(select(counter).with_for_update()).one()
     time = _not_before(to_micros(now), last.last_time)
     pending = PendingEvents(from_micros(time))
     yield pending
+    require_fit(pending.events)
     rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last.last_sequence + 1)]
     if rows:
         bulk.insert(connection, events, rows)

@@ -1,5 +1,6 @@
 """Builds the record of a stored event: the envelope of contracts/envelope.py in its headers."""
 
+from services.chassis.messages import traceparent
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing
 from services.contracts.envelope import Envelope, correlation_of, schema_of, to_headers
@@ -19,7 +20,7 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         version=event.version,
         correlation_id=correlation_of(event.metadata.correlation_id, event.event_id),
         causation_id=event.metadata.causation_id,
-        traceparent=event.metadata.traceparent,
+        traceparent=traceparent.read(event.metadata.traceparent or ""),  # earlier versions stored any text
     )
     moment = int(stored.time.timestamp() * 1000)
     return Outgoing(topic, event.subject.encode(), event.data.encode(), to_headers(envelope), moment)

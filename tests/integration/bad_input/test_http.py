@@ -14,7 +14,7 @@ import pytest
 
 from services.chassis.database.database import Database
 from services.chassis.http.limits import LARGEST_BODY
-from services.user import handlers
+from services.chassis.outbox import record_size
 from tests.support.user_client import Service
 from tests.support.user_process import NUMBERS, UserServer, a_person, refused, registered
 
@@ -206,7 +206,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def test_a_command_whose_event_no_record_could_hold(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command whose event would exceed the largest record: 413 before commit, and its group goes on."""
-    monkeypatch.setattr(handlers, "LARGEST_VALUE", 300)
+    monkeypatch.setattr(record_size, "LARGEST_VALUE", 300)
     statuses: list[int] = []
 
     async def talk(client: httpx.AsyncClient) -> None:

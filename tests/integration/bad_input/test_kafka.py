@@ -23,6 +23,7 @@ from services.chassis.messages.record import Headers, Outgoing, Record
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts import catalog
+from services.contracts.envelope import LARGEST_RECORD
 from services.user import publisher
 from services.workbench.bench import ours
 from services.workbench.bench.workload import registered
@@ -36,7 +37,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-SIZE = catalog.LARGEST_RECORD - 1024  # of a value: key and headers need room too
+SIZE = LARGEST_RECORD - 1024  # of a value: key and headers need room too
 RAW_KEY, RAW_VALUE = b"raw", b'{"raw":1}'
 STATE, NOTICE = 1, 2  # of the three records of a registration
 Change = Callable[[Outgoing], Outgoing]

@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from services.chassis.database.database import Database
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.outbox import event_store
+from services.chassis.outbox.record_size import EventTooLargeError
+from services.contracts.envelope import LARGEST_RECORD
 from tests.support.builders import NOW, USER_ID, a_new_event, an_event_store, append, append_events
 
 ROUNDS = 25
@@ -112,6 +114,12 @@ def test_a_block_or_a_transaction_that_fails_leaves_nothing(database: Database) 
         append_events(database, 1, 1)
     append_events(database, 1)
     assert [event.sequence for event in stored(database)] == [1]
+
+
+def test_an_event_that_no_record_could_hold_is_never_stored(database: Database) -> None:
+    with pytest.raises(EventTooLargeError, match=r"a user\.registered of 1048577 bytes is more than a record can hold"):
+        append(database, a_new_event(1), a_new_event(2, data="x" * (LARGEST_RECORD + 1)))
+    assert stored(database) == []
 
 
 def test_a_version_of_a_subject_and_an_event_id_exist_once(database: Database) -> None:

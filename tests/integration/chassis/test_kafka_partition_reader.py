@@ -14,7 +14,7 @@ from services.chassis.kafka.producer import Producer
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
-from services.contracts.catalog import LARGEST_RECORD
+from services.contracts.envelope import LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
 from tests.support.broker import a_group, create, read, settings, truncate, write
 

@@ -11,7 +11,7 @@ from services.chassis.kafka.group_consumer import to_record
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing, Record
-from services.contracts.catalog import DEAD_LETTER_HEADERS, LARGEST_RECORD
+from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
 from tests.support.broker import a_group, create, settings
 

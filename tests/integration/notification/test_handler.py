@@ -14,7 +14,7 @@ from services.chassis.outbox import event_store
 from services.contracts.notification import NotificationQueued, NotificationSuppressed, Recipient
 from services.notification.handlers import Handler
 from services.notification.store.tables import addresses, intents, replica, waiting
-from tests.support.builders import USER_ID, ids
+from tests.support.builders import USER_ID, a_person, ids
 from tests.support.notification_builders import (
     a_handler,
     a_notice_record,
@@ -75,6 +75,29 @@ def test_a_registered_user_is_welcomed(service: Service) -> None:
     assert event.metadata == Metadata("correlation-1", f"event-{USER_ID[-12:]}-1")
     fact = msgspec.json.decode(event.data, type=NotificationQueued)
     assert fact == NotificationQueued("id-1", f"event-{USER_ID[-12:]}-1", USER_ID, 1, "welcome", Recipient(OLD))
+
+
+@pytest.mark.parametrize("context", ["x" * 1_500_000, "00-" + "0" * 1_047_992])
+def test_a_notice_with_a_trace_context_of_megabytes_leads_to_an_event_of_normal_size(
+    service: Service, context: str
+) -> None:
+    notice = a_notice_record()
+    headers = [*(notice.headers or []), ("traceparent", context.encode())]
+    service.take(a_state_record(a_state(email=OLD)), msgspec.structs.replace(notice, headers=headers))
+    [event] = service.events()
+    assert (event.type, event.metadata.traceparent) == ("notification.queued", None)
+
+
+@pytest.mark.parametrize("name", ["login", "email", "full_name", "locale"])
+def test_a_state_whose_texts_are_too_long_for_a_mail_or_an_event_is_refused(service: Service, name: str) -> None:
+    outcome = service.take(
+        a_state_record(msgspec.structs.replace(a_state(), personal=a_person(**{name: "x" * 1_000_000}))),
+        a_notice_record(),
+    )
+    assert [(refusal.reason, refusal.detail) for refusal in outcome.refused] == [
+        ("invalid", f"personal.{name} has 1000000 characters, at most 400 are accepted")
+    ]
+    assert service.events() == []
 
 
 def test_a_notice_that_comes_before_its_state_in_a_batch_need_not_wait(service: Service) -> None:

@@ -17,6 +17,7 @@ from services.contracts.user import UserRegistered, UserState
 from tests.support.builders import USER_ID, a_record, a_user_registered, an_envelope
 
 DATA = a_user_registered()
+CONTEXT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GOOD = a_record(an_envelope(), DATA)
 ATTRIBUTES: dict[str, Any] = {
     "specversion": "1.0",
@@ -144,8 +145,8 @@ def test_structured_data_in_another_order_is_different_data() -> None:
 
 
 def test_causation_and_trace_are_read_from_a_structured_event() -> None:
-    (event,) = DECODER.decode([structured(having(causationid="cause-1", traceparent="00-1-2-01"))]).events
-    assert (event.envelope.causation_id, event.envelope.traceparent) == ("cause-1", "00-1-2-01")
+    (event,) = DECODER.decode([structured(having(causationid="cause-1", traceparent=CONTEXT))]).events
+    assert (event.envelope.causation_id, event.envelope.traceparent) == ("cause-1", CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,6 @@ def test_causation_and_trace_are_read_from_a_structured_event() -> None:
         (having(sequence=-1), "envelope", "attribute sequence is b'-1': not a number"),
         (having(sequence=2**63), "envelope", "attribute sequence is b'9223372036854775808': not a number"),
         (having(subjectversion=1.5), "envelope", "attribute subjectversion is b'1.5'"),
-        (having(traceparent="a\0b"), "envelope", "header traceparent is b'a\\x00b': not printable characters"),
         (STRUCTURED.replace(b"correlation-1", b"\\ud800"), "envelope", "the value is no structured event"),
         (STRUCTURED.replace(b"correlation-1", b"\xff"), "envelope", "attribute correlationid is"),
         (

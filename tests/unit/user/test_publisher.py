@@ -7,8 +7,9 @@ from services.contracts.envelope import from_headers
 from services.user import domain, handlers, publisher
 from tests.support.builders import NOW, USER_ID, a_user_registered
 
+CONTEXT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = domain.evolve(USER_ID, None, a_user_registered())
-EVENT = handlers.new_event("event-1", STATE, a_user_registered(), Metadata("c-1", "cause-1", "trace-1"))
+EVENT = handlers.new_event("event-1", STATE, a_user_registered(), Metadata("c-1", "cause-1", CONTEXT))
 RECORDS = publisher.records(StoredEvent(41, NOW, EVENT))
 
 
@@ -27,7 +28,7 @@ def test_the_three_share_all_but_source_type_and_schema() -> None:
     ]
     shared = {(e.id, e.subject, e.time, e.sequence, e.version, e.correlation_id) for e in envelopes}
     assert shared == {("event-1", USER_ID, NOW, 41, 1, "c-1")}
-    assert {(e.causation_id, e.traceparent) for e in envelopes} == {("cause-1", "trace-1")}
+    assert {(e.causation_id, e.traceparent) for e in envelopes} == {("cause-1", CONTEXT)}
 
 
 def test_fact_and_state_are_published_as_stored_and_the_notice_has_no_other_data() -> None:
