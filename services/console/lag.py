@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+import structlog
 
+from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import Clock
@@ -21,6 +23,7 @@ LOOK_SECONDS = 5.0
 POLL_SECONDS = 0.1
 BATCH = 1000
 
+log = structlog.get_logger()
 PerPartition = Mapping[TopicPartition, int]
 
 
@@ -86,7 +89,12 @@ class Ages:
             return found
         with contextlib.closing(PartitionReader(self._settings, "console-lag", unread)) as tail:
             while len(found) < len(unread) and not tail.at_end and time.monotonic() < deadline:
-                for record in tail.poll(BATCH, POLL_SECONDS):
+                try:
+                    records = tail.poll(BATCH, POLL_SECONDS)
+                except BrokerRefusedError as error:  # the right to describe is enough for the numbers of records
+                    log.warning("ages of records are unknown", error=str(error))
+                    return found
+                for record in records:
                     place = TopicPartition(record.topic, record.partition)
                     found.setdefault(place, round(self._clock().timestamp() - record.timestamp_ms / 1000))
         return found

@@ -37,6 +37,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         handle=BounceHandler(tools),
         policy=DeadLetterPolicy(USER_DEAD_LETTERS.name, settings),
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
+        needed=False,
     )
     events = Publication(USER_EVENTS.name, USER_EVENTS.partitions, EVENTS, publisher.records)
     components = [

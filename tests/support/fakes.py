@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.chassis.consumer.subscription import StartOffsets
+from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Headers, Outgoing, Record, TopicPartition
@@ -86,6 +87,7 @@ class FakeBroker:
         self.logs: dict[TopicPartition, list[Record]] = {}
         self.members: list[FakeMember] = []
         self.hints: dict[TopicPartition, int] = {}
+        self.refusals: list[str] = []  # each ends one member
 
     def create(self, topic: str, topic_id: str) -> None:
         """Create a topic, or recreate it: empty, with another id."""
@@ -134,6 +136,7 @@ class FakeMember:
         self._coming: list[TopicPartition] = []
         self._at: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
+        self.waits_for = ""
         self.story: list[str] = []
 
     @property
@@ -150,9 +153,17 @@ class FakeMember:
         for partition in partitions:
             del self._at[partition]
 
+    def has_joined(self) -> bool:
+        """Return True after the assignment. Raises ConnectionError while the test makes it wait."""
+        if self.waits_for:
+            raise ConnectionError(self.waits_for)
+        return bool(self._at)
+
     def poll(self, limit: int, timeout_s: float) -> list[Record]:  # noqa: ARG002  # nothing here takes time
-        """Return available records. Raises PartitionReadError for an offset out of range."""
+        """Return available records. Raises PartitionReadError for an offset out of range, BrokerRefusedError once."""
         self.story.append("poll")
+        if self._broker.refusals:
+            raise BrokerRefusedError(self._broker.refusals.pop(0))
         self._assign_pending()
         batch: list[Record] = []
         for partition in sorted(self._at.keys() - self._paused, key=lambda p: (p.topic, p.partition)):

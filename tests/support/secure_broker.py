@@ -1,4 +1,4 @@
-"""A broker with TLS and login: a listener for each certificate, right or wrong."""
+"""A broker with TLS, login and an authorizer: a listener for each certificate, right or wrong."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,13 @@ from pathlib import Path
 import msgspec
 import trustme
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialUpsertion,
@@ -21,6 +27,17 @@ from tests.support.broker import JARS, READY_S
 from tests.support.certificates import AUTHORITY, CERTIFICATES, HOST, USER, Files
 
 PASSWORD = "correct horse: battery"  # noqa: S105  # of the tests; it is part of a JAAS line, which quotes it
+
+
+# Without an entry for a resource everybody may use it; with one, only those whom it names. A group has at most two
+# members.
+AUTHORIZER = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+    "super.users": "User:ANONYMOUS",  # of the plaintext listeners
+    "group.consumer.max.size": "2",
+    "group.max.size": "2",
+}
 
 
 class SecureBroker(msgspec.Struct, frozen=True):
@@ -44,6 +61,20 @@ class SecureBroker(msgspec.Struct, frozen=True):
             "APP_KAFKA_PASSWORD": PASSWORD,
         }
 
+    @contextmanager
+    def only(self, right: str, kind: str, name: str) -> Iterator[None]:
+        """Give the user only one right on a topic or group, for a time."""
+        admin = AdminClient({"bootstrap.servers": self.address("plaintext")})
+        literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+        entry = (ResourceType[kind], name, literal, f"User:{USER}", "*", AclOperation[right], allow)
+        for future in admin.create_acls([AclBinding(*entry)]).values():
+            future.result(READY_S)
+        try:
+            yield
+        finally:
+            for future in admin.delete_acls([AclBindingFilter(*entry)]).values():
+                future.result(READY_S)
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[SecureBroker]:
@@ -52,7 +83,7 @@ def running(folder: Path) -> Iterator[SecureBroker]:
     controller, *free = free_ports(len(names) + 1)
     ports = dict(zip(names, free, strict=True))
     program = local_broker(
-        ports["plaintext"], controller, jars=JARS, state=folder, more=_listeners(ports, controller, folder)
+        ports["plaintext"], controller, jars=JARS, state=folder, more=AUTHORIZER | _listeners(ports, controller, folder)
     )
     with System([program]) as system:
         system.start("broker")

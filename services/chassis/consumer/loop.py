@@ -14,6 +14,7 @@ from services.chassis.consumer.offset_store import OffsetConflictError
 from services.chassis.consumer.offset_tracker import OffsetTracker
 from services.chassis.consumer.subscription import GroupMember, Subscription
 from services.chassis.database.database import UNAVAILABLE, Database
+from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.messages.record import TopicPartition
 from services.chassis.net.backoff import Backoff
 from services.chassis.telemetry.metrics.consuming import BATCH_SIZE, LOST_RACES, PAUSED
@@ -28,8 +29,9 @@ log = structlog.get_logger()
 class Consumer:
     """Runs a subscription against a database until it is stopped.
 
-    It retries while broker or database are unreachable. It raises, and so stops the process, if going on would lose
-    or falsify something: CannotApplyError, TopicChangedError, CeilingError, PartitionReadError.
+    It retries while broker or database are unreachable, and reopens a member that the broker refuses. It raises, and
+    so stops the process, if going on would lose or falsify something: CannotApplyError, TopicChangedError,
+    CeilingError, PartitionReadError.
     """
 
     name = "consumer"
@@ -45,6 +47,9 @@ class Consumer:
         self._retried_partitions: frozenset[TopicPartition] = frozenset()  # parked records there were retried
         self._backoff = Backoff(*BACKOFF_S)
         self._is_paused = False
+        self._reported = ""
+        self._paused.set(1)
+        self._report("no partitions assigned yet")
 
     @property
     def replaying(self) -> bool:
@@ -61,7 +66,7 @@ class Consumer:
                     self._health.beat(self.name)
                     self.process_batch(member)
             except DEPENDENCY_ERRORS as error:
-                # Raised during the assignment: only a new member gets a new assignment.
+                # Raised during the assignment, or a refusal: only a new member gets an assignment.
                 self._back_off(error, stop.wait)
             finally:
                 member.close()
@@ -93,8 +98,7 @@ class Consumer:
             self._is_paused = True
             self._back_off(error, lambda seconds: member.poll(1, seconds))
         else:
-            self._backoff.reset()
-            self._paused.set(0)
+            self._check_joined(member)
             if records:
                 self._sizes.observe(len(records))
                 member.commit(self._offsets.next_offsets(records))
@@ -116,9 +120,29 @@ class Consumer:
             member.resume()
             self._is_paused = False
 
+    def _check_joined(self, member: GroupMember) -> None:
+        try:
+            if not member.has_joined():
+                return
+        except ConnectionError as error:
+            if str(error) != self._reported:
+                log.warning("no partitions yet", group=self._subscription.group, error=str(error))
+            self._report(str(error))
+            return
+        self._backoff.reset()
+        self._paused.set(0)
+        self._reported = ""
+        self._health.has(self.name)
+
+    def _report(self, reason: str) -> None:
+        self._reported = reason
+        self._health.lacks(self.name, reason, needed=self._subscription.needed)
+
     def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
         seconds = self._backoff.next()
         self._paused.set(1)
+        if isinstance(error, BrokerRefusedError):
+            self._report(str(error))
         log.warning(
             "cannot consume now, trying again", group=self._subscription.group, error=str(error), seconds=seconds
         )

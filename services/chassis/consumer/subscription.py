@@ -37,8 +37,11 @@ class GroupMember(Protocol):
     def assigned(self) -> frozenset[TopicPartition]:
         """The partitions that this member owns now."""
 
+    def has_joined(self) -> bool:
+        """Return True once the group has given this member its share. Raises ConnectionError with what prevents it."""
+
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the available records, waiting only for the first."""
+        """Return the available records, waiting only for the first. Raises ConnectionError: it must be reopened."""
 
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Set the offset of each assigned partition, the beginning if none is given."""
@@ -66,6 +69,7 @@ class Subscription(msgspec.Struct, frozen=True):
     `commit_signals` are set after each commit, so that the relay and others need not poll for the handler's writes.
     `parked_keys_ceiling` is the most keys that may be parked; with 0 a record that cannot be applied stops the
     consumer. `partitions` has the expected number by topic; an added one stops the consumer. Others are not checked.
+    With `needed` the service is not ready before it has partitions, nor while the broker refuses its member.
     """
 
     group: str
@@ -78,3 +82,4 @@ class Subscription(msgspec.Struct, frozen=True):
     commit_signals: tuple[threading.Event, ...] = ()
     parked_keys_ceiling: int = 0
     partitions: Mapping[str, int] = {}
+    needed: bool = True

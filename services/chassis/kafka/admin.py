@@ -1,12 +1,19 @@
 """Admin client: creates and checks topics, and reads topic ids, offsets, group members and cluster state."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
-from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec  # type: ignore[attr-defined]  # re-exported, unmarked
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
+    AclOperation,
+    AdminClient,
+    ClusterMetadata,
+    OffsetSpec,
+    TopicDescription,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.kafka import config
@@ -25,9 +32,14 @@ TEMPORARY = UNREACHED | {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.NOT_COORDINATOR,
 }
-# After a broker's restart, or a request before it knew the topic, the client would use its old metadata for minutes
-# unless it is refreshed.
-STALE_METADATA = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART}
+# After a broker's restart, a request before it knew the topic, or a denied one, the client would use its old metadata
+# until it ends, unless it is refreshed.
+STALE_METADATA = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT}  # noqa: SLF001
+DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this client the right to describe, read or write the topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client the right to describe or read the group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this client the right on the cluster",
+}
 
 
 class TopicsError(Exception):
@@ -114,6 +126,15 @@ class KafkaAdmin:
                 raise self._explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
         return found
 
+    def unreadable(self, names: Sequence[str]) -> list[str]:
+        """Return the topics on which this client lacks the right READ. Raises BrokerUnavailableError."""
+        self.reach(self._timeout_s)
+        asked = TopicCollection(list(names))
+        answers = self._admin.describe_topics(
+            asked, include_authorized_operations=True, request_timeout=self._timeout_s
+        )
+        return [name for name, future in answers.items() if not _readable(future)]
+
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return each partition's first offset."""
         return self._offsets(partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
@@ -143,6 +164,10 @@ class KafkaAdmin:
 
     def members(self, groups: Iterable[str]) -> dict[str, int]:
         """Return the number of members of each group, 0 for an unknown one."""
+        return {group: len(ids) for group, ids in self.member_ids(groups).items()}
+
+    def member_ids(self, groups: Iterable[str]) -> dict[str, list[str]]:
+        """Return the ids of the members of each group, none for an unknown one."""
         # A client that has lost its broker once can describe no group any more, and may abort the process
         # (librdkafka issue 4605): a new one for each call, which must reach the broker first.
         admin = AdminClient(self._client)
@@ -150,7 +175,7 @@ class KafkaAdmin:
         try:
             admin.list_topics(timeout=self._timeout_s)
             for group, future in admin.describe_consumer_groups(list(groups), request_timeout=self._timeout_s).items():
-                found[group] = len(future.result().members)
+                found[group] = [member.member_id for member in future.result().members]
         except KafkaException as error:
             raise self._explained(error, "members of groups") from error
         return found
@@ -175,6 +200,7 @@ class KafkaAdmin:
             except KafkaException as error:
                 if error.args[0].code() in STALE_METADATA:
                     self.reach(self._timeout_s)
+                    self.ids([place.topic])  # raises the cause: `_NOENT` hides a denied or missing topic
                 raise self._explained(error, f"{place.topic}[{place.partition}]") from error
         return found
 
@@ -202,6 +228,8 @@ class KafkaAdmin:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still starting
             return BrokerRefusedError(f"{what}: {cause.str()}: start more brokers, or lower {REPLICATION}")
+        if cause.code() in DENIED:
+            return BrokerRefusedError(f"{what}: {cause.name()}: {DENIED[cause.code()]}")
         if not cause.retriable() and cause.code() not in TEMPORARY:
             return TopicsError(f"{what}: {cause.name()}: {cause.str()}")
         return self._unavailable(error, what)
@@ -215,3 +243,11 @@ class KafkaAdmin:
         if refused := self._errors.refusal():
             return BrokerRefusedError(f"{what}: {refused}")
         return BrokerUnavailableError(f"{what}: {self._errors.describe() or reason}")
+
+
+def _readable(future: Future[TopicDescription]) -> bool:
+    try:
+        operations: Sequence[object] = future.result().authorized_operations or ()
+    except KafkaException as error:
+        return bool(error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    return AclOperation.READ in operations

@@ -5,7 +5,7 @@ import ssl
 
 from confluent_kafka import KafkaError
 
-from services.chassis.kafka import config
+from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.net import tls
 
@@ -16,17 +16,17 @@ PROTOCOL = "is it a Kafka broker, and APP_KAFKA_SECURITY_PROTOCOL what it wants?
 
 
 class ClientErrors:
-    """The last error of one client. The object is the client's `error_cb`; `log` also logs each error."""
+    """The last error of one client. The object is the client's `error_cb`; `events` gets each error too."""
 
-    def __init__(self, settings: KafkaSettings, *, log: bool = False) -> None:
+    def __init__(self, settings: KafkaSettings, events: ErrorEvents | None = None) -> None:
         self._settings = settings
-        self._log = log
+        self._events = events
         self._last: KafkaError | None = None
 
     def __call__(self, error: KafkaError) -> None:
         """Keep an error. "All brokers down" replaces no error that names a reason."""
-        if self._log:
-            config.log_error(error)
+        if self._events:
+            self._events(error)
         if self._last is None or error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # a constant
             self._last = error
 

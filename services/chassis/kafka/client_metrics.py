@@ -12,6 +12,7 @@ from services.chassis.telemetry.metrics import Metrics
 from services.chassis.telemetry.metrics.declared import SYSTEM, Declared
 from services.chassis.telemetry.metrics.kafka import (
     BROKERS_UP,
+    ERROR_EVENTS,
     FETCH_QUEUE,
     QUEUE,
     REBALANCES,
@@ -22,6 +23,7 @@ from services.chassis.telemetry.metrics.kafka import (
 from services.chassis.telemetry.metrics.publishing import OPERATION_DURATION
 
 CONSUMER, RELAY, DEAD_LETTERS = "consumer", "relay", "dead-letters"
+REFUSED = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "_FATAL")  # shown from the start, for the alert
 PERCENTILES = ("50", "99")
 
 
@@ -48,6 +50,13 @@ class ClientMetrics:
         self._gauges = {declared: metrics.gauge(declared) for declared in gauges}
         self._counters = {declared: metrics.counter(declared).labels(client) for declared in counts}
         self._counted = dict.fromkeys(counts, 0)
+        self._errors = metrics.counter(ERROR_EVENTS)
+        for error in REFUSED:
+            self._errors.labels(client, error)
+
+    def error(self, name: str) -> None:
+        """Count an error event by librdkafka's name of its code."""
+        self._errors.labels(self._client, name).inc()
 
     def took(self, operation: str, topics: Collection[str], seconds: float, error: str) -> None:
         """Count the time of an operation on topics; `error` is one word, empty for success."""

@@ -4,18 +4,26 @@ import operator
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config, statistics
+from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.client_metrics import ClientMetrics
+from services.chassis.kafka.error_events import ErrorEvents
+from services.chassis.kafka.refusals import REFUSALS, refusal
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition
 
 # For a header name that is not UTF-8 the client returns a value and leaves an exception set, which a plain call may
 # raise from the next call. `methodcaller` checks for it at once and raises SystemError.
 HEADERS = operator.methodcaller("headers")
+UNREADABLE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001  # a constant
+ASK_S = 5.0  # between two questions why no assignment has come; each may wait as long as ANSWER for a broker
+ANSWER = timedelta(seconds=3)
 Offsets = Mapping[TopicPartition, int]
 StartOffsets = Callable[[Sequence[TopicPartition]], Offsets]
 
@@ -28,7 +36,8 @@ class GroupConsumer:
     """Reads topics as a member of a group.
 
     `start_offsets` returns the first offset of newly assigned partitions, and none for the beginning. It is called
-    within `poll`, which raises its exceptions. Not thread-safe.
+    within `poll`, which raises its exceptions. After a BrokerRefusedError of `poll` a member reads nothing any more: it
+    must be closed. Not thread-safe.
     """
 
     def __init__(
@@ -39,9 +48,14 @@ class GroupConsumer:
         start_offsets: StartOffsets,
         metrics: ClientMetrics | None = None,
     ) -> None:
-        own = {"on_commit": self._committed} if metrics else {}
+        self._events = ErrorEvents(group, metrics)
+        own = {"on_commit": self._committed, "error_cb": self._events}
         self._client = Consumer(config.consumer(settings, group) | statistics.callback_config(metrics) | own)
+        self._settings = settings
+        self._group = group
         self._metrics = metrics
+        self._joined = False
+        self._ask_at = time.monotonic() + ASK_S
         self._topics = topics
         self._commits: deque[float] = deque()  # start times of unanswered commits
         self._start_offsets = start_offsets
@@ -53,13 +67,32 @@ class GroupConsumer:
         """The partitions that this member owns now."""
         return frozenset(self._assigned)
 
+    def has_joined(self) -> bool:
+        """Return True once partitions have come, or the broker lists this member as a spare without partitions.
+
+        Raises BrokerUnavailableError, at most every 5 s, if a topic is missing, denied, or the broker is unreachable.
+        """
+        if not self._joined and time.monotonic() >= self._ask_at:
+            self._ask_at = time.monotonic() + ASK_S
+            patience = min(ANSWER, self._settings.kafka_request_timeout)
+            admin = KafkaAdmin(replace(self._settings, kafka_request_timeout=patience), self._group)
+            admin.ids(self._topics)
+            self._joined = (
+                bool(self._assigned) or self._client.memberid() in admin.member_ids([self._group])[self._group]
+            )
+        return self._joined
+
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the available records, waiting only for the first. Raises PartitionReadError."""
+        """Return the available records, waiting only for the first.
+
+        Raises PartitionReadError, and BrokerRefusedError if the member must be reopened.
+        """
         first = self._client.poll(timeout_s)
         if first is None:
             return []
         # consume(n, timeout) would wait the whole time-out for n records: a timeout of 0 returns the available ones.
-        return [to_record(message) for message in [first, *self._client.consume(limit - 1, 0)] if _readable(message)]
+        messages = [first, *self._client.consume(limit - 1, 0)]
+        return [to_record(message) for message in messages if self._is_record(message)]
 
     def seek(self, offsets: Offsets) -> None:
         """Set the offset of each assigned partition; revoked ones are ignored."""
@@ -90,6 +123,7 @@ class GroupConsumer:
         starts = self._start_offsets(added)
         client.incremental_assign([_place(p, starts.get(p, OFFSET_BEGINNING)) for p in added])
         self._assigned.update(added)
+        self._ask_at = 0.0
 
     def _revoke(self, client: Consumer, partitions: Iterable[ClientPartition]) -> None:
         revoked = [TopicPartition(p.topic, p.partition) for p in partitions]
@@ -101,19 +135,27 @@ class GroupConsumer:
         if self._metrics and self._commits:
             seconds = time.perf_counter() - self._commits.popleft()
             self._metrics.took("commit", self._topics, seconds, error.name() if error else "")
+        if error is not None:
+            self._failed(error)
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            self._events.clear()
+            return True
+        if error.code() in UNREADABLE:
+            raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
+        self._failed(error)
+        return False
+
+    def _failed(self, error: KafkaError) -> None:
+        self._events(error)
+        if error.code() in REFUSALS:
+            raise refusal(error, self._settings, self._group, self._topics)
 
 
 def _place(partition: TopicPartition, offset: int = OFFSET_BEGINNING) -> ClientPartition:
     return ClientPartition(partition.topic, partition.partition, offset)
-
-
-def _readable(message: Message) -> bool:
-    error = message.error()
-    if error is None:
-        return True
-    if error.code() in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE} or error.fatal():  # noqa: SLF001
-        raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
-    return False  # the client recovers by itself and has logged the error
 
 
 def to_record(message: Message) -> Record:

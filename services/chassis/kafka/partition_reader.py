@@ -1,18 +1,23 @@
 """Reads partitions outside any group, from given offsets or a whole topic, without moving a group's offset."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config
+from services.chassis.kafka.admin import KafkaAdmin, TopicsError
 from services.chassis.kafka.client_errors import ClientErrors
+from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.group_consumer import PartitionReadError, to_record
+from services.chassis.kafka.refusals import GROUP, REFUSALS, refusal
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition
 
 BATCH = 1000
+POLL_S = 1.0
 SILENCE_S = 10.0  # without a record or a partition's end for so long, the broker is unreachable or the topic missing
 REMEDY = "is the broker running, and does the topic exist, which `console topics` creates?"
 
@@ -25,9 +30,13 @@ class PartitionReader:
     """Reads from `starts` until closed; the records of one partition come in order. Not thread-safe."""
 
     def __init__(self, settings: KafkaSettings, name: str, starts: Mapping[TopicPartition, int]) -> None:
-        self._errors = ClientErrors(settings, log=True)
+        self._settings = settings
+        self._group = f"{name}-reader"  # required by the client, never joined
+        self._events = ErrorEvents(self._group)
+        self._errors = ClientErrors(settings, self._events)
         own = {"enable.partition.eof": True, "error_cb": self._errors}
-        self._client = Consumer(config.consumer(settings, f"{name}-reader") | own)
+        self._client = Consumer(config.consumer(settings, self._group) | own)
+        self._starts = starts
         self._unfinished = set(starts)
         self._client.assign([ClientPartition(p.topic, p.partition, offset) for p, offset in starts.items()])
 
@@ -37,7 +46,10 @@ class PartitionReader:
         return not self._unfinished
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
-        """Return the available records, waiting only for the first. Raises PartitionReadError."""
+        """Return the available records, waiting only for the first.
+
+        Raises PartitionReadError, and BrokerRefusedError if nothing will be read.
+        """
         first = self._client.poll(timeout_s)
         if first is None:
             return []
@@ -46,21 +58,33 @@ class PartitionReader:
 
     def read_to_end(self, silence_s: float = SILENCE_S) -> Iterator[list[Record]]:
         """Yield batches until the end of every partition. Raises TopicUnavailableError."""
+        received = time.monotonic()
         while not self.at_end:
             unfinished = len(self._unfinished)
             try:
-                records = self.poll(BATCH, silence_s)
+                records = self.poll(BATCH, min(POLL_S, silence_s))
             except PartitionReadError as error:
                 raise TopicUnavailableError(str(error)) from error
-            if not records and len(self._unfinished) == unfinished:
-                topics = ", ".join(sorted({partition.topic for partition in self._unfinished}))
-                reason = self._errors.describe() or REMEDY
-                raise TopicUnavailableError(f"{topics}: nothing received for {silence_s:g} s; {reason}")
+            progress = records or len(self._unfinished) < unfinished
+            if not progress and time.monotonic() - received > silence_s:
+                topics = sorted({partition.topic for partition in self._unfinished})
+                reason = self._errors.describe() or self._cause(topics)
+                raise TopicUnavailableError(f"{', '.join(topics)}: nothing received for {silence_s:g} s; {reason}")
             yield records
+            if progress:
+                received = time.monotonic()
 
     def close(self) -> None:
         """Free the client."""
         self._client.close()
+
+    def _cause(self, topics: Sequence[str]) -> str:
+        """Return why nothing is received: the client reports neither a missing topic nor one that is denied wholly."""
+        try:
+            KafkaAdmin(self._settings, self._group).ids(topics)
+        except (ConnectionError, TopicsError) as error:
+            return str(error)
+        return REMEDY
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
@@ -68,10 +92,15 @@ class PartitionReader:
             return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # a constant
             self._unfinished.discard(TopicPartition(message.topic() or "", message.partition() or 0))
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET or error.fatal():  # noqa: SLF001
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
+        elif error.code() == GROUP:
+            self._events(error)  # it reads all the same
         else:
-            self._errors(error)  # the client recovers by itself
+            self._errors(error)
+            if error.code() in REFUSALS:
+                topics = sorted({partition.topic for partition in self._starts})
+                raise refusal(error, self._settings, self._group, topics)
         return False
 
 

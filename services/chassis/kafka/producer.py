@@ -9,13 +9,20 @@ from confluent_kafka import Producer as Client
 
 from services.chassis.kafka import config, statistics
 from services.chassis.kafka.client_metrics import ClientMetrics
+from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
 NANOSECONDS = 1_000_000  # in a millisecond
+CAUSE_S = 1.0  # for the broker's answer why a topic takes no record
 GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
+ADVICE = {
+    "TOPIC_AUTHORIZATION_FAILED": ": grant this client the right WRITE",
+    "UNKNOWN_TOPIC_OR_PART": ": `console topics` creates it",
+}
+TIMED_OUT = {"_MSG_TIMED_OUT", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"}
 
 
 class Producer:
@@ -26,11 +33,13 @@ class Producer:
     """
 
     def __init__(self, settings: KafkaSettings, name: str, metrics: ClientMetrics | None = None) -> None:
-        self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics))
+        self._events = ErrorEvents(name, metrics)
+        own = {"error_cb": self._events}
+        self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics) | own)
         self._metrics = metrics
         self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
         self._unreported = 0
-        self._failures: Counter[str] = Counter()
+        self._failures: Counter[tuple[str, str]] = Counter()  # by error and topic
 
     def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
@@ -42,11 +51,12 @@ class Producer:
         try:
             self._write(records, sent)
         except PublishError:
-            error = next(iter(self._failures), "unreported")
+            error = next((name for name, _ in self._failures), "unreported")
             raise
         finally:
             if self._metrics:
                 self._metrics.took("publish", sent, time.perf_counter() - started, error)
+        self._events.clear()
         return sent
 
     def poll(self) -> None:
@@ -68,7 +78,8 @@ class Producer:
         while self._unreported and not self._failures and time.monotonic() < deadline:
             self._client.flush(POLL_S)  # unlike poll, it does not wait for linger.ms: the batch is complete
         if self._failures or self._unreported:
-            raise PublishError(f"{self._unreported} records unreported, failed: {dict(self._failures)}")
+            failed = ", ".join(self._explained(*failure) for failure in self._failures.items())
+            raise PublishError(f"{self._unreported} records unreported, failed: {failed or 'none'}")
 
     def _send(self, record: Outgoing) -> None:
         while True:
@@ -89,7 +100,21 @@ class Producer:
                 self._unreported += 1
                 return
 
-    def _report(self, error: KafkaError | None, _: Message) -> None:
+    def _report(self, error: KafkaError | None, message: Message) -> None:
         self._unreported -= 1
         if error is not None:
-            self._failures[error.name()] += 1
+            self._failures[error.name(), message.topic() or ""] += 1
+
+    def _explained(self, failure: tuple[str, str], number: int) -> str:
+        name, topic = failure
+        if name in TIMED_OUT:
+            name = self._cause(topic) or name
+        return f"{number} with {name} on topic {topic}" + ADVICE.get(name, "")
+
+    def _cause(self, topic: str) -> str | None:
+        """Return the error of a topic that the client waited for: it is missing or denied."""
+        try:
+            error = self._client.list_topics(topic, timeout=CAUSE_S).topics[topic].error
+        except KafkaException:
+            return None
+        return error.name() if error else None

@@ -46,7 +46,8 @@ class Consumption(msgspec.Struct, frozen=True):
     """Topics and handler of a consumer. Without a `policy` its handler refuses nothing and parks nothing.
 
     `partitions` holds the expected number by topic; a topic without an entry is not checked. Each commit sets
-    `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given.
+    `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given. A service is ready
+    without partitions if they are not `needed`.
     """
 
     topics: tuple[str, ...]
@@ -55,6 +56,7 @@ class Consumption(msgspec.Struct, frozen=True):
     partitions: Mapping[str, int] = {}
     commit_signals: tuple[threading.Event, ...] = ()
     broker: Broker | None = None
+    needed: bool = True
 
 
 class Assembly:
@@ -92,6 +94,7 @@ class Assembly:
             commit_signals=(self.appended, *consumption.commit_signals),
             parked_keys_ceiling=policy.ceilings.consumer_parked_ceiling if policy else 0,
             partitions=consumption.partitions,
+            needed=consumption.needed,
         )
         return Consumer(subscription, self.database, self.telemetry)
 

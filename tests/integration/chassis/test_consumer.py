@@ -206,3 +206,42 @@ def test_the_metrics_show_a_paused_consumer_and_its_batch_sizes(world: World) ->
     assert world.effects() == ["a", "b"]
     assert world.metric("consumer_paused", **of_group) == 0
     assert [world.metric(f"consumer_batch_size_{what}", **of_group) for what in ("count", "sum")] == [1, 2]
+
+
+def test_a_refused_member_is_reopened_and_the_service_is_not_ready_until_the_next_assignment(world: World) -> None:
+    world.broker.refusals = ["no right on the group"] * 2
+    seen: list[tuple[str | None, float]] = []
+
+    def look() -> bool:
+        paused = world.metric("consumer_paused", messaging_consumer_group_name=GROUP)
+        seen.append((world.telemetry.health.missing().get("consumer"), paused))
+        return seen[-1] == (None, 0)
+
+    world.write("a")
+    run_until(world, look)
+    assert [member.story[-1] for member in world.broker.members] == ["close"] * 3
+    assert ("no right on the group", 1) in seen
+
+
+def test_a_consumer_is_not_ready_before_its_first_assignment_and_a_service_that_does_without_it_is(
+    world: World,
+) -> None:
+    for needed in (True, False):
+        consumer, member = world.consumer(needed=needed)
+        health = world.telemetry.health
+        assert (health.missing() if needed else health.absent())["consumer"] == "no partitions assigned yet"
+        assert needed or "consumer" not in health.missing()
+        consumer.process_batch(member)
+        assert "consumer" not in health.missing() | health.absent()
+
+
+def test_the_reason_why_no_assignment_comes_is_reported(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    consumer, member = world.consumer()
+    member.waits_for = "topic numbers.v1 is missing"
+    for _ in range(3):
+        consumer.process_batch(member)
+    assert world.telemetry.health.missing()["consumer"] == "topic numbers.v1 is missing"
+    assert capsys.readouterr().out.count("no partitions yet") == 1
+    member.waits_for = ""
+    consumer.process_batch(member)
+    assert "consumer" not in world.telemetry.health.missing()

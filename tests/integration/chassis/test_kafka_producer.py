@@ -123,4 +123,4 @@ def test_closing_drops_queued_records() -> None:
     producer._send(outgoing("any.v1"))  # noqa: SLF001  # publish would wait
     producer.close()
     assert producer._unreported == 0  # noqa: SLF001
-    assert producer._failures == {"_PURGE_QUEUE": 1}  # noqa: SLF001
+    assert producer._failures == {("_PURGE_QUEUE", "any.v1"): 1}  # noqa: SLF001

@@ -61,3 +61,14 @@ REBALANCES = Declared(
     services=SERVICES,
     labels=("client",),
 )
+ERROR_EVENTS = Declared(
+    name="kafka_client_error_events_total",
+    kind="counter",
+    unit="events",
+    meaning=(
+        "Errors that a client reported, by librdkafka's name of the code. TOPIC_AUTHORIZATION_FAILED, "
+        "GROUP_AUTHORIZATION_FAILED and _FATAL end a consumer, which is then reopened."
+    ),
+    services=SERVICES,
+    labels=("client", "error"),
+)
