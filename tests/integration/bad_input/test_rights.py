@@ -18,7 +18,11 @@ from tests.support.secure_broker import SecureBroker
 
 __all__ = ["broker"]  # the fixture
 TOPICS = {"user": "notification.events.v1", "notification": "user.notices.v1", "audit": "user.dlq.v1"}
-CONSUMED, ERRORS = "messaging_client_consumed_messages_total", "kafka_client_error_events_total"
+CONSUMED, ERRORS, PAUSED = (
+    "messaging_client_consumed_messages_total",
+    "kafka_client_error_events_total",
+    "consumer_paused",
+)
 
 
 def total(service: Running, name: str, **labels: str) -> float:
@@ -34,22 +38,20 @@ def total(service: Running, name: str, **labels: str) -> float:
 def test_a_right_that_is_taken_ends_readiness_with_its_name_until_it_is_granted(
     name: str, kind: str, broker: SecureBroker, files: Files, tmp_path: Path
 ) -> None:
-    topic = TOPICS[name]
-    denied = name if kind == "GROUP" else topic
+    denied = name if kind == "GROUP" else TOPICS[name]
     settings = broker.settings("right", files) | {"APP_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.db"}
     with running(name, environment(name, **settings), tmp_path) as service:
         service.await_reason("ok\n", 200)
-        until("partitions", lambda: "consumer" not in ask(service.metrics, "/readyz")[1])
+        until("partitions", lambda: total(service, PAUSED) == 0)
         with broker.only("DESCRIBE", kind, denied):
-            write(broker.address("plaintext"), topic, b"no JSON")  # with the protocol `consumer`, a fetch fails
             reason = f"user {USER} needs the right READ on {kind.lower()} {denied}"
             text = service.await_reason(reason, 200 if name == "user" else 503)
             assert "\nconsumer: " in f"\n{text}"
-            assert total(service, "consumer_paused") == 1
-            error = "_FATAL" if kind == "GROUP" else "TOPIC_AUTHORIZATION_FAILED"
-            assert total(service, ERRORS, client="consumer", error=error) >= 1
-            assert total(service, CONSUMED, messaging_destination_name=topic) in {0, 1}
-        write(broker.address("plaintext"), topic, b"no JSON either")
-        until("both records", lambda: total(service, CONSUMED, messaging_destination_name=topic) >= 2)
+            assert total(service, PAUSED) == 1
+            assert total(service, ERRORS, client="consumer") >= 1
+        if name != "user":  # a record that is none of its own would stop notification's restore in other tests
+            before = total(service, CONSUMED)
+            write(broker.address("plaintext"), TOPICS[name], b"no JSON")
+            until("a record", lambda: total(service, CONSUMED) > before)
+        until("partitions", lambda: total(service, PAUSED) == 0)
         service.await_ready()
-        assert (tmp_path / f"{name}.log").read_text().count("needs the right READ") < 20
