@@ -59,7 +59,7 @@ ALERTS = (
         lasting="3m",
         severity="ticket",
         summary="{{ $labels.job }}'s consumer waits for what it depends on",
-        description="Its database is unreachable, or the broker for its dead letters; {{ $labels.job }} logs which.",
+        description="Its database or broker is unreachable, or it has no partitions or lacks a right; it logs which.",
     ),
     Alert(
         name="DeadLettersWritten",

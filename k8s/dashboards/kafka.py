@@ -245,6 +245,21 @@ CLIENTS = Row(
             act="steady errors: the log has them by name. The probe alone: lag and topics on this page are old.",
             good=Good.ZERO,
         ),
+        Series(
+            title="Which errors do clients report?",
+            queries=(
+                Query(
+                    per("job, client, error", increases("kafka_client_error_events_total")),
+                    f"{BY_CLIENT} {{{{error}}}}",
+                ),
+            ),
+            width=8,
+            unit="short",
+            normal="none, but for lost connections when a broker restarts.",
+            act="an authorization or _FATAL: nothing is read; `/readyz` names the right or the setting.",
+            runbook="ConsumerPaused",
+            good=Good.ZERO,
+        ),
     ),
 )
 

@@ -41,7 +41,7 @@ PAUSED = Declared(
     name="consumer_paused",
     kind="gauge",
     unit="0 or 1",
-    meaning="1 while the consumer waits for what it needs to apply records, the database above all, else 0.",
+    meaning="1 while the consumer waits for what it needs to apply records: partitions, a right, the database; else 0.",
     services=SERVICES,
     labels=("messaging_consumer_group_name",),
 )
