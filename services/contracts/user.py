@@ -102,4 +102,5 @@ class UserNotice(msgspec.Struct, frozen=True):
     version: int
 
 
-Fact = UserRegistered | EmailChanged | ProfileChanged | PreferencesChanged | ContactFlagged | UserDeactivated
+Change = EmailChanged | ProfileChanged | PreferencesChanged | ContactFlagged | UserDeactivated
+Fact = UserRegistered | Change

@@ -5,11 +5,13 @@ Knows no table, topic or HTTP. External texts are validated first, by `valid_…
 
 import enum
 import unicodedata
+from typing import assert_never
 
 import msgspec
 from email_validator import EmailNotValidError, validate_email
 
 from services.contracts.user import (
+    Change,
     ContactFlagged,
     EmailChanged,
     Fact,
@@ -114,7 +116,7 @@ def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:
     return msgspec.structs.replace(user, version=user.version + 1, **_difference(user.personal, fact))
 
 
-def _difference(personal: Personal, fact: Fact) -> dict[str, object]:
+def _difference(personal: Personal, fact: Change) -> dict[str, object]:
     replace = msgspec.structs.replace
     match fact:
         case EmailChanged():
@@ -129,7 +131,7 @@ def _difference(personal: Personal, fact: Fact) -> dict[str, object]:
             return {"contact_flagged": True}
         case UserDeactivated():
             return {"status": Status.DEACTIVATED}
-    raise ValueError(f"{type(fact).__name__} is not a change")
+    assert_never(fact)
 
 
 def refuse_inactive(user: UserState) -> None:

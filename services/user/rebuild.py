@@ -3,8 +3,8 @@
 It proves that the topic is the source of truth. The topic's rule is `contiguous`.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, select
@@ -76,30 +76,50 @@ class Fold:
         return None
 
 
-def folded(connection: Connection) -> dict[str, str]:
-    """Return each user's folded state, in JSON."""
-    return {row.user_id: row.state for row in connection.execute(select(rebuilt.c.user_id, rebuilt.c.state))}
+def folded(connection: Connection) -> dict[str, UserState]:
+    """Return each user's folded state."""
+    return _states(connection, rebuilt)
 
 
-def kept(connection: Connection) -> dict[str, str]:
-    """Return each user's state in the service's table, in JSON."""
-    return {row.user_id: row.state for row in connection.execute(select(users.c.user_id, users.c.state))}
+def kept(connection: Connection) -> dict[str, UserState]:
+    """Return each user's state in the service's table."""
+    return _states(connection, users)
 
 
-def differences(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """Return a line for each user whose states differ, without personal data."""
+def differences(own: Mapping[str, UserState], other: Mapping[str, UserState]) -> list[str]:
+    """Return a line for each user whose states differ, with the names of the fields, without personal data.
+
+    Values are compared, not texts: a row written before a field was added has its default.
+    """
     return [
         f"user {user_id}: the service has {_summary(own.get(user_id))}, the log gives {_summary(other.get(user_id))}"
+        f"{_fields(own.get(user_id), other.get(user_id))}"
         for user_id in sorted(own.keys() | other.keys())
         if own.get(user_id) != other.get(user_id)
     ]
 
 
-def _summary(state: str | None) -> str:
-    if state is None:
-        return "nothing"
-    user = msgspec.json.decode(state, type=UserState)
-    return f"version {user.version} ({user.status})"
+def _states(connection: Connection, table: Table) -> dict[str, UserState]:
+    found = connection.execute(select(table.c.user_id, table.c.state))
+    return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in found}
+
+
+def _summary(user: UserState | None) -> str:
+    return "nothing" if user is None else f"version {user.version} ({user.status})"
+
+
+def _fields(own: UserState | None, other: UserState | None) -> str:
+    if own is None or other is None:
+        return ""
+    return "; different: " + ", ".join(_different(msgspec.to_builtins(own), msgspec.to_builtins(other)))
+
+
+def _different(own: dict[str, Any], other: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in own.items():
+        if isinstance(value, dict):
+            yield from _different(value, other[name], f"{prefix}{name}.")
+        elif value != other[name]:
+            yield f"{prefix}{name}"
 
 
 def _read(connection: Connection, user_ids: set[str]) -> dict[str, Row]:

@@ -3,6 +3,8 @@
 import re
 from html.parser import HTMLParser
 
+import msgspec
+
 from services.contracts.catalog import TOPICS, TYPES
 from services.workbench.documents.page import Field, fields_of, page
 from services.workbench.documents.schemas import schemas
@@ -60,3 +62,17 @@ def test_nested_fields_stand_under_their_path_with_type_and_presence() -> None:
     assert Field("personal.email", "string", "required") in fields
     assert Field("status", "active | deactivated", "required") in fields
     assert Field("contact_flagged", "boolean", "default false") in fields
+
+
+def test_a_nullable_field_and_a_type_without_required_fields_are_shown() -> None:
+    class Nested(msgspec.Struct):
+        text: str = ""
+
+    class Later(msgspec.Struct):
+        nickname: str | None = None
+        nested: Nested | None = None
+
+    assert list(fields_of(msgspec.json.schema(Later))) == [
+        Field("nickname", "string | null", "default null"),
+        Field("nested", "object | null", "default null"),
+    ]

@@ -95,7 +95,7 @@ def _fields(before: str, schema: Schema, defined: Schema) -> Iterator[Field]:
         if "properties" in inner:
             yield from _fields(f"{before}{name}.", inner, defined)
         else:
-            yield Field(f"{before}{name}", _type(inner), _presence(name, field, shape))
+            yield Field(f"{before}{name}", _type(inner, defined), _presence(name, field, shape))
 
 
 def _resolved(schema: Schema, defined: Schema) -> Schema:
@@ -104,12 +104,15 @@ def _resolved(schema: Schema, defined: Schema) -> Schema:
     return schema
 
 
-def _type(field: Schema) -> str:
-    return " | ".join(field["enum"]) if "enum" in field else str(field["type"])
+def _type(field: Schema, defined: Schema) -> str:
+    """Return a field's type; alternatives, such as null beside a type, are separated by a bar."""
+    if "anyOf" in field:
+        return " | ".join(_type(_resolved(one, defined), defined) for one in field["anyOf"])
+    return " | ".join(field["enum"]) if "enum" in field else str(field.get("type", "any"))
 
 
 def _presence(name: str, field: Schema, shape: Schema) -> str:
-    if name in shape["required"]:
+    if name in shape.get("required", ()):
         return "required"
     return f"default {msgspec.json.encode(field.get('default')).decode()}"
 
