@@ -5,6 +5,8 @@ from pathlib import Path
 
 from services.audit import api, store
 from services.audit.handlers import Handler
+from services.audit.journeys import api as journeys
+from services.audit.journeys import search
 from services.audit.metrics import AUDIT_SIZE
 from services.audit.settings import Settings
 from services.audit.topic_ids import KnownIds
@@ -27,8 +29,9 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         handle=Handler(partial(store.Log, origin=origin), topic_ids.id_of, telemetry.clock),
         broker=topic_ids,
     )
+    entries = api.routes(partial(database.reader(store.find), origin=origin))
     components = [
-        assembly.http(api.routes(partial(database.reader(store.find), origin=origin)), api.DOCUMENT),
+        assembly.http([*entries, *journeys.routes(database.reader(search.find))], api.DOCUMENT),
         assembly.consumer(records),
     ]
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))

@@ -4,7 +4,6 @@ Personal data is shown only to who asks for it: fields named `personal`, and add
 """
 
 import contextlib
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
@@ -22,10 +21,10 @@ from services.console.failures import UnknownIdError, UsageError
 from services.console.lag import PerPartition, partitions
 from services.contracts import catalog
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers, to_text
+from services.contracts.personal import masked
 
 POLL_SECONDS = 0.25
 BATCH = 500
-ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
 HIDDEN = "(hidden: --personal shows it)"
 
 
@@ -126,12 +125,4 @@ def _value(value: bytes | None, *, personal: bool) -> str:
         decoded = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return repr(value) if personal else f"({len(value)} bytes that are no JSON)"
-    return msgspec.json.encode(decoded if personal else _masked(decoded)).decode()
-
-
-def _masked(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: HIDDEN if name == "personal" else _masked(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_masked(inner) for inner in value]
-    return ADDRESS.sub(HIDDEN, value) if isinstance(value, str) else value
+    return msgspec.json.encode(decoded if personal else masked(decoded, HIDDEN)).decode()

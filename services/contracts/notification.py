@@ -7,6 +7,8 @@ service rebuilt from nothing needs in order to mail nobody twice.
 import msgspec
 
 EVENTS = "/notification/events"
+# The notices that lead to a mail, and its template.
+MAILED = {"user.registered": "welcome", "user.email_changed": "email_changed", "user.deactivated": "goodbye"}
 
 
 class Recipient(msgspec.Struct, frozen=True):

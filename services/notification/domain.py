@@ -17,9 +17,9 @@ from datetime import datetime
 
 import msgspec
 
+from services.contracts.notification import MAILED
 from services.contracts.user import Personal, UserState
 
-TEMPLATES = {"user.registered": "welcome", "user.email_changed": "email_changed", "user.deactivated": "goodbye"}
 FALLBACK_LOCALE = "en"
 RETRY_AFTER_S = (10, 30, 60, 120, 300, 900, 1800)  # seven waits between eight tries, 54 minutes in all
 CLAIM_S = 60.0  # the lease of a claimed intent
@@ -197,7 +197,7 @@ def intents(notice: Notice, replica: Replica, history: Sequence[Address], new_id
     if replica.state is not None:
         reason = suppression_reason(replica.state)
         to = recipients(notice, history) if needs_history(notice, replica) else [replica.state.personal.email]
-    template = TEMPLATES[notice.type]
+    template = MAILED[notice.type]
     return [Intent(new_id(), new_id(), notice, template, recipient, reason) for recipient in to]
 
 

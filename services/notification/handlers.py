@@ -21,7 +21,7 @@ from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.messages.record import Record
 from services.chassis.outbox.event_store import appending, last_versions
 from services.contracts.catalog import TYPE_NAMES
-from services.contracts.notification import Fact, NotificationQueued, NotificationSuppressed, Recipient
+from services.contracts.notification import MAILED, Fact, NotificationQueued, NotificationSuppressed, Recipient
 from services.contracts.user import UserNotice, UserState
 from services.notification import domain
 from services.notification.domain import Address, Intent, Notice, Replica
@@ -131,7 +131,7 @@ class Batch:
         for event in deduplicated.conflicts:
             self._refuse_conflict(event)
         self._note_applied(deduplicated.new)
-        return [notice for notice in map(_notice, deduplicated.new) if notice.type in domain.TEMPLATES]
+        return [notice for notice in map(_notice, deduplicated.new) if notice.type in MAILED]
 
     def _apply(self, events: Sequence[Event], replicas: dict[str, Replica]) -> set[str]:
         """Apply states to `replicas` and to the store. Returns the users that changed."""

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import msgspec
 import pytest
 
-from services.notification import domain
+from services.contracts.notification import MAILED
 from services.notification.mail.message import subject_of
 from services.notification.mail.templates import TEMPLATES, CannotComposeError, Composer, dot_stuffed
 from tests.support.builders import NOW
@@ -53,7 +53,7 @@ def test_a_mail_is_text_and_html_with_the_same_content() -> None:
 def test_every_locale_has_every_template_and_each_does_without_a_name() -> None:
     assert sorted(folder.name for folder in TEMPLATES.iterdir() if folder.is_dir()) == sorted(LOCALES)
     for locale in LOCALES:
-        for template in domain.TEMPLATES.values():
+        for template in MAILED.values():
             mail = compose(template=template, locale=locale, full_name=None)
             assert mail["Content-Language"] == locale
             assert NAMELESS[locale] in body(mail, "plain")

@@ -1,0 +1,116 @@
+"""Finds the commands that an id belongs to: a correlation id, a user, an event, or a mail."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, func, select
+
+from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
+from services.audit.store import entries
+from services.contracts import catalog
+
+MOST_RECORDS = 2000  # of one journey
+MOST_CHOICES = 100
+UUID_TIME_BITS = 80  # the bits after a UUIDv7's milliseconds (RFC 9562, section 5.7)
+UUIDV7 = 7
+WINDOWS_US = (10_000_000, 300_000_000)  # between an id's time and its event's: the second for a late commit
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A command that touched a user: its correlation id, the number of its records, and the place of the first."""
+
+    correlation_id: str
+    records: int
+    first_position: int
+    type: str | None
+    time: int | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What an id leads to: the entries of one command, or a user's commands; neither if the id is unknown."""
+
+    correlation_id: str = ""
+    entries: list[Entry] = []
+    choices: list[Choice] = []
+
+
+def of_command(connection: Connection, correlation_id: str) -> list[Entry]:
+    """Return the first entries with a correlation id, in the order of the log."""
+    query = select(entries).where(entries.c.correlation_id == correlation_id).order_by(entries.c.position)
+    return [Entry(*row) for row in connection.execute(query.limit(MOST_RECORDS))]
+
+
+def of_user(connection: Connection, subject: str) -> list[Choice]:
+    """Return the newest commands that touched a user, newest first."""
+    first = func.min(entries.c.position)
+    groups = (
+        select(entries.c.correlation_id, func.count().label("records"), first.label("first_position"))
+        .where(entries.c.subject == subject, entries.c.correlation_id.is_not(None))
+        .group_by(entries.c.correlation_id)
+        .order_by(first.desc())
+        .limit(MOST_CHOICES)
+        .subquery()
+    )
+    query = select(groups, entries.c.type, entries.c.event_time).join(
+        entries, entries.c.position == groups.c.first_position
+    )
+    found = connection.execute(query.order_by(groups.c.first_position.desc()))
+    return [Choice(*row) for row in found]
+
+
+def correlation_of(connection: Connection, given: str) -> str | None:
+    """Return the correlation id of an event's id, a notification's id or a Message-ID; None if it is none of ours.
+
+    No index is kept for it: these ids are UUIDv7, so the id itself gives the time of its event.
+    """
+    wanted = given.strip("<>").partition("@")[0]
+    created_us = _created_us(wanted)
+    if created_us is None:
+        return None
+    for window in WINDOWS_US:
+        for row in connection.execute(_between(created_us - window, created_us + window)):
+            if wanted in _ids(row):
+                return str(row.correlation_id)
+    return None
+
+
+def _created_us(text: str) -> int | None:
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return None
+    return (parsed.int >> UUID_TIME_BITS) * 1000 if parsed.version == UUIDV7 else None
+
+
+def _between(since: int, until: int) -> Select[Any]:
+    columns = (entries.c.topic, entries.c.headers, entries.c.value, entries.c.correlation_id)
+    time = entries.c.event_time
+    return select(*columns).where(time >= since, time <= until, entries.c.correlation_id.is_not(None)).order_by(time)
+
+
+class _Notification(msgspec.Struct):
+    notification_id: str = ""
+
+
+def _ids(row: Row[Any]) -> Iterator[str]:
+    event_id = dict(unpack_headers(row.headers) or ()).get("ce_id") or b""
+    yield event_id[:LONGEST_TEXT].decode(errors="replace")
+    if row.topic == catalog.NOTIFICATION_EVENTS.name and row.value is not None:
+        try:
+            yield msgspec.json.decode(row.value, type=_Notification).notification_id
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return  # a record that is no event has no id
+
+
+def find(connection: Connection, given: str) -> Found:
+    """Look an id up: as a correlation id, as a user's, then as an event's or a mail's."""
+    if "\0" in given:  # in no id, and PostgreSQL refuses it in a text
+        return Found()
+    if found := of_command(connection, given):
+        return Found(given, found)
+    if choices := of_user(connection, given):
+        return Found(choices=choices)
+    correlation_id = correlation_of(connection, given)
+    return Found(correlation_id, of_command(connection, correlation_id)) if correlation_id else Found()

@@ -1,0 +1,22 @@
+"""Masks personal data for display: fields named `personal`, and mail addresses in any other text."""
+
+import re
+
+ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
+MESSAGE_ID = "message_id"  # has the form of an address and names nobody
+HIDDEN = "(hidden)"
+
+
+def masked(value: object, hidden: str = HIDDEN) -> object:
+    """Return a decoded JSON value with `hidden` in place of everything personal."""
+    if isinstance(value, dict):
+        return {name: _field(name, inner, hidden) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [masked(inner, hidden) for inner in value]
+    return ADDRESS.sub(hidden, value) if isinstance(value, str) else value
+
+
+def _field(name: str, value: object, hidden: str) -> object:
+    if name == "personal":
+        return hidden
+    return value if name == MESSAGE_ID and isinstance(value, str) else masked(value, hidden)

@@ -1,0 +1,141 @@
+"""A command's causal tree, built from audit entries."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import pytest
+
+from services.audit import domain
+from services.audit.domain import Entry
+from services.audit.journeys.journey import Journey, journey
+from services.audit.journeys.page import duration, journey_page
+from services.chassis.messages.clock import to_micros
+from services.contracts import notification, user
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts.envelope import Headers, to_headers
+from services.contracts.user import Personal, Preferences, Status
+from tests.support.builders import NOW, an_envelope
+
+ADA = Personal("ada", "ada@example.org", "Ada", "en")
+MAIL = "01936d5e-0000-7000-8000-00000000000b"
+FACT = user.UserRegistered(ADA, Preferences())
+STATE = user.UserState("u1", 1, Status.ACTIVE, ADA, Preferences())
+NOTICE = user.UserNotice("u1", "user.registered", 1)
+QUEUED = notification.NotificationQueued(MAIL, "e1", "u1", 1, "welcome", notification.Recipient("ada@example.org"))
+SENT = notification.NotificationSent(MAIL, "u1", f"<{MAIL}@eventline.local>", 1)
+
+Row = tuple[str, str, str, str | None, msgspec.Struct]
+CHANGE: tuple[Row, ...] = (
+    (USER_EVENTS.name, "e1", "user.registered", None, FACT),
+    (USER_STATE.name, "e1", "user.state", None, STATE),
+    (USER_NOTICES.name, "e1", "user.notice", None, NOTICE),
+)
+MAILED: tuple[Row, ...] = (
+    (NOTIFICATION_EVENTS.name, "e2", "notification.queued", "e1", QUEUED),
+    (NOTIFICATION_EVENTS.name, "e3", "notification.sent", "e2", SENT),
+)
+
+
+def an_entry(position: int, topic: str, headers: Headers, value: bytes | None) -> Entry:
+    found = domain.search(headers)
+    return Entry(
+        position=position,
+        topic=topic,
+        topic_id="A" * 22,
+        partition=0,
+        offset=position,
+        ts_type=1,
+        ts_ms=1,
+        flags=0,
+        key=b"u1",
+        value=value,
+        headers=domain.pack_headers(headers),
+        chain=b"",
+        recorded_at=to_micros(NOW),
+        type=found.type,
+        subject=found.subject,
+        correlation_id=found.correlation_id,
+        event_time=found.event_time,
+    )
+
+
+def entries(rows: Sequence[Row]) -> Iterator[Entry]:
+    for position, (topic, event_id, kind, cause, data) in enumerate(rows):
+        envelope = an_envelope(id=event_id, type=kind, subject="u1", correlation_id="c1", causation_id=cause)
+        yield an_entry(position, topic, to_headers(envelope), msgspec.json.encode(data))
+
+
+def of(*rows: Row, personal: bool = False) -> Journey:
+    return journey("c1", list(entries(rows)), personal=personal)
+
+
+def test_records_of_one_change_are_one_event_and_effects_follow_their_causes() -> None:
+    found = of(*reversed(MAILED), *CHANGE)
+    assert [(event.type, event.depth, len(event.records)) for event in found.events] == [
+        ("user.registered", 0, 3),
+        ("notification.queued", 1, 1),
+        ("notification.sent", 2, 1),
+    ]
+    assert [mail.state for mail in found.mails] == ["sent"]
+    assert found.missing == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        (CHANGE[:1], ["no record on user.state.v1 yet", "no record on user.notices.v1 yet", "has not decided"]),
+        (CHANGE, ["user.registered: the notification service has not decided about a mail yet"]),
+        ((*CHANGE, MAILED[0]), [f"mail welcome {MAIL}: queued, not yet sent"]),
+        (MAILED[1:], ["notification.sent: its cause e2 is not in the audit log"]),
+    ],
+    ids=["state and notice", "decision", "mail", "cause"],
+)
+def test_what_has_not_come_yet_is_missing(rows: Sequence[Row], missing: list[str]) -> None:
+    found = of(*rows).missing
+    assert len(found) == len(missing)
+    assert all(part in line for part, line in zip(missing, found, strict=True)), found
+
+
+def test_a_record_that_was_published_again_is_a_repeat() -> None:
+    found = of(CHANGE[0], *CHANGE, *MAILED)
+    assert [record.repeat for record in found.events[0].records] == [False, True, False, False]
+
+
+def test_a_dead_letter_belongs_to_the_event_that_it_refuses() -> None:
+    (fact,) = entries(CHANGE[:1])
+    headers = domain.unpack_headers(fact.headers) or []
+    origin = {"dlq_topic": "user.events.v1", "dlq_partition": "0", "dlq_offset": "0", "dlq_reason": "invalid"}
+    letter = an_entry(7, "user.dlq.v1", [*headers, *((name, text.encode()) for name, text in origin.items())], b"{")
+    [event] = journey("c1", [fact, letter], personal=False).events
+    assert [(record.refused, record.reason) for record in event.records] == [
+        (None, None),
+        ("user.events.v1[0]@0", "invalid"),
+    ]
+    assert event.records[1].value == "(1 bytes, no JSON)"
+
+
+def test_personal_data_is_masked_unless_it_is_asked_for() -> None:
+    assert "ada" not in msgspec.json.encode(of(*CHANGE, *MAILED)).decode()
+    assert "ada@example.org" in msgspec.json.encode(of(*CHANGE, *MAILED, personal=True)).decode()
+    assert f"<{MAIL}@eventline.local>" in msgspec.json.encode(of(*CHANGE, *MAILED)).decode()
+
+
+def test_events_that_name_each_other_as_their_cause_are_shown_once_each() -> None:
+    rows: tuple[Row, ...] = (
+        (NOTIFICATION_EVENTS.name, "e2", "notification.queued", "e3", QUEUED),
+        (NOTIFICATION_EVENTS.name, "e3", "notification.sent", "e2", SENT),
+    )
+    assert sorted(event.id for event in of(*rows).events) == ["e2", "e3"]
+
+
+def test_the_page_escapes_what_comes_from_records() -> None:
+    evil = '"><script>alert(1)</script>'
+    entry = an_entry(0, "user.events.v1", [("ce_type", evil.encode()), ("ce_id", b"e1")], evil.encode())
+    assert "<script" not in journey_page(journey(evil, [entry], personal=True), personal=True)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(0, "0 ms"), (999.4, "999 ms"), (1500, "1.5 s"), (125_000, "2 min 5 s")]
+)
+def test_a_duration_has_two_units_at_most(milliseconds: float, text: str) -> None:
+    assert duration(milliseconds) == text
