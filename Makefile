@@ -15,15 +15,19 @@ USERS ?= 1000
 RATE ?= 100
 SECONDS ?=
 MAX_RATE ?=
+# The state that `make run` starts on: run, or demo.
+STATE ?=
+# The id whose journey is shown.
+ID ?=
 # Where the stories run: local, compose or kind.
 TARGET ?= local
 # The address of a Prometheus that watches the release on kind; without, the dashboards are tested on a local run.
 PROMETHEUS ?=
 
-STATE := .eventline
-VENV := $(STATE)/venv
+FOLDER := .eventline
+VENV := $(FOLDER)/venv
 BIN := $(VENV)/bin
-KAFKA := $(STATE)/kafka
+KAFKA := $(FOLDER)/kafka
 # A stamp is touched last: an interrupted set-up has none and starts again.
 PACKAGES_READY := $(VENV)/.ready
 KAFKA_READY := $(KAFKA)/.ready
@@ -34,14 +38,30 @@ BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count the effects
 	@APP_USERS=$(USERS) $(BIN)/python -m services.workbench demo
 
-run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C
-	@$(BIN)/python -m services.workbench run
+run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C; STATE=demo starts on the demo's data
+	@$(BIN)/python -m services.workbench run --state $(or $(STATE),run)
 
 load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with MAX_RATE=1
 	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MAX_RATE),--max-rate) $(ARGS)
 
 verify: $(PACKAGES_READY) ## check the audit chain of the last demo
 	@$(BIN)/python -m services.workbench verify
+
+##@ Look at a running system (that of make run, compose or kind)
+journey: $(PACKAGES_READY) ## show everything that one command led to: make journey ID=..., an id of any of its records
+	@$(BIN)/python -m services.console journey $(or $(ID),$(error name one: make journey ID=..., a correlation, event or user id)) $(ARGS)
+
+events: $(PACKAGES_READY) ## follow the records of all topics; ARGS="--type user.registered --count 5"
+	@$(BIN)/python -m services.console events $(ARGS)
+
+lag: $(PACKAGES_READY) ## show how far each consumer group is behind
+	@$(BIN)/python -m services.console lag
+
+parked: $(PACKAGES_READY) ## list the records that could not be applied
+	@$(BIN)/python -m services.console parked list
+
+mails: $(PACKAGES_READY) ## show the newest mails of make run
+	@$(BIN)/python -m services.workbench mails $(ARGS)
 
 ##@ Check
 test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
@@ -110,7 +130,7 @@ lock: $(PACKAGES_READY) ## write requirements.lock from pyproject.toml
 		--group dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove everything that was made, the demo's state included
-	rm -rf $(STATE)
+	rm -rf $(FOLDER)
 
 help: ## show this list
 	@awk 'BEGIN { FS = ":.*## "; print "Usage: make <target>" } \
@@ -136,5 +156,5 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run load verify journey events lag parked mails test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: images cluster deploy undeploy destroy doctor docs lock clean help

@@ -3,6 +3,7 @@
 import os
 import sys
 from functools import partial
+from typing import Annotated
 
 import typer
 from rich import box
@@ -15,10 +16,11 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, lag, lag_exporter, parked, rebuild
+from services.console import events, journey, lag, lag_exporter, parked, rebuild
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
+from services.console.running import with_kafka
 from services.console.settings import ConsoleSettings
 
 app = typer.Typer(
@@ -37,7 +39,7 @@ def check_users(options: rebuild.RebuildOptions) -> None:
 def topics() -> None:
     """Create the topics of the catalog that the broker does not have, waiting for it up to APP_DEADLINE."""
     with reported():
-        client = _client()
+        client = _settings().client
         created = provisioning.ensure(KafkaAdmin(client, "console"), client.deadline, partial(typer.echo, err=True))
     sys.stdout.write(f"created: {', '.join(created) or 'nothing, all topics are there'}\n")
 
@@ -77,12 +79,24 @@ def show_events(options: events.EventsOptions) -> None:
             sys.exit(0)  # how following ends
 
 
+@app.command(name="journey")
+def show_journey(
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="a correlation, event or user id, or a Message-ID")],
+    personal: Annotated[bool, typer.Option("--personal", help="Show personal data.")] = False,  # noqa: FBT002  # a flag
+    audit_url: Annotated[str | None, typer.Option(help="The audit API; without, that of a running system.")] = None,
+) -> None:
+    """Show everything that one command led to, over all topics, and what is still missing."""
+    with reported():
+        options = journey.JourneyOptions(personal=personal, audit_url=audit_url)
+        journey.show(_settings(), wanted, options, Console())
+
+
 def _settings() -> ConsoleSettings:
     return load_settings(ConsoleSettings, os.environ)
 
 
 def _client() -> ConsoleSettings:
-    return _settings().client
+    return with_kafka(_settings(), os.environ).client
 
 
 app.add_typer(parked.app, name="parked")

@@ -35,6 +35,7 @@ CODES: Codes = {
     BrokerRefusedError: 4,  # its message has the next step
     BrokerUnavailableError: 4,
     UnknownIdError: 5,
+    ConnectionError: 7,
     FileNotFoundError: 8,
     PartitionReadError: 9,
     TopicsError: 9,

@@ -51,7 +51,7 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
 
 
 def _of_the_run(settings: ConsoleSettings) -> str:
-    path = settings.folder("run") / STORE
+    path = settings.running_folder() / STORE
     if not path.exists():
         raise FileNotFoundError(f"no user store in {path}: start one with `make run`, or name one: --database-url")
     return f"sqlite:///{path}"

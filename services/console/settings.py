@@ -9,6 +9,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Port, settings
 
 LOCALHOST = "127.0.0.1"
+RUNNING = "running"
 
 
 @settings
@@ -49,6 +50,16 @@ class ConsoleSettings(KafkaSettings):
     def client(self) -> Self:
         """These settings with the broker's address filled in."""
         return replace(self, kafka_bootstrap_servers=self.bootstrap_servers)
+
+    def running_folder(self) -> Path:
+        """Return the folder of the local system that runs, or ran last: `run`, or what `make run STATE=` named."""
+        note = self.state_dir / RUNNING
+        return self.folder(note.read_text() if note.exists() else "run")
+
+    def note_running(self, folder: Path) -> None:
+        """Remember the folder of the local system that starts, for the commands beside it."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        (self.state_dir / RUNNING).write_text(folder.name)
 
     def folder(self, command: str) -> Path:
         """Return where a command of the workbench keeps its stores, logs and mails; each command has its own."""

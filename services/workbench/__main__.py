@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 
 from services.chassis.settings.environment import load as load_settings
-from services.console.failures import WRONG
+from services.console.failures import WRONG, UsageError
 from services.console.flags import flags
 from services.workbench.backlog import Backlog
 from services.workbench.demo.display import Display
@@ -22,8 +23,16 @@ from services.workbench.live.run import Run
 from services.workbench.load.command import load
 from services.workbench.load.options import LoadOptions
 from services.workbench.local import sink as mail_sink
-from services.workbench.local.system import verify_audit
+from services.workbench.local.system import MAILS, verify_audit
+from services.workbench.mails import newest
 from services.workbench.settings import WorkbenchSettings
+
+NEXT = """
+What to do next
+  make run STATE=demo   start the system again on the demo's data; it prints its addresses
+  make verify           check every entry of the audit log that the demo left behind
+  make help             everything else
+"""
 
 app = typer.Typer(
     help="Run the whole system on this machine.",
@@ -40,15 +49,20 @@ def demo() -> None:
     with reported(), Display(console) as display:
         result = Demo(_settings(), uuid.uuid4().hex[:8], display).play()
     print_result(console, result)
+    console.print(NEXT, highlight=False, soft_wrap=True)
     sys.exit(WRONG if result.wrong() else 0)
 
 
 @app.command()
-def run() -> None:
+def run(
+    state: Annotated[str, typer.Option(help="The folder with its state; `demo` starts on the demo's data.")] = "run",
+) -> None:
     """Start the whole system on this machine and stay up until Ctrl-C; its state is kept."""
     console = Console()
     with reported():
-        problems = Run(_settings(), console).stay()
+        if not re.fullmatch(r"[a-z0-9-]+", state):
+            raise UsageError(f"--state {state!r}: use lower-case letters, digits and hyphens, such as demo")
+        problems = Run(_settings(), console, state).stay()
     for problem in problems:
         console.print(f"[bold red]WRONG[/] {problem}", highlight=False, soft_wrap=True)
     sys.exit(WRONG if problems else 0)
@@ -73,6 +87,13 @@ def backlog(records: Annotated[int, typer.Option(min=2, help="How many.")] = 200
         problems = Backlog(_settings(), display).consume(records)
     print_verdict(console, problems)
     sys.exit(WRONG if problems else 0)
+
+
+@app.command()
+def mails(number: Annotated[int, typer.Option(min=1, help="How many.")] = 5) -> None:
+    """Show the newest mails of `make run`."""
+    with reported():
+        sys.stdout.writelines(f"{line}\n" for line in newest(_settings().running_folder() / MAILS, number))
 
 
 @app.command()

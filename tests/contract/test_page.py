@@ -65,14 +65,9 @@ def test_nested_fields_stand_under_their_path_with_type_and_presence() -> None:
 
 
 def test_a_nullable_field_and_a_type_without_required_fields_are_shown() -> None:
-    class Nested(msgspec.Struct):
-        text: str = ""
-
-    class Later(msgspec.Struct):
-        nickname: str | None = None
-        nested: Nested | None = None
-
-    assert list(fields_of(msgspec.json.schema(Later))) == [
+    nested = msgspec.defstruct("Nested", [("text", str, "")])
+    later = msgspec.defstruct("Later", [("nickname", str | None, None), ("nested", nested | None, None)])
+    assert list(fields_of(msgspec.json.schema(later))) == [
         Field("nickname", "string | null", "default null"),
         Field("nested", "object | null", "default null"),
     ]

@@ -1,6 +1,5 @@
 """Kafka TLS and SASL settings, and the check for contradictions between them."""
 
-from dataclasses import fields
 from typing import Annotated
 
 import msgspec
@@ -27,11 +26,6 @@ class KafkaSecurity(Mixin):
     kafka_sasl_mechanism: Annotated[str, msgspec.Meta(pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512)\\Z")] = ""
     kafka_user: str = ""
     kafka_password: str = ""
-
-    def security(self) -> dict[str, str]:
-        """Return those of these settings that are set, by name."""
-        names = (field.name for field in fields(KafkaSecurity))
-        return {name: value for name in names if (value := getattr(self, name))}
 
     @property
     def encrypts(self) -> bool:

@@ -76,6 +76,16 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
     return loaded
 
 
+def variables(kind: type[S], values: S) -> dict[str, str]:
+    """Return the variables that give another process a kind's settings, those with their defaults left out."""
+    found = ((field, getattr(values, field.name)) for field in fields(kind))
+    return {PREFIX + field.name.upper(): _text(value) for field, value in found if value != field.default}
+
+
+def _text(value: object) -> str:
+    return f"{value.total_seconds() * 1000:.0f}ms" if isinstance(value, timedelta) else str(value)
+
+
 def _is_stray(name: str, names: Mapping[str, object]) -> bool:
     return name.startswith(PREFIX) and name not in names
 

@@ -28,10 +28,10 @@ LINES_SECONDS = 5.0  # between plain lines, for logs to stay short
 class Run:
     """A system that stays up, and what a person sees of it."""
 
-    def __init__(self, settings: WorkbenchSettings, console: Console) -> None:
+    def __init__(self, settings: WorkbenchSettings, console: Console, state: str = "run") -> None:
         self._settings = settings
         self._console = console
-        self._folder = settings.folder("run")
+        self._folder = settings.folder(state)
         client = settings.client
         self._topics = KafkaAdmin(client, "console")
         self._mails = MailCount(self._folder / MAILS)
@@ -42,6 +42,7 @@ class Run:
         Raises what starting raises, and ProcessError when a part dies meanwhile.
         """
         require_ports(self._settings)
+        self._settings.note_running(self._folder)
         with System(local_programs(self._settings, self._folder)) as system:
             life = Lifecycle(system, self._settings, self._say)
             try:

@@ -27,6 +27,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     population: Annotated[int, typer.Option(min=1, help="Users registered before anything is measured.")] = 500
     seed: Annotated[int, typer.Option(help="The same seed gives the same requests.")] = 1
+    start: Annotated[bool, typer.Option("--start", help="Start a system for it, even if one runs.")] = False
     user_url: Annotated[str | None, typer.Option(help="A running system's user API; its broker is a setting.")] = None
     audit_url: Annotated[str | None, typer.Option(help="Its audit API.")] = None
     metrics_url: Annotated[list[str], typer.Option(help="Its /metrics for CPU and memory: NAME=URL, repeatable.")] = []

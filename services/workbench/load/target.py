@@ -1,8 +1,10 @@
 """Target of the load: a system started here for it, or a running one by its addresses."""
 
 import contextlib
+import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +12,7 @@ import msgspec
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.console.failures import UsageError
+from services.console.running import found
 from services.workbench.load.options import LoadOptions
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
@@ -38,15 +41,18 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.contextmanager
 def target(settings: WorkbenchSettings, options: LoadOptions, say: Callable[[str], None]) -> Iterator[Target]:
-    """Yield the system that the options name, else one of its own that ends with the block.
+    """Yield the system that the options name, else one that runs, else one of its own that ends with the block.
 
     Raises UsageError, and what starting and stopping raise.
     """
-    if options.user_url is None and options.audit_url is None:
+    if options.user_url is not None or options.audit_url is not None:
+        yield _named(settings, options)
+    elif not options.start and (running := found(settings, os.environ)) is not None:
+        say(f"loading {running.name}, which runs")
+        yield _of(running.urls, replace(settings, kafka_bootstrap_servers=running.kafka), running.metrics.items())
+    else:
         with _started(settings, say) as started:
             yield started
-    else:
-        yield _running(settings, options)
 
 
 @contextlib.contextmanager
@@ -54,7 +60,6 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
     folder = settings.folder("load")
     require_ports(settings)
     shutil.rmtree(folder, ignore_errors=True)
-    client = _client(settings)
     with System(local_programs(settings, folder)) as system:
 
         async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
@@ -65,7 +70,7 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
         yield Target(
             user_url=f"http://{HOST}:{settings.user_port}",
             audit_url=f"http://{HOST}:{settings.audit_port}",
-            kafka=client,
+            kafka=settings.client,
             mails=folder / MAILS,
             used=used,
             require_running=system.require_running,
@@ -74,29 +79,30 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
         life.end()
 
 
-def _running(settings: WorkbenchSettings, options: LoadOptions) -> Target:
+def _named(settings: WorkbenchSettings, options: LoadOptions) -> Target:
     if not options.user_url or not options.audit_url:
         raise UsageError(
             "a running system is named by --user-url and --audit-url: give both, or none to start one here"
         )
     pairs = [(name, url.rstrip("/").removesuffix("/metrics")) for name, _, url in map(_parted, options.metrics_url)]
+    return _of({"user": options.user_url, "audit": options.audit_url}, settings.client, pairs)
+
+
+def _of(urls: Mapping[str, str], kafka: KafkaSettings, metrics: Iterable[tuple[str, str]]) -> Target:
+    pairs = list(metrics)
 
     async def used(session: aiohttp.ClientSession) -> Mapping[str, Usage]:
         return {name: of_metrics(await scrape(session, url)) for name, url in pairs}
 
     return Target(
-        user_url=options.user_url.rstrip("/"),
-        audit_url=options.audit_url.rstrip("/"),
-        kafka=_client(settings),
+        user_url=urls["user"].rstrip("/"),
+        audit_url=urls["audit"].rstrip("/"),
+        kafka=kafka,
         mails=None,
         used=used,
         require_running=lambda: None,
         problems=[],
     )
-
-
-def _client(settings: WorkbenchSettings) -> KafkaSettings:
-    return settings.client
 
 
 def _parted(text: str) -> tuple[str, str, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.chassis.settings.environment import PREFIX
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.settings.environment import PREFIX, variables
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
 from services.workbench.local.processes import Process, Program, answers, probe
@@ -117,11 +118,10 @@ def service(name: str, environment: Mapping[str, str], folder: Path) -> Program:
 def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s") -> Program:
     """Return the lag exporter; it is ready once it has read the lag of every group."""
     environment = {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        **variables(KafkaSettings, settings.client),
         "APP_HTTP_HOST": HOST,
         "APP_METRICS_PORT": str(settings.console_metrics_port),
         "APP_PROBE_EVERY": interval,
-        **{PREFIX + key.upper(): value for key, value in settings.security().items()},
     }
     argv, log = (sys.executable, "-m", "services.console", "probe"), folder / f"{LAG_EXPORTER}.log"
     ready = partial(probe, HOST, settings.console_metrics_port, "/readyz")
@@ -131,12 +131,11 @@ def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s"
 def service_environment(name: str, settings: WorkbenchSettings, folder: Path) -> dict[str, str]:
     """Return a service's `APP_*` variables: its own store in the folder, its ports from the settings."""
     environment = {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        **variables(KafkaSettings, settings.client),
         "APP_DATABASE_URL": f"sqlite:///{folder.absolute() / name}.db",
         "APP_HTTP_HOST": HOST,
         "APP_HTTP_PORT": str(getattr(settings, f"{name}_port")),
         "APP_METRICS_PORT": str(getattr(settings, f"{name}_metrics_port")),
-        **{PREFIX + key.upper(): value for key, value in settings.security().items()},
     }
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}

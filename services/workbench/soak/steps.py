@@ -41,7 +41,7 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
     def size(full: int, least: int) -> str:
         return str(max(least, round(full * scale)))
 
-    load = ("load", "--rate", str(rate), "--of-max-rate", str(SHARE_OF_MAXIMUM), "--seconds", size(300, 3))
+    load = ("load", "--start", "--rate", str(rate), "--of-max-rate", str(SHARE_OF_MAXIMUM), "--seconds", size(300, 3))
     return [
         Step(
             "memory",

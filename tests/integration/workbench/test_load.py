@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 
 def test_all_that_a_load_leads_to_is_counted(tmp_path: Path) -> None:
     report = tmp_path / "load.json"
-    argv = ("load", "--rate", "20", "--seconds", "3", "--population", "20", "--json", str(report))
+    argv = ("load", "--start", "--rate", "20", "--seconds", "3", "--population", "20", "--json", str(report))
     code, output = console(own_settings(tmp_path), *argv)
     assert code == 0, output
     assert output.splitlines()[-1] == "Nothing missing, nothing repeated."

@@ -12,7 +12,10 @@ from tests.support.console_process import console
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path}/service.db"
+    return create(f"sqlite:///{tmp_path}/service.db")
+
+
+def create(url: str) -> str:
     database = Database(url)
     with database.write() as connection:
         parking.parked.create(connection)
@@ -45,6 +48,11 @@ def test_another_try_is_asked_for_by_key_and_an_unknown_key_is_reported_to_be_un
     assert (code, "nothing is parked for the key nobody" in output) == (5, True), output
 
 
-def test_without_a_database_it_reports_which_variable_to_set() -> None:
-    code, output = console({}, "parked", "list")
-    assert (code, "APP_DATABASE_URL is missing" in output) == (2, True), output
+def test_without_a_database_those_of_make_run_are_meant(tmp_path: Path) -> None:
+    where = {"APP_STATE_DIR": str(tmp_path)}
+    code, output = console(where, "parked", "list")
+    assert (code, "start one, or name a service's database with APP_DATABASE_URL" in output) == (2, True), output
+    (tmp_path / "run").mkdir()
+    key = park(create(f"sqlite:///{tmp_path / 'run' / 'notification.db'}"))
+    code, output = console(where, "parked", "list")
+    assert (code, key[:8] in output) == (0, True), output

@@ -14,8 +14,9 @@ import services.user.settings
 from services.chassis.consumer.settings import ConsumerSettings
 from services.chassis.database.settings import DatabaseSettings
 from services.chassis.kafka.security import KafkaSecurity
+from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.outbox.settings import OutboxSettings
-from services.chassis.settings.environment import Mixin, SettingsError, load, settings
+from services.chassis.settings.environment import Mixin, SettingsError, load, settings, variables
 from services.user.settings import Settings
 
 GOOD = {"APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "APP_DATABASE_URL": "sqlite:///x.db"}
@@ -200,3 +201,14 @@ def test_every_setting_of_a_service_is_read_somewhere(service: str) -> None:
     folders = [Path(services.__path__[0], name) for name in ("chassis", service)]
     code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     assert [one.name for one in fields(KINDS[service]) if not re.search(rf"\.{one.name}\b", code)] == []
+
+
+def test_settings_become_variables_that_load_the_same_settings() -> None:
+    given = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+        "APP_KAFKA_GROUP_PROTOCOL": "classic",
+        "APP_KAFKA_REQUEST_TIMEOUT": "1500ms",
+        "APP_KAFKA_REPLICATION_FACTOR": "3",
+        "APP_KAFKA_SECURITY_PROTOCOL": "ssl",
+    }
+    assert variables(KafkaSettings, load(KafkaSettings, given)) == given

@@ -1,0 +1,77 @@
+"""`console journey ID`: what one command led to, as a tree; the audit service builds it from its log."""
+
+import http.client
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+
+from services.chassis.messages.printable import printable
+from services.console.failures import UnknownIdError
+from services.console.running import find
+from services.console.settings import ConsoleSettings
+
+TIMEOUT_S = 10.0
+FOUND, NOT_FOUND = 200, 404
+
+
+class JourneyOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `console journey`."""
+
+    personal: bool = False
+    audit_url: str | None = None
+
+
+def show(settings: ConsoleSettings, wanted: str, options: JourneyOptions, console: Console) -> None:
+    """Print the journey that an id belongs to. Raises UnknownIdError, NothingRunsError, ConnectionError."""
+    base = options.audit_url or find(settings, os.environ).urls["audit"]
+    body = _get(base, wanted, personal=options.personal)
+    for line in lines(body, base):
+        console.print(printable(line), highlight=False, soft_wrap=True)
+
+
+def lines(body: Any, base: str) -> Iterator[str]:  # noqa: ANN401  # decoded JSON
+    """Return the lines to print, in rich's markup."""
+    journey = body["journey"]
+    if journey is None:
+        yield "this user's commands, the newest first; ask for one by its id"
+        for choice in body["choices"]:
+            what = f"{choice['type']}, {choice['records']} records"
+            yield f"  {choice['time']}  {escape(choice['correlation_id'])}  {what}"
+        return
+    yield f"[bold]journey of {escape(journey['correlation_id'])}[/]"
+    for event in journey["events"]:
+        indent = "  " * (event["depth"] + 1)
+        yield f"{indent}[bold]{escape(event['type'])}[/]  {event['time']}  by {event['publisher']}"
+        for record in event["records"]:
+            note = ", published again" if record["repeat"] else ""
+            note += f", dead letter: {escape(record['reason'] or '')}" if record["refused"] else ""
+            place = escape(f"{record['topic']}[{record['partition']}]@{record['offset']}")
+            yield f"{indent}  {place}{note}  [dim]{escape(str(record['value']))}[/]"
+    for mail in journey["mails"]:
+        yield f"  mail {escape(mail['template'])}: {mail['state']} {escape(mail['message_id'] or mail['reason'] or '')}"
+    yield from (f"  [yellow]missing[/] {escape(line)}" for line in journey["missing"])
+    yield f"  {base}/audit/journeys/{quote(journey['correlation_id'])}.html"
+
+
+def _get(base: str, wanted: str, *, personal: bool) -> Any:  # noqa: ANN401  # decoded JSON
+    address = urlsplit(base)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", f"/audit/journeys/{quote(wanted, safe='')}{'?personal=true' if personal else ''}")
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise ConnectionError(f"{base} does not answer as the audit API: {error!r}") from error
+    finally:
+        connection.close()
+    if answer.status == NOT_FOUND:
+        raise UnknownIdError(f"{wanted}: {body['detail']}")
+    if answer.status != FOUND:
+        raise ConnectionError(f"{base} answered {answer.status}: {body.get('detail')}")
+    return body

@@ -1,0 +1,97 @@
+"""Finds a running system: the one that settings name, this checkout's `make run`, docker compose's, or kind's."""
+
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import msgspec
+
+from services.console.failures import UnknownIdError
+from services.console.settings import LOCALHOST, ConsoleSettings
+
+CONNECT_S = 0.5
+SERVICES = ("user", "notification", "audit")
+# Variables that move a port of compose and of kind, and where it is without them.
+COMPOSE, KIND = ("", 30_000), ("KIND_", 20_000)
+KAFKA_PORT, API_PORTS, METRICS_PORTS = 9092, (8080, 8081, 8082), (9464, 9465, 9466)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A running system. `urls` and `metrics` are by service; `name` is what a person calls it."""
+
+    name: str
+    kafka: str
+    urls: Mapping[str, str]
+    metrics: Mapping[str, str]
+
+
+class NothingRunsError(UnknownIdError):
+    """No system was found; the message names the searched addresses."""
+
+
+def found(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running | None:
+    """Return the first system whose audit API accepts connections, if any does."""
+    running = (one for one in _candidates(settings, environment) if _answers(one.urls["audit"]))
+    return next(running, None)
+
+
+def find(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:
+    """Return the first system whose audit API accepts connections, and say which it is. Raises NothingRunsError."""
+    if (running := found(settings, environment)) is not None:
+        sys.stderr.write(f"using {running.name}\n")
+        return running
+    candidates = list(_candidates(settings, environment))
+    looked = ", ".join(f"{candidate.name} ({candidate.urls['audit']})" for candidate in candidates)
+    raise NothingRunsError(f"no running system was found; looked for {looked}: start one with `make run`")
+
+
+def with_kafka(settings: ConsoleSettings, environment: Mapping[str, str]) -> ConsoleSettings:
+    """Return the settings with the broker of a running system where they name none."""
+    if settings.kafka_bootstrap_servers:
+        return settings
+    return replace(settings, kafka_bootstrap_servers=_with_broker(settings, environment).kafka)
+
+
+def _with_broker(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:
+    candidates = list(_candidates(settings, environment))
+    for candidate in candidates:
+        if _answers(candidate.kafka):
+            if candidate is not candidates[0]:
+                sys.stderr.write(f"using {candidate.name}\n")
+            return candidate
+    return candidates[0]  # its clients report that it is unreachable
+
+
+def _candidates(settings: ConsoleSettings, environment: Mapping[str, str]) -> Iterator[Running]:
+    yield Running(
+        "make run" if not settings.kafka_bootstrap_servers else "the system that the settings name",
+        settings.bootstrap_servers,
+        {name: f"http://{LOCALHOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES},
+        {name: f"http://{LOCALHOST}:{getattr(settings, f'{name}_metrics_port')}" for name in SERVICES},
+    )
+    yield _published("docker compose", COMPOSE, environment)
+    yield _published("kind", KIND, environment)
+
+
+def _published(name: str, where: tuple[str, int], environment: Mapping[str, str]) -> Running:
+    prefix, offset = where
+
+    def port(variable: str, usual: int) -> str:
+        return f"{LOCALHOST}:{environment.get(f'{prefix}{variable}') or usual + offset}"
+
+    def each(suffix: str, ports: tuple[int, ...]) -> dict[str, str]:
+        pairs = zip(SERVICES, ports, strict=True)
+        return {service: f"http://{port(f'{service.upper()}_{suffix}', usual)}" for service, usual in pairs}
+
+    urls, metrics = each("PORT", API_PORTS), each("METRICS_PORT", METRICS_PORTS)
+    return Running(name, port("KAFKA_PORT", KAFKA_PORT), urls, metrics)
+
+
+def _answers(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").split(",")[0].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""Finding a running system by its ports, and the lines of a journey."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from services.console.journey import lines
+from services.console.running import NothingRunsError, find, found, with_kafka
+from services.console.settings import ConsoleSettings
+from services.workbench.local.free_ports import free_ports
+
+LOCAL, COMPOSE, KIND, BROKER = free_ports(4)
+SETTINGS = ConsoleSettings(audit_port=LOCAL, broker_port=BROKER)
+ENVIRONMENT = {"AUDIT_PORT": str(COMPOSE), "KIND_AUDIT_PORT": str(KIND)}
+
+
+@contextlib.contextmanager
+def listening(*ports: int) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
+
+
+@pytest.mark.parametrize(
+    ("ports", "name"), [((LOCAL, COMPOSE, KIND), "make run"), ((COMPOSE, KIND), "docker compose"), ((KIND,), "kind")]
+)
+def test_the_first_that_answers_is_used_and_named(
+    ports: tuple[int, ...], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with listening(*ports):
+        assert find(SETTINGS, ENVIRONMENT).name == name
+    assert f"using {name}" in capsys.readouterr().err
+
+
+def test_where_nothing_runs_the_message_says_where_it_looked() -> None:
+    assert found(SETTINGS, ENVIRONMENT) is None
+    with pytest.raises(NothingRunsError, match=rf"make run \(http://127.0.0.1:{LOCAL}\), docker compose .*`make run`"):
+        find(SETTINGS, ENVIRONMENT)
+
+
+def test_a_broker_that_settings_name_is_the_one_that_is_used() -> None:
+    named = ConsoleSettings(kafka_bootstrap_servers="kafka.example.org:9092")
+    assert with_kafka(named, ENVIRONMENT) is named
+    with listening(KIND):
+        assert with_kafka(SETTINGS, {"KAFKA_PORT": str(KIND)}).kafka_bootstrap_servers == f"127.0.0.1:{KIND}"
+    assert with_kafka(SETTINGS, {"KAFKA_PORT": "1", "KIND_KAFKA_PORT": "1"}).bootstrap_servers == f"127.0.0.1:{BROKER}"
+
+
+def test_markup_in_a_record_is_printed_as_it_is() -> None:
+    choice = {"correlation_id": "[red]c1", "type": "user.registered", "time": None, "records": 1}
+    assert "\\[red]c1" in list(lines({"journey": None, "choices": [choice]}, "http://audit"))[1]
