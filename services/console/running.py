@@ -37,7 +37,7 @@ def found(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running 
 
 
 def find(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:
-    """Return the first system whose audit API accepts connections, and say which it is. Raises NothingRunsError."""
+    """Return the first system whose audit API accepts connections, and report it. Raises NothingRunsError."""
     if (running := found(settings, environment)) is not None:
         sys.stderr.write(f"using {running.name}\n")
         return running

@@ -29,7 +29,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What an id leads to: the entries of one command, or a user's commands; neither if the id is unknown."""
+    """The result of a search: the entries of one command, or a user's commands; neither if the id is unknown."""
 
     correlation_id: str = ""
     entries: list[Entry] = []
