@@ -96,7 +96,8 @@ class Ages:
                     return found
                 for record in records:
                     place = TopicPartition(record.topic, record.partition)
-                    found.setdefault(place, round(self._clock().timestamp() - record.timestamp_ms / 1000))
+                    age = round(self._clock().timestamp() - record.timestamp_ms / 1000)
+                    found.setdefault(place, max(0, age))  # negative where the writer's clock is ahead of ours
         return found
 
 

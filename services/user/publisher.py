@@ -22,6 +22,6 @@ def records(stored: StoredEvent) -> Sequence[Outgoing]:
     of_notice = to_headers_of(fact.headers, user.NOTICES, "user.notice")
     return (
         fact,
-        Outgoing(catalog.USER_STATE.name, fact.key, state, of_state, fact.timestamp_ms),
-        Outgoing(catalog.USER_NOTICES.name, fact.key, notice, of_notice, fact.timestamp_ms),
+        Outgoing(catalog.USER_STATE.name, fact.key, state, of_state),
+        Outgoing(catalog.USER_NOTICES.name, fact.key, notice, of_notice),
     )

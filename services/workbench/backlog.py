@@ -128,4 +128,4 @@ def _record(topic: str, source: str, data: user.UserState | user.UserNotice, sto
         correlation_id=f"backlog-{number}",
     )
     value = msgspec.json.encode(data)
-    return Outgoing(topic, data.user_id.encode(), value, to_headers(envelope), int(moment.timestamp() * 1000))
+    return Outgoing(topic, data.user_id.encode(), value, to_headers(envelope))

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
@@ -187,7 +186,7 @@ def _notice_without_state(environment: Environment) -> Iterator[None]:
 
 
 def _nonsense() -> Outgoing:
-    return Outgoing(USER_NOTICES.name, b"nobody", b"no event", [], int(time.time() * 1000))
+    return Outgoing(USER_NOTICES.name, b"nobody", b"no event", [])
 
 
 def _publish(environment: Environment, records: Sequence[Outgoing]) -> None:

@@ -60,8 +60,7 @@ def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float
 
 def _nonsense() -> list[Outgoing]:
     """Return an undecodable record for each consumer that decodes; it becomes a dead letter."""
-    now_ms = int(time.time() * 1000)
-    return [Outgoing(topic.name, b"nobody", b"no event", [], now_ms) for topic in (USER_NOTICES, NOTIFICATION_EVENTS)]
+    return [Outgoing(topic.name, b"nobody", b"no event", []) for topic in (USER_NOTICES, NOTIFICATION_EVENTS)]
 
 
 def _disturb(system: System, producer: Producer, tick: int) -> None:
@@ -81,7 +80,7 @@ def _records(user: int) -> Sequence[Outgoing]:
 
 def _of_newer_code(record: Outgoing) -> Outgoing:
     headers = [(name, NEWER if value == KNOWN else value) for name, value in record.headers]
-    return Outgoing(record.topic, record.key, record.value, headers, record.timestamp_ms)
+    return Outgoing(record.topic, record.key, record.value, headers)
 
 
 def _load(watched: Watched, seconds: float) -> tuple[str, ...]:

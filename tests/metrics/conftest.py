@@ -38,5 +38,4 @@ def a_bounce(user_id: str) -> Outgoing:
     envelope = an_envelope(
         id=new_id(), source=EVENTS, type="notification.failed", subject=user_id, version=99, time=utc_now()
     )
-    value, moment = msgspec.json.encode(bounce), int(envelope.time.timestamp() * 1000)
-    return Outgoing(NOTIFICATION_EVENTS.name, user_id.encode(), value, to_headers(envelope), moment)
+    return Outgoing(NOTIFICATION_EVENTS.name, user_id.encode(), msgspec.json.encode(bounce), to_headers(envelope))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from confluent_kafka import Producer as Client
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # re-exported, unmarked
 
@@ -91,8 +92,16 @@ def create(broker: str, **changed: Any) -> str:
 def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"key", headers: Headers = []) -> None:  # noqa: B006  # only read
     """Write records with the product's producer; a topic of one partition keeps their order."""
     producer = Producer(settings(broker, kafka_message_timeout=timedelta(seconds=30)), "test")
-    producer.publish([Outgoing(topic, key, value, headers, 1_000) for value in values])
+    producer.publish([Outgoing(topic, key, value, headers) for value in values])
     producer.close()
+
+
+def write_dated(broker: str, timestamp_ms: int, *records: Outgoing) -> None:
+    """Write records with a timestamp of their own, as other publishers may."""
+    client = Client({"bootstrap.servers": broker, "partitioner": "murmur2_random", "acks": "all"})
+    for sent in records:
+        client.produce(sent.topic, sent.value, sent.key, timestamp=timestamp_ms, headers=sent.headers)  # type: ignore[arg-type]  # the stub leaves null values out
+    assert client.flush(PATIENCE_S) == 0
 
 
 def read(reader: Reader, number: int) -> list[Record]:

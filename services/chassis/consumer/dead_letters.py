@@ -95,8 +95,9 @@ class DeadLetters:
             ("dlq_topic_id", topic_ids.get(record.topic, "").encode()),
             ("dlq_partition", b"%d" % record.partition),
             ("dlq_offset", b"%d" % record.offset),
+            ("dlq_timestamp", b"%d" % record.timestamp_ms),
             ("dlq_group", self._group.encode()),
             ("dlq_reason", refusal.reason.encode()),
             ("dlq_detail", refusal.detail.encode(errors="backslashreplace")[:1000]),
         ]
-        return Outgoing(self._topic, record.key, record.value, (record.headers or []) + origin, record.timestamp_ms)
+        return Outgoing(self._topic, record.key, record.value, (record.headers or []) + origin)

@@ -15,7 +15,6 @@ from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
-NANOSECONDS = 1_000_000  # in a millisecond
 CAUSE_S = 1.0  # for the broker's answer why a topic takes no record
 GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
 ADVICE = {
@@ -28,8 +27,8 @@ TIMED_OUT = {"_MSG_TIMED_OUT", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"}
 class Producer:
     """An idempotent producer. After a PublishError it must be closed and not be used again.
 
-    A record's timestamp is at most the present: brokers refuse what is more than an hour ahead (KIP-937), and a clock
-    that was a day ahead when an event was stored would hold up all events after it.
+    A record's timestamp is the present. With the time of its event, retention would delete one that was published
+    late, and brokers would refuse one from a clock more than an hour ahead (KIP-937), which holds up all behind it.
     """
 
     def __init__(self, settings: KafkaSettings, name: str, metrics: ClientMetrics | None = None) -> None:
@@ -89,7 +88,6 @@ class Producer:
                     key=record.key,
                     value=record.value,
                     headers=record.headers,  # type: ignore[arg-type]  # the stub leaves null values out
-                    timestamp=min(record.timestamp_ms, time.time_ns() // NANOSECONDS),
                     on_delivery=self._report,
                 )
             except BufferError:

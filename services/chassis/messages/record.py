@@ -63,13 +63,12 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A record to be written."""
+    """A record to be written. It gets the time of its writing: retention counts from then."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers
-    timestamp_ms: int
 
     @property
     def size(self) -> int:

@@ -22,5 +22,4 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         causation_id=event.metadata.causation_id,
         traceparent=traceparent.read(event.metadata.traceparent or ""),  # earlier versions stored any text
     )
-    moment = int(stored.time.timestamp() * 1000)
-    return Outgoing(topic, event.subject.encode(), event.data.encode(), to_headers(envelope), moment)
+    return Outgoing(topic, event.subject.encode(), event.data.encode(), to_headers(envelope))

@@ -58,7 +58,6 @@ def _send(producer: Producer, records: Sequence[Outgoing]) -> None:
             key=record.key,
             value=record.value,
             headers=record.headers,  # type: ignore[arg-type]  # the stub leaves null values out
-            timestamp=record.timestamp_ms,
         )
     if left := producer.flush(FLUSH_S):
         raise TimeoutError(f"{left} records unsent after {FLUSH_S:.0f} s")

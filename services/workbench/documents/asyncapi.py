@@ -53,6 +53,11 @@ ORIGIN: dict[str, Node] = {
     "dlq_topic_id": {"type": "string", "description": "The id of that topic, in Kafka's own spelling."},
     "dlq_partition": {"type": "string", "pattern": "^[0-9]+$", "description": "Its partition."},
     "dlq_offset": {"type": "string", "pattern": "^[0-9]+$", "description": "Its offset."},
+    "dlq_timestamp": {
+        "type": "string",
+        "pattern": "^-?[0-9]+$",
+        "description": "Its own timestamp, in milliseconds since 1970; that of the dead letter is when it was written.",
+    },
     "dlq_group": {"type": "string", "description": "The consumer group that refused it."},
     "dlq_reason": {"type": "string", "description": "Why, in one word, as on the metric dead_letters_total."},
     "dlq_detail": {"type": "string", "description": "Why, in a sentence for a person."},

@@ -6,6 +6,7 @@ What can never be an event becomes a dead letter, the next record proceeds, and 
 import base64
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from services.user import publisher
 from services.workbench.bench import ours
 from services.workbench.bench.workload import registered
 from services.workbench.polling import until
-from tests.support.broker import read, running
+from tests.support.broker import read, running, write_dated
 from tests.support.builders import a_telemetry
 from tests.support.raw_producer import produce
 
@@ -87,6 +88,8 @@ def at_version(version: int) -> Change:
     return change
 
 
+OLD_MS, OLD_ROW = 86_400_000, "timestamp 1970"
+
 # Row, which record of a registration, what is wrong with it, the reason of the dead letter (None: it is applied).
 ROWS: list[tuple[str, int, Change, str | None]] = [
     ("empty value", STATE, but(value=b""), "malformed"),
@@ -104,7 +107,7 @@ ROWS: list[tuple[str, int, Change, str | None]] = [
     ("tombstone anywhere but on user.state.v1", NOTICE, but(value=None), "unexpected_tombstone"),
     ("key differs from the subject", STATE, but(key=b"somebody-else"), "key_mismatch"),
     ("unknown type", NOTICE, header("ce_type", b"user.sneezed"), None),
-    ("timestamp 1970", STATE, but(timestamp_ms=0), None),
+    (OLD_ROW, STATE, but(), None),
     ("newer version of a known type", STATE, header("ce_dataschema", b"urn:eventline:user.state:2"), None),
     ("version skipped", STATE, at_version(3), None),
     ("record at the maximum size", STATE, padded, None),
@@ -126,9 +129,9 @@ def conflicting() -> list[Outgoing]:
 
 
 def backwards() -> list[Outgoing]:
-    """Return a first version, a second one with an older timestamp, and the first again with a newer one."""
+    """Return a first version, a second one to be written with an older timestamp, and the first again."""
     first = publisher.records(registered(502))[STATE]
-    return [first, but(timestamp_ms=0)(at_version(2)(first)), but(timestamp_ms=first.timestamp_ms + 1)(first)]
+    return [first, at_version(2)(first), first]
 
 
 def user_of(name: str) -> str:
@@ -144,9 +147,13 @@ class World:
         self.address = address
         self.folder = folder
         self.good = publisher.records(registered(999))
-        written = [bad_record(number) for number in range(len(ROWS))] + conflicting() + backwards() + list(self.good)
-        self.written = len(written) + 1
+        rows = {row[0]: bad_record(number) for number, row in enumerate(ROWS)}
+        earlier, old, later = backwards()
+        written = [record for name, record in rows.items() if name != OLD_ROW] + [*conflicting(), later, *self.good]
+        self.written = len(written) + 4
         produce(address, catalog.USER_NOTICES.name, RAW_KEY, RAW_VALUE, {b"ce_\xff": b"x"})
+        write_dated(address, 2 * OLD_MS, earlier)
+        write_dated(address, OLD_MS, old, rows[OLD_ROW])
         producer = Producer(self.settings, "test")
         producer.publish(written)
         producer.close()
@@ -273,10 +280,18 @@ def test_a_dead_letter_tells_where_it_comes_from(world: World) -> None:
         "dlq_topic_id",
         "dlq_partition",
         "dlq_offset",
+        "dlq_timestamp",
         "dlq_group",
         "dlq_reason",
         "dlq_detail",
     ]
+
+
+def test_a_dead_letter_of_an_old_record_is_kept_as_long_as_any_other(world: World) -> None:
+    # Retention counts from the letter's own timestamp; the record behind it is of 1970.
+    (letter,) = [record for record in world.dead_letters() if record.key == RAW_KEY]
+    assert time.time() - letter.timestamp_ms / 1000 < 600
+    assert letter.header("dlq_timestamp") == "1000"
 
 
 def test_audit_records_all_of_it_all_the_same(world: World) -> None:

@@ -100,7 +100,7 @@ class Publisher:
     def records(self, stored: StoredEvent) -> Sequence[Outgoing]:
         event = stored.event
         envelope = an_envelope(id=event.event_id, source=SOURCE, sequence=stored.sequence, version=event.version)
-        return [Outgoing(self.topic, event.event_id.encode(), b"{}", to_headers(envelope), 1_000)]
+        return [Outgoing(self.topic, event.event_id.encode(), b"{}", to_headers(envelope))]
 
     @contextmanager
     def relay(self) -> Iterator[None]:

@@ -84,7 +84,7 @@ def test_the_age_of_an_unread_record_is_that_of_its_timestamp(broker: str) -> No
 def test_a_topic_is_read_once_and_in_the_order_of_each_partition(broker: str) -> None:
     topic = create(broker, partitions=6)
     with contextlib.closing(Producer(settings(broker), "test")) as producer:
-        producer.publish([Outgoing(topic, b"%d" % (n % 50), b"%d" % n, [("n", b"1")], n) for n in range(2500)])
+        producer.publish([Outgoing(topic, b"%d" % (n % 50), b"%d" % n, [("n", b"1")]) for n in range(2500)])
     read = [record for batch in read_topic(settings(broker), topic, 6) for record in batch]
     assert sorted(int(record.value or b"") for record in read) == list(range(2500))
     for partition in range(6):

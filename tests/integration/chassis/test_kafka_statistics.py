@@ -43,7 +43,7 @@ def poll_until(holds: Callable[[], bool], poll: Callable[[], object], seen: Call
 def test_an_idle_producer_that_is_polled_has_metrics_until_it_is_closed(broker: str, metrics: Metrics) -> None:
     topic = create(broker)
     with closing(Producer(settings(broker), "test", ClientMetrics(RELAY, metrics))) as producer:
-        producer.publish([Outgoing(topic, b"k", b"v", [], 0)])
+        producer.publish([Outgoing(topic, b"k", b"v", [])])
         up = partial(shown, metrics, "kafka_client_brokers_up", client=RELAY)
         poll_until(lambda: up() == 1, producer.poll, up)
         trip = partial(shown, metrics, "kafka_client_round_trip_seconds", client=RELAY, percentile="99")
@@ -58,7 +58,7 @@ def test_a_producer_without_a_broker_counts_failures(metrics: Metrics) -> None:
     unreachable = settings(f"127.0.0.1:{free_ports(1)[0]}", kafka_message_timeout=timedelta(seconds=1))
     with closing(Producer(unreachable, "test", ClientMetrics(RELAY, metrics))) as producer:
         with pytest.raises(PublishError):
-            producer.publish([Outgoing("any", b"k", b"v", [], 0)])
+            producer.publish([Outgoing("any", b"k", b"v", [])])
         up = partial(shown, metrics, "kafka_client_brokers_up", client=RELAY)
         poll_until(lambda: up() == 0, producer.poll, up)
     name = "messaging_client_operation_duration_seconds_count"

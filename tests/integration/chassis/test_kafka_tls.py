@@ -45,7 +45,7 @@ def test_every_client_works_over_tls_with_each_kind_of_login(
     topics = KafkaAdmin(settings, "test")
     assert topics.ensure([topic]) == [topic.name]
     with closing(Producer(settings, "test")) as producer:
-        producer.publish([Outgoing(topic.name, b"key", b"value", [], 1_000)])
+        producer.publish([Outgoing(topic.name, b"key", b"value", [])])
     assert topics.ends([place]) == {place: 1}
     assert [record.value for batch in read_topic(settings, topic.name, 1) for record in batch] == [b"value"]
     with closing(PartitionReader(settings, "test", {place: 0})) as reader:

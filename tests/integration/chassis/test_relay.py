@@ -40,7 +40,7 @@ def log() -> FakeLog:
 def two_records(stored: StoredEvent) -> Sequence[Outgoing]:
     """Return a fact and a notice of an event, as a publisher does."""
     number = str(stored.sequence).encode()
-    return [Outgoing(topic, USER_ID.encode(), number, [], 0) for topic in ("facts", "notices")]
+    return [Outgoing(topic, USER_ID.encode(), number, []) for topic in ("facts", "notices")]
 
 
 def a_relay(

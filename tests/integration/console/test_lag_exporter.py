@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import TOPICS, USER_EVENTS
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process, Program, probe
 from services.workbench.local.system import clean_environment
-from tests.support.broker import running, write
+from tests.support.broker import running, write_dated
 from tests.support.certificates import Files
 from tests.support.console_process import argv, console
 from tests.support.proxy import Proxy
@@ -50,7 +51,7 @@ def value(metrics: str, series: str) -> float | None:
 
 
 def test_the_lag_is_shown_while_nobody_consumes_and_the_probe_ends_in_order(broker: str, start: Start) -> None:
-    write(broker, USER_EVENTS.name, b"{}")
+    write_dated(broker, 1_000, Outgoing(USER_EVENTS.name, b"key", b"{}", []))
     process, port = start(broker)
     process.wait_ready(READY_S)
     _, metrics = ask(port, "/metrics")

@@ -66,7 +66,7 @@ class Store:
         """Return the events as a reader of the topic gets them."""
         records = [outgoing for event in self.events() for outgoing in publisher.records(event)]
         return [
-            Record(record.topic, 0, offset, 1, record.timestamp_ms, record.key, record.value, record.headers)
+            Record(record.topic, 0, offset, 1, 0, record.key, record.value, record.headers)
             for offset, record in enumerate(records)
         ]
 

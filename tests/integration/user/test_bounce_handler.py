@@ -188,7 +188,7 @@ class Mails:
 def read_by_all(events: Sequence[StoredEvent], records: Callable[[StoredEvent], Sequence[Outgoing]]) -> list[Record]:
     """Return the records of events as a reader gets them."""
     outgoing = [record for event in events for record in records(event)]
-    return [Record(o.topic, 0, at, 1, o.timestamp_ms, o.key, o.value, o.headers) for at, o in enumerate(outgoing)]
+    return [Record(o.topic, 0, at, 1, 0, o.key, o.value, o.headers) for at, o in enumerate(outgoing)]
 
 
 @pytest.fixture

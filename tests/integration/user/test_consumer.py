@@ -9,7 +9,6 @@ import pytest
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.messages.record import Outgoing
 from services.contracts import notification
@@ -36,9 +35,8 @@ def settings(broker: str) -> KafkaSettings:
 def publish(settings: KafkaSettings, user_id: str, value: bytes, version: int) -> None:
     kind = "notification.failed"
     envelope = an_envelope(id=new_id(), source=notification.EVENTS, type=kind, subject=user_id, version=version)
-    moment = int(utc_now().timestamp() * 1000)
     producer = Producer(settings, "test")
-    producer.publish([Outgoing(NOTIFICATION_EVENTS.name, user_id.encode(), value, to_headers(envelope), moment)])
+    producer.publish([Outgoing(NOTIFICATION_EVENTS.name, user_id.encode(), value, to_headers(envelope))])
     producer.close()
 
 
