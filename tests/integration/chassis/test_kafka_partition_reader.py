@@ -16,7 +16,7 @@ from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.lag import Ages
 from services.contracts.envelope import LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
-from tests.support.broker import a_group, create, read, settings, truncate, write
+from tests.support.broker import a_group, create, read, settings, truncate, write, write_dated
 
 PATIENCE_S = 30.0
 
@@ -68,16 +68,17 @@ def test_committed_offsets_of_a_group_are_readable_after_its_members_left(broker
 
 def test_a_time_has_an_offset_in_each_partition(broker: str) -> None:
     topics, place = KafkaAdmin(settings(broker), "test"), TopicPartition(create(broker), 0)
-    write(broker, place.topic, b"0", b"1")  # both at 1000 ms
+    write_dated(broker, 1000, *[Outgoing(place.topic, b"key", value, []) for value in (b"0", b"1")])
     assert topics.since([place], 1000) == {place: 0}
     assert topics.since([place], 1001) == {place: 2}
 
 
 def test_the_age_of_an_unread_record_is_that_of_its_timestamp(broker: str) -> None:
     place = TopicPartition(create(broker), 0)
-    write(broker, place.topic, b"0", b"1")
-    age = Ages(settings(broker), utc_now)({place: 1})[place]
-    assert age == pytest.approx(time.time() - 1, abs=60)
+    for moment in (1000, round(time.time() + 3600) * 1000):
+        write_dated(broker, moment, Outgoing(place.topic, b"key", b"0", []))
+    assert Ages(settings(broker), utc_now)({place: 0})[place] == pytest.approx(time.time() - 1, abs=60)
+    assert Ages(settings(broker), utc_now)({place: 1}) == {place: 0}, "the writer's clock is ahead"
     assert Ages(settings(broker), utc_now)({place: 2}) == {}
 
 
