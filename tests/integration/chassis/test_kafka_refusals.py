@@ -224,7 +224,7 @@ def test_a_producer_names_the_topic_and_the_right_or_that_the_topic_is_missing(w
 
 def publish_error(settings: KafkaSettings, topic: str) -> str:
     with closing(Producer(settings, "test")) as producer, pytest.raises(PublishError) as caught:
-        producer.publish([Outgoing(topic, b"key", b"value", [], 1_000)])
+        producer.publish([Outgoing(topic, b"key", b"value", [])])
     return str(caught.value)
 
 
