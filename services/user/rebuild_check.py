@@ -15,6 +15,7 @@ from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import JoinGroup, Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.record import TopicPartition
+from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import USER_EVENTS
 from services.user import rebuild
@@ -64,14 +65,12 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
         broker=inputs.broker,
         parked_keys_ceiling=2**31,
     )
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=Consumer(subscription, database, telemetry("rebuild")).run, args=(stop,), daemon=True
-    )
+    stop, own = threading.Event(), telemetry("rebuild")
+    thread = threading.Thread(target=Consumer(subscription, database, own).run, args=(stop,), daemon=True)
     ends = sum(inputs.broker.ends(PARTITIONS).values())
     thread.start()
     try:
-        _await_end(lambda: _folded(database), ends, output)
+        _await_end(lambda: _folded(database), ends, output, own.health)
     finally:
         stop.set()
         thread.join()
@@ -79,14 +78,15 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
         return parking.count_keys(connection)
 
 
-def _await_end(done: Callable[[], int], ends: int, output: Console) -> None:
+def _await_end(done: Callable[[], int], ends: int, output: Console, health: Health) -> None:
     seen, moved = -1, time.monotonic()
     while (now := done()) < ends:
         if now != seen:
             seen, moved = now, time.monotonic()
             output.print(f"folded {now:,} of {ends:,} events", highlight=False)
         elif time.monotonic() - moved > STUCK_S:
-            raise StuckError(f"{ends - now:,} of {ends:,} events cannot be read for {STUCK_S:.0f} s: is Kafka there?")
+            reason = (health.missing() | health.absent()).get(Consumer.name, "is Kafka there?")
+            raise StuckError(f"{ends - now:,} of {ends:,} events cannot be read for {STUCK_S:.0f} s: {reason}")
         time.sleep(LOOK_S)
     output.print(f"folded {ends:,} of {ends:,} events", highlight=False)
 

@@ -134,15 +134,15 @@ class Consumer:
         self._reported = ""
         self._health.has(self.name)
 
-    def _report(self, reason: str) -> None:
+    def _report(self, reason: str, *, needed: bool = True) -> None:
         self._reported = reason
-        self._health.lacks(self.name, reason, needed=self._subscription.needed)
+        self._health.lacks(self.name, reason, needed=needed and self._subscription.needed)
 
     def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
         seconds = self._backoff.next()
         self._paused.set(1)
-        if isinstance(error, BrokerRefusedError):
-            self._report(str(error))
+        # An outage ends no readiness, a refusal does: an operator must act.
+        self._report(str(error), needed=isinstance(error, BrokerRefusedError))
         log.warning(
             "cannot consume now, trying again", group=self._subscription.group, error=str(error), seconds=seconds
         )

@@ -80,6 +80,7 @@ class Relay:
                 stop.wait(RENEW_S)
             except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
                 log.warning("cannot publish now, trying again", error=str(error))
+                self._health.lacks(self.name, str(error), needed=False)
                 stop.wait(self._backoff.next())
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
@@ -96,7 +97,6 @@ class Relay:
         newest = self._outbox.newest()
         with self._outbox.database.read() as connection:
             divergence_check.require_own(connection, newest)
-        self._health.has(self.name)
         self._outbox.leases.renew(lease)  # reading the topics may have taken long
 
     def _publish(self, lease: Lease, stop: threading.Event) -> None:
@@ -118,6 +118,7 @@ class Relay:
                 else:
                     producer.poll()
                     self._appended.wait(IDLE_S)
+                self._health.has(self.name)  # it publishes, or nothing waits
         finally:
             producer.close()
 

@@ -126,6 +126,17 @@ def test_the_cursor_stays_while_the_broker_is_unreachable_and_it_keeps_trying(da
         await_cursor(database, 1)
 
 
+def test_why_nothing_is_published_is_reported_until_it_is(database: Database, log: FakeLog) -> None:
+    telemetry = a_telemetry()
+    append_events(database, 1)
+    log.refuse = 10**6
+    with running(a_relay(database, log, telemetry=telemetry)):
+        await_that(lambda: telemetry.health.absent() == {"relay": "the broker is unreachable"}, telemetry.health.absent)
+        log.refuse = 0
+        await_that(lambda: telemetry.health.absent() == {}, telemetry.health.absent)
+    assert cursor(database) == 1
+
+
 def test_a_relay_without_the_lease_waits_and_publishes_nothing_until_it_is_free(
     database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
