@@ -36,7 +36,7 @@ Talk = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
 class Service:
     """The user service without its relay. `errors` come out of the next groups instead of a commit.
 
-    `next_ids` are given to what is made next.
+    `next_ids` are given to what is made next; a group is committed after `slow_s`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -44,6 +44,7 @@ class Service:
         self.database = database
         self.errors: list[Exception] = []
         self.lose_next_answer = False
+        self.slow_s = 0.0
         self.next_ids: list[str] = []
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.instruments)
@@ -81,6 +82,7 @@ class Service:
 
     def handle(self, commands: Sequence[Command]) -> list[Outcome]:
         """Commit a group, as `CommandHandler` does."""
+        threading.Event().wait(self.slow_s)
         if self.errors:
             raise self.errors.pop()
         with self.database.write() as connection:

@@ -33,6 +33,7 @@ class Server:
         self._config = uvicorn.Config(
             ConnectionDraining(app, health),
             http=partial(LimitedProtocol, request_s=request_s),  # type: ignore[arg-type]  # uvicorn only calls it
+            ws="none",  # a WebSocket would leave the protocol and its limits
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -1,5 +1,8 @@
 """The port for machines: `/metrics`, `/livez`, `/readyz`, `/startupz`."""
 
+import contextlib
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -8,18 +11,58 @@ from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+import structlog
 from prometheus_client import make_wsgi_app
 
+from services.chassis.http.limits import REQUEST_S
 from services.chassis.net.sockets import explained
 from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.metrics import Metrics
 from services.chassis.telemetry.metrics.serving import SCRAPE_CPU
 
 STOP_SEEN_WITHIN_S = 0.1
+MOST_CONNECTIONS = 100
+
+log = structlog.get_logger()
 
 
 class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection, which has one request. Connections are bounded in number and time."""
+
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
+    request_s = REQUEST_S
+
+    def __init__(self, *args: Any) -> None:  # noqa: ANN401  # the signature is socketserver's
+        self._opened: dict[Any, float] = {}  # by socket, the oldest first
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+        """Serve a connection, above the limit at the expense of the oldest one."""
+        self._opened[request] = time.monotonic()
+        if len(self._opened) > MOST_CONNECTIONS:
+            self._end(next(iter(self._opened)))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """End the connections that have been open for too long."""
+        before = time.monotonic() - self.request_s
+        for connection in [one for one, opened in list(self._opened.items()) if opened < before]:
+            self._end(connection)
+
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401  # as above
+        """Forget a connection that has been served."""
+        self._opened.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, _request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+        """Log a client that ended its connection early."""
+        log.debug("connection to the metrics port failed", client=str(client_address), error=str(sys.exception()))
+
+    def _end(self, connection: socket.socket) -> None:
+        self._opened.pop(connection, None)
+        with contextlib.suppress(OSError):  # its thread was faster
+            connection.shutdown(socket.SHUT_RDWR)  # wakes its thread, which then closes it
 
 
 class _Quiet(WSGIRequestHandler):
@@ -28,16 +71,20 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Probes:
-    """Serves the probes from a thread of its own, from construction to `close`. Raises AddressError: port taken."""
+    """Serves the probes from a thread of its own, from construction to `close`. Raises AddressError: port taken.
 
-    def __init__(self, host: str, port: int, health: Health, metrics: Metrics) -> None:
+    A connection ends after `request_s`, whatever it has sent and read by then.
+    """
+
+    def __init__(self, host: str, port: int, health: Health, metrics: Metrics, request_s: float = REQUEST_S) -> None:
         self._health = health
         self._metrics = make_wsgi_app(metrics.registry)
         self._costs = metrics.histogram(SCRAPE_CPU)
         try:
-            self._server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
+            self._server: _Server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
         except OSError as error:
             raise explained(error, host, port, "APP_METRICS_PORT") from error
+        self._server.request_s = request_s
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(STOP_SEEN_WITHIN_S,), name="probes", daemon=True
         )

@@ -1,6 +1,8 @@
 """BAD-INPUT, surface HTTP, as raw bytes on a connection: what never ends, comes too slowly, or is no HTTP."""
 
 import contextlib
+import json
+import re
 import socket
 import struct
 import threading
@@ -19,8 +21,9 @@ from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.polling import until
 from tests.support.user_client import Service
-from tests.support.user_process import NUMBERS, UserServer, answer_on, refused, write
+from tests.support.user_process import NUMBERS, UserServer, a_person, answer_on, refused, write
 
+ASSET = b"GET /schema/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 ENDLESS = b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -114,6 +117,101 @@ def test_a_slow_body(impatient: int, service: Service) -> None:
         connection.sendall(ENDLESS + b"1\r\n{\r\n")
         assert b"201" not in b"".join(iter(lambda: connection.recv(1000), b""))
     assert service.events() == []
+
+
+GET = b"GET /users HTTP/1.1\r\nHost: x\r\n\r\n"
+HEAD = b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+STUCK = {
+    "a part of a head": (b"GET /users HT", [408]),
+    "a head": (HEAD, [408]),
+    "a part of a body": (HEAD + b"{", [408]),
+    "a chunk": (ENDLESS + b"1\r\n{\r\n", [408]),
+    "a body that is asked for": (HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"), [100, 408]),
+    "a body of another type": (HEAD.replace(b"json", b"text"), [415]),
+    "a body for nobody": (HEAD.replace(b"/users", b"/nowhere"), [404]),
+}
+
+
+def test_a_request_whose_rest_never_comes(impatient: int, service: Service) -> None:
+    """A pipelined request whose body never comes: the connection is closed after the same time as a single one."""
+    cases = [(before, name) for before in (0, 1, 3) for name in STUCK]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection((HOST, impatient), timeout=30)) for _ in cases]
+        for (before, name), connection in zip(cases, connections, strict=True):
+            connection.sendall(GET * before + STUCK[name][0])
+        found = dict(zip(cases, map(statuses, connections), strict=True))
+    assert found == {(before, name): [200] * before + STUCK[name][1] for before, name in cases}
+    assert service.events() == []
+
+
+def statuses(connection: socket.socket) -> list[int]:
+    """Return the status of each answer until the server closes the connection."""
+    received = b"".join(iter(lambda: connection.recv(100_000), b""))
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", received)]
+
+
+def test_pipelined_requests_are_answered_in_order_and_the_connection_stays(impatient: int) -> None:
+    """The time of a request starts when it comes, however long the connection has been open."""
+    with socket.create_connection((HOST, impatient), timeout=30) as connection:
+        for _ in range(4):  # each pause is shorter than the limit, all together are longer
+            connection.sendall(GET + HEAD.replace(b"100", b"2") + b"{}" + GET)
+            received = b""
+            while received.count(b'"next":null}') < 2:
+                received += connection.recv(10_000)
+            assert re.findall(rb"HTTP/1\.1 (\d+) ", received) == [b"200", b"422", b"200"]
+            threading.Event().wait(0.2)
+
+
+def test_a_request_that_waits_behind_a_slow_answer_is_not_timed(impatient: int, service: Service) -> None:
+    """While an answer is outstanding the server does not read: the time of the next request starts with the answer."""
+    service.slow_s = 1.2
+    body = json.dumps(a_person()).encode()
+    head = HEAD.replace(b"100", b"%d" % len(body))
+    with socket.create_connection((HOST, impatient), timeout=30) as connection:
+        connection.sendall(head + body + head)
+        assert answer_on(connection).status == 201
+        service.slow_s = 0.0
+        connection.sendall(body)
+        assert answer_on(connection).status == 409
+
+
+def test_an_idle_connection(impatient: int) -> None:
+    """A connection that sends nothing after an answer is closed, even if it sends empty lines."""
+    with socket.create_connection((HOST, impatient), timeout=30) as connection:
+        connection.sendall(GET)
+        assert answer_on(connection).status == 200
+        assert not write(connection, slowly(b"\r\n"))
+
+
+def test_an_answer_that_nobody_reads(impatient: int) -> None:
+    """A client that does not read its answers: the server gives the connection up after the same time."""
+    before = open_files()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((HOST, impatient))
+        connection.sendall(ASSET * 20)
+        until("both sides have the connection", open_files, lambda number: number >= before + 2)
+        until("the server has closed its side", open_files, lambda number: number <= before + 1, 20)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def slowly(piece: bytes) -> Iterator[bytes]:
+    for _ in range(600):
+        threading.Event().wait(0.05)
+        yield piece
+
+
+@pytest.mark.parametrize("upgrade", ["websocket", "h2c"])
+def test_an_upgrade_does_not_end_the_limits(impatient: int, upgrade: str) -> None:
+    """A request for another protocol is answered as if it had not asked, and the connection closed as any other."""
+    asked = f"GET /users HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n\r\n".encode()
+    with socket.create_connection((HOST, impatient), timeout=30) as connection:
+        connection.sendall(asked)
+        assert answer_on(connection).status == 200
+        assert not write(connection, slowly(b"x"))
 
 
 def test_an_endless_head(untouched: UserServer) -> None:

@@ -1,7 +1,10 @@
 """The probes' port serves health and metrics."""
 
+import contextlib
 import http.client
+import socket
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
 
@@ -71,3 +74,19 @@ def test_other_paths_are_not_found(port: int) -> None:
 def test_a_taken_port_is_named_with_its_setting(port: int, instruments: Telemetry) -> None:
     with pytest.raises(AddressError, match=rf"127\.0\.0\.1:{port}: another process .* APP_METRICS_PORT"):
         Probes(HOST, port, instruments.health, instruments.metrics)
+
+
+def test_connections_that_send_no_request_are_closed_and_the_port_answers(instruments: Telemetry) -> None:
+    port = free_ports(1)[0]
+    probes = Probes(HOST, port, instruments.health, instruments.metrics, request_s=0.2)
+    sent = (b"", b"GET /metr", b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+    with contextlib.ExitStack() as stack:
+        stack.callback(probes.close)
+        idle = [stack.enter_context(socket.create_connection((HOST, port), timeout=5)) for _ in range(150)]
+        for connection, head in zip(idle, cycle(sent), strict=False):
+            with contextlib.suppress(ConnectionError):  # above the limit the oldest are closed at once
+                connection.sendall(head)
+        assert get(port, "/livez") == (200, "ok\n")
+        for connection in idle:
+            with contextlib.suppress(ConnectionError):
+                assert connection.recv(1000) == b"", "it is closed without an answer"
