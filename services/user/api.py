@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.types import ControllerRouterHandler
 
+from services.chassis.http.if_match import strong_tags
 from services.chassis.http.problems import Refused
 from services.chassis.messages.event import Metadata
 from services.contracts.user import Personal, Preferences, Status, UserState
@@ -38,6 +39,7 @@ from services.user.commands import Action, Change, Command, Deactivate, Outcome,
 from services.user.domain import Changes, RefusedError
 
 Incoming = Request[Any, Any, Any]
+VERSION = re.compile("[1-9][0-9]{0,17}")  # as an ETag has it
 
 
 class Commands(Protocol):
@@ -124,11 +126,11 @@ class Api(msgspec.Struct, frozen=True):
             responses=described(400, 404, 409, 412, 413, 415, 422, 428, 500, 503),
         )
         async def change(
-            user_id: UserId, data: ChangedUser, request: Incoming, if_match: IfMatch = None, key: IdempotencyKey = None
+            user_id: UserId, data: ChangedUser, request: Incoming, _if_match: IfMatch = None, key: IdempotencyKey = None
         ) -> Response[Reply]:
             preferences = None if data.preferences is None else Preferences(data.preferences.email)
             wanted = Changes(email=data.email, full_name=data.full_name, locale=data.locale, preferences=preferences)
-            action = Change(str(user_id), _expected(if_match), _checked(domain.valid_changes, wanted))
+            action = Change(str(user_id), _expected(request), _checked(domain.valid_changes, wanted))
             return _answer(await self._submit(action, request, key, data), 200)
 
         return change
@@ -144,9 +146,9 @@ class Api(msgspec.Struct, frozen=True):
             responses=described(400, 404, 412, 422, 428, 500, 503),
         )
         async def deactivate(
-            user_id: UserId, request: Incoming, if_match: IfMatch = None, key: IdempotencyKey = None
+            user_id: UserId, request: Incoming, _if_match: IfMatch = None, key: IdempotencyKey = None
         ) -> Response[Reply]:
-            action = Deactivate(str(user_id), _expected(if_match))
+            action = Deactivate(str(user_id), _expected(request))
             return _answer(await self._submit(action, request, key, None), 200)
 
         return deactivate
@@ -179,19 +181,23 @@ def _link(following: str | None, limit: int, status: Status | None) -> dict[str,
     return {"Link": f'</users?{urlencode(query)}>; rel="next"'}
 
 
-def _expected(given: str | None) -> int | None:
-    """Return the version that If-Match asks for, None for `*`; RFC 9110, section 13.1.1."""
-    if given is None:
-        raise Refused(428, "If-Match is missing: send the ETag of the version that you read, or * for any")
-    if given.strip() == "*":
+def _expected(request: Incoming) -> frozenset[int] | None:
+    """Return the versions that If-Match lists, None for any."""
+    tags = strong_tags(_if_match(request))
+    if tags is None:
         return None
-    if not re.fullmatch(r'"[0-9]{1,9}"', given.strip()):
-        raise Refused(412, f'If-Match {given[:40]!r} is not a version of a user: send its ETag, such as "3", or *')
-    return int(given.strip().strip('"'))
+    versions = frozenset(int(tag) for tag in tags if VERSION.fullmatch(tag))
+    if not versions:
+        raise Refused(412, 'If-Match lists no version of a user: send its ETag, such as "3", or *')
+    return versions
+
+
+def _if_match(request: Incoming) -> list[str]:
+    return request.headers.getall("if-match", [])  # Litestar's parameter is the last line alone
 
 
 def _fingerprint(request: Incoming, body: object) -> bytes:
-    text = (request.method, request.url.path, request.headers.get("if-match"), body)
+    text = (request.method, request.url.path, ", ".join(_if_match(request)) or None, body)
     return hashlib.sha256(msgspec.json.encode(text)).digest()
 
 

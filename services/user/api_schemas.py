@@ -126,9 +126,9 @@ IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match",
-        description="ETag of the version to change, * for any; 428 if it is missing",
+        description="ETag of the version to change, or a list of them; * for any; 428 if it is missing",
         examples=[Example(value="*")],
-        schema_extra={"type": "string", "oneOf": None, "pattern": r'^(\*|"[0-9]{1,9}")$'},
+        schema_extra={"type": "string", "oneOf": None, "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'},
     ),
 ]
 IdempotencyKey = Annotated[

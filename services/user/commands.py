@@ -16,10 +16,10 @@ class Register(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """Changes a user. `expected` is the version that the change is meant for, None for any."""
+    """Changes a user. `expected` has the versions that the change is meant for, None for any."""
 
     user_id: str
-    expected: int | None
+    expected: frozenset[int] | None
     changes: Changes
 
 
@@ -27,7 +27,7 @@ class Deactivate(msgspec.Struct, frozen=True):
     """Deactivates a user. `expected` as in `Change`."""
 
     user_id: str
-    expected: int | None
+    expected: frozenset[int] | None
 
 
 class Flag(msgspec.Struct, frozen=True):

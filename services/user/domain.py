@@ -140,10 +140,11 @@ def refuse_inactive(user: UserState) -> None:
         raise RefusedError(Because.DEACTIVATED, f"user {user.user_id} is deactivated and cannot be changed")
 
 
-def refuse_stale(user: UserState, expected: int | None) -> None:
-    """Raise RefusedError if the user has another version than expected; None expects any."""
-    if expected not in (None, user.version):
-        detail = f"user {user.user_id} is at version {user.version}, If-Match has {expected}: read it again"
+def refuse_stale(user: UserState, expected: frozenset[int] | None) -> None:
+    """Raise RefusedError if the user has none of the expected versions; None expects any."""
+    if expected is not None and user.version not in expected:
+        listed = ", ".join(map(str, sorted(expected)))[:LONGEST_NAME]
+        detail = f"user {user.user_id} is at version {user.version}, If-Match has {listed}: read it again"
         raise RefusedError(Because.STALE, detail)
 
 

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Mapping
 
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from services.chassis.http.problems import MEDIA_TYPE, problem
 from services.chassis.messages import traceparent
 from services.chassis.messages.ids import new_id
 from services.chassis.telemetry.health import Health
@@ -18,6 +20,8 @@ from services.chassis.telemetry.tracing import Attributes, Span, Work, span
 from services.contracts.envelope import ID
 
 CORRELATION = "X-Correlation-ID"
+HOST_FORM = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]*)?")  # RFC 3986, section 3.2.2
+SHOWN = 100  # characters of a refused value
 
 log = structlog.get_logger()
 
@@ -86,6 +90,27 @@ def correlation_id(headers: Mapping[bytes, bytes]) -> str:
     """Return the client's correlation id if it has the form of an id, else a new one."""
     given = headers.get(CORRELATION.lower().encode(), b"").decode("latin-1")
     return given if ID.fullmatch(given) else new_id()
+
+
+class HostCheck:
+    """Refuses a request without a host, with two or with an invalid one (RFC 9112, section 3.2), on every path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3.0)."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        expected = (1,) if scope.get("http_version") != "1.0" else (0, 1)
+        if len(hosts) in expected and all(map(HOST_FORM.fullmatch, hosts)):
+            await self._app(scope, receive, send)
+            return
+        given = b", ".join(hosts)[:SHOWN].decode("latin-1")
+        detail = f"the header Host is given {len(hosts)} times ({given!r}): send it once, as host or host:port"
+        await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", MEDIA_TYPE.encode())]})
+        await send(
+            {"type": "http.response.body", "body": msgspec.json.encode(problem(400, detail)), "more_body": False}
+        )
 
 
 class ConnectionDraining:

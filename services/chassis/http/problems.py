@@ -24,7 +24,11 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 CATALOGUE = {
-    400: Kind("Bad Request", "The body is not JSON in UTF-8, or a header is not of its form.", "Correct the request."),
+    400: Kind(
+        "Bad Request",
+        "The body is not JSON in UTF-8 or has a key twice, or a header is not of its form or given twice.",
+        "Correct the request.",
+    ),
     404: Kind("Not Found", "There is no such path or resource.", "Check the path and the id."),
     405: Kind(
         "Method Not Allowed", "The path does not have this method.", "The header Allow lists the methods that it has."

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +15,7 @@ from litestar.openapi.spec import Parameter
 from services.chassis.http.problems import Refused
 
 METHODS = ("get", "post", "put", "patch", "delete")  # as OpenAPI names operations
+SINGLE_HEADERS = ("Content-Type", "Idempotency-Key")  # a choice between two values would be a guess
 BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
 Incoming = Request[Any, Any, Any]
 LONGEST_SHOWN = 200
@@ -26,6 +28,9 @@ async def check(request: Incoming) -> Response[None] | None:
         paths = (route for route in request.app.routes if route.path_format == request.scope["path_template"])
         allowed = ", ".join(sorted(method for route in paths for method in route.methods))
         return Response(None, status_code=204, headers={"Allow": allowed})
+    for name in SINGLE_HEADERS:
+        if len(request.headers.getall(name, [])) > 1:
+            raise Refused(400, f"the header {name} is given more than once: send it once")
     if request.method in BODY_METHODS:
         _refuse_other_media(request)
         _refuse_malformed(await request.body())
@@ -42,17 +47,25 @@ def _refuse_other_media(request: Incoming) -> None:
 
 
 def _refuse_malformed(body: bytes) -> None:
-    """Raise Refused for a body that is not JSON.
+    """Raise Refused for a body that is not JSON, or has a key twice: readers would disagree about its value.
 
     The schema's decoder alone would give answers that depend on the field: it skips a number out of range where it
     expects a text, and stops at an unknown field before the malformed part behind it.
     """
     try:
         msgspec.json.decode(body)
+        json.loads(body, object_pairs_hook=_refuse_repeated)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if SURROGATE.search(body) and _is_json(body):
             raise Refused(422, "the body has half of a surrogate pair, which is no character: leave it out") from None
         raise Refused(400, f"the body is not valid JSON: {error if body else 'it is empty'}") from None
+
+
+def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
+    given = Counter(key for key, _ in pairs)
+    if len(given) < len(pairs):
+        repeated = given.most_common(1)[0][0]
+        raise Refused(400, f"the body has the key {repeated[:LONGEST_SHOWN]!r} more than once: send it once")
 
 
 def _is_json(body: bytes) -> bool:
@@ -86,6 +99,8 @@ class ParameterGuard:
             return
         known = self._names.get((connection.scope["path_template"], str(connection.scope.get("method"))), frozenset())
         given = connection.query_params
+        if invalid := sorted(name for name in given if any("\0" in value for value in given.getall(name))):
+            raise Refused(422, f"parameter {', '.join(invalid)[:LONGEST_SHOWN]!r} has a NUL, which is no character")
         if unknown := sorted(set(given) - known):
             raise Refused(422, _unknown(unknown, known))
         if repeated := sorted(name for name in known if len(given.getall(name, [])) > 1):

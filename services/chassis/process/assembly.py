@@ -21,7 +21,7 @@ from services.chassis.database import migrations
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.application import ApiDocument, application
-from services.chassis.http.middleware import RequestTelemetry
+from services.chassis.http.middleware import HostCheck, RequestTelemetry
 from services.chassis.http.server import Server
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
@@ -77,7 +77,7 @@ class Assembly:
 
     def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
         """Return the HTTP server with its middleware."""
-        app = RequestTelemetry(application(routes, document), self.telemetry)
+        app = RequestTelemetry(HostCheck(application(routes, document)), self.telemetry)
         return Server(app, self.settings, self.telemetry.health)
 
     def consumer(self, consumption: Consumption) -> Consumer:

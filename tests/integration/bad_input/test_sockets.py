@@ -230,3 +230,44 @@ def test_what_is_no_http(untouched: UserServer) -> None:
     with untouched.connect() as connection:
         connection.sendall(b"\x16\x03\x01 a TLS hello, perhaps\r\n\r\n")
         assert refused(answer_on(connection), 400)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"", 400),
+        (b"Host: x\r\nHost: x\r\n", 400),
+        (b"Host: x\r\nHOST: y\r\n", 400),
+        (b"Host: x y\r\n", 400),
+        (b"Host: x/y\r\n", 400),
+        (b"Host: user@x\r\n", 400),
+        (b"Host: x:port\r\n", 400),
+        (b"Host: \xc3\xa9\r\n", 400),
+        (b"Host:\r\n", 200),
+        (b"Host: [::1]:8080\r\n", 200),
+        (b"Host: example.org.:\r\n", 200),
+    ],
+)
+def test_the_host(untouched: UserServer, lines: bytes, status: int) -> None:
+    """A missing, repeated or invalid `Host`: 400 (RFC 9112, section 3.2), on paths that exist and others."""
+    for path in (b"/users", b"/nowhere", b"/schema/openapi.json"):
+        with untouched.connect() as connection:
+            connection.sendall(b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines))
+            answer = answer_on(connection)
+        assert "Host" in refused(answer, 400) if status == 400 else answer.status in {200, 404}
+
+
+def test_http_1_0_needs_no_host(untouched: UserServer) -> None:
+    """A missing `Host` in HTTP/1.0, which does not know it: served."""
+    with untouched.connect() as connection:
+        connection.sendall(b"GET /users HTTP/1.0\r\n\r\n")
+        assert answer_on(connection).status == 200
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "Idempotency-Key"])
+def test_a_header_that_is_given_twice(untouched: UserServer, name: str) -> None:
+    """A repeated header of which there can be one: 400."""
+    lines = f"Content-Type: application/json\r\n{name}: application/json\r\nIdempotency-Key: k\r\n"
+    with untouched.connect() as connection:
+        connection.sendall(f"POST /users HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: 2\r\n\r\n{{}}".encode())
+        assert name in refused(answer_on(connection), 400)

@@ -36,7 +36,9 @@ def commands(ids: list[str], run: str) -> list[Command]:
         )
         for i in ids
     ]
-    changed = [Command(Change(i, 1, Changes(full_name="Another")), f"c{i}", b"", metadata) for i in ids[::3]]
+    changed = [
+        Command(Change(i, frozenset({1}), Changes(full_name="Another")), f"c{i}", b"", metadata) for i in ids[::3]
+    ]
     return registered + changed
 
 

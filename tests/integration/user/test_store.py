@@ -37,8 +37,9 @@ def register(user_id: str, key: str = "", **personal: str) -> Command:
 
 
 def change(user_id: str, expected: int | None = None, **changes: object) -> Command:
+    versions = None if expected is None else frozenset({expected})
     return a_command(
-        Change(user_id, expected, msgspec.convert(changes, Changes)), f"change {user_id} {expected} {changes}"
+        Change(user_id, versions, msgspec.convert(changes, Changes)), f"change {user_id} {expected} {changes}"
     )
 
 

@@ -104,10 +104,10 @@ def test_deactivating_twice_is_one_fact() -> None:
 
 
 def test_a_command_for_another_version_is_stale_one_for_any_is_not() -> None:
-    domain.refuse_stale(ADA, 1)
+    domain.refuse_stale(ADA, frozenset({1, 2}))
     domain.refuse_stale(ADA, None)
     with pytest.raises(RefusedError, match="is at version 1, If-Match has 2") as caught:
-        domain.refuse_stale(ADA, 2)
+        domain.refuse_stale(ADA, frozenset({2, 3}))
     assert because(caught) is Because.STALE
 
 

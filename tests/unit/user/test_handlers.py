@@ -44,11 +44,15 @@ def register(user_id: str, key: str = "", **personal: str) -> Command:
 
 def change(user_id: str, expected: int | None = None, **changes: object) -> Command:
     wanted = msgspec.convert(changes, Changes)
-    return a_command(Change(user_id, expected, wanted), f"change {user_id} {expected} {changes}")
+    return a_command(Change(user_id, versions(expected), wanted), f"change {user_id} {expected} {changes}")
 
 
 def deactivate(user_id: str, expected: int | None = None) -> Command:
-    return a_command(Deactivate(user_id, expected), f"deactivate {user_id} {expected}")
+    return a_command(Deactivate(user_id, versions(expected)), f"deactivate {user_id} {expected}")
+
+
+def versions(expected: int | None) -> frozenset[int] | None:
+    return None if expected is None else frozenset({expected})
 
 
 def a_command(action: Register | Change | Deactivate, key: str) -> Command:
