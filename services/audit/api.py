@@ -14,13 +14,13 @@ from services.audit import domain
 from services.audit.domain import LONGEST_TEXT, Found, Page, Query, unpack_headers
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
+from services.chassis.http.request_checks import LARGEST_INTEGER
 from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.envelope import to_text
 
 LARGEST_PAGE = 1000
-LAST_POSITION = 2**63 - 1
 
-Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT, pattern="^[^\\x00]*$(?!\\n)")]
+Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT)]
 
 
 class EntryBody(msgspec.Struct, frozen=True):
@@ -115,7 +115,7 @@ def _period(
 
 
 def _paging(
-    after: Annotated[int, QueryParameter(ge=-1, le=LAST_POSITION, description="`next` of the previous page")] = -1,
+    after: Annotated[int, QueryParameter(ge=-1, le=LARGEST_INTEGER, description="`next` of the previous page")] = -1,
     limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")] = 100,
 ) -> Paging:
     return Paging(after, limit)

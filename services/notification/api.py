@@ -13,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
+from services.chassis.http.request_checks import LARGEST_INTEGER
 from services.notification.domain import IntentState, ListedIntent, status_of
 
 LONGEST_WAIT_S = 5.0
@@ -71,9 +72,11 @@ class Api(msgspec.Struct, frozen=True):
         async def notifications(
             user_id: Annotated[str, QueryParameter(min_length=1, max_length=64, description="the user's id")],
             min_version: Annotated[
-                int, QueryParameter(ge=0, description="wait up to 5 s for this version of the user")
+                int, QueryParameter(ge=0, le=LARGEST_INTEGER, description="wait up to 5 s for this version of the user")
             ] = 0,
-            after: Annotated[int, QueryParameter(ge=0, description="`next` of the previous page")] = 0,
+            after: Annotated[
+                int, QueryParameter(ge=0, le=LARGEST_INTEGER, description="`next` of the previous page")
+            ] = 0,
             limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")] = LARGEST_PAGE,
         ) -> Page:
             version = await self._await_version(user_id, min_version)

@@ -1,4 +1,4 @@
-"""The header If-Match (RFC 9110, section 13.1.1): `*`, or a list of entity tags, one of which must be the current one."""
+"""The header If-Match (RFC 9110, section 13.1.1): `*`, or a list of entity tags, one of which must match."""
 
 import re
 from collections.abc import Sequence

@@ -19,6 +19,7 @@ SINGLE_HEADERS = ("Content-Type", "Idempotency-Key")  # a choice between two val
 BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
 Incoming = Request[Any, Any, Any]
 LONGEST_SHOWN = 200
+LARGEST_INTEGER = 2**63 - 1  # of both databases and of Kafka
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 

@@ -98,6 +98,8 @@ def test_filters_restrict_the_entries(client: TestClient[Litestar], database: Da
     ]
     assert [item["position"] for item in get(client, **period)["items"]] == [0, 1, 2]
     assert get(client, to="2026-11-22T12:00:00Z")["items"] == []
+    assert get(client, after=2**63 - 1)["items"] == []
+    assert len(get(client, **{"from": "0001-01-01T00:00:00+14:00", "to": "9999-12-31T23:59:59-14:00"})["items"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,33 +3,16 @@
 import shutil
 import subprocess
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
-from litestar import Litestar
 from litestar.serialization import encode_json
 
-import services.audit.api
-import services.notification.api
-import services.user.api
-from services.chassis.http.application import application
-from services.user.api_schemas import DOCUMENT
+from tests.support.apis import applications
 
 pytestmark = pytest.mark.long
 SPECTRAL = "@stoplight/spectral-cli@6.16.3"
 NOTHING = "No results with a severity of 'hint' or higher found!"
 LIMIT_S = 300
-
-
-def applications() -> dict[str, Litestar]:
-    """Return the application of each service; their handlers are not called."""
-    user = services.user.api.Api(Mock(), Mock(), Mock(), Mock())
-    notification = services.notification.api.Api(Mock(), Mock())
-    return {
-        "user": application(user.routes(), DOCUMENT),
-        "notification": application(notification.routes(), services.notification.api.DOCUMENT),
-        "audit": application(services.audit.api.routes(Mock()), services.audit.api.DOCUMENT),
-    }
 
 
 def lint(folder: Path) -> str:

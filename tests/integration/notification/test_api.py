@@ -79,6 +79,12 @@ def test_pages_follow_each_other(client: TestClient[Any], take: Take) -> None:
     assert [len(first["items"]), len(second["items"]), second["next"]] == [2, 1, None]
 
 
+def test_the_largest_place_has_nothing_after_it(client: TestClient[Any], take: Take) -> None:
+    take(a_state_record(a_state(1)), a_notice_record(1))
+    answer = client.get("/notifications", params={"user_id": USER_ID, "after": 2**63 - 1})
+    assert (answer.status_code, answer.json()["items"]) == (200, [])
+
+
 def test_a_version_that_was_asked_for_is_waited_for(client: TestClient[Any], take: Take) -> None:
     take(a_state_record(a_state(1)))
     late = threading.Timer(0.2, take, [a_notice_record(1)])
@@ -105,6 +111,9 @@ def test_a_version_that_does_not_arrive_is_a_problem_with_the_reason(client: Tes
         {"user_id": "u", "limit": "0"},
         {"user_id": "u", "min_version": "x"},
         {"user_id": "u", "limitt": "3"},
+        {"user_id": "u", "after": str(2**63)},
+        {"user_id": "u", "min_version": str(2**63)},
+        {"user_id": "\0"},
     ],
 )
 def test_an_invalid_query_is_refused(client: TestClient[Any], params: dict[str, str]) -> None:

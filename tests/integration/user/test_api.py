@@ -61,16 +61,16 @@ def test_a_write_needs_the_version_that_it_is_meant_for(service: Service) -> Non
         place = (await register(client)).headers["location"]
         assert "ETag" in problem(await client.patch(place, json={}), 428)
         assert "ETag" in problem(await client.delete(place), 428)
-        for stale in ('"2"', 'W/"1"', "1", '"x"', '"1", "2"'):
+        for stale in ('"2"', 'W/"1"', '"x"', '"2", "3"'):
             assert problem(await client.patch(place, json={"locale": "de"}, headers={"If-Match": stale}), 412)
-        for fitting in ("*", '"2"', ' "3" '):
-            locale = {"*": "de", '"2"': "fr"}.get(fitting, "it")
-            assert (
-                await client.patch(place, json={"locale": locale}, headers={"If-Match": fitting})
-            ).status_code == 200
+        assert "ETag" in problem(await client.patch(place, json={"locale": "de"}, headers={"If-Match": "1"}), 400)
+        two_lines = httpx.Headers([("If-Match", '"1"'), ("If-Match", '"4"')])
+        for locale, fitting in {"de": "*", "fr": '"2"', "it": ' "3" ', "es": two_lines}.items():
+            headers = fitting if isinstance(fitting, httpx.Headers) else {"If-Match": fitting}
+            assert (await client.patch(place, json={"locale": locale}, headers=headers)).status_code == 200
 
     service.serve(talk)
-    assert len(service.events()) == 4
+    assert len(service.events()) == 5
 
 
 def test_who_is_not_there_is_not_found_whatever_the_id(service: Service) -> None:
