@@ -5,7 +5,7 @@ Personal data is shown only to who asks for it: fields named `personal`, and add
 
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -14,7 +14,7 @@ import typer
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.clock import Clock
+from services.chassis.messages.clock import EPOCH, Clock
 from services.chassis.messages.printable import printable
 from services.chassis.messages.record import Record
 from services.console.failures import UnknownIdError, UsageError
@@ -80,8 +80,7 @@ def line(record: Record, *, personal: bool) -> str:
     envelope = _envelope(record)
     value = _value(record.value, personal=personal)
     if envelope is None:
-        moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
-        return f"{to_text(moment)} {record.place} (no envelope) {printable(value)}"
+        return f"{_time_of(record)} {record.place} (no envelope) {printable(value)}"
     what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
     return printable(f"{to_text(envelope.time)} {record.place} {what} {value}")
 
@@ -106,9 +105,18 @@ def _moment(text: str, now: datetime) -> datetime:
         raise UsageError(f"--from {text!r} is no time: {forms}") from None
     if moment.tzinfo is None:
         raise UsageError(f"--from {text!r} has no zone: {forms}")
+    if moment < EPOCH:
+        raise UsageError(f"--from {text!r} is before {to_text(EPOCH)}, where the times of records begin: {forms}")
     if moment > now:
         raise UsageError(f"--from {text!r} is in the future, now is {to_text(now)}: {forms}")
     return moment
+
+
+def _time_of(record: Record) -> str:
+    try:
+        return to_text(EPOCH + timedelta(milliseconds=record.timestamp_ms))
+    except OverflowError:  # any 64 bits can be a record's timestamp
+        return f"({record.timestamp_ms} ms)"
 
 
 def _envelope(record: Record) -> Envelope | None:

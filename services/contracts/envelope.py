@@ -193,7 +193,14 @@ def _time(value: bytes | None) -> datetime:
     moment = datetime.fromisoformat(value.decode())  # type: ignore[union-attr]  # as above
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
-    return moment
+    return moment if moment.tzinfo is UTC else _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time outside the years 1 to 9999 in UTC") from None
 
 
 def _refuse_repeats(pairs: Headers) -> None:

@@ -1,5 +1,6 @@
 """ASGI middleware: correlation ids, request telemetry and connection draining."""
 
+import re
 import time
 from collections.abc import Mapping
 

@@ -19,7 +19,9 @@ PREFIX = "APP_"
 PLACEHOLDERS = frozenset({"changeme", "change-me", "todo", "xxx"})
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-Natural = Annotated[int, msgspec.Meta(ge=1)]
+LONGEST = timedelta(days=1)  # librdkafka takes no longer poll interval
+
+Natural = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]  # librdkafka takes no larger batch
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 T = TypeVar("T")
@@ -111,4 +113,8 @@ def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text.strip())
     if match is None:
         raise ValueError("is not a duration: write a number with its unit, such as 500ms, 10s or 5m")
-    return timedelta(seconds=float(match[1]) * UNITS[match[2]])
+    if (found := timedelta(seconds=float(match[1]) * UNITS[match[2]])) > LONGEST:
+        raise ValueError(
+            f"is longer than {LONGEST // timedelta(hours=1)} h: clients and waits have no longer time-outs"
+        )
+    return found

@@ -12,7 +12,18 @@ from tests.support.console_process import console
 BROKER = "APP_KAFKA_BOOTSTRAP_SERVERS"
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "2026-11-22T12:00:00", "2999-01-01T00:00:00Z", "25:00"])
+WRONG = [
+    "yesterday",
+    "25:00",
+    "2026-11-22T12:00:00",
+    "2999-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-14:00",
+    "1969-12-31T23:59:59Z",
+    "0001-01-01T00:00:00+14:00",
+]
+
+
+@pytest.mark.parametrize("moment", WRONG)
 def test_bad_input_cli_wrong_time(broker: str, moment: str) -> None:
     code, output = console({BROKER: broker}, "events", "--from", moment)
     assert code == 2, output

@@ -55,6 +55,10 @@ def test_durations_are_numbers_with_their_unit(text: str, meant: float) -> None:
         ("APP_KAFKA_SECURITY_PROTOCOL", "plaintext\n"),
         ("APP_KAFKA_SASL_MECHANISM", "PLAIN\n"),
         ("APP_KAFKA_MESSAGE_TIMEOUT", "9" * 400 + "h"),
+        ("APP_KAFKA_MESSAGE_TIMEOUT", "999999999h"),
+        ("APP_KAFKA_POLL_INTERVAL", "25h"),
+        ("APP_WRITER_GROUP", "1000001"),
+        ("APP_WRITER_GROUP", "9" * 30),
         ("APP_KAFKA_MESSAGE_TIMEOUT", "\u0661s"),
     ],
 )

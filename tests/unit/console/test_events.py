@@ -63,6 +63,15 @@ def test_what_is_no_event_is_shown_as_what_it_is(record: Record, text: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("timestamp_ms", "text"),
+    [(-1, "1969-12-31T23:59:59.999000Z"), (2**63 - 1, "(9223372036854775807 ms)"), (-(2**63), "ms)")],
+)
+def test_a_record_of_any_timestamp_is_shown(timestamp_ms: int, text: str) -> None:
+    record = msgspec.structs.replace(a_record(b"{}", headers=False), timestamp_ms=timestamp_ms)
+    assert text in line(record, personal=False)
+
+
+@pytest.mark.parametrize(
     ("options", "passes"),
     [
         (EventsOptions(), True),

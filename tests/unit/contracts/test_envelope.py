@@ -113,6 +113,8 @@ def test_a_header_that_is_repeated_is_named(name: str) -> None:
         ("ce_source", b"\xff", "can't decode byte 0xff"),
         ("ce_time", b"yesterday", "Invalid isoformat string: 'yesterday'"),
         ("ce_time", b"2026-11-22T12:00:00", "a time without a zone"),
+        ("ce_time", b"0001-01-01T00:00:00+14:00", "a time outside the years 1 to 9999 in UTC"),
+        ("ce_time", b"9999-12-31T23:59:59-14:00", "a time outside the years 1 to 9999 in UTC"),
         ("ce_sequence", b"-1", "not a number from 1 to 9223372036854775807"),
         ("ce_sequence", b"9" * 5000, "limit"),
         ("ce_subjectversion", b"0", "not a number from 1 to 2147483647"),
