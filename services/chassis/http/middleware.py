@@ -21,7 +21,7 @@ from services.chassis.telemetry.tracing import Attributes, Span, Work, span
 from services.contracts.envelope import ID
 
 CORRELATION = "X-Correlation-ID"
-HOST_FORM = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:[0-9]*)?")  # RFC 3986, section 3.2.2
+HOST_FORM = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!\x24&'()*+,;=%-]*)(:[0-9]*)?")  # RFC 3986, section 3.2.2
 SHOWN = 100  # characters of a refused value
 
 log = structlog.get_logger()
