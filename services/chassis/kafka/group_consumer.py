@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka import config, statistics
-from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.refusals import REFUSALS, refusal
@@ -54,6 +54,7 @@ class GroupConsumer:
         self._settings = settings
         self._group = group
         self._metrics = metrics
+        self._refused: KafkaError | None = None  # by the answer to a commit
         self._joined = False
         self._ask_at = time.monotonic() + ASK_S
         self._topics = topics
@@ -88,6 +89,8 @@ class GroupConsumer:
         Raises PartitionReadError, and BrokerRefusedError if the member must be reopened.
         """
         first = self._client.poll(timeout_s)
+        if self._refused is not None:
+            raise self._refusal(self._refused)
         if first is None:
             return []
         # consume(n, timeout) would wait the whole time-out for n records: a timeout of 0 returns the available ones.
@@ -136,7 +139,9 @@ class GroupConsumer:
             seconds = time.perf_counter() - self._commits.popleft()
             self._metrics.took("commit", self._topics, seconds, error.name() if error else "")
         if error is not None:
-            self._failed(error)
+            self._events(error)
+            # Raised by the next `poll`, not here: `close` calls this too.
+            self._refused = error if error.code() in REFUSALS else self._refused
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
@@ -145,13 +150,13 @@ class GroupConsumer:
             return True
         if error.code() in UNREADABLE:
             raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
-        self._failed(error)
-        return False
-
-    def _failed(self, error: KafkaError) -> None:
         self._events(error)
         if error.code() in REFUSALS:
-            raise refusal(error, self._settings, self._group, self._topics)
+            raise self._refusal(error)
+        return False
+
+    def _refusal(self, error: KafkaError) -> BrokerRefusedError:
+        return refusal(error, self._settings, self._group, self._topics)
 
 
 def _place(partition: TopicPartition, offset: int = OFFSET_BEGINNING) -> ClientPartition:

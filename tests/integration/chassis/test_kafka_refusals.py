@@ -120,6 +120,16 @@ def test_a_group_without_read_ends_the_member_with_its_name(world: World, protoc
         )
 
 
+@pytest.mark.parametrize("kind", ["TOPIC", "GROUP"])
+def test_a_commit_that_is_refused_after_the_last_poll_does_not_prevent_the_close(world: World, kind: str) -> None:
+    member = world.join()
+    write(world.plain, world.topics[0], b"a")
+    read(member, 1)
+    with world.broker.only("DESCRIBE", kind, world.topics[0] if kind == "TOPIC" else world.group):
+        member.commit({TopicPartition(world.topics[0], 0): 1})
+        member.close()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_group_that_is_denied_to_a_live_member_ends_it_and_a_new_one_joins(world: World, protocol: str) -> None:
