@@ -66,11 +66,13 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
         parked_keys_ceiling=2**31,
     )
     stop, own = threading.Event(), telemetry("rebuild")
-    thread = threading.Thread(target=Consumer(subscription, database, own).run, args=(stop,), daemon=True)
-    ends = sum(inputs.broker.ends(PARTITIONS).values())
+    consumer = Consumer(subscription, database, own)
+    thread = threading.Thread(target=consumer.run, args=(stop,), daemon=True)
+    ends = inputs.broker.ends(PARTITIONS)
     thread.start()
     try:
-        _await_end(lambda: _folded(database), ends, output, own.health)
+        folded = lambda: None if consumer.has_read(ends) else _folded(database)  # noqa: E731
+        _await_end(folded, sum(ends.values()), output, own.health)
     finally:
         stop.set()
         thread.join()
@@ -78,9 +80,10 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
         return parking.count_keys(connection)
 
 
-def _await_end(done: Callable[[], int], ends: int, output: Console, health: Health) -> None:
+def _await_end(folded: Callable[[], int | None], ends: int, output: Console, health: Health) -> None:
+    """Wait for the end, at which `folded` returns None. Raises StuckError."""
     seen, moved = -1, time.monotonic()
-    while (now := done()) < ends:
+    while (now := folded()) is not None:
         if now != seen:
             seen, moved = now, time.monotonic()
             output.print(f"folded {now:,} of {ends:,} events", highlight=False)

@@ -84,7 +84,7 @@ class FakeBroker:
         self._partitions = partitions
         self._ids: dict[str, str] = {}
         self.begins: dict[TopicPartition, int] = {}
-        self.logs: dict[TopicPartition, list[Record]] = {}
+        self.logs: dict[TopicPartition, list[Record | None]] = {}  # None is an offset without a record
         self.members: list[FakeMember] = []
         self.hints: dict[TopicPartition, int] = {}
         self.refusals: list[str] = []  # each ends one member
@@ -106,9 +106,13 @@ class FakeBroker:
         self.logs[place].append(record)
         return record
 
+    def leave_gap(self, place: TopicPartition) -> None:
+        """Use an offset without a record, as the end of a transaction does."""
+        self.logs[place].append(None)
+
     def truncate(self, place: TopicPartition, before: int) -> None:
         """Drop the records below an offset, as retention does."""
-        self.logs[place] = [record for record in self.logs[place] if record.offset >= before]
+        self.logs[place] = self.logs[place][before - self.begins[place] :]
         self.begins[place] = before
 
     def ids(self, names: Iterable[str]) -> dict[str, str]:
@@ -136,6 +140,7 @@ class FakeMember:
         self._coming: list[TopicPartition] = []
         self._at: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
+        self._reached: dict[TopicPartition, int] = {}
         self.waits_for = ""
         self.story: list[str] = []
 
@@ -170,9 +175,17 @@ class FakeMember:
             batch += self._fetch(partition, limit - len(batch))
         return batch
 
+    def take_ends(self) -> dict[TopicPartition, int]:
+        """Return the ends that were reached since the last call."""
+        ends = self._broker.ends(self._at.keys() - self._paused)
+        reached = {place: end for place, end in ends.items() if self._at[place] == end != self._reached.get(place)}
+        self._reached |= reached
+        return reached
+
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Set offsets, the beginning if none is given."""
         self.story.append("seek")
+        self._reached.clear()
         for partition in self._at:
             self._at[partition] = offsets.get(partition, self._broker.begins[partition])
 
@@ -199,6 +212,8 @@ class FakeMember:
         if self._coming:
             coming, self._coming = self._coming, []
             starts = self._starts(coming)
+            for partition in coming:
+                self._reached.pop(partition, None)
             self._at |= {partition: starts.get(partition, self._broker.begins[partition]) for partition in coming}
 
     def _fetch(self, partition: TopicPartition, limit: int) -> list[Record]:
@@ -207,4 +222,4 @@ class FakeMember:
             raise PartitionReadError(f"{partition.topic}[{partition.partition}]@{at}: offset out of range")
         batch = log[at - begin : at - begin + limit]
         self._at[partition] = at + len(batch)
-        return batch
+        return [record for record in batch if record is not None]

@@ -5,7 +5,7 @@ to Kafka afterwards is a hint for lag tools and is never read back.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -56,6 +56,10 @@ class Consumer:
         """True until each partition read from its beginning has reached the end that it had at assignment."""
         return self._offsets.replaying
 
+    def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Return True if everything below these ends is applied."""
+        return self._offsets.have_read(ends)
+
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set; the current batch is committed first."""
         while not stop.is_set():
@@ -82,7 +86,7 @@ class Consumer:
         if self._is_paused:
             self._try_to_resume(member)
             return
-        records = member.poll(self._subscription.batch, POLL_S)
+        records, ends = member.poll(self._subscription.batch, POLL_S), member.take_ends()
         self._offsets.keep_replays(member.assigned)
         try:
             self._retry_parked(member, idle=not records)
@@ -101,7 +105,8 @@ class Consumer:
             self._check_joined(member)
             if records:
                 self._sizes.observe(len(records))
-                member.commit(self._offsets.next_offsets(records))
+            if hints := self._offsets.hints(member.assigned, ends):
+                member.commit(hints)
 
     def _retry_parked(self, member: GroupMember, *, idle: bool) -> None:
         # At each assignment, as this code may be newer than the one that parked; and on request, while idle.

@@ -1,4 +1,8 @@
-"""Offset tracking of one consumer: start offsets at assignment, next offsets after a batch, and replay detection."""
+"""Offset tracking of one consumer: start offsets at assignment, next offsets after a batch, and replay detection.
+
+Offsets are not contiguous. The end of a partition may lie behind its last record, as transactions of other writers and
+retention leave offsets without one: only the client knows that a partition has been read to its end.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -37,6 +41,8 @@ class OffsetTracker:
         self._topic_ids: dict[str, str] = {}
         self._positions: dict[TopicPartition, Position] = {}
         self._replay_ends: dict[tuple[str, int], int] = {}  # keyed by plain tuples: one lookup per replayed record
+        self._ends: dict[TopicPartition, int] = {}  # reached since the assignment
+        self._hinted: dict[TopicPartition, int] = {}
 
     @property
     def topic_ids(self) -> Mapping[str, str]:
@@ -46,7 +52,11 @@ class OffsetTracker:
     @property
     def replaying(self) -> bool:
         """True until each partition read from its beginning has reached the end that it had at assignment."""
-        return any(self.next(TopicPartition(*key)) < end for key, end in self._replay_ends.items())
+        return not self.have_read({TopicPartition(*key): end for key, end in self._replay_ends.items()})
+
+    def have_read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Return True if everything below these ends is applied. Thread-safe."""
+        return all(self.next(partition) >= end or partition in self._ends for partition, end in ends.items())
 
     def is_replay(self, record: Record) -> bool:
         """Return True for a record that was on the topic before its partition was first read."""
@@ -83,7 +93,8 @@ class OffsetTracker:
                     f"was read before: it was deleted and recreated; {REMEDY}"
                 )
         for partition in partitions:
-            self._positions.pop(partition, None)
+            for known in (self._positions, self._ends, self._hinted):
+                known.pop(partition, None)
         self._positions |= positions
         return {partition: position.next_offset for partition, position in positions.items()}
 
@@ -113,10 +124,19 @@ class OffsetTracker:
             ends[key] = record.offset + 1
         return {TopicPartition(*key): Position(self._topic_ids[key[0]], end) for key, end in ends.items()}
 
-    def next_offsets(self, records: Iterable[Record]) -> dict[TopicPartition, int]:
-        """Return the next offset to read in each partition of a batch."""
-        keys = {(record.topic, record.partition) for record in records}
-        return {partition: self.next(partition) for partition in (TopicPartition(*key) for key in keys)}
+    def hints(
+        self, assigned: Iterable[TopicPartition], ends: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        """Return the offsets to commit to Kafka: where the next record may be, if the group's offset differs.
+
+        `ends` were reached with the last batch, whose effects are stored. Positions are returned at each assignment, as
+        an operator may have reset the group's offsets, which are never read back.
+        """
+        self._ends |= ends
+        hints = {partition: max(self.next(partition), self._ends.get(partition, 0)) for partition in assigned}
+        changed = {partition: offset for partition, offset in hints.items() if offset != self._hinted.get(partition, 0)}
+        self._hinted = hints
+        return changed
 
     def store(self, connection: Connection, to: Mapping[TopicPartition, Position]) -> None:
         """Write positions within the caller's transaction. Raises OffsetConflictError."""

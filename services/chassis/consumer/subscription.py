@@ -43,6 +43,9 @@ class GroupMember(Protocol):
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """Return the available records, waiting only for the first. Raises ConnectionError: it must be reopened."""
 
+    def take_ends(self) -> Mapping[TopicPartition, int]:
+        """Return the ends that were reached since the last call, each behind everything that `poll` has returned."""
+
     def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Set the offset of each assigned partition, the beginning if none is given."""
 

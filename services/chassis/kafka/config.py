@@ -57,6 +57,7 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
         **(classic if settings.kafka_group_protocol == "classic" else {}),
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
+        "enable.partition.eof": True,  # an end may lie behind the last record: transactions leave offsets without one
         "fetch.wait.max.ms": 100,
         "fetch.queue.backoff.ms": 20,  # with the default of 1 s a small queue runs empty
         "max.poll.interval.ms": int(settings.kafka_poll_interval.total_seconds() * 1000),

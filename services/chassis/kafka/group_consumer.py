@@ -61,6 +61,7 @@ class GroupConsumer:
         self._commits: deque[float] = deque()  # start times of unanswered commits
         self._start_offsets = start_offsets
         self._assigned: set[TopicPartition] = set()
+        self._ends: dict[TopicPartition, int] = {}
         self._client.subscribe(list(topics), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke)
 
     @property
@@ -88,17 +89,26 @@ class GroupConsumer:
 
         Raises PartitionReadError, and BrokerRefusedError if the member must be reopened.
         """
-        first = self._client.poll(timeout_s)
+        deadline = time.monotonic() + timeout_s
+        while (first := self._client.poll(max(0.0, deadline - time.monotonic()))) is not None:
+            # consume(n, timeout) would wait the whole time-out for n records: 0 returns the available ones.
+            messages = [first, *self._client.consume(limit - 1, 0)]
+            if records := [to_record(message) for message in messages if self._is_record(message)]:
+                break
+        else:
+            records = []
         if self._refused is not None:
             raise self._refusal(self._refused)
-        if first is None:
-            return []
-        # consume(n, timeout) would wait the whole time-out for n records: a timeout of 0 returns the available ones.
-        messages = [first, *self._client.consume(limit - 1, 0)]
-        return [to_record(message) for message in messages if self._is_record(message)]
+        return records
+
+    def take_ends(self) -> Offsets:
+        """Return the ends that were reached since the last call, each behind everything that `poll` has returned."""
+        ends, self._ends = self._ends, {}
+        return ends
 
     def seek(self, offsets: Offsets) -> None:
         """Set the offset of each assigned partition; revoked ones are ignored."""
+        self._ends.clear()
         for partition in self.assigned:
             self._client.seek(_place(partition, offsets.get(partition, OFFSET_BEGINNING)))
 
@@ -150,6 +160,9 @@ class GroupConsumer:
             return True
         if error.code() in UNREADABLE:
             raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # a constant
+            self._ends[TopicPartition(message.topic() or "", message.partition() or 0)] = message.offset() or 0
+            return False
         self._events(error)
         if error.code() in REFUSALS:
             raise self._refusal(error)

@@ -34,7 +34,7 @@ class PartitionReader:
         self._group = f"{name}-reader"  # required by the client, never joined
         self._events = ErrorEvents(self._group)
         self._errors = ClientErrors(settings, self._events)
-        own = {"enable.partition.eof": True, "error_cb": self._errors}
+        own = {"error_cb": self._errors}
         self._client = Consumer(config.consumer(settings, self._group) | own)
         self._starts = starts
         self._unfinished = set(starts)

@@ -25,6 +25,7 @@ class World(Protocol):
     place: TopicPartition
 
     def write(self, *values: bytes | None) -> None: ...
+    def transact(self, *values: bytes) -> None: ...
     def truncate(self, before: int) -> None: ...
     def open(self, starts: StartOffsets) -> GroupMember: ...
 
@@ -40,6 +41,10 @@ class FakeWorld:
     def write(self, *values: bytes | None) -> None:
         for value in values:
             self.broker.write(self.place, value, b"key", [])
+
+    def transact(self, *values: bytes) -> None:
+        self.write(*values)
+        self.broker.leave_gap(self.place)
 
     def truncate(self, before: int) -> None:
         self.broker.truncate(self.place, before)
@@ -59,6 +64,9 @@ class KafkaWorld:
 
     def write(self, *values: bytes | None) -> None:
         helper.write(self.broker, self.place.topic, *values)
+
+    def transact(self, *values: bytes) -> None:
+        helper.transact(self.broker, self.place.topic, *values)
 
     def truncate(self, before: int) -> None:
         helper.truncate(self.broker, self.place.topic, before)
@@ -123,6 +131,28 @@ def test_reading_starts_at_the_start_offset_which_is_requested_once(
     assert await_values(member, 2) == [b"c", b"d"]
     assert requested == [world.place]
     assert member.assigned == {world.place}
+
+
+def test_the_end_is_reported_once_and_behind_the_marker_of_a_transaction(
+    world: World, opened: Callable[[StartOffsets], GroupMember]
+) -> None:
+    world.transact(b"a", b"b")
+    member = opened(from_the_beginning)
+
+    def await_end(end: int) -> None:
+        def look() -> Mapping[TopicPartition, int]:
+            member.poll(10, 0.1)
+            return member.take_ends()
+
+        until(f"the end {end}", look, {world.place: end}.__eq__, PATIENCE_S)
+
+    await_end(3)
+    assert (member.poll(10, 0.1), member.take_ends()) == ([], {})
+    world.write(b"c")
+    await_end(4)
+    member.seek({world.place: 3})
+    assert await_values(member, 1) == [b"c"]
+    await_end(4)
 
 
 def test_an_offset_committed_to_kafka_is_not_the_next_members_start(
