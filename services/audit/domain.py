@@ -67,8 +67,13 @@ class Chain(msgspec.Struct):
     length: int
     head: bytes
 
+    @property
+    def gaps(self) -> int:
+        """The number of offsets between its entries that have none."""
+        return self.next_offset - self.first_offset - self.length
+
     def has(self, offset: int) -> bool:
-        """Return True if the record at an offset has its entry, or was compacted before it was read."""
+        """Return True if the record at an offset has its entry, or if there was none when it was read."""
         return self.first_offset <= offset < self.next_offset
 
     def add(self, entry: Entry) -> None:

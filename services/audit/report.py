@@ -9,6 +9,7 @@ from rich.table import Table
 from services.audit.domain import Chain, Entry
 
 LINE_EVERY = 100_000  # entries between two lines of progress if the output is no terminal
+GAPS = "gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
 PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
 
@@ -30,11 +31,11 @@ def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[E
 
 
 def summary(chains: Sequence[Chain], origin: str) -> Table:
-    """Return a table of chains with their lengths and heads."""
-    table = Table("topic", "partition", "entries", "head", title=f"log {origin}")
-    for column in table.columns[1:3]:
+    """Return a table of chains with their lengths, gaps and heads."""
+    table = Table("topic", "partition", "entries", "gaps", "head", title=f"log {origin}", caption=GAPS)
+    for column in table.columns[1:4]:
         column.justify = "right"
-    table.columns[3].overflow = "fold"
+    table.columns[4].overflow = "fold"
     for chain in sorted(chains, key=lambda chain: (chain.topic, chain.topic_id, chain.partition)):
-        table.add_row(chain.topic, str(chain.partition), f"{chain.length:,}", chain.head.hex())
+        table.add_row(chain.topic, str(chain.partition), f"{chain.length:,}", f"{chain.gaps:,}", chain.head.hex())
     return table

@@ -7,12 +7,11 @@ from rich.console import Console
 from services.audit import report, store
 from services.audit.settings import StoreSettings
 from services.audit.verification import Verification
-from services.contracts.catalog import TOPICS
 
 
 def verify(settings: StoreSettings, output: Console) -> None:
     """Check the whole store and print a summary. Raises BadEntryError, or StoreError for another log's store."""
-    verification = Verification(settings.audit_origin, {topic.name for topic in TOPICS if topic.cleanup == "delete"})
+    verification = Verification(settings.audit_origin)
     with store.existing(settings.database) as connection, closing(store.read_entries(connection)) as entries:
         size = store.read_size(connection, settings.audit_origin)
         verification.check(report.followed(entries, size, output))

@@ -61,7 +61,7 @@ def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
         ),
         (
             [SWAP, 'UPDATE entries SET "offset" = "offset" - 100 WHERE "offset" > 100'],
-            r"@2, at position 1: offsets 1 to 1",
+            r"@2, at position 1: chain is",
         ),
         (["UPDATE chains SET head = entries.chain FROM entries WHERE entries.position = 0 AND length = 5"], r"head of"),
         (["UPDATE log SET size = 9"], r"size is 9"),
