@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from confluent_kafka import Producer as Client
 from confluent_kafka import TopicPartition as ClientPartition
-from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # re-exported, unmarked
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource  # type: ignore[attr-defined]  # re-exported, unmarked
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.producer import Producer
@@ -136,6 +136,16 @@ def delete(broker: str, topic: str) -> None:
     """Delete a topic."""
     admin = AdminClient({"bootstrap.servers": broker})
     admin.delete_topics([topic])[topic].result(PATIENCE_S)
+
+
+def configure(broker: str, topic: str, name: str, value: str) -> None:
+    """Set one entry of a topic's configuration."""
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    admin, resource = (
+        AdminClient({"bootstrap.servers": broker}),
+        ConfigResource("topic", topic, incremental_configs=[entry]),
+    )
+    admin.incremental_alter_configs([resource])[resource].result(PATIENCE_S)
 
 
 def configured(broker: str, topic: str) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from services.chassis.consumer.subscription import StartOffsets
 from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.kafka.group_consumer import PartitionReadError
-from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.publisher import PublishError, RecordRefusedError
 from services.chassis.messages.record import Headers, Outgoing, Record, TopicPartition
 
 
@@ -27,12 +27,13 @@ class FakeClock:
 
 
 class FakeLog:
-    """The records of all producers; the next `refuse` batches fail."""
+    """The records of all producers; the next `refuse` batches fail, batches with `refused_values` always."""
 
     def __init__(self) -> None:
         self.records: list[Outgoing] = []
         self.story: list[str] = []
         self.refuse = 0
+        self.refused_values: set[bytes] = set()
         self._opened = 0
 
     def open_producer(self) -> "FakeProducer":
@@ -64,6 +65,9 @@ class FakeProducer:
             self._log.records += records[:1]
             self._log.story.append(f"fail {self._number}")
             raise PublishError("the broker is unreachable")
+        if refused := {record.value for record in records} & self._log.refused_values:
+            self._usable = False
+            raise RecordRefusedError(f"INVALID_RECORD: {list(refused)}")
         self._log.records += records
         return Counter(record.topic for record in records)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from services.chassis.messages.publisher import OpenProducer, Publisher, PublishError
+from services.chassis.messages.publisher import OpenProducer, Publisher, PublishError, RecordRefusedError
 from services.chassis.messages.record import Headers, Outgoing, Record
 
 WINDOW_S = 60.0
@@ -54,12 +54,15 @@ class DeadLetters:
         return max(self._excess, sum(moment >= since for moment in tuple(self._recent))) / self._ceiling
 
     def put(self, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
-        """Publish refused records and wait for acknowledgement. Raises PublishError, or CeilingError before writing."""
+        """Publish refused records and wait for acknowledgement.
+
+        Raises PublishError, RecordRefusedError, or CeilingError before writing.
+        """
         self._check_ceiling(refusals)
         self._producer = self._producer or self._open_producer()
         try:
             self._producer.publish([self._letter(refusal, topic_ids) for refusal in refusals])
-        except PublishError:
+        except (PublishError, RecordRefusedError):
             self.close()
             raise
         self._recent.extend([self._monotonic()] * len(refusals))

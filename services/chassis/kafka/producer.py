@@ -2,16 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
-from services.chassis.kafka import config, statistics
+from services.chassis.kafka import config, permanent_errors, statistics
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.publisher import PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
@@ -25,7 +25,7 @@ TIMED_OUT = {"_MSG_TIMED_OUT", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"}
 
 
 class Producer:
-    """An idempotent producer. After a PublishError it must be closed and not be used again.
+    """An idempotent producer. After an error it must be closed and not be used again.
 
     A record's timestamp is the present. With the time of its event, retention would delete one that was published
     late, and brokers would refuse one from a clock more than an hour ahead (KIP-937), which holds up all behind it.
@@ -43,13 +43,14 @@ class Producer:
     def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
 
-        Raises PublishError if one was refused, or is not acknowledged within the message time-out.
+        Raises PublishError if one is not acknowledged within the message time-out, and RecordRefusedError if client or
+        broker refuse one for good; see `refusals`.
         """
         sent: Counter[str] = Counter()
         started, error = time.perf_counter(), ""
         try:
             self._write(records, sent)
-        except PublishError:
+        except (PublishError, RecordRefusedError):
             error = next((name for name, _ in self._failures), "unreported")
             raise
         finally:
@@ -76,6 +77,7 @@ class Producer:
         deadline = time.monotonic() + self._patience
         while self._unreported and not self._failures and time.monotonic() < deadline:
             self._client.flush(POLL_S)  # unlike poll, it does not wait for linger.ms: the batch is complete
+        self._refuse_permanently({name for name, _ in self._failures})
         if self._failures or self._unreported:
             failed = ", ".join(self._explained(*failure) for failure in self._failures.items())
             raise PublishError(f"{self._unreported} records unreported, failed: {failed or 'none'}")
@@ -93,10 +95,15 @@ class Producer:
             except BufferError:
                 self._client.poll(POLL_S)  # the local queue is full: serve delivery reports until there is room
             except KafkaException as error:
+                self._refuse_permanently([error.args[0].name()])
                 raise PublishError(str(error)) from error
             else:
                 self._unreported += 1
                 return
+
+    def _refuse_permanently(self, errors: Collection[str]) -> None:
+        if name := permanent_errors.first(errors):
+            raise RecordRefusedError(f"{name}: {permanent_errors.PERMANENT[name]}")
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
         self._unreported -= 1

@@ -11,8 +11,12 @@ class PublishError(ConnectionError):
     """Some records of a batch were not acknowledged; they may have been written."""
 
 
+class RecordRefusedError(Exception):
+    """Client or broker refuse a record of a batch for good; the message gives the reason. No retry can succeed."""
+
+
 class Publisher(Protocol):
-    """A producer; see `chassis.kafka.producer.Producer`. After a PublishError it must be closed and not used again."""
+    """A producer; see `chassis.kafka.producer.Producer`. After an error it must be closed and not used again."""
 
     def publish(self, records: Iterable[Outgoing]) -> Mapping[str, int]:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic."""

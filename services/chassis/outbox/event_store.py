@@ -100,6 +100,14 @@ def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
     return [_stored(row) for row in connection.execute(query)]
 
 
+def these(connection: Connection, sequences: Sequence[int]) -> list[StoredEvent]:
+    """Return the events of sequence numbers, in order."""
+    if not sequences:
+        return []
+    query = select(events).where(events.c.sequence.in_(sequences)).order_by(events.c.sequence)
+    return [_stored(row) for row in connection.execute(query)]
+
+
 def ids(connection: Connection, sequences: Sequence[int]) -> dict[int, str]:
     """Return event ids by sequence number; unused numbers are left out."""
     query = select(events.c.sequence, events.c.event_id).where(events.c.sequence.in_(sequences))

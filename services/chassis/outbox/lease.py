@@ -3,6 +3,8 @@
 SKIP LOCKED would reorder events; connection poolers break session locks. Expiry is measured by the database's clock.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import msgspec
@@ -14,7 +16,7 @@ relay = Table(
     "relay",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
-    Column("cursor", BigInteger, nullable=False),  # every event up to this sequence number is published
+    Column("cursor", BigInteger, nullable=False),  # every event up to this sequence number is published or stopped
     Column("epoch", Integer, nullable=False),
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
@@ -60,8 +62,15 @@ class Leases:
 
     def advance(self, lease: Lease, cursor: int) -> None:
         """Move the cursor; every record up to it must be acknowledged. Raises LeaseLostError."""
+        with self.writing(lease, cursor=cursor):
+            pass
+
+    @contextmanager
+    def writing(self, lease: Lease, **values: int) -> Iterator[Connection]:
+        """Yield a connection in a transaction that only the lease's holder can commit. Raises LeaseLostError."""
         with self._database.write() as connection:
-            self._set(connection, lease, cursor=cursor)
+            self._set(connection, lease, epoch=lease.epoch, **values)
+            yield connection
 
     def give_back(self, lease: Lease) -> None:
         """Release the lease, so that another relay need not wait for its expiry. Raises LeaseLostError."""

@@ -10,8 +10,9 @@ import msgspec
 from services.chassis.kafka.client_metrics import RELAY
 from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.messages.ids import new_holder
+from services.chassis.outbox.event_publisher import Outbox, Records
 from services.chassis.outbox.lease import Leases
-from services.chassis.outbox.relay import Outbox, Records, Relay
+from services.chassis.outbox.relay import Relay
 from services.chassis.process.assembly import Assembly
 from services.chassis.process.runtime import Component
 

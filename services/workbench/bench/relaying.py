@@ -12,7 +12,7 @@ from services.chassis.database.database import Database
 from services.chassis.kafka import config
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_store
-from services.chassis.outbox.relay import CHUNK
+from services.chassis.outbox.event_publisher import CHUNK
 from services.user import publisher
 from services.workbench.bench import ours
 from services.workbench.bench.outcome import Pair, Part, Say

@@ -4,16 +4,17 @@ import time
 from datetime import timedelta
 
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
+from services.chassis.kafka import permanent_errors
 from services.chassis.kafka.group_consumer import to_record
 from services.chassis.kafka.producer import Producer
-from services.chassis.messages.publisher import PublishError
+from services.chassis.messages.publisher import PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing, Record
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
-from tests.support.broker import a_group, create, settings
+from tests.support.broker import a_group, configure, create, settings
 
 PATIENCE_S = 30.0
 # From Apache Kafka's own UtilsTest.testMurmur2: key and Java's hash.
@@ -94,10 +95,28 @@ def test_the_largest_record_and_its_dead_letter_fit(broker: str) -> None:
 def test_a_record_that_is_too_large_is_refused_with_the_reason(broker: str) -> None:
     topic = create(broker, max_record_bytes=1000)
     random = b"".join(bytes([(number * number * 7 + number // 13) % 251]) for number in range(20_000))
-    with pytest.raises(PublishError, match="MSG_SIZE_TOO_LARGE"):
+    with pytest.raises(RecordRefusedError, match="MSG_SIZE_TOO_LARGE"):
         publish(broker, outgoing(topic, random))
-    with pytest.raises(PublishError, match="MSG_SIZE_TOO_LARGE"):
+    with pytest.raises(RecordRefusedError, match="MSG_SIZE_TOO_LARGE"):
         publish(broker, outgoing(topic, b"x" * 2 * LARGEST_RECORD))
+
+
+def test_a_record_without_a_key_on_a_compacted_topic_is_refused_for_good(broker: str) -> None:
+    with pytest.raises(RecordRefusedError, match="INVALID_RECORD"):
+        publish(broker, outgoing("user.state.v1"), outgoing("user.state.v1", key=None))
+
+
+def test_a_record_that_is_older_than_the_topic_accepts_is_refused_for_good(broker: str) -> None:
+    topic = create(broker)
+    configure(broker, topic, "message.timestamp.before.max.ms", "1000")
+    with pytest.raises(RecordRefusedError, match="INVALID_TIMESTAMP"):
+        publish(broker, outgoing(topic))
+
+
+def test_every_permanent_refusal_is_an_error_that_the_client_knows() -> None:
+    names = {getattr(KafkaError, name) for name in dir(KafkaError) if name.lstrip("_").isupper()}
+    known = {KafkaError(code).name() for code in names if isinstance(code, int)}
+    assert set(permanent_errors.PERMANENT) <= known
 
 
 def test_an_unknown_topic_fails_and_is_not_created(broker: str) -> None:

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.chassis.database.database import Database
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing
-from services.chassis.outbox import event_store, lease
+from services.chassis.outbox import event_publisher, event_store, lease
 from services.chassis.outbox import relay as module
+from services.chassis.outbox.event_publisher import Outbox
 from services.chassis.outbox.lease import Lease, Leases
-from services.chassis.outbox.relay import Outbox, Relay
+from services.chassis.outbox.relay import Relay
 from services.chassis.telemetry.telemetry import Telemetry
 from services.workbench.polling import until
 from tests.support.builders import NOW, USER_ID, a_telemetry, an_event_store, append_events
@@ -29,7 +30,7 @@ def _quick(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     an_event_store(database)
     monkeypatch.setattr(module, "BACKOFF_S", (0.01,))
     monkeypatch.setattr(module, "IDLE_S", 0.01)
-    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(event_publisher, "CHUNK", 2)
 
 
 @pytest.fixture
@@ -157,9 +158,11 @@ def test_a_relay_that_was_taken_over_stops_publishing_and_waits(
     database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RENEW_S", 0.0)
-    with running(a_relay(database, log, ends=timedelta(0))):
+    with running(a_relay(database, log)):
         await_that(lambda: log.story != [], lambda: log.story)
         monkeypatch.setattr(module, "RENEW_S", 5.0)
+        with database.write() as connection:
+            connection.execute(update(lease.relay).values(expires_at=0))
         thief = Leases(database, "thief", LONG).take()
         assert isinstance(thief, Lease)
         append_events(database, 1)

@@ -24,6 +24,13 @@ OUTBOX_AGE = Declared(
     meaning="Age of the oldest pending event, 0 when none.",
     services=PUBLISHERS,
 )
+OUTBOX_STOPPED = Declared(
+    name="outbox_stopped_events",
+    kind="gauge",
+    unit="events",
+    meaning="Events that the broker refuses for good, and later events of their subjects: an operator must decide.",
+    services=PUBLISHERS,
+)
 RELAY_EPOCH = Declared(
     name="relay_epoch",
     kind="gauge",
