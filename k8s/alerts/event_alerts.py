@@ -17,6 +17,14 @@ ALERTS = (
         description="Commands are accepted, but nobody hears of them until {{ $labels.job }}'s relay publishes.",
     ),
     Alert(
+        name="EventsStopped",
+        when="max by (job, namespace) (outbox_stopped_events) > 0",
+        lasting="0s",
+        severity="page",
+        summary="{{ $value }} of {{ $labels.job }}'s events are stopped: the broker refuses one for good",
+        description="Nothing of their subjects is published until a person decides; all other subjects go on.",
+    ),
+    Alert(
         name="RelayWithoutLease",
         # The lowest of two minutes: a relay that takes the lease and fails at once must not look as if it led.
         when="max by (job, namespace) (min_over_time(relay_epoch[2m])) == 0",

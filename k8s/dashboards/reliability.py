@@ -91,7 +91,10 @@ OUTBOX = Row(
         ),
         Series(
             title="How many events wait to be published?",
-            queries=(Query(most("job", of("outbox_pending_events")), "{{job}}"),),
+            queries=(
+                Query(most("job", of("outbox_pending_events")), "{{job}}"),
+                Query(most("job", of("outbox_stopped_events")), "{{job}}, stopped"),
+            ),
             unit="short",
             width=8,
             normal="a few dozen under load.",

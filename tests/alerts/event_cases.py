@@ -52,6 +52,19 @@ CASES = (
         firing={11: [], 13: [], 30: []},
     ),
     Case(
+        alert="EventsStopped",
+        story="one event is refused, another waits behind it, an operator decides",
+        series=_of("outbox_stopped_events", USER, (0, 10), (2, 10), (0, 10))
+        | _of("outbox_stopped_events", USER, (0, 10), (2, 10), (0, 10), instance="2"),
+        firing={9: [], 11: [USER], 21: []},
+    ),
+    Case(
+        alert="EventsStopped",
+        story="nobody knows while the database is unreachable",
+        series=_of("outbox_stopped_events", USER, (0, 10), ("NaN", 10)),
+        firing={9: [], 19: []},
+    ),
+    Case(
         alert="RelayWithoutLease",
         story="neither of two processes leads",
         series=_of("relay_epoch", USER, (1, 10), (0, 10), (2, 10)) | _of("relay_epoch", USER, (0, 30), instance="2"),

@@ -104,6 +104,16 @@ def _dsn(environment: Environment) -> str:
 
 
 @contextmanager
+def _event_stopped(environment: Environment) -> Iterator[None]:
+    with psycopg.connect(_dsn(environment), autocommit=True) as connection:
+        connection.execute("INSERT INTO stopped_events VALUES (0, 'a test', 'refused by the test', 0, NULL, NULL)")
+    yield
+    given = {"APP_DATABASE_URL": environment.urls["user"]}
+    code, output = console(given, "outbox", "skip", "0", "--because", "a test's own")
+    assert code == 0, output
+
+
+@contextmanager
 def _postgres_stopped(environment: Environment) -> Iterator[None]:
     environment.postgres.stop()
     yield
@@ -226,6 +236,7 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
             inject=_killed("user-2"),
             raises={"ReplicaDown": "user"},
         ),
+        Fault(what="the broker refuses an event", inject=_event_stopped, raises={"EventsStopped": "user"}),
         Fault(what="200 MB more in user's database", inject=_large_database, raises={"DatabaseLarge": "user"}),
     ),
     (

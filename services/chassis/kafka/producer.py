@@ -19,6 +19,7 @@ CAUSE_S = 1.0  # for the broker's answer why a topic takes no record
 GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
 ADVICE = {
     "TOPIC_AUTHORIZATION_FAILED": ": grant this client the right WRITE",
+    "INVALID_TIMESTAMP": ": correct this host's clock or the broker's",
     "UNKNOWN_TOPIC_OR_PART": ": `console topics` creates it",
 }
 TIMED_OUT = {"_MSG_TIMED_OUT", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"}
@@ -44,7 +45,7 @@ class Producer:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
 
         Raises PublishError if one is not acknowledged within the message time-out, and RecordRefusedError if client or
-        broker refuse one for good; see `refusals`.
+        broker refuse one for good; see `permanent_errors`.
         """
         sent: Counter[str] = Counter()
         started, error = time.perf_counter(), ""

@@ -106,10 +106,10 @@ def test_a_record_without_a_key_on_a_compacted_topic_is_refused_for_good(broker:
         publish(broker, outgoing("user.state.v1"), outgoing("user.state.v1", key=None))
 
 
-def test_a_record_that_is_older_than_the_topic_accepts_is_refused_for_good(broker: str) -> None:
+def test_a_timestamp_that_the_broker_refuses_is_a_wrong_clock_and_is_retried(broker: str) -> None:
     topic = create(broker)
-    configure(broker, topic, "message.timestamp.before.max.ms", "1000")
-    with pytest.raises(RecordRefusedError, match="INVALID_TIMESTAMP"):
+    configure(broker, topic, "message.timestamp.before.max.ms", "0")
+    with pytest.raises(PublishError, match=r"INVALID_TIMESTAMP.*correct this host's clock or the broker's"):
         publish(broker, outgoing(topic))
 
 

@@ -48,7 +48,7 @@ def event(subject: str, version: int) -> NewEvent:
 
 
 def one_record(stored: StoredEvent) -> Sequence[Outgoing]:
-    return [Outgoing("facts", stored.event.subject.encode(), b"%d" % stored.sequence, [], 0)]
+    return [Outgoing("facts", stored.event.subject.encode(), b"%d" % stored.sequence, [])]
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def test_on_the_real_broker_a_record_that_never_fits_stops_alone(database: Datab
 
     def records(stored: StoredEvent) -> Sequence[Outgoing]:
         large = b"".join(b"%d" % (number**3 % 9973) for number in range(4000)) if stored.sequence == 1 else b"small"
-        return [Outgoing(topic, stored.event.subject.encode(), large, [], 1000)]
+        return [Outgoing(topic, stored.event.subject.encode(), large, [])]
 
     with relaying(database, lambda: Producer(settings(broker), "test"), records):
         await_cursor(database, 22)
