@@ -12,8 +12,8 @@ from services.chassis.messages.clock import seconds_since, utc_now
 from services.chassis.messages.printable import printable
 from services.chassis.outbox import stopped_events
 from services.chassis.outbox.stopped_events import NotFirstError, Stopped
-from services.console.databases import opened, urls
 from services.console.failures import UnknownIdError, UsageError, reported
+from services.console.running import database_urls, opened_databases
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 Sequence = Annotated[int, typer.Argument(help="the event's sequence number")]
@@ -23,7 +23,7 @@ Sequence = Annotated[int, typer.Argument(help="the event's sequence number")]
 def list_stopped() -> None:
     """Show every stopped event with the broker's reason, and every event that was skipped."""
     with reported():
-        found = [event for database in opened() for event in database.reader(stopped_events.listed)()]
+        found = [event for database in opened_databases() for event in database.reader(stopped_events.listed)()]
     if not found:
         typer.echo("no event is stopped")
     for event in found:
@@ -37,7 +37,7 @@ def retry(sequence: Annotated[int | None, typer.Argument(help="one event; withou
     """Ask the running service to publish an event and those behind it again; it does so within seconds."""
     with reported():
         asked = 0
-        for database in opened():
+        for database in opened_databases():
             with database.write() as connection:
                 asked += stopped_events.request_retry(connection, sequence)
         if not asked:
@@ -51,9 +51,9 @@ def skip(
 ) -> None:
     """Never publish an event: readers get the next version of its subject after a hole. Those behind it go on."""
     with reported():
-        if len(urls()) > 1:
+        if len(database_urls()) > 1:
             raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-        if not all(_skip(database, sequence, because) for database in opened()):
+        if not all(_skip(database, sequence, because) for database in opened_databases()):
             raise UnknownIdError(f"{_named(sequence)} is stopped: see `console outbox list`")
     typer.echo(f"event {sequence} is skipped: {because}")
 

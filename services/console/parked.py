@@ -12,8 +12,8 @@ from services.chassis.consumer import parking
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import seconds_since, utc_now
 from services.chassis.messages.printable import printable
-from services.console.databases import opened
 from services.console.failures import UnknownIdError, reported
+from services.console.running import opened_databases
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -22,7 +22,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 def list_parked() -> None:
     """Show every parked key with the reason and what waits behind it."""
     with reported():
-        queues = [queue for database in opened() for queue in _listed(database)]
+        queues = [queue for database in opened_databases() for queue in _listed(database)]
     if not queues:
         typer.echo("nothing is parked")
     for queue in queues:
@@ -36,7 +36,7 @@ def list_parked() -> None:
 def retry(key: Annotated[str | None, typer.Argument(help="one key; without it, all of them")] = None) -> None:
     """Ask the running service for another try, in order; it does so within a second."""
     with reported():
-        asked = sum(_request_retry(database, key) for database in opened())
+        asked = sum(_request_retry(database, key) for database in opened_databases())
         if not asked:
             raise UnknownIdError(f"nothing is parked{f' for the key {key}' if key else ''}: see `console parked list`")
     typer.echo(f"another try of {asked} records is asked for: see `console parked list` and the service's log")

@@ -1,17 +1,23 @@
 """Finds a running system: the one that settings name, this checkout's `make run`, docker compose's, or kind's."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
-from services.console.failures import UnknownIdError
+from services.chassis.database.database import Database
+from services.chassis.database.url import address
+from services.chassis.settings.environment import load
+from services.console.failures import UnknownIdError, UsageError
 from services.console.settings import LOCALHOST, ConsoleSettings
 
 CONNECT_S = 0.5
 SERVICES = ("user", "notification", "audit")
+PUBLISHERS = ("user", "notification")  # those that park records and stop events
 # Variables that move a port of compose and of kind, and where it is without them.
 COMPOSE, KIND = ("", 30_000), ("KIND_", 20_000)
 KAFKA_PORT, API_PORTS, METRICS_PORTS = 9092, (8080, 8081, 8082), (9464, 9465, 9466)
@@ -95,3 +101,28 @@ def _answers(url: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def opened_databases() -> Iterator[Database]:
+    """Yield the database of APP_DATABASE_URL, or those of the services of `make run`."""
+    for url in database_urls():
+        database = Database(address(url, os.environ.get("APP_DATABASE_PASSWORD", "")))
+        try:
+            yield database
+        except SQLAlchemyError as error:
+            raise UsageError(f"the database {database.engine.url} cannot be asked: {error}") from error
+        finally:
+            database.close()
+
+
+def database_urls() -> list[str]:
+    """Return the URL of each database. Raises UsageError if there is none."""
+    if given := os.environ.get("APP_DATABASE_URL"):
+        return [given]
+    folder = load(ConsoleSettings, os.environ).running_folder()
+    paths = [path for name in PUBLISHERS if (path := folder / f"{name}.db").exists()]
+    if not paths:
+        raise UsageError(
+            f"no store of `make run` in {folder}: start one, or name a service's database with APP_DATABASE_URL"
+        )
+    return [f"sqlite:///{path}" for path in paths]

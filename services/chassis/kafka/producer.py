@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
-from services.chassis.kafka import config, permanent_errors, statistics
+from services.chassis.kafka import config, statistics
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
@@ -21,6 +21,16 @@ ADVICE = {
     "TOPIC_AUTHORIZATION_FAILED": ": grant this client the right WRITE",
     "INVALID_TIMESTAMP": ": correct this host's clock or the broker's",
     "UNKNOWN_TOPIC_OR_PART": ": `console topics` creates it",
+}
+# Errors that no later try can change, because they are about the record itself; what is wrong with it. Every other code
+# is retried: the broker is unreachable, a right or a topic is missing, or a setting or a clock is wrong for all records.
+# `INVALID_TIMESTAMP` is such a clock, as a record's timestamp is the present.
+PERMANENT = {
+    "MSG_SIZE_TOO_LARGE": "the record is above message.max.bytes of the client or max.message.bytes of the topic",
+    "INVALID_MSG_SIZE": "the record's size is not valid",
+    "RECORD_LIST_TOO_LARGE": "the batch is above the segment size of the topic",
+    "INVALID_RECORD": "the record breaks a rule of the topic: a compacted one takes no record without a key",
+    "_INVALID_DIFFERENT_RECORD": "another record of its batch was refused",
 }
 TIMED_OUT = {"_MSG_TIMED_OUT", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"}
 
@@ -45,7 +55,7 @@ class Producer:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
 
         Raises PublishError if one is not acknowledged within the message time-out, and RecordRefusedError if client or
-        broker refuse one for good; see `permanent_errors`.
+        broker refuse one for good; see PERMANENT.
         """
         sent: Counter[str] = Counter()
         started, error = time.perf_counter(), ""
@@ -103,8 +113,8 @@ class Producer:
                 return
 
     def _refuse_permanently(self, errors: Collection[str]) -> None:
-        if name := permanent_errors.first(errors):
-            raise RecordRefusedError(f"{name}: {permanent_errors.PERMANENT[name]}")
+        if name := next((name for name in PERMANENT if name in errors), None):
+            raise RecordRefusedError(f"{name}: {PERMANENT[name]}")
 
     def _report(self, error: KafkaError | None, message: Message) -> None:
         self._unreported -= 1

@@ -7,9 +7,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
-from services.chassis.kafka import permanent_errors
 from services.chassis.kafka.group_consumer import to_record
-from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.producer import PERMANENT, Producer
 from services.chassis.messages.publisher import PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing, Record
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
@@ -116,7 +115,7 @@ def test_a_timestamp_that_the_broker_refuses_is_a_wrong_clock_and_is_retried(bro
 def test_every_permanent_refusal_is_an_error_that_the_client_knows() -> None:
     names = {getattr(KafkaError, name) for name in dir(KafkaError) if name.lstrip("_").isupper()}
     known = {KafkaError(code).name() for code in names if isinstance(code, int)}
-    assert set(permanent_errors.PERMANENT) <= known
+    assert set(PERMANENT) <= known
 
 
 def test_an_unknown_topic_fails_and_is_not_created(broker: str) -> None:
