@@ -23,7 +23,7 @@ ADVICE = {
     "UNKNOWN_TOPIC_OR_PART": ": `console topics` creates it",
 }
 # Errors that no later try can change, because they are about the record itself; what is wrong with it. Every other code
-# is retried: the broker is unreachable, a right or a topic is missing, or a setting or a clock is wrong for all records.
+# is retried: the broker is unreachable, a right or a topic is missing, a setting or a clock is wrong for all records.
 # `INVALID_TIMESTAMP` is such a clock, as a record's timestamp is the present.
 PERMANENT = {
     "MSG_SIZE_TOO_LARGE": "the record is above message.max.bytes of the client or max.message.bytes of the topic",
