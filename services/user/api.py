@@ -40,6 +40,7 @@ from services.user.domain import Changes, RefusedError
 
 Incoming = Request[Any, Any, Any]
 VERSION = re.compile("[1-9][0-9]{0,17}")  # as an ETag has it
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Commands(Protocol):
@@ -156,6 +157,8 @@ class Api(msgspec.Struct, frozen=True):
     async def _submit(self, action: Action, request: Incoming, key: str | None, body: object) -> Reply:
         if key is not None and not 1 <= len(key) <= LONGEST_KEY:
             raise Refused(400, f"Idempotency-Key must have 1 to {LONGEST_KEY} characters")
+        if key is not None and CONTROL.search(key):
+            raise Refused(400, "Idempotency-Key has a control character: leave it out")
         command = Command(action, key or self.new_id(), _fingerprint(request, body), _metadata(request))
         outcome = await self.commands.submit(command)
         if isinstance(outcome, RefusedError):

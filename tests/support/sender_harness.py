@@ -48,6 +48,11 @@ class Mailroom:
         ]
         self.handle(*records)
 
+    def handle_any(self, *records: Record) -> None:
+        """Apply records, some of which may be refused."""
+        with self.database.write() as connection:
+            self._handler(connection, records)
+
     def handle(self, *records: Record) -> None:
         """Apply records, none of which is refused."""
         with self.database.write() as connection:
