@@ -1,4 +1,4 @@
-"""Arbitrary text in records, settings and replies, to the bytes of mails as a parser of another make reads them."""
+"""Arbitrary text in records and replies, to the bytes of mails as a third-party parser reads them."""
 
 import contextlib
 from html.parser import HTMLParser
