@@ -7,25 +7,36 @@ import socket
 import struct
 from collections.abc import Mapping
 
+from services.workbench.polling import until
+
 PATIENCE_S = 30.0
 CASTAGNOLI = 0x82F63B78
 PRODUCE, VERSION, CORRELATION = 0, 7, 1
+NEW = {3, 5, 6}  # unknown topic or partition, no leader, not the leader: the topic has just been created
 
 
 def produce(broker: str, topic: str, key: bytes, value: bytes, headers: Mapping[bytes, bytes]) -> None:
-    """Write a record and wait until the broker has it. Raises OSError, AssertionError with the broker's error code."""
+    """Write a record and wait until the broker has it. Raises OSError, TimeoutError with the broker's error code.
+
+    As every client does, it repeats what the broker refuses until it leads a partition that it has just been given.
+    """
     batch = _batch(_record(key, value, headers))
     partition = struct.pack("!ii", 1, 0) + _bytes(batch)
     body = struct.pack("!hhi", -1, -1, 30_000) + struct.pack("!i", 1) + _text(topic) + partition
     request = struct.pack("!hhi", PRODUCE, VERSION, CORRELATION) + _text("raw") + body
+    code = until("a partition with a leader", lambda: _send(broker, request, topic), lambda code: code not in NEW)
+    assert code == 0, f"the broker refuses the record with code {code}"
+
+
+def _send(broker: str, request: bytes, topic: str) -> int:
     host, _, port = broker.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
         connection.sendall(_bytes(request))
         with connection.makefile("rb") as answer:
             reply = answer.read(struct.unpack("!i", answer.read(4))[0])
     # correlation, one topic, its name, one partition, its number: then the code
-    (code,) = struct.unpack_from("!h", reply, 4 + 4 + 2 + len(topic) + 4 + 4)
-    assert code == 0, f"the broker refuses the record with code {code}"
+    code: int = struct.unpack_from("!h", reply, 4 + 4 + 2 + len(topic) + 4 + 4)[0]
+    return code
 
 
 def _batch(record: bytes) -> bytes:

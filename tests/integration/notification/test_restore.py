@@ -2,16 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.chassis.database.database import Database
+from services.chassis.kafka.partition_reader import read_topic
+from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages import event
 from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.chassis.outbox.lease import Lease, Leases
+from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.notification import publisher
 from services.notification.domain import DeliveryResult, DeliveryStatus, ListedIntent
 from services.notification.mail_queue import MailQueue
@@ -122,6 +126,18 @@ def test_a_suppressed_intent_stays_suppressed(lost: Store, database: Database) -
 def test_an_empty_topic_restores_nothing(database: Database) -> None:
     rebuilt = Store(database)
     assert rebuilt.restore([]) == 0
+    assert rebuilt.events() == []
+
+
+def test_a_log_that_cannot_be_read_is_waited_for(database: Database) -> None:
+    """A ConnectionError: the start is tried again and readiness has the reason; the store stays empty until then."""
+    rebuilt = Store(database)
+    unreachable = KafkaSettings(kafka_bootstrap_servers="127.0.0.1:1", kafka_request_timeout=timedelta(seconds=0.5))
+    topic = NOTIFICATION_EVENTS
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1"):
+        restore.restore_if_empty(database, lambda: read_topic(unreachable, topic.name, topic.partitions))
+    with database.read() as connection:
+        assert restore.is_empty(connection)
     assert rebuilt.events() == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
 from services.notification.mail.sender import Limits, Sender
@@ -181,6 +182,30 @@ def test_the_gauge_shows_an_unreachable_server_until_it_accepts_a_mail_again() -
     mailer.on_deliver = stop.set
     sender.run(stop)
     assert [*seen, up()] == [1, 0, 1]
+
+
+def test_an_unreachable_mail_server_is_no_reason_to_be_restarted_or_unready() -> None:
+    now = FakeClock(NOW)
+    health = Health(lambda: now().timestamp())
+    health.has("start")
+    queue, mailer = FakeQueue(a_claimed_intent(1)), FakeMailer()
+    mailer.unreachable = True
+    seen: list[object] = []
+
+    class Outage(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout
+            now.now += timedelta(seconds=timeout)
+            queue.claims, queue.unused = queue.unused, []
+            seen.append((health.stalled(), health.missing()))
+            return self.is_set()
+
+        def is_set(self) -> bool:
+            return len(seen) > 20
+
+    a_sender(queue, mailer, telemetry=msgspec.structs.replace(a_telemetry(), health=health)).run(Outage())
+    assert now() - NOW > timedelta(minutes=2)
+    assert seen == [([], {})] * len(seen)
 
 
 def test_outcomes_are_counted_and_the_latency_of_sent_mails_is_measured() -> None:
