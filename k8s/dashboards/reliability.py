@@ -221,6 +221,15 @@ GROUND = Row(
             runbook="MailServerDown",
         ),
         Series(
+            title="What does the mail server refuse for good?",
+            queries=(Query(per("outcome", increases("mail_refusals_total")), "{{outcome}}"),),
+            unit="short",
+            normal="a few: bounced flags an address, refused does not.",
+            act="deferred: more than the ceiling; the server refuses everybody. Clear the flags set meanwhile.",
+            runbook="MailsRefused",
+            good=Good.ZERO,
+        ),
+        Series(
             title="How old is the oldest mail that is not sent?",
             queries=(Query(most("job", of("mail_oldest_open_age_seconds")), "{{job}}"),),
             unit="s",

@@ -73,6 +73,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "user.profile_changed": user.ProfileChanged,
     "user.preferences_changed": user.PreferencesChanged,
     "user.contact_flagged": user.ContactFlagged,
+    "user.contact_cleared": user.ContactCleared,
     "user.deactivated": user.UserDeactivated,
     "user.state": user.UserState,
     "user.notice": user.UserNotice,

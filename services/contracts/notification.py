@@ -4,6 +4,8 @@ A notification is one message to one recipient because of one notice. Its facts 
 service rebuilt from nothing needs in order to mail nobody twice.
 """
 
+import re
+
 import msgspec
 
 EVENTS = "/notification/events"
@@ -51,7 +53,8 @@ class NotificationSent(msgspec.Struct, frozen=True):
 class NotificationFailed(msgspec.Struct, frozen=True):
     """`notification.failed`: given up. `permanent`: the server refused the address in `personal` for good.
 
-    That is a 5xx to RCPT that is no matter of policy (RFC 3463: not 5.7.x); other refusals are not about the address.
+    That is a refusal about the address: 5.1.x to RCPT (RFC 3463), or 550, 551 or 553 without an enhanced code. `reason`
+    is the reply's code with its enhanced code, or an error. Older events have the reply's text in it too.
     """
 
     notification_id: str
@@ -60,6 +63,15 @@ class NotificationFailed(msgspec.Struct, frozen=True):
     permanent: bool
     tries: int
     personal: Recipient
+
+
+REPLY_CODES = re.compile(r"[2-5][0-9]{2}(?: [245]\.[0-9]{1,3}\.[0-9]{1,3})?(?!\S)")
+
+
+def without_text(reason: str) -> str:
+    """Return the reason of a failure without the text of a mail server's reply, which may have addresses and names."""
+    found = REPLY_CODES.match(reason)
+    return found[0] if found else reason
 
 
 Fact = NotificationQueued | NotificationSuppressed | NotificationSent | NotificationFailed

@@ -74,9 +74,16 @@ class PreferencesChanged(msgspec.Struct, frozen=True):
 
 
 class ContactFlagged(msgspec.Struct, frozen=True):
-    """`user.contact_flagged`: mail to the address bounced for good."""
+    """`user.contact_flagged`: mail to the address bounced for good. `reason` has the mail server's codes.
+
+    Older events have the text of its reply in it too.
+    """
 
     reason: str
+
+
+class ContactCleared(msgspec.Struct, frozen=True):
+    """`user.contact_cleared`: an operator cleared the flag, so that mail to the address is sent again."""
 
 
 class UserDeactivated(msgspec.Struct, frozen=True):
@@ -102,5 +109,5 @@ class UserNotice(msgspec.Struct, frozen=True):
     version: int
 
 
-Change = EmailChanged | ProfileChanged | PreferencesChanged | ContactFlagged | UserDeactivated
+Change = EmailChanged | ProfileChanged | PreferencesChanged | ContactFlagged | ContactCleared | UserDeactivated
 Fact = UserRegistered | Change

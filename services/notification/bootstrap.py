@@ -16,6 +16,8 @@ from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import JoinMonitor, WaitingNotices, observe_unfinished
+from services.notification.mail.message import ascii_domain
+from services.notification.mail.refusal_ceiling import RefusalCeiling
 from services.notification.mail.sender import Limits, Sender
 from services.notification.mail.smtp_connection import Login
 from services.notification.mail.smtp_connection import Server as MailServer
@@ -66,15 +68,17 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 def _senders(settings: Settings, assembly: Assembly, telemetry: Telemetry) -> list[Sender]:
     observe_unfinished(assembly.database.reader(views.unfinished), telemetry)
     claim_s = settings.sender_claim_time.total_seconds()
-    queue = MailQueue(assembly.database, telemetry.clock, new_id, settings.mail_from, assembly.appended, claim_s)
+    mail_from = ascii_domain(settings.mail_from)
+    queue = MailQueue(assembly.database, telemetry.clock, new_id, mail_from, assembly.appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
+    ceiling = RefusalCeiling(settings.refusal_ceiling, telemetry)
     return [
-        Sender(f"sender-{number}", queue, _mailer(settings), limits, telemetry)
+        Sender(f"sender-{number}", queue, _mailer(settings, ceiling), limits, telemetry)
         for number in range(1, settings.sender_threads + 1)
     ]
 
 
-def _mailer(settings: Settings) -> Mailer:
+def _mailer(settings: Settings, ceiling: RefusalCeiling) -> Mailer:
     server = MailServer(
         host=settings.smtp_host,
         port=settings.smtp_port,
@@ -83,4 +87,4 @@ def _mailer(settings: Settings) -> Mailer:
         tls_first=settings.smtp_tls == "tls",
         login=Login(settings.smtp_user, settings.smtp_password) if settings.smtp_user else None,
     )
-    return Mailer(server, Composer(settings.mail_from))
+    return Mailer(server, Composer(ascii_domain(settings.mail_from)), ceiling)

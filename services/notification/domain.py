@@ -6,7 +6,7 @@
 | `Intent` | the durable row: one template for one recipient, or the reason why it is suppressed |
 | `ClaimedIntent` | an intent that one sender holds under a lease |
 | `Mail` (in `mail.templates`) | the rendered bytes and their SMTP envelope |
-| `DeliveryResult` | the outcome of one SMTP transaction: a `DeliveryStatus` and the server's reply |
+| `DeliveryResult` | the outcome of one SMTP transaction: a `DeliveryStatus` and the codes of the server's reply |
 | `IntentState` | the intent's row afterwards: finished, or due again after a backoff |
 """
 
@@ -27,7 +27,6 @@ WAITS_PER_MAIL = 5  # MAIL, RCPT, DATA, the content, the final dot: each may tak
 LONGEST_PERSONAL = 400  # characters of an address or a name; the user service accepts at most 254 and 200
 ENCODED_WORD = "=?"  # RFC 2047: mail programs decode what begins like this
 MAILBOX = re.compile(r"[^\s@()<>\[\]:;\\,\"]+@[^\s@()<>\[\]:;\\,\"]+")
-POLICY = b"5.7."  # RFC 3463: a reply about security or policy, not about the recipient's address
 
 
 class Reason(enum.StrEnum):
@@ -117,13 +116,14 @@ class DeliveryStatus(enum.Enum):
     SENT = "sent"
     DEFERRED = "deferred"  # 4xx, or the connection broke before the final dot
     REFUSED = "refused"  # 5xx, or no mail can be rendered
-    BOUNCED = "bounced"  # 5xx to the recipient's address: no other mail to it will pass either
+    BOUNCED = "bounced"  # 5xx about the recipient's address: no other mail to it will pass either
     UNKNOWN = "unknown"  # the connection broke after the final dot: the server may have accepted the mail
-    UNTRIED = "untried"  # the connection broke, or the server refused all mail, before it accepted MAIL
+    UNTRIED = "untried"  # the connection broke before MAIL was accepted, or the server refused all mail: no try
+    DROPPED = "dropped"  # the same on a connection that has sent before: the server may only have ended it
 
 
 class DeliveryResult(msgspec.Struct, frozen=True):
-    """The outcome of one SMTP transaction with the server's reply or the error."""
+    """The outcome of one SMTP transaction with the codes of the server's reply, or the error."""
 
     status: DeliveryStatus
     detail: str
@@ -233,6 +233,8 @@ def state_after(status: DeliveryStatus, tries: int, unknown_tries: int) -> Inten
     """Return an intent's state after its `tries`-th try, of which `unknown_tries` earlier ones ended unknown."""
     if status is DeliveryStatus.SENT:
         return IntentState.SENT
+    if status is DeliveryStatus.UNTRIED:
+        return IntentState.OPEN
     if status in {DeliveryStatus.REFUSED, DeliveryStatus.BOUNCED} or tries > len(RETRY_AFTER_S):
         return IntentState.FAILED
     if status is DeliveryStatus.UNKNOWN:
@@ -240,21 +242,14 @@ def state_after(status: DeliveryStatus, tries: int, unknown_tries: int) -> Inten
     return IntentState.OPEN
 
 
+def tries_after(status: DeliveryStatus, tries: int) -> int:
+    """Return the number of tries that count, after the `tries`-th."""
+    return tries - 1 if status is DeliveryStatus.UNTRIED else tries
+
+
 def backoff_s(state: IntentState, tries: int) -> int | None:
-    """Return the seconds until the next try, None if the intent is finished."""
-    return None if state.finished else RETRY_AFTER_S[tries - 1]
-
-
-def reply_status(code: int) -> DeliveryStatus:
-    """Return the status that an SMTP reply code means (RFC 5321, section 4.2.1)."""
-    statuses = {2: DeliveryStatus.SENT, 4: DeliveryStatus.DEFERRED, 5: DeliveryStatus.REFUSED}
-    return statuses.get(code // 100, DeliveryStatus.DEFERRED)
-
-
-def recipient_status(code: int, reply: bytes) -> DeliveryStatus:
-    """Return the status that a reply to RCPT means: a 5xx bounces, unless its enhanced code is one of policy."""
-    status = reply_status(code)
-    return DeliveryStatus.BOUNCED if status is DeliveryStatus.REFUSED and not reply.startswith(POLICY) else status
+    """Return the seconds until the next try after `tries` that count, None if the intent is finished."""
+    return None if state.finished else RETRY_AFTER_S[max(tries - 1, 0)]
 
 
 def is_mailbox(text: str) -> bool:

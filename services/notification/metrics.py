@@ -25,6 +25,14 @@ MAILS = Declared(
     services=("notification",),
     labels=("outcome",),
 )
+REFUSALS = Declared(
+    name="mail_refusals_total",
+    kind="counter",
+    unit="mails",
+    meaning="Mails refused by the server: bounced (flags the address), refused, deferred above the ceiling.",
+    services=("notification",),
+    labels=("outcome",),
+)
 MAIL_AGE = Declared(
     name="mail_oldest_open_age_seconds",
     kind="gauge",

@@ -1,15 +1,18 @@
 """`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
 
-`… rebuild --check` folds the log and compares it with the store.
+`… rebuild --check` folds the log and compares it with the store. `… clear-flags` clears the flags of addresses.
 """
 
 import os
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
+from services.chassis.messages.ids import new_id
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
@@ -18,6 +21,7 @@ from services.user import bootstrap, rebuild_check
 from services.user.rebuild_check import StuckError
 from services.user.settings import Settings, StoreSettings
 
+EVER = "1970-01-01T00:00:00Z"
 SHOWN = 5  # differences listed one by one
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -56,6 +60,38 @@ def rebuild(
         sys.stderr.write(f"the log and the service differ in {len(found)} users\n")
         sys.exit(1)
     Console().print("equal: the log alone gives every user as the service has it")
+
+
+@app.command("clear-flags")
+def clear_flags(
+    user_ids: Annotated[list[str] | None, typer.Argument(help="the users; or --since")] = None,
+    *,
+    since: Annotated[str | None, typer.Option(help="all flags set since this time: 2026-11-22T12:00:00Z")] = None,
+) -> None:
+    """Clear the flags of users, so that they get mail again: 0 done, 1 a user is unknown, 2 it could not be done."""
+    logs.configure("user", "error")
+    correlation_id = new_id()
+    try:
+        moment = _moment(since, user_ids)
+        flags = bootstrap.build_contact_flags(load(StoreSettings, os.environ))
+        cleared = flags.clear(user_ids or flags.since(moment), correlation_id)
+    except (SettingsError, ValueError, SQLAlchemyError) as error:
+        sys.stderr.write(f"cannot clear flags: {error}\n")
+        sys.exit(2)
+    sys.stderr.writelines(f"{line}\n" for line in cleared.refused)
+    sys.stdout.writelines(f"{user_id}\n" for user_id in cleared.users)
+    sys.stderr.write(f"cleared: {len(cleared.users)} flags; the events have the correlation id {correlation_id}\n")
+    sys.exit(1 if cleared.refused else 0)
+
+
+def _moment(since: str | None, user_ids: list[str] | None) -> datetime:
+    """Return the moment of --since. Raises ValueError for wrong arguments."""
+    if bool(since) == bool(user_ids):
+        raise ValueError("name users or give --since, not both")
+    moment = datetime.fromisoformat(since or EVER)
+    if moment.tzinfo is None:
+        raise ValueError(f"--since {since} has no time zone: write 2026-11-22T12:00:00Z")
+    return moment
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pathlib import Path
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
 from services.chassis.process.assembly import Consumption, DeadLetterPolicy
@@ -17,7 +18,8 @@ from services.contracts.user import EVENTS
 from services.user import publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
-from services.user.bounce_handler import BounceHandler
+from services.user.flags.bounce_handler import BounceHandler
+from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools
 from services.user.settings import Settings
 
@@ -47,6 +49,11 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.relay(events, settings.relay_lease),
     ]
     return assembly.plan(components, needs_broker=False)
+
+
+def build_contact_flags(settings: Settings) -> ContactFlags:
+    """Return the flags of addresses, to be cleared beside the running service."""
+    return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now))
 
 
 def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:

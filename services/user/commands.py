@@ -38,7 +38,13 @@ class Flag(msgspec.Struct, frozen=True):
     reason: str
 
 
-Action = Register | Change | Deactivate | Flag
+class Unflag(msgspec.Struct, frozen=True):
+    """Clears the flag of a user's address."""
+
+    user_id: str
+
+
+Action = Register | Change | Deactivate | Flag | Unflag
 
 
 class Command(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from services.contracts.user import (
     Change,
+    ContactCleared,
     ContactFlagged,
     EmailChanged,
     Fact,
@@ -107,6 +108,11 @@ def flag(user: UserState, email: str, reason: str) -> list[Fact]:
     return [ContactFlagged(reason)]
 
 
+def unflag(user: UserState) -> list[Fact]:
+    """Return the fact that an operator cleared a flag; none if there is none."""
+    return [ContactCleared()] if user.contact_flagged and user.status is not Status.DEACTIVATED else []
+
+
 def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:
     """Return a user's state after one more fact. Versions count facts, from 1."""
     if isinstance(fact, UserRegistered):
@@ -129,6 +135,8 @@ def _difference(personal: Personal, fact: Change) -> dict[str, object]:
             return {"preferences": fact.preferences}
         case ContactFlagged():
             return {"contact_flagged": True}
+        case ContactCleared():
+            return {"contact_flagged": False}
         case UserDeactivated():
             return {"status": Status.DEACTIVATED}
     assert_never(fact)

@@ -17,7 +17,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.user import Fact, UserRegistered, UserState
 from services.user import domain
-from services.user.commands import Action, Answered, Command, Deactivate, Flag, Outcome, Register, Reply
+from services.user.commands import Action, Answered, Command, Deactivate, Flag, Outcome, Register, Reply, Unflag
 from services.user.domain import Because, RefusedError
 
 
@@ -134,6 +134,8 @@ def facts_of(action: Action, rows: Rows) -> list[Fact]:
         raise RefusedError(Because.NOT_FOUND, f"there is no user {action.user_id}")
     if isinstance(action, Flag):
         return domain.flag(user, action.email, action.reason)
+    if isinstance(action, Unflag):
+        return domain.unflag(user)
     domain.refuse_stale(user, action.expected)
     if isinstance(action, Deactivate):
         return domain.deactivate(user)

@@ -1,10 +1,11 @@
 """Cases of the alerts on brokers, databases, volumes and the mail server."""
 
-from tests.alerts.case import WHERE, Case, flat
+from tests.alerts.case import WHERE, Case, flat, rising
 
 GIB, MIB = 2**30, 2**20
 USER = f'job="user", {WHERE}'
 NOTIFICATION = f'job="notification", {WHERE}'
+DEFERRED = f'mail_refusals_total{{{NOTIFICATION}, outcome="deferred", instance="1"}}'
 PROBE = f'job="console", {WHERE}, instance="1"'
 TOPIC = 'messaging_destination_name="user.state.v1"'
 VOLUME = f'{WHERE}, persistentvolumeclaim="data-eventline-kafka-0"'
@@ -77,6 +78,18 @@ CASES = (
         series=_of("mail_server_up", NOTIFICATION, (0, 30))
         | _of("mail_server_up", NOTIFICATION, (1, 10), (0, 1), (1, 19), instance="2"),
         firing={10: [], 12: [], 29: []},
+    ),
+    Case(
+        alert="MailsRefused",
+        story="the mail server refuses everybody for ten minutes, then nobody",
+        series={DEFERRED: rising((0, 10), (4, 10), (0, 20))},
+        firing={9: [], 12: [NOTIFICATION], 38: []},
+    ),
+    Case(
+        alert="MailsRefused",
+        story="single addresses bounce and single mails are refused",
+        series={DEFERRED.replace("deferred", "bounced"): rising((2, 40)), DEFERRED: flat((0, 40))},
+        firing={12: [], 30: []},
     ),
     Case(
         alert="MailsWaiting",

@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from io import BufferedReader
-from typing import Self
+from typing import AnyStr, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -21,7 +21,8 @@ class MailServer:
     """A real mail server (aiosmtpd) in a thread. `mails` holds the accepted mails, `seen` all with a final dot.
 
     `replies` replaces its own replies, each once, by step: MAIL, AUTH, DATA, FINAL_DOT or a recipient. `steps` is the
-    list of steps so far.
+    list of steps so far. `everybody` is the reply to every recipient. `after_mail` ends a connection that had a mail:
+    HANG_UP at once, another text as the reply to its next MAIL.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class MailServer:
         self.mails: list[Envelope] = []
         self.seen: list[Envelope] = []
         self.steps: list[str] = []
+        self.everybody: str | None = None
+        self.after_mail: str | None = None
         starttls = None if tls_first else certificate
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
@@ -92,6 +95,7 @@ class _Session(SMTP):
 
     def __init__(self, owner: MailServer, **options: object) -> None:
         self._owner = owner
+        self._had_mail = False
         super().__init__(self, **options)  # type: ignore[arg-type]  # handed on
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802  # its name
@@ -109,13 +113,15 @@ class _Session(SMTP):
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        if self._had_mail and self._owner.after_mail:
+            return self._owner.after_mail
         envelope.mail_from = address
         return self._owner.answer("MAIL") or "250 sender ok"
 
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if answer := self._owner.answer(address):
+        if answer := self._owner.answer(address) or self._owner.everybody:
             return answer
         envelope.rcpt_tos.append(address)
         return "250 recipient ok"
@@ -127,7 +133,13 @@ class _Session(SMTP):
             self.transport.abort()
         if answer.startswith("2"):
             self._owner.mails.append(envelope)
+            self._had_mail = True
         return answer
+
+    async def push(self, status: AnyStr) -> None:
+        await super().push(status)
+        if self._had_mail and self._owner.after_mail == HANG_UP and isinstance(self.transport, asyncio.Transport):
+            self.transport.close()
 
 
 def _authenticator(login: tuple[str, str] | None) -> object:

@@ -10,6 +10,7 @@ from services.chassis.messages import event
 from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.notification.domain import ClaimedIntent, DeliveryResult
+from services.notification.mail.refusal_ceiling import RefusalCeiling
 from services.notification.mail.sender import Limits, Sender
 from services.notification.mail.smtp_connection import Server
 from services.notification.mail.smtp_delivery import Mailer
@@ -35,6 +36,7 @@ class Mailroom:
         self.appended = threading.Event()
         self.queue = MailQueue(database, lambda: NOW, ids("sent"), MAIL_FROM, self.appended)
         self._handler = a_handler(ids())
+        self._ceiling = RefusalCeiling(5, a_telemetry())
 
     def register(self, *users: int, locale: str = "en") -> None:
         """Queue a welcome for each user."""
@@ -70,7 +72,7 @@ class Mailroom:
 
     def send(self, server: Server) -> None:
         """Send the due mails to a mail server. Raises ConnectionError: the server is unreachable."""
-        mailer = Mailer(server, Composer(MAIL_FROM))
+        mailer = Mailer(server, Composer(MAIL_FROM), self._ceiling)
         sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
         try:
             sender.step(threading.Event())

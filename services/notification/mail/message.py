@@ -9,6 +9,8 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 
+import idna
+
 from services.notification.domain import ENCODED_WORD, is_mailbox
 
 ENCODING = "quoted-printable"  # any length of line and any script pass any server
@@ -23,6 +25,20 @@ def address_of(text: str) -> str:
     if not is_mailbox(text):
         raise ValueError("the address is not a plain mailbox: name@domain")
     return text
+
+
+def ascii_domain(address: str) -> str:
+    """Return an address with its domain as A-labels (RFC 5891, UTS 46), which any server takes.
+
+    An address stays as it is if its local part needs SMTPUTF8 anyway, or if its domain has no such form.
+    """
+    local_part, _, domain = address.rpartition("@")
+    if not local_part.isascii() or domain.isascii():
+        return address
+    try:
+        return f"{local_part}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return address
 
 
 def subject_of(text: str) -> str:

@@ -29,6 +29,7 @@ from services.notification.metrics import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
+NO_TRY = {DeliveryStatus.UNTRIED, DeliveryStatus.DROPPED}
 SENDING = Work("send mail", "client")
 OUTCOMES = {
     IntentState.SENT: "sent",
@@ -37,7 +38,8 @@ OUTCOMES = {
     IntentState.UNKNOWN: "unknown",
 }
 
-Results = Sequence[tuple[ClaimedIntent, DeliveryResult]]
+Delivered = tuple[ClaimedIntent, DeliveryResult]
+Results = Sequence[Delivered]
 
 log = structlog.get_logger()
 
@@ -125,31 +127,42 @@ class Sender:
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
         latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
-        results: list[tuple[ClaimedIntent, DeliveryResult]] = []
+        results: list[Delivered] = []
         try:
             for claim in claims:
-                if stop.is_set():
+                if stop.is_set() or (delivered := self._send(claim, latest_start)) is None:
                     break
-                self._mailer.connect()  # before the clock is read: it may take long
-                if time.monotonic() > latest_start:
-                    break
-                results.append(self._deliver(claim))
+                results.append(delivered)
+                if delivered[1].status is DeliveryStatus.UNTRIED:
+                    raise ConnectionError(f"the mail server ended the dialogue: {delivered[1].detail}")
         finally:
             if claims:
                 self._settle(results, claims[len(results) :], claimed_at + self._limits.claim_s)
         return bool(claims)
 
-    def _deliver(self, intent: ClaimedIntent) -> tuple[ClaimedIntent, DeliveryResult]:
-        """Deliver one mail. Returns the intent with its span's trace context. Raises ConnectionError: not tried."""
+    def _send(self, claim: ClaimedIntent, latest_start: float) -> Delivered | None:
+        """Deliver one mail, once more at once if the server ended a connection that it had taken mails on.
+
+        Returns None if it is too late to start. Raises OSError: the mail server is unreachable.
+        """
+        delivered: Delivered | None = None
+        while delivered is None or delivered[1].status is DeliveryStatus.DROPPED:
+            self._mailer.connect()  # before the clock is read: it may take long
+            if time.monotonic() > latest_start:
+                return None
+            delivered = self._deliver(claim)
+        return delivered
+
+    def _deliver(self, intent: ClaimedIntent) -> Delivered:
+        """Deliver one mail. Returns the intent with its span's trace context."""
         self._health.beat(self.name)
         started = time.perf_counter()
         with span(self._tracing, SENDING, intent.traceparent) as sending:
             result = self._mailer.deliver(intent)
-            if result.status is DeliveryStatus.UNTRIED:
-                raise ConnectionError(result.detail)
             sending.note({"eventline.mail.template": intent.template, "eventline.mail.fate": result.status.value})
-            self._count(intent, result)
-            _log_result(intent, result, time.perf_counter() - started)
+            if result.status not in NO_TRY:
+                self._count(intent, result)
+                _log_result(intent, result, time.perf_counter() - started)
         return msgspec.structs.replace(intent, traceparent=sending.traceparent), result
 
     def _count(self, intent: ClaimedIntent, result: DeliveryResult) -> None:
@@ -157,6 +170,7 @@ class Sender:
         state = state_after(result.status, intent.tries, intent.unknown_tries)
         self._mails.labels(OUTCOMES[state]).inc()
         if state is IntentState.SENT:
+            self._backoff.reset()
             seconds = seconds_since(intent.queued_at, self._clock())
             observe(self._latencies.labels(intent.template), min(seconds, MAIL_LATENCY.longest))
 

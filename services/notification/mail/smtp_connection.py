@@ -11,7 +11,9 @@ import time
 
 import msgspec
 
-LONGEST_DETAIL = 300  # characters kept of a server's reply
+from services.notification.mail.smtp_replies import reply_codes
+
+LONGEST_DETAIL = 300  # characters kept of an error
 LONGEST_LINE = 4096  # bytes kept of a line; RFC 5321 allows 512
 LARGEST_REPLY = 65536  # bytes kept of a reply of many lines
 
@@ -61,14 +63,13 @@ def connect(server: Server) -> smtplib.SMTP:
         raise ConnectionError(f"{place}: {error_text(error)}") from error
 
 
-def reply_text(code: int, reply: bytes) -> str:
-    """Return a reply as text of at most LONGEST_DETAIL characters."""
-    return f"{code} {reply.decode(errors='replace')}"[:LONGEST_DETAIL]
-
-
 def error_text(error: OSError) -> str:
-    """Return an error as text of at most LONGEST_DETAIL characters."""
-    return f"{type(error).__name__}: {error}"[:LONGEST_DETAIL]
+    """Return an error as text of at most LONGEST_DETAIL characters, without the text of a reply."""
+    text = str(error)
+    if isinstance(error, smtplib.SMTPResponseException):
+        reply = error.smtp_error
+        text = reply_codes(error.smtp_code, reply if isinstance(reply, bytes) else reply.encode())
+    return f"{type(error).__name__}: {text}"[:LONGEST_DETAIL]
 
 
 class Client(smtplib.SMTP):

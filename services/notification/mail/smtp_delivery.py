@@ -5,28 +5,32 @@ Sources: RFC 5321 for the dialogue, RFC 6531 for addresses beyond ASCII.
 
 import smtplib
 
-from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus, recipient_status, reply_status
-from services.notification.mail.smtp_connection import Server, connect, error_text, reply_text
+import msgspec
+
+from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
+from services.notification.mail.refusal_ceiling import RefusalCeiling
+from services.notification.mail.smtp_connection import Server, connect, error_text
+from services.notification.mail.smtp_replies import recipient_status, reply_codes, reply_status
 from services.notification.mail.templates import CannotComposeError, Composer, Mail
 
 READY_FOR_DATA = 354
-CLOSING = 421
-WANTS_LOGIN = 530  # RFC 4954; of STARTTLS too, RFC 3207
 NO_UTF8 = "the address needs SMTPUTF8, which the mail server does not offer"
 
 
 class Mailer:
     """One connection to a mail server, opened when needed. Not thread-safe: every sender has its own."""
 
-    def __init__(self, server: Server, composer: Composer) -> None:
+    def __init__(self, server: Server, composer: Composer, ceiling: RefusalCeiling) -> None:
         self._server = server
         self._composer = composer
+        self._ceiling = ceiling
         self._smtp: smtplib.SMTP | None = None
+        self._has_sent = False  # on this connection
 
     def connect(self) -> None:
         """Connect if not connected. Raises ConnectionError, which names the reason."""
         if self._smtp is None:
-            self._smtp = connect(self._server)
+            self._smtp, self._has_sent = connect(self._server), False
 
     def deliver(self, intent: ClaimedIntent) -> DeliveryResult:
         """Render and deliver the mail of an intent on the open connection."""
@@ -36,12 +40,17 @@ class Mailer:
             return DeliveryResult(DeliveryStatus.REFUSED, str(error))
         if self._smtp is None:
             return DeliveryResult(DeliveryStatus.UNTRIED, "not connected")
+        if mail.needs_utf8 and not self._smtp.has_extn("smtputf8"):
+            return DeliveryResult(DeliveryStatus.REFUSED, NO_UTF8)
         result = _deliver(self._smtp, mail)
-        if result.status is not DeliveryStatus.SENT:
+        if result.status is DeliveryStatus.UNTRIED and self._has_sent:
+            result = msgspec.structs.replace(result, status=DeliveryStatus.DROPPED)
+        self._has_sent = result.status is DeliveryStatus.SENT
+        if not self._has_sent:
             # The state of the dialogue is unknown and QUIT would wait for a reply: the next mail opens a connection.
             self._smtp.close()
             self._smtp = None
-        return result
+        return self._ceiling.limited(result)
 
     def close(self) -> None:
         """Close the connection, with QUIT if the server still replies."""
@@ -54,8 +63,6 @@ class Mailer:
 
 
 def _deliver(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult:
-    if mail.needs_utf8 and not smtp.has_extn("smtputf8"):
-        return DeliveryResult(DeliveryStatus.REFUSED, NO_UTF8)
     try:
         if refusal := _announce(smtp, mail):
             return refusal
@@ -66,7 +73,7 @@ def _deliver(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult:
         code, reply = smtp.getreply()
     except OSError as error:
         return DeliveryResult(DeliveryStatus.UNKNOWN, f"no answer to the final dot: {error_text(error)}")
-    return DeliveryResult(reply_status(code) if code > 0 else DeliveryStatus.UNKNOWN, reply_text(code, reply))
+    return DeliveryResult(reply_status(code) if code > 0 else DeliveryStatus.UNKNOWN, reply_codes(code, reply))
 
 
 def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
@@ -75,8 +82,6 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
         code, reply = smtp.mail(mail.sender, ["SMTPUTF8"] if mail.needs_utf8 else [])
     except OSError as error:
         return DeliveryResult(DeliveryStatus.UNTRIED, error_text(error))
-    if code in {CLOSING, WANTS_LOGIN}:  # it refuses every mail
-        return DeliveryResult(DeliveryStatus.UNTRIED, reply_text(code, reply))
     status = reply_status(code)
     if status is DeliveryStatus.SENT:
         code, reply = smtp.rcpt(mail.recipient)
@@ -86,4 +91,6 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
         status = reply_status(code)
     if code == READY_FOR_DATA:
         return None
-    return DeliveryResult(DeliveryStatus.DEFERRED if status is DeliveryStatus.SENT else status, reply_text(code, reply))
+    return DeliveryResult(
+        DeliveryStatus.DEFERRED if status is DeliveryStatus.SENT else status, reply_codes(code, reply)
+    )

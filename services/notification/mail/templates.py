@@ -14,7 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.contracts.envelope import ID
 from services.notification.domain import ClaimedIntent, locale_of
-from services.notification.mail.message import Lines, address_of, message_of, subject_of
+from services.notification.mail.message import Lines, address_of, ascii_domain, message_of, subject_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a name with a line break would forge the text after it
@@ -48,12 +48,13 @@ class Composer:
 
     def compose(self, intent: ClaimedIntent) -> Mail:
         """Return the mail of an intent. Raises CannotComposeError, also if a value would inject a header."""
-        utf8 = not (intent.recipient.isascii() and self._mail_from.isascii())
+        recipient = ascii_domain(intent.recipient)
         try:
-            content = self._message(intent)
+            content = self._message(msgspec.structs.replace(intent, recipient=recipient))
         except (ValueError, TemplateError) as error:
             raise CannotComposeError(f"no mail can be rendered: {error}") from error
-        return Mail(self._mail_from, intent.recipient, dot_stuffed(content), utf8)
+        needs_utf8 = not (recipient.isascii() and self._mail_from.isascii())
+        return Mail(self._mail_from, recipient, dot_stuffed(content), needs_utf8)
 
     def _message(self, intent: ClaimedIntent) -> bytes:
         locale = locale_of(intent.locale, self._locales)

@@ -15,7 +15,14 @@ from services.chassis.messages.clock import from_micros, to_micros
 from services.contracts.envelope import correlation_of
 from services.contracts.user import Personal, UserState
 from services.notification import domain
-from services.notification.domain import RETRY_AFTER_S, ClaimedIntent, DeliveryResult, IntentState, backoff_s
+from services.notification.domain import (
+    RETRY_AFTER_S,
+    ClaimedIntent,
+    DeliveryResult,
+    IntentState,
+    backoff_s,
+    tries_after,
+)
 from services.notification.store.tables import intents, replica
 
 LONGEST_BACKOFF_MS = max(RETRY_AFTER_S) * 1000
@@ -55,11 +62,13 @@ def release(connection: Connection, ids: Sequence[int]) -> None:
 
 def _outcome_row(outcome: Outcome, now: int) -> dict[str, object]:
     claimed, result, state = outcome
-    wait_s = backoff_s(state, claimed.tries)
+    tries = tries_after(result.status, claimed.tries)
+    wait_s = backoff_s(state, tries)
     return {
         "claimed": claimed.id,
         "state": state,
         "detail": result.detail,
+        "tries": tries,
         "doubts": claimed.unknown_tries + (state is IntentState.UNKNOWN),
         "due_at": None if wait_s is None else now + wait_s * 1000,
     }

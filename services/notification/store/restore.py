@@ -26,6 +26,7 @@ from services.contracts.notification import (
     NotificationQueued,
     NotificationSent,
     NotificationSuppressed,
+    without_text,
 )
 from services.notification.domain import IntentState
 from services.notification.store.batch import INTENT
@@ -89,7 +90,7 @@ def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
         elif isinstance(fact, NotificationSent):
             settled.append(_settlement(event.envelope, fact, IntentState.SENT, ""))
         elif isinstance(fact, NotificationFailed):
-            settled.append(_settlement(event.envelope, fact, IntentState.FAILED, storable(fact.reason)))
+            settled.append(_settlement(event.envelope, fact, IntentState.FAILED, storable(without_text(fact.reason))))
     bulk.insert_new(connection, intents, decided, INTENT)
     if settled:
         connection.execute(update(intents).where(intents.c.notification_id == bindparam("settled")), settled)

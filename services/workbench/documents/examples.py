@@ -18,7 +18,8 @@ DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
     (user.EVENTS, "user.email_changed", user.EmailChanged(user.NewAddress("countess@example.org"))),
     (user.EVENTS, "user.profile_changed", user.ProfileChanged(user.Profile("Ada King", "en-GB"))),
     (user.EVENTS, "user.preferences_changed", user.PreferencesChanged(Preferences(email=False))),
-    (user.EVENTS, "user.contact_flagged", user.ContactFlagged("550 no such mailbox")),
+    (user.EVENTS, "user.contact_flagged", user.ContactFlagged("550 5.1.1")),
+    (user.EVENTS, "user.contact_cleared", user.ContactCleared()),
     (user.EVENTS, "user.deactivated", user.UserDeactivated()),
     (user.STATE, "user.state", user.UserState(USER_ID, 7, Status.ACTIVE, ADA, Preferences(email=True))),
     (user.NOTICES, "user.notice", user.UserNotice(USER_ID, "user.registered", 7)),
@@ -45,7 +46,7 @@ DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
         notification.NotificationFailed(
             notification_id=NOTIFICATION_ID,
             user_id=USER_ID,
-            reason="550 no such mailbox",
+            reason="550 5.1.1",
             permanent=True,
             tries=1,
             personal=notification.Recipient("ada@example.org"),

@@ -45,7 +45,7 @@ def test_4xx_is_retried(room: Mailroom, step: str) -> None:
     with MailServer() as server:
         server.replies[step] = ["451 try later"]
         room.send(at(server.port))
-        assert room.outcomes() == [(OLD, "open", "451 try later")]
+        assert room.outcomes() == [(OLD, "open", "451")]
         assert room.queue.claim(1) == [], "the backoff has been skipped"
         room.expire()
         room.send(at(server.port))
@@ -64,7 +64,7 @@ def test_5xx_fails_at_once(room: Mailroom, step: str) -> None:
         assert server.mails == []
     assert room.states() == [("failed", 1)]
     fact = msgspec.json.decode(room.last_events(1)[0].data, type=NotificationFailed)
-    assert (fact.reason, fact.permanent) == ("550 never", step == OLD)
+    assert (fact.reason, fact.permanent) == ("550", step == OLD)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_of_two_recipients_one_is_refused_and_the_other_gets_it(room: Mailroom) 
         room.send(at(server.port))
         assert [mail.rcpt_tos for mail in server.mails] == [[OLD], [NEW]]
     welcome, to_old, to_new = room.outcomes()
-    assert welcome == (OLD, "sent", "250 accepted")
-    assert to_old == (OLD, "failed", "550 5.1.1 no such user")
-    assert to_new == (NEW, "sent", "250 accepted")
+    assert welcome == (OLD, "sent", "250")
+    assert to_old == (OLD, "failed", "550 5.1.1")
+    assert to_new == (NEW, "sent", "250")
     failed, sent = room.last_events(2)
     assert (failed.type, sent.type) == ("notification.failed", "notification.sent")
     assert failed.subject == sent.subject == user(1)

@@ -25,7 +25,7 @@ from tests.support.notification_builders import a_handler, a_notice_record, a_st
 
 SENT, REFUSED = (
     DeliveryResult(DeliveryStatus.SENT, "250 ok"),
-    DeliveryResult(DeliveryStatus.REFUSED, "550 no such user"),
+    DeliveryResult(DeliveryStatus.REFUSED, "550 5.1.1"),
 )
 CONSUMED = [
     a_state_record(a_state(1, email="ada@old.example.org")),

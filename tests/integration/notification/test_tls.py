@@ -11,6 +11,7 @@ import structlog
 import trustme
 
 from services.chassis.database.database import Database
+from services.notification.mail.refusal_ceiling import RefusalCeiling
 from services.notification.mail.sender import Limits, Sender
 from services.notification.mail.smtp_connection import Login, Server, connect
 from services.notification.mail.smtp_delivery import Mailer
@@ -116,7 +117,13 @@ def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
     with MailServer(certificate=server_side(), login=("ada", "another")) as server:
         server.replies["AUTH"] = [answer.format(encoded)] * 4 if answer else []
         target = Server(HOST, server.port, 5.0, trust, login=LOGIN)
-        sender = Sender("s", room.queue, Mailer(target, Composer(MAIL_FROM)), Limits.of(10, 5.0, 60.0), a_telemetry())
+        sender = Sender(
+            "s",
+            room.queue,
+            Mailer(target, Composer(MAIL_FROM), RefusalCeiling(10, a_telemetry())),
+            Limits.of(10, 5.0, 60.0),
+            a_telemetry(),
+        )
         with structlog.testing.capture_logs() as lines:
             sender.run(Once())
         assert set(server.steps) == {"AUTH"}

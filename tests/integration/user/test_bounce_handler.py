@@ -20,10 +20,11 @@ from services.contracts.user import ContactFlagged, Preferences, UserState
 from services.notification import publisher as notification_publisher
 from services.notification.domain import DeliveryResult, DeliveryStatus
 from services.notification.store.tables import intents
-from services.user import bounce_handler, publisher, store
-from services.user.bounce_handler import BounceHandler
+from services.user import publisher, store
 from services.user.commands import Action, Change, Command, Deactivate, Register
 from services.user.domain import Changes
+from services.user.flags import bounce_handler
+from services.user.flags.bounce_handler import BounceHandler
 from services.user.handlers import Tools
 from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope, ids
 from tests.support.notification_builders import a_handler
@@ -90,10 +91,17 @@ def told(fact: notification.Fact, version: int, user_id: str = USER_ID) -> Recor
 def test_a_permanent_bounce_flags_the_contact_and_names_its_cause(users: Users) -> None:
     outcome = users.take(failed())
     (flag,) = users.flags()
-    assert msgspec.json.decode(flag.data, type=ContactFlagged) == ContactFlagged("550 no such mailbox")
+    assert msgspec.json.decode(flag.data, type=ContactFlagged) == ContactFlagged("550")
     assert flag.metadata == Metadata("correlation-1", "event-2")
     assert (users.user().version, users.user().contact_flagged) == (2, True)
     assert [kind for _, kind, _ in outcome.applied] == ["notification.failed"]
+
+
+def test_the_text_of_a_reply_in_an_older_event_is_not_copied_to_the_flag(users: Users) -> None:
+    fact = NotificationFailed("n", USER_ID, "550 5.1.1 <ada@example.org>: Ada", True, 1, Recipient(ADDRESS))  # noqa: FBT003
+    users.take(told(fact, 2))
+    (flag,) = users.flags()
+    assert flag.data == '{"reason":"550 5.1.1"}'
 
 
 def test_a_bounce_that_is_repeated_is_a_repeat_even_after_the_address_came_back(users: Users) -> None:

@@ -120,18 +120,12 @@ def test_a_mail_of_unknown_outcome_is_tried_once_more_and_then_fails() -> None:
     assert domain.state_after(DeliveryStatus.SENT, 2, 1) is IntentState.SENT
 
 
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        (250, DeliveryStatus.SENT),
-        (451, DeliveryStatus.DEFERRED),
-        (550, DeliveryStatus.REFUSED),
-        (-1, DeliveryStatus.DEFERRED),
-        (354, DeliveryStatus.DEFERRED),
-    ],
-)
-def test_the_first_digit_of_a_reply_code_gives_the_status(code: int, status: DeliveryStatus) -> None:
-    assert domain.reply_status(code) is status
+def test_an_attempt_that_was_no_try_is_not_counted_and_waits_for_the_shortest_time() -> None:
+    for tries in (1, 8):
+        assert domain.state_after(DeliveryStatus.UNTRIED, tries, 0) is IntentState.OPEN
+        assert domain.tries_after(DeliveryStatus.UNTRIED, tries) == tries - 1
+    assert domain.tries_after(DeliveryStatus.DEFERRED, 2) == 2
+    assert domain.backoff_s(IntentState.OPEN, 0) == 10
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,34 @@ def test_a_server_that_is_lost_between_two_mails_costs_only_the_remaining_claims
     queue = FakeQueue(a_claimed_intent(1), a_claimed_intent(2), a_claimed_intent(3))
     with pytest.raises(ConnectionError, match="421 closing"):
         a_sender(queue, FakeMailer(SENT, DeliveryResult(DeliveryStatus.UNTRIED, "421 closing"))).step(threading.Event())
-    assert numbers([claim for claim, _ in queue.results]) == [1]
-    assert numbers(queue.unused) == [2, 3]
+    assert numbers([claim for claim, _ in queue.results]) == [1, 2]
+    assert numbers(queue.unused) == [3]
+
+
+def test_a_server_that_ends_a_used_connection_is_connected_to_again_at_once() -> None:
+    dropped, queue, mailer = DeliveryResult(DeliveryStatus.DROPPED, "421"), FakeQueue(), FakeMailer()
+    queue.claims, mailer.results = [a_claimed_intent(1), a_claimed_intent(2)], [SENT, dropped, SENT]
+    assert a_sender(queue, mailer).step(threading.Event())
+    assert [result for _, result in queue.results] == [SENT, SENT]
+    assert mailer.message_ids == ["<n-1@example.org>", "<n-2@example.org>", "<n-2@example.org>"]
+
+
+def test_a_mail_that_was_sent_ends_the_count_of_failures() -> None:
+    untried, queue, mailer, waits = DeliveryResult(DeliveryStatus.UNTRIED, "421"), FakeQueue(), FakeMailer(), []
+
+    class Impatient(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout)
+            queue.claims, mailer.results = [a_claimed_intent(1), a_claimed_intent(2)], [SENT, untried]
+            return len(waits) == 4
+
+        def is_set(self) -> bool:
+            return len(waits) == 4
+
+    mailer.unreachable = False
+    queue.claims, mailer.results = [a_claimed_intent(1)], [untried]
+    a_sender(queue, mailer).run(Impatient())
+    assert waits == [1.0] * 4
 
 
 def test_a_stop_finishes_the_current_mail_and_releases_the_rest() -> None:

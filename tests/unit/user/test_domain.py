@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.contracts.user import (
+    ContactCleared,
     ContactFlagged,
     EmailChanged,
     Fact,
@@ -51,6 +52,7 @@ def test_a_registration_is_version_1_of_an_active_user() -> None:
         (ProfileChanged(Profile("Ada King", "en-GB")), {"personal": a_person(full_name="Ada King", locale="en-GB")}),
         (PreferencesChanged(Preferences(email=False)), {"preferences": Preferences(email=False)}),
         (ContactFlagged("550"), {"contact_flagged": True}),
+        (ContactCleared(), {"contact_flagged": False}),
         (UserDeactivated(), {"status": Status.DEACTIVATED}),
     ],
 )
@@ -61,6 +63,14 @@ def test_each_fact_changes_its_part_and_the_version(fact: Fact, different: dict[
 def test_a_new_address_has_not_bounced_yet() -> None:
     user = evolved(ContactFlagged("550"), EmailChanged(NewAddress("a@b.org")))
     assert (user.contact_flagged, user.version) == (False, 3)
+
+
+def test_a_flag_is_cleared_once_and_not_for_a_deactivated_user() -> None:
+    flagged = evolved(ContactFlagged("550"))
+    assert domain.unflag(flagged) == [ContactCleared()]
+    assert not domain.evolve("u", flagged, ContactCleared()).contact_flagged
+    assert domain.unflag(ADA) == []
+    assert domain.unflag(domain.evolve("u", flagged, UserDeactivated())) == []
 
 
 def test_only_a_registration_can_be_the_first_fact() -> None:

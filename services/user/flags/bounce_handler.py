@@ -16,7 +16,7 @@ from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
 from services.chassis.outbox.event_store import appending
 from services.contracts.catalog import TYPE_NAMES
-from services.contracts.notification import NotificationFailed
+from services.contracts.notification import NotificationFailed, without_text
 from services.user.commands import Command, Flag
 from services.user.handlers import Tools, execute
 
@@ -52,7 +52,7 @@ class BounceHandler:
         data, envelope = event.data, event.envelope
         if not isinstance(data, NotificationFailed) or not data.permanent:
             return []
-        flag = Flag(envelope.subject, data.personal.email, data.reason[:LONGEST_REASON])
+        flag = Flag(envelope.subject, data.personal.email, without_text(data.reason)[:LONGEST_REASON])
         metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent)
         return [Command(flag, self._tools.new_id(), hashlib.sha256(envelope.id.encode()).digest(), metadata)]
 

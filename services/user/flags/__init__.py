@@ -1,0 +1,1 @@
+"""Flags of addresses: set by bounces, cleared by operators."""
