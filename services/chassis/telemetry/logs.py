@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from services.chassis.messages import traceparent
-from services.chassis.messages.printable import printable_lines
+from services.chassis.messages.printable import printable, printable_lines
 from services.chassis.telemetry import tracing
 
 ADDRESS = re.compile(r"[^\s\"'<>()\[\],:;=@]+@[^\s\"'<>()\[\],:;=@]+")
@@ -72,7 +72,8 @@ def _json(_: WrappedLogger, __: str, line: EventDict) -> bytes:
 
 def _without_controls(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     """Escape what a terminal would obey."""
-    return {name: printable_lines(value) if isinstance(value, str) else value for name, value in line.items()}
+    shown = {name: printable(value) if isinstance(value, str) else value for name, value in line.items()}
+    return shown | ({"exception": printable_lines(line["exception"])} if "exception" in line else {})
 
 
 class _Libraries(logging.Handler):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -48,10 +49,12 @@ plain = st.fixed_dictionaries({"full_name": marked}).map(
 
 @pytest.fixture
 def printed(capsysbinary: pytest.CaptureFixture[bytes]) -> Iterator[pytest.CaptureFixture[bytes]]:
+    handlers = logging.getLogger().handlers
     logs.configure("user", "info")
     structlog.configure(cache_logger_on_first_use=False)
     yield capsysbinary
     structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
 
 
 @pytest.fixture
