@@ -9,7 +9,14 @@ from services.workbench.local.system import JOBS, SERVICES, clean_environment
 from services.workbench.polling import until
 
 JARS = Path(".eventline/kafka").absolute()
-PORTS = ("BROKER", "CONTROLLER", "SMTP", *map(str.upper, SERVICES), *(f"{name.upper()}_METRICS" for name in JOBS))
+PORTS = (
+    "BROKER",
+    "CONTROLLER",
+    "SMTP",
+    "PAGE",
+    *map(str.upper, SERVICES),
+    *(f"{name.upper()}_METRICS" for name in JOBS),
+)
 DEADLINE = 120.0
 BEGUN = "registered"
 OF_WORKBENCH = {"demo", "run", "load", "verify", "backlog", "sink"}

@@ -26,7 +26,7 @@ from services.contracts.personal import masked
 
 TOPIC_ORDER = {topic.name: number for number, topic in enumerate(catalog.TOPICS)}
 PUBLISHERS = {topic.name: topic.publisher for topic in catalog.TOPICS}
-SHARED = (catalog.USER_STATE.name, catalog.USER_NOTICES.name)  # where a fact of user.events.v1 has records as well
+SHARED = (catalog.USER_EVENTS.name, catalog.USER_STATE.name, catalog.USER_NOTICES.name)  # a change is on each of them
 LONGEST_VALUE = 4096  # characters that are shown
 
 
@@ -209,7 +209,7 @@ def _missing(events: dict[str, JourneyEvent], mails: Sequence[JourneyMail]) -> I
     causes = {event.caused_by for event in events.values() if event.publisher == "notification"}
     for event in events.values():
         topics = {record.topic for record in event.records}
-        if catalog.USER_EVENTS.name in topics:
+        if not topics.isdisjoint(SHARED):
             yield from (f"{event.type}: no record on {topic} yet" for topic in SHARED if topic not in topics)
             if event.type in MAILED and event.id not in causes:
                 yield f"{event.type}: the notification service has not decided about a mail yet"

@@ -3,19 +3,24 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
+import msgspec
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
-from services.console.lag import lags, unasked
-from services.workbench.live.status import Moment, rows
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
+from services.console.lag import Lag, lags, unasked
+from services.workbench.live.faults import Faults
+from services.workbench.live.page import NEWEST_MAILS, Feed, LivePage
+from services.workbench.live.status import Moment, rows, snapshot
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
+from services.workbench.local.sink import Mail
 from services.workbench.local.system import JOBS, MAILS, SERVICES, System, local_programs, require_ports
 from services.workbench.scrape import scrape
 from services.workbench.settings import WorkbenchSettings
@@ -34,14 +39,15 @@ class Run:
         self._folder = settings.folder(state)
         client = settings.client
         self._topics = KafkaAdmin(client, "console")
-        self._mails = MailCount(self._folder / MAILS)
+        self._lags: Sequence[Lag] | None = None
+        self._mails = Mails(self._folder / MAILS)
 
     def stay(self) -> list[str]:
         """Start everything, stay up until Ctrl-C or SIGTERM, stop in order; return what went wrong at the end.
 
         Raises what starting raises, and ProcessError when a part dies meanwhile.
         """
-        require_ports(self._settings)
+        require_ports(self._settings, "page_port")
         self._settings.note_running(self._folder)
         with System(local_programs(self._settings, self._folder)) as system:
             life = Lifecycle(system, self._settings, self._say)
@@ -55,33 +61,48 @@ class Run:
         return life.problems
 
     async def _watch(self, system: System) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(LOOK_SECONDS)) as session:
-            now = await self._look(system, session)
-            if not self._console.is_terminal:
-                await self._tell(system, session, now)
-            with Live(console=self._console, auto_refresh=False, transient=True) as live:
-                while True:
-                    before, now = now, await self._look(system, session)
-                    live.update(_table(before, now), refresh=True)
-                    await asyncio.sleep(LOOK_SECONDS)
+        faults, feed = Faults(system, self._settings.client), Feed()
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(LOOK_SECONDS)) as session,
+            LivePage(self._settings, session, feed, faults, self._mails.newest).served(),
+        ):
+            asking = asyncio.create_task(self._ask_lags())
+            try:
+                await self._show(system, session, feed, faults)
+            finally:
+                asking.cancel()
 
-    async def _tell(self, system: System, session: aiohttp.ClientSession, now: Moment) -> None:
+    async def _show(self, system: System, session: aiohttp.ClientSession, feed: Feed, faults: Faults) -> None:
+        told, now = time.monotonic(), await self._look(system, session)
+        live = Live(console=self._console, auto_refresh=False, transient=True)
+        with live if self._console.is_terminal else contextlib.nullcontext():
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                before, now = now, await self._look(system, session)
+                await feed.put(snapshot(before, now, faults.active()))
+                if self._console.is_terminal:
+                    live.update(_table(before, now), refresh=True)
+                elif now.at - told >= LINES_SECONDS:
+                    told = now.at
+                    self._say("; ".join(f"{name}: {text}" for name, text in rows(before, now)))
+
+    async def _ask_lags(self) -> None:
+        # Apart from the rest: while the broker is unreachable, the question takes long.
         while True:
-            await asyncio.sleep(LINES_SECONDS)
-            before, now = now, await self._look(system, session)
-            self._say("; ".join(f"{name}: {text}" for name, text in rows(before, now)))
+            try:
+                self._lags = await asyncio.to_thread(lags, self._topics, unasked)
+            except (BrokerUnavailableError, TopicsError):
+                self._lags = None
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self, system: System, session: aiohttp.ClientSession) -> Moment:
         system.require_running()
-        try:
-            behind = await asyncio.to_thread(lags, self._topics, unasked)
-        except BrokerUnavailableError:
-            behind = None
+        self._mails.read()
         return Moment(
             at=time.monotonic(),
             metrics={name: await self._scrape(session, name) for name in SERVICES},
-            lags=behind,
-            mails=self._mails.read(),
+            lags=self._lags,
+            mails=self._mails.number,
             used=of_system(system, *system.running),
         )
 
@@ -95,34 +116,43 @@ class Run:
             name: (getattr(self._settings, f"{name}_port"), getattr(self._settings, f"{name}_metrics_port"))
             for name in SERVICES
         }
+        page = f"  [bold]look at http://{HOST}:{self._settings.page_port}/[/]  the live page"
         lines = [
             f"  {name:13} API http://{HOST}:{port}  docs http://{HOST}:{port}/schema  metrics http://{HOST}:{metrics}/metrics"
             for name, (port, metrics) in ports.items()
         ]
         kept = f"  broker {self._settings.bootstrap_servers}; state, logs and mails are kept in {self._folder}"
-        return "\n".join([*lines, kept, "  up until Ctrl-C"])
+        return "\n".join([page, *lines, kept, "  up until Ctrl-C"])
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
 
-class MailCount:
-    """Counts the lines of a file that grows, reading each only once."""
+class Mails:
+    """The mails in a file that grows, each line read only once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read = 0
-        self._lines = 0
+        self._newest: deque[bytes] = deque(maxlen=NEWEST_MAILS)
+        self.number = 0
 
-    def read(self) -> int:
-        """Return how many whole lines the file has by now."""
-        if self._path.exists():
-            with self._path.open("rb") as file:
-                file.seek(self._read)
-                added = file.read()
-            self._read += len(added)
-            self._lines += added.count(b"\n")
-        return self._lines
+    def read(self) -> None:
+        """Read what was added."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")
+        self._read += len(whole[0]) + len(whole[1])
+        added = whole[0].splitlines()
+        self.number += len(added)
+        self._newest.extend(added)
+
+    def newest(self) -> list[Mail]:
+        """Return the newest mails, the oldest of them first."""
+        self.read()
+        return [msgspec.json.decode(line, type=Mail) for line in self._newest]
 
 
 def _table(before: Moment, now: Moment) -> RenderableType:

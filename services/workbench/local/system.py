@@ -155,9 +155,9 @@ def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.Comple
     return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)  # ours
 
 
-def require_ports(settings: WorkbenchSettings) -> None:
-    """Check that every port of the local run is free; raises PortTakenError naming the settings."""
-    names = {"smtp_port", "console_metrics_port"} | {
+def require_ports(settings: WorkbenchSettings, *more: str) -> None:
+    """Check that every port of the local run is free, and more by their settings; raises PortTakenError naming them."""
+    names = {"smtp_port", "console_metrics_port", *more} | {
         f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")
     }
     if not settings.kafka_bootstrap_servers:

@@ -38,6 +38,7 @@ PORTS = (
     "broker_port",
     "controller_port",
     "smtp_port",
+    "page_port",
     *(f"{name}_port" for name in SERVICES),
     *(f"{name}_metrics_port" for name in JOBS),
 )

@@ -84,11 +84,12 @@ def test_records_of_one_change_are_one_event_and_effects_follow_their_causes() -
     ("rows", "missing"),
     [
         (CHANGE[:1], ["no record on user.state.v1 yet", "no record on user.notices.v1 yet", "has not decided"]),
+        (CHANGE[1:], ["user.state: no record on user.events.v1 yet"]),
         (CHANGE, ["user.registered: the notification service has not decided about a mail yet"]),
         ((*CHANGE, MAILED[0]), [f"mail welcome {MAIL}: queued, not yet sent"]),
         (MAILED[1:], ["notification.sent: its cause e2 is not in the audit log"]),
     ],
-    ids=["state and notice", "decision", "mail", "cause"],
+    ids=["state and notice", "fact", "decision", "mail", "cause"],
 )
 def test_what_has_not_come_yet_is_missing(rows: Sequence[Row], missing: list[str]) -> None:
     found = of(*rows).missing

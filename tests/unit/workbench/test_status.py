@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from services.console.lag import Lag
-from services.workbench.live.run import MailCount
+from services.workbench.live.run import Mails
 from services.workbench.live.status import Moment, rows
 from services.workbench.usage import MIB, Usage
 
@@ -51,9 +51,9 @@ def test_of_a_service_that_does_not_answer_no_rate_is_made_up() -> None:
 
 def test_mails_are_counted_as_they_come(tmp_path: Path) -> None:
     path = tmp_path / "mails"
-    mails = MailCount(path)
-    assert mails.read() == 0
-    path.write_bytes(b"one\ntw")
-    assert mails.read() == 1
-    path.write_bytes(b"one\ntwo\nthree\n")
-    assert mails.read() == 3
+    mails, counted = Mails(path), []
+    for content in (b"", b"one\ntw", b"one\ntwo\nthree\n"):
+        path.write_bytes(content)
+        mails.read()
+        counted.append(mails.number)
+    assert counted == [0, 1, 3]

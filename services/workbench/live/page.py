@@ -1,0 +1,183 @@
+"""The live page of `make run`: the system as a diagram, a form, and an event seen travelling. Serves this machine only.
+
+A browser gets the numbers and the journeys as server-sent events (HTML Living Standard, section 9.2).
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from services.workbench.live.faults import FaultError, Faults
+from services.workbench.live.status import Snapshot
+from services.workbench.local.ports import HOST
+from services.workbench.local.sink import Mail
+from services.workbench.settings import WorkbenchSettings
+
+PAGE = Path(__file__).with_name("page.html")
+PATIENCE = aiohttp.ClientTimeout(10)
+POLL_S = 0.15
+FOLLOW_S = 60.0  # how long an event is followed
+NEWEST_MAILS = 20
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Feed:
+    """The newest snapshot of the system, for any number of browsers."""
+
+    def __init__(self) -> None:
+        self._newest: Snapshot | None = None
+        self._changed = asyncio.Condition()
+
+    async def put(self, snapshot: Snapshot) -> None:
+        """Publish a snapshot."""
+        async with self._changed:
+            self._newest = snapshot
+            self._changed.notify_all()
+
+    async def follow(self) -> AsyncIterator[Snapshot]:
+        """Yield the newest snapshot, and each that follows."""
+        while True:
+            if self._newest is not None:
+                yield self._newest
+            async with self._changed:
+                await self._changed.wait()
+
+
+class LivePage:
+    """The page's web server."""
+
+    def __init__(
+        self,
+        settings: WorkbenchSettings,
+        session: aiohttp.ClientSession,
+        feed: Feed,
+        faults: Faults,
+        mails: Callable[[], list[Mail]],
+    ) -> None:
+        self._settings = settings
+        self._session = session
+        self._feed = feed
+        self._faults = faults
+        self._mails = mails
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        """Serve while the block runs. Raises OSError if the port is taken."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/", self._page),
+                web.get("/snapshots", self._snapshots),
+                web.post("/users", self._command),
+                web.patch("/users/{user_id}", self._command),
+                web.get("/journeys/{id}", self._journey),
+                web.get("/mails", self._newest_mails),
+                web.post("/faults/{fault}", self._fault),
+            ]
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, self._settings.page_port).start()
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _page(self, _: web.Request) -> web.Response:
+        text = PAGE.read_text().replace("/*ADDRESSES*/{}", msgspec.json.encode(self._addresses()).decode())
+        headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    def _addresses(self) -> Mapping[str, str]:
+        names = ("user", "notification", "audit")
+        apis = {name: f"http://{HOST}:{getattr(self._settings, f'{name}_port')}" for name in names}
+        return apis | {"broker": self._settings.bootstrap_servers, "faults": ",".join(self._faults.names())}
+
+    async def _snapshots(self, request: web.Request) -> web.StreamResponse:
+        async def events() -> AsyncIterator[object]:
+            async for snapshot in self._feed.follow():
+                yield snapshot
+
+        return await _stream(request, events())
+
+    async def _command(self, request: web.Request) -> web.Response:
+        """Pass a command on to the user API: a page of another origin could not call it."""
+        _refuse_other_origins(request)
+        headers = {name: request.headers[name] for name in ("If-Match",) if name in request.headers}
+        url = f"http://{HOST}:{self._settings.user_port}{request.rel_url.path}"
+        json = {"Content-Type": "application/json"}
+        try:
+            async with self._session.request(
+                request.method, url, data=await request.read(), headers=headers | json, timeout=PATIENCE
+            ) as answer:
+                named = {"X-Correlation-ID": answer.headers["X-Correlation-ID"]}
+                body = await answer.read()
+                return web.Response(body=body, status=answer.status, content_type="application/json", headers=named)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return web.json_response({"detail": f"the user service does not answer: {error}"}, status=503)
+
+    async def _journey(self, request: web.Request) -> web.StreamResponse:
+        """Send the journey of a command whenever it has changed, until it is complete."""
+
+        async def events() -> AsyncIterator[object]:
+            deadline, last = time.monotonic() + FOLLOW_S, b""
+            while time.monotonic() < deadline:
+                journey = await self._read_journey(request.match_info["id"])
+                if journey and (text := msgspec.json.encode(journey)) != last:
+                    last = text
+                    yield journey
+                    if not journey["missing"]:
+                        return
+                await asyncio.sleep(POLL_S)
+
+        return await _stream(request, events())
+
+    async def _read_journey(self, wanted: str) -> Any:  # noqa: ANN401  # decoded JSON
+        url = f"http://{HOST}:{self._settings.audit_port}/audit/journeys/{wanted}"
+        try:
+            async with self._session.get(url) as answer:
+                return (await answer.json())["journey"] if answer.ok else None
+        except (aiohttp.ClientError, TimeoutError):
+            return None  # audit is stopped on purpose: it has the records when it is back
+
+    async def _newest_mails(self, _: web.Request) -> web.Response:
+        mails = msgspec.json.encode(self._mails()[-NEWEST_MAILS:])
+        return web.Response(body=mails, content_type="application/json")
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        _refuse_other_origins(request)
+        try:
+            said = self._faults.begin(request.match_info["fault"])
+        except FaultError as error:
+            return web.json_response({"detail": str(error)}, status=409)
+        return web.json_response({"detail": said})
+
+
+def _refuse_other_origins(request: web.Request) -> None:
+    # A page of another site can send a form here, but not without naming itself.
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != f"{request.scheme}://{request.host}":
+        raise web.HTTPForbidden(text=f"not from {origin}")
+
+
+async def _stream(request: web.Request, events: AsyncIterator[object]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(request)
+    try:
+        async for event in events:
+            await response.write(b"data: " + msgspec.json.encode(event) + b"\n\n")
+        await response.write(b"event: end\ndata: {}\n\n")
+    except (ConnectionResetError, asyncio.CancelledError):
+        pass  # the browser has left, or the run ends
+    return response
