@@ -158,10 +158,10 @@ class LivePage:
     async def _fault(self, request: web.Request) -> web.Response:
         _refuse_other_origins(request)
         try:
-            said = self._faults.begin(request.match_info["fault"])
+            done = self._faults.begin(request.match_info["fault"])
         except FaultError as error:
             return web.json_response({"detail": str(error)}, status=409)
-        return web.json_response({"detail": said})
+        return web.json_response({"detail": done})
 
 
 def _refuse_other_origins(request: web.Request) -> None:

@@ -73,7 +73,7 @@ class Run:
                 asking.cancel()
 
     async def _show(self, system: System, session: aiohttp.ClientSession, feed: Feed, faults: Faults) -> None:
-        told, now = time.monotonic(), await self._look(system, session)
+        shown, now = time.monotonic(), await self._look(system, session)
         live = Live(console=self._console, auto_refresh=False, transient=True)
         with live if self._console.is_terminal else contextlib.nullcontext():
             while True:
@@ -82,8 +82,8 @@ class Run:
                 await feed.put(snapshot(before, now, faults.active()))
                 if self._console.is_terminal:
                     live.update(_table(before, now), refresh=True)
-                elif now.at - told >= LINES_SECONDS:
-                    told = now.at
+                elif now.at - shown >= LINES_SECONDS:
+                    shown = now.at
                     self._say("; ".join(f"{name}: {text}" for name, text in rows(before, now)))
 
     async def _ask_lags(self) -> None:
