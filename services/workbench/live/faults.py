@@ -81,7 +81,7 @@ class Faults:
 
     def _poison(self) -> str:
         """Publish records that are no events: the notification service writes a dead letter of each and goes on."""
-        record = Outgoing(USER_NOTICES.name, b"poison", b"{not an event", [], int(time.time() * 1000))
+        record = Outgoing(USER_NOTICES.name, b"poison", b"{not an event", [])
         producer = Producer(self._kafka, "poison")
         producer.publish([record] * POISON_RECORDS)
         producer.close()
