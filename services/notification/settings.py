@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.chassis.consumer.settings import HeldRecordSettings
+from services.chassis.consumer.settings import STALLED_AFTER, HeldRecordSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.settings.environment import Natural, Port, Text, settings
@@ -39,11 +39,12 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     def problems(self) -> list[str]:
         """Return the contradictions, a line each."""
         problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
-        if self.smtp_timeout * WAITS_PER_MAIL >= self.sender_claim_time:
+        if self.smtp_timeout * WAITS_PER_MAIL >= min(self.sender_claim_time, STALLED_AFTER):
             both = f"APP_SMTP_TIMEOUT ({self.smtp_timeout}), APP_SENDER_CLAIM_TIME ({self.sender_claim_time})"
             problems.append(
                 f"{both}: a mail waits up to {WAITS_PER_MAIL} times and must end within its claim, "
-                f"so the first must be below a {WAITS_PER_MAIL}th of the second"
+                f"so the first must be below a {WAITS_PER_MAIL}th of the second, and of {STALLED_AFTER}: "
+                "a sender that waits longer for one mail would be restarted as stalled"
             )
         if not is_mailbox(self.mail_from):
             problems.append(f"APP_MAIL_FROM={self.mail_from!r} is not an address: write name@domain")

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Natural, settings
+from services.chassis.telemetry.health import STALLED_AFTER_S
 
+STALLED_AFTER = timedelta(seconds=STALLED_AFTER_S)
 SESSION = timedelta(seconds=45)  # a broker's default session timeout of group members
 
 
@@ -16,11 +18,22 @@ class ConsumerSettings(KafkaSettings):
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""
-        return super().problems() + self._poll_problems()
+        return super().problems() + self._poll_problems() + self._stall_problems()
+
+    @property
+    def _longest_step(self) -> timedelta:
+        # A batch may wait for acknowledged dead letters, an assignment for ids and end offsets of its topics.
+        return self.kafka_message_timeout + 2 * self.kafka_request_timeout
+
+    def _stall_problems(self) -> list[str]:
+        if self._longest_step < STALLED_AFTER:
+            return []
+        sum_of = "APP_KAFKA_MESSAGE_TIMEOUT and twice APP_KAFKA_REQUEST_TIMEOUT"
+        remedy = f"it must be below {STALLED_AFTER}, or an outage of the broker ends liveness and restarts the process"
+        return [f"{sum_of} is {self._longest_step}: {remedy}"]
 
     def _poll_problems(self) -> list[str]:
-        # A batch may wait for acknowledged dead letters, an assignment for ids and end offsets of its topics.
-        longest = max(self.kafka_message_timeout + 2 * self.kafka_request_timeout, SESSION)
+        longest = max(self._longest_step, SESSION)
         if self.kafka_poll_interval > longest:
             return []
         sum_of = "APP_KAFKA_MESSAGE_TIMEOUT and twice APP_KAFKA_REQUEST_TIMEOUT, at least a group's session"

@@ -153,6 +153,17 @@ def test_the_poll_interval_is_longer_than_a_batch_may_take(
         assert line.startswith("APP_KAFKA_POLL_INTERVAL (")
 
 
+@pytest.mark.parametrize(("message", "request_timeout", "is_meant"), [("9s", "25s", True), ("10s", "25s", False)])
+def test_no_wait_for_the_broker_is_so_long_that_a_loop_counts_as_stalled(
+    message: str, request_timeout: str, *, is_meant: bool
+) -> None:
+    variables = {"APP_KAFKA_MESSAGE_TIMEOUT": message, "APP_KAFKA_REQUEST_TIMEOUT": request_timeout}
+    if is_meant:
+        load(Settings, GOOD | variables)
+    else:
+        assert [line for line in complaints(**variables) if "ends liveness" in line]
+
+
 @pytest.mark.parametrize(("text", "meant"), [("true", True), ("false", False)])
 def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FBT001  # it is the example
     assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant

@@ -45,6 +45,7 @@ def test_without_tls_nothing_is_trusted_and_with_it_the_machines_authorities_are
             for given in ("Eventline", "Eventline <a@example.org>", "a@example.org\n", "=?utf-8?q?x?=@example.org")
         ),
         ({"APP_SMTP_TIMEOUT": "12s"}, "the first must be below a 5th of the second"),
+        ({"APP_SMTP_TIMEOUT": "12s", "APP_SENDER_CLAIM_TIME": "90s"}, "would be restarted as stalled"),
     ],
 )
 def test_contradictory_or_unusable_settings_are_refused_at_start(environment: dict[str, str], text: str) -> None:
