@@ -34,6 +34,14 @@ ALERTS = (
         description="No process of {{ $labels.job }} holds the relay's lease for long, so nothing is published.",
     ),
     Alert(
+        name="RelayHalted",
+        when="max by (job, namespace) (min_over_time(relay_halted[1m])) == 1",
+        lasting="0s",
+        severity="page",
+        summary="{{ $labels.job }}'s relay publishes nothing until somebody acts",
+        description="A topic has another number of partitions, or the store is older than the log; the log names it.",
+    ),
+    Alert(
         name="ConsumerLagging",
         # The lowest that was seen: an age that could not be read (NaN) is no end of the lag.
         when=f'{LAG} (min_over_time(consumer_lag_seconds{{messaging_consumer_group_name!="audit"}}[2m])) > 1m',

@@ -30,6 +30,7 @@ from services.notification.store.batch import Rows
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "notification"
+PUBLISHED = {NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions}
 SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
 
 
@@ -53,7 +54,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         overdue=database.reader(views.overdue),
         replaying=lambda: consumer.replaying,
     )
-    events = Publication(NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions, EVENTS, publisher.records)
+    events = Publication(NOTIFICATION_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         consumer,

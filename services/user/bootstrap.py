@@ -13,7 +13,7 @@ from services.chassis.process.assembly import Consumption, DeadLetterPolicy
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuild_check, store
 from services.user.api import Api
@@ -25,6 +25,7 @@ from services.user.settings import Settings
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "user"
+PUBLISHED = {topic.name: topic.partitions for topic in (USER_EVENTS, USER_STATE, USER_NOTICES)}
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
@@ -41,7 +42,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
     )
-    events = Publication(USER_EVENTS.name, USER_EVENTS.partitions, EVENTS, publisher.records)
+    events = Publication(USER_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         group_commit,

@@ -83,6 +83,18 @@ CASES = (
         firing={14: [], 17: [], 29: []},
     ),
     Case(
+        alert="RelayHalted",
+        story="one of two processes finds that partitions were added, until the topic is recreated",
+        series=_of("relay_halted", USER, (0, 10), (1, 10), (0, 10)) | _of("relay_halted", USER, (0, 30), instance="2"),
+        firing={9: [], 13: [USER], 19: [USER], 22: []},
+    ),
+    Case(
+        alert="RelayHalted",
+        story="a relay that goes on at once",
+        series=_of("relay_halted", USER, *[(0, 1)] * 30),
+        firing={29: []},
+    ),
+    Case(
         alert="ConsumerLagging",
         story="the oldest record is minutes old, and once could not be read",
         series=_lag("notification", STATE, (0, 10), (120, 5), ("NaN", 1), (180, 4), (0, 10)),

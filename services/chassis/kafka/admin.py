@@ -19,6 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from services.chassis.kafka import config
 from services.chassis.kafka.client_errors import ClientErrors
 from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.messages.record import TopicPartition
 
 REPLICATION = "APP_KAFKA_REPLICATION_FACTOR"
@@ -40,6 +41,12 @@ DENIED = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client the right to describe or read the group",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this client the right on the cluster",
 }
+
+
+RECREATE = (
+    "keys would move between partitions and lose their order, so nothing is published and nothing is lost; recreate "
+    "the topic with its old number of partitions and publish it again, see the runbook RelayHalted"
+)
 
 
 class TopicsError(Exception):
@@ -102,16 +109,15 @@ class KafkaAdmin:
         Raises TopicsError if an existing topic has another number of partitions.
         """
         created = [topic.name for topic in topics if self._create(topic)]
-        counts = self._partition_counts()
-        wrong = [
-            f"topic {topic.name} has {counts[topic.name]} partitions on the broker, {topic.partitions} in the catalog: "
-            "keys would move between partitions and lose their order; delete the topic or correct the catalog"
-            for topic in topics
-            if counts.get(topic.name, topic.partitions) != topic.partitions
-        ]
-        if wrong:
-            raise TopicsError("\n".join(wrong))
+        if wrong := self._wrong_counts({topic.name: topic.partitions for topic in topics}):
+            remedy = "keys would move between partitions and lose their order; delete the topic or correct the catalog"
+            raise TopicsError("\n".join(f"{difference}: {remedy}" for difference in wrong))
         return created
+
+    def require_partitions(self, expected: Mapping[str, int]) -> None:
+        """Check the number of partitions of existing topics. Raises PartitionCountError."""
+        if wrong := self._wrong_counts(expected):
+            raise PartitionCountError(f"{', '.join(wrong)}: {RECREATE}")
 
     def ids(self, names: Iterable[str]) -> dict[str, str]:
         """Return the 22-character id of each topic; for a missing one raises BrokerUnavailableError."""
@@ -215,8 +221,13 @@ class KafkaAdmin:
             raise self._explained(error, f"topic {topic.name}") from error
         return True
 
-    def _partition_counts(self) -> dict[str, int]:
-        return {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+    def _wrong_counts(self, expected: Mapping[str, int]) -> list[str]:
+        counts = {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
+        return [
+            f"topic {name} has {counts[name]} partitions on the broker, {number} in the catalog"
+            for name, number in expected.items()
+            if counts.get(name, number) != number
+        ]
 
     def _metadata(self) -> ClusterMetadata:
         try:

@@ -1,17 +1,19 @@
 """An idempotent producer that publishes a batch and waits for the acknowledgement of each record."""
 
+import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Client
 
 from services.chassis.kafka import config, statistics
+from services.chassis.kafka.admin import RECREATE
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.publisher import PublishError, RecordRefusedError
+from services.chassis.messages.publisher import PartitionCountError, PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing
 
 POLL_S = 0.1
@@ -42,11 +44,20 @@ class Producer:
     late, and brokers would refuse one from a clock more than an hour ahead (KIP-937), which holds up all behind it.
     """
 
-    def __init__(self, settings: KafkaSettings, name: str, metrics: ClientMetrics | None = None) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        name: str,
+        metrics: ClientMetrics | None = None,
+        partitions: Mapping[str, int] = {},  # only read
+    ) -> None:
         self._events = ErrorEvents(name, metrics)
         own = {"error_cb": self._events}
         self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics) | own)
         self._metrics = metrics
+        self._partitions = partitions
+        self._fewest = min(partitions.values(), default=sys.maxsize)  # one comparison for each report
+        self._misplaced: set[str] = set()
         self._patience = settings.kafka_message_timeout.total_seconds() + GRACE_S
         self._unreported = 0
         self._failures: Counter[tuple[str, str]] = Counter()  # by error and topic
@@ -55,13 +66,14 @@ class Producer:
         """Write records in order and wait for the acknowledgement of each. Returns the number per topic.
 
         Raises PublishError if one is not acknowledged within the message time-out, and RecordRefusedError if client or
-        broker refuse one for good; see PERMANENT.
+        broker refuse one for good; see PERMANENT. Raises PartitionCountError if one is in a partition that its topic
+        should not have.
         """
         sent: Counter[str] = Counter()
         started, error = time.perf_counter(), ""
         try:
             self._write(records, sent)
-        except (PublishError, RecordRefusedError):
+        except (PublishError, RecordRefusedError, PartitionCountError):
             error = next((name for name, _ in self._failures), "unreported")
             raise
         finally:
@@ -88,6 +100,8 @@ class Producer:
         deadline = time.monotonic() + self._patience
         while self._unreported and not self._failures and time.monotonic() < deadline:
             self._client.flush(POLL_S)  # unlike poll, it does not wait for linger.ms: the batch is complete
+        if self._misplaced:
+            raise PartitionCountError(f"topic {', '.join(sorted(self._misplaced))} has more partitions: {RECREATE}")
         self._refuse_permanently({name for name, _ in self._failures})
         if self._failures or self._unreported:
             failed = ", ".join(self._explained(*failure) for failure in self._failures.items())
@@ -120,6 +134,12 @@ class Producer:
         self._unreported -= 1
         if error is not None:
             self._failures[error.name(), message.topic() or ""] += 1
+        elif (message.partition() or 0) >= self._fewest:
+            self._check_place(message.topic() or "", message.partition() or 0)
+
+    def _check_place(self, topic: str, partition: int) -> None:
+        if partition >= self._partitions.get(topic, sys.maxsize):
+            self._misplaced.add(topic)
 
     def _explained(self, failure: tuple[str, str], number: int) -> str:
         name, topic = failure

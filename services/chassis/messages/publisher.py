@@ -15,6 +15,10 @@ class RecordRefusedError(Exception):
     """Client or broker refuse a record of a batch for good; the message gives the reason. No retry can succeed."""
 
 
+class PartitionCountError(Exception):
+    """A topic has another number of partitions than its publisher expects: keys have moved between partitions."""
+
+
 class Publisher(Protocol):
     """A producer; see `chassis.kafka.producer.Producer`. After an error it must be closed and not used again."""
 
@@ -28,6 +32,8 @@ class Publisher(Protocol):
         """Drop queued records, so that none is written after those of the next producer."""
 
 
+# Raises PartitionCountError, and ConnectionError while the broker is unreachable.
+CheckTopics = Callable[[], None]
 OpenProducer = Callable[[], Publisher]
 # Returns the latest event of this publisher in each partition. Raises ConnectionError while the log cannot be read.
 LatestPublished = Callable[[], Sequence[Published]]

@@ -13,7 +13,13 @@ import structlog
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import seconds_since
 from services.chassis.messages.event import StoredEvent
-from services.chassis.messages.publisher import LatestPublished, OpenProducer, Publisher, RecordRefusedError
+from services.chassis.messages.publisher import (
+    CheckTopics,
+    LatestPublished,
+    OpenProducer,
+    Publisher,
+    RecordRefusedError,
+)
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_store, stopped_events
 from services.chassis.outbox.lease import Lease, Leases
@@ -31,7 +37,8 @@ Records = Callable[[StoredEvent], Sequence[Outgoing]]
 class Outbox(msgspec.Struct, frozen=True):
     """Dependencies of a relay: the event store with its lease, and the functions that build and publish records.
 
-    `newest` returns the latest published events; the store must have them too.
+    `newest` returns the latest published events; the store must have them too. `check_topics` checks the number of
+    partitions of each topic.
     """
 
     database: Database
@@ -39,6 +46,7 @@ class Outbox(msgspec.Struct, frozen=True):
     records: Records
     open_producer: OpenProducer
     newest: LatestPublished = lambda: ()  # nothing is on the log yet
+    check_topics: CheckTopics = lambda: None
 
 
 class EventPublisher:

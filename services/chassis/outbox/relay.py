@@ -11,12 +11,19 @@ import structlog
 
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.messages.clock import seconds_since
+from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.net.backoff import Backoff
 from services.chassis.outbox import divergence_check, event_store, stopped_events
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.event_publisher import EventPublisher, Outbox
 from services.chassis.outbox.lease import Lease, LeaseLostError
-from services.chassis.telemetry.metrics.publishing import OUTBOX_AGE, OUTBOX_PENDING, OUTBOX_STOPPED, RELAY_EPOCH
+from services.chassis.telemetry.metrics.publishing import (
+    OUTBOX_AGE,
+    OUTBOX_PENDING,
+    OUTBOX_STOPPED,
+    RELAY_EPOCH,
+    RELAY_HALTED,
+)
 from services.chassis.telemetry.telemetry import Telemetry
 
 IDLE_S = 0.25  # polling interval for events of other processes; those of this process wake the relay
@@ -35,6 +42,7 @@ class Relay:
         self._outbox = outbox
         self._appended = appended
         self._epoch = telemetry.metrics.gauge(RELAY_EPOCH)
+        self._halted = telemetry.metrics.gauge(RELAY_HALTED)
         self._publisher = EventPublisher(outbox, telemetry)
         self._health = telemetry.health
         self._clock = telemetry.clock
@@ -51,14 +59,18 @@ class Relay:
                     self._lead(taken, stop)
                 else:
                     stop.wait(min(taken, RENEW_S))
-            except DivergedLogError as error:
-                log.error("nothing is published", error=str(error))  # noqa: TRY400  # the message is complete without a traceback
-                self._health.lacks(self.name, str(error))
+            except (DivergedLogError, PartitionCountError) as error:
+                self._halt(str(error))
                 stop.wait(RENEW_S)
             except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
                 log.warning("cannot publish now, trying again", error=str(error))
                 self._health.lacks(self.name, str(error), needed=False)
                 stop.wait(self._backoff.next())
+
+    def _halt(self, reason: str) -> None:
+        log.error("nothing is published", error=reason)
+        self._halted.set(1)
+        self._health.lacks(self.name, reason)
 
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
@@ -84,6 +96,7 @@ class Relay:
                 if time.monotonic() - renewed > RENEW_S:
                     renewed = time.monotonic()
                     self._outbox.leases.renew(lease)
+                    self._outbox.check_topics()
                     self._publisher.idle(lease)  # also while there is always something to publish
                 self._appended.clear()
                 stopping = stop.is_set()  # read before the store: events appended before the stop are seen
@@ -96,6 +109,7 @@ class Relay:
                     self._publisher.idle(lease)
                     self._appended.wait(IDLE_S)
                 self._health.has(self.name)  # it publishes, or nothing waits
+                self._halted.set(0)
         finally:
             self._publisher.close()
 

@@ -126,6 +126,11 @@ class Assembly:
         self._dead_letters.append(dead_letters)
         return dead_letters
 
-    def producers(self, client: str, part: str) -> Callable[[], Producer]:
-        """Return a function that opens a producer; `part` labels its metrics."""
-        return partial(Producer, self.settings, client, ClientMetrics(part, self.telemetry.metrics))
+    def producers(
+        self,
+        client: str,
+        part: str,
+        partitions: Mapping[str, int] = {},  # only read
+    ) -> Callable[[], Producer]:
+        """Return a function that opens a producer; `part` labels its metrics, `partitions` are checked."""
+        return partial(Producer, self.settings, client, ClientMetrics(part, self.telemetry.metrics), partitions)

@@ -3,7 +3,9 @@
 Apart from `assembly`, so that a service without an outbox declares none of its tables.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 
@@ -20,11 +22,12 @@ from services.chassis.process.runtime import Component
 class Publication(msgspec.Struct, frozen=True):
     """Publication from the outbox: the records of an event, and the topic that has every event.
 
-    `source` is the `ce_source` of that topic's records.
+    `source` is the `ce_source` of that topic's records. `partitions` has the number for each topic of the records: the
+    relay publishes nothing while a topic has another one, as keys would move and lose their order.
     """
 
     topic: str
-    partitions: int
+    partitions: Mapping[str, int]
     source: str
     records: Records
 
@@ -34,11 +37,13 @@ class PublishingAssembly(Assembly):
 
     def relay(self, publication: Publication, lease: timedelta) -> Component:
         """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
+        partitions = publication.partitions
         outbox = Outbox(
             database=self.database,
             leases=Leases(self.database, new_holder(), lease),
             records=publication.records,
-            open_producer=self.producers(self.group, RELAY),
-            newest=LatestPublished(self.settings, publication.topic, publication.partitions, publication.source),
+            open_producer=self.producers(self.group, RELAY, partitions),
+            newest=LatestPublished(self.settings, publication.topic, partitions[publication.topic], publication.source),
+            check_topics=partial(self.admin.require_partitions, partitions),
         )
         return Relay(outbox, self.appended, self.telemetry)

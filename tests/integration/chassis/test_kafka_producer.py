@@ -1,5 +1,6 @@
 """The producer on a real broker: acknowledged records are written, in order, to the partitions of Java clients."""
 
+import contextlib
 import time
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from confluent_kafka import TopicPartition as ClientPartition
 
 from services.chassis.kafka.group_consumer import to_record
 from services.chassis.kafka.producer import PERMANENT, Producer
-from services.chassis.messages.publisher import PublishError, RecordRefusedError
+from services.chassis.messages.publisher import PartitionCountError, PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing, Record
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 from services.workbench.local.free_ports import free_ports
@@ -81,6 +82,17 @@ def test_keys_have_the_same_partitions_as_with_a_java_client(broker: str) -> Non
     publish(broker, *[outgoing(topic, key=key) for key in MURMUR2])
     found = {record.key: record.partition for record in read(broker, topic, len(MURMUR2), partitions=6)}
     assert found == {key: (number & 0x7FFFFFFF) % 6 for key, number in MURMUR2.items()}
+
+
+def test_a_record_in_a_partition_that_its_topic_should_not_have_is_an_error(broker: str) -> None:
+    topic = create(broker, partitions=6)
+    placed = {(number & 0x7FFFFFFF) % 6: key for key, number in MURMUR2.items()}
+    assert publish(broker, outgoing(topic, key=placed[max(placed) - 1])) == {topic: 1}
+    with (
+        contextlib.closing(Producer(settings(broker), "test", partitions={topic: max(placed)})) as producer,
+        pytest.raises(PartitionCountError, match=topic),
+    ):
+        producer.publish([outgoing(topic, key=placed[max(placed)])])
 
 
 def test_the_largest_record_and_its_dead_letter_fit(broker: str) -> None:

@@ -4,12 +4,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
 
 from services.chassis.database.database import Database
 from services.chassis.messages.event import StoredEvent
+from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_publisher, event_store, lease
 from services.chassis.outbox import relay as module
@@ -136,6 +138,34 @@ def test_why_nothing_is_published_is_reported_until_it_is(database: Database, lo
         log.refuse = 0
         await_that(lambda: telemetry.health.absent() == {}, telemetry.health.absent)
     assert cursor(database) == 1
+
+
+def test_a_relay_halts_when_a_topic_has_other_partitions_and_goes_on_when_it_is_recreated(
+    database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RENEW_S", 0.01)
+    wrong: list[str] = []
+
+    def check() -> None:
+        for reason in wrong:
+            raise PartitionCountError(reason)
+
+    telemetry = a_telemetry()
+    halted = partial(telemetry.metrics.registry.get_sample_value, "relay_halted")
+    outbox = Outbox(database, Leases(database, "mine", LONG), two_records, log.open_producer, check_topics=check)
+    with running(Relay(outbox, threading.Event(), telemetry)):
+        append_events(database, 1)
+        await_cursor(database, 1)
+        wrong.append("topic facts has 12 partitions")
+        await_that(lambda: halted() == 1, halted)
+        assert telemetry.health.missing()["relay"] == "topic facts has 12 partitions"
+        append_events(database, 2)
+        opened = len(log.story)
+        assert (numbers(log), cursor(database)) == ([1, 1], 1)
+        wrong.clear()
+        await_cursor(database, 2)
+        await_that(lambda: "relay" not in telemetry.health.missing(), telemetry.health.missing)
+    assert (halted(), numbers(log), len(log.story) > opened) == (0, [1, 1, 2, 2], True)
 
 
 def test_a_relay_without_the_lease_waits_and_publishes_nothing_until_it_is_free(

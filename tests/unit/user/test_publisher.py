@@ -4,7 +4,7 @@ import msgspec
 
 from services.chassis.messages.event import Metadata, StoredEvent
 from services.contracts.envelope import from_headers
-from services.user import domain, handlers, publisher
+from services.user import bootstrap, domain, handlers, publisher
 from tests.support.builders import NOW, USER_ID, a_user_registered
 
 CONTEXT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -16,6 +16,7 @@ RECORDS = publisher.records(StoredEvent(41, NOW, EVENT))
 def test_fact_then_state_then_notice_on_a_topic_each_by_the_users_key() -> None:
     assert [record.topic for record in RECORDS] == ["user.events.v1", "user.state.v1", "user.notices.v1"]
     assert {record.key for record in RECORDS} == {USER_ID.encode()}
+    assert {record.topic for record in RECORDS} == set(bootstrap.PUBLISHED), "the relay checks the partitions of each"
 
 
 def test_the_three_share_all_but_source_type_and_schema() -> None:

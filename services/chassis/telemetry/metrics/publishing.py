@@ -38,6 +38,13 @@ RELAY_EPOCH = Declared(
     meaning="Fencing epoch of this process's relay, 0 while it does not lead.",
     services=PUBLISHERS,
 )
+RELAY_HALTED = Declared(
+    name="relay_halted",
+    kind="gauge",
+    unit="0 or 1",
+    meaning="1 while the relay publishes nothing until an operator acts: a topic or the store is not what it was.",
+    services=PUBLISHERS,
+)
 SENT = Declared(
     name="messaging_client_sent_messages_total",
     kind="counter",
