@@ -87,7 +87,7 @@ def test_keys_have_the_same_partitions_as_with_a_java_client(broker: str) -> Non
 def test_a_record_in_a_partition_that_its_topic_should_not_have_is_an_error(broker: str) -> None:
     topic = create(broker, partitions=6)
     placed = {(number & 0x7FFFFFFF) % 6: key for key, number in MURMUR2.items()}
-    assert publish(broker, outgoing(topic, key=placed[max(placed) - 1])) == {topic: 1}
+    assert publish(broker, outgoing(topic, key=placed[min(placed)])) == {topic: 1}
     with (
         contextlib.closing(Producer(settings(broker), "test", partitions={topic: max(placed)})) as producer,
         pytest.raises(PartitionCountError, match=topic),
