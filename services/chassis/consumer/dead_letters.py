@@ -1,15 +1,20 @@
 """Dead-letter handling: records that can never be applied go to a topic, with their origin and the reason."""
 
+import hashlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from services.chassis.messages.publisher import OpenProducer, Publisher, PublishError, RecordRefusedError
-from services.chassis.messages.record import Headers, Outgoing, Record
+from services.chassis.messages.record import HEADER_FRAMING, Headers, Outgoing, Record
+from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 WINDOW_S = 60.0
+LARGEST_LETTER = LARGEST_RECORD + DEAD_LETTER_HEADERS
+# What a letter keeps of each part of a record that is too large for it: compression lets a record exceed every limit.
+KEPT_BYTES = 64 * 1024
 Reason = Literal[
     "unreadable_headers", "envelope", "key_mismatch", "unexpected_tombstone", "malformed", "invalid", "conflict"
 ]
@@ -103,4 +108,26 @@ class DeadLetters:
             ("dlq_reason", refusal.reason.encode()),
             ("dlq_detail", refusal.detail.encode(errors="backslashreplace")[:1000]),
         ]
-        return Outgoing(self._topic, record.key, record.value, (record.headers or []) + origin)
+        whole = Outgoing(self._topic, record.key, record.value, (record.headers or []) + origin)
+        return whole if whole.size <= LARGEST_LETTER else _cut(whole, len(record.headers or []))
+
+
+def _cut(letter: Outgoing, own: int) -> Outgoing:
+    """Return a letter that fits: parts of key and value, and those of the record's `own` headers that are small."""
+    kept, origin = list(_small(letter.headers[:own])), letter.headers[own:]
+    for name, part in (("key", letter.key or b""), ("value", letter.value or b"")):
+        if len(part) > KEPT_BYTES:
+            digest = hashlib.sha256(part).hexdigest().encode()
+            origin += [(f"dlq_{name}_size", b"%d" % len(part)), (f"dlq_{name}_sha256", digest)]
+    if len(kept) < own:
+        origin.append(("dlq_headers_omitted", b"%d" % (own - len(kept))))
+    key, value = (None if part is None else part[:KEPT_BYTES] for part in (letter.key, letter.value))
+    return Outgoing(letter.topic, key, value, kept + origin)
+
+
+def _small(headers: Headers) -> Iterator[tuple[str, bytes | None]]:
+    room = KEPT_BYTES
+    for name, value in headers:
+        if (size := len(name.encode()) + len(value or b"") + HEADER_FRAMING) <= room:
+            room -= size
+            yield name, value

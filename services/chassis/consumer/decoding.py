@@ -11,6 +11,8 @@ from services.chassis.messages.record import Record
 from services.contracts import structured
 from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
 
+LONGEST_DETAIL = 1000  # characters
+
 
 class Event(msgspec.Struct, frozen=True):
     """A decoded record. `data` is the type's struct, None for a tombstone.
@@ -49,7 +51,7 @@ class UnknownShapeError(Exception):
 
 class _RefusedError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
+        super().__init__(detail[:LONGEST_DETAIL])  # it may quote a key of megabytes
         self.reason = reason
 
 

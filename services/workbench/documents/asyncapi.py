@@ -62,6 +62,12 @@ ORIGIN: dict[str, Node] = {
     "dlq_reason": {"type": "string", "description": "Why, in one word, as on the metric dead_letters_total."},
     "dlq_detail": {"type": "string", "description": "Why, in a sentence for a person."},
 }
+_CUT = "Only where the record is too large for a dead letter, which then has the first 64 KiB of its {0}: "
+CUT: dict[str, Node] = {
+    f"dlq_{part}_{what}": {"type": "string", "description": _CUT.format(part) + meaning}
+    for part in ("key", "value")
+    for what, meaning in (("size", "the number of bytes."), ("sha256", "SHA-256 of the whole, in hex."))
+} | {"dlq_headers_omitted": {"type": "string", "description": "The number of the record's headers that did not fit."}}
 DEAD_LETTER = "dead_letter"
 ABOUT = (
     "The records of Eventline's topics: three services that share nothing but Kafka. Every record is a CloudEvent "
@@ -158,8 +164,10 @@ def _dead_letter() -> Node:
         "name": DEAD_LETTER,
         "title": "A dead letter",
         "summary": "The record as it was, key, value and headers, with headers for its origin and the reason.",
-        "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN},
-        "payload": {"description": "The refused record's value, byte for byte; it need not be JSON."},
+        "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN | CUT},
+        "payload": {
+            "description": "The refused record's value, byte for byte, or its first 64 KiB; it need not be JSON."
+        },
         "bindings": {"kafka": {"key": {"description": "The refused record's key."}} | BINDING},
     }
 

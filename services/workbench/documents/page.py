@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from services.contracts.catalog import DAY_MS, TOPICS, Pattern, Topic
-from services.workbench.documents.asyncapi import ABOUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
+from services.workbench.documents.asyncapi import ABOUT, CUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
 from services.workbench.documents.flow import flow
 from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.schemas import VERSION, Schema, schemas
@@ -57,7 +57,7 @@ def page() -> str:
         headers=HEADERS,
         kinds=kinds(),
         optional=OPTIONAL,
-        origin=ORIGIN,
+        origin=ORIGIN | CUT,
         patterns=PATTERNS,
         rules=RULES,
         topics=TOPICS,

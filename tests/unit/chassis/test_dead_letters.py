@@ -1,8 +1,11 @@
 """Dead letters: the original bytes, their origin and the reason; and the ceiling."""
 
-import pytest
+from hashlib import sha256
 
-from services.chassis.consumer.dead_letters import CeilingError, DeadLetters, Refusal
+import pytest
+from msgspec.structs import replace
+
+from services.chassis.consumer.dead_letters import LARGEST_LETTER, CeilingError, DeadLetters, Refusal
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Record
 from tests.support.fakes import FakeLog
@@ -108,3 +111,41 @@ def test_the_used_share_of_the_ceiling_counts_the_last_minute(letters: DeadLette
     assert letters.used == pytest.approx(2 / 3)
     seconds.now += 61
     assert letters.used == 0
+
+
+BLANKS = b" " * 3_000_000
+
+
+def test_three_million_blanks_keep_digest_size_place_and_a_part(letters: DeadLetters, log: FakeLog) -> None:
+    letters.put([Refusal(replace(RECORD, value=BLANKS), "malformed", "not JSON")], IDS)
+    (letter,) = log.records
+    found = dict(letter.headers)
+    assert (letter.key, letter.value) == (RECORD.key, BLANKS[:65536])
+    assert (found["dlq_value_size"], found["dlq_value_sha256"]) == (b"3000000", sha256(BLANKS).hexdigest().encode())
+    assert (found["dlq_topic"], found["dlq_partition"], found["dlq_offset"]) == (b"user.state.v1", b"4", b"17")
+    assert "dlq_headers_omitted" not in found
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"value": BLANKS},
+        {"key": BLANKS},
+        {"headers": [("large", BLANKS), ("ce_id", b"1")]},
+        {"headers": [(f"h{number}", b"") for number in range(200_000)]},
+        {"headers": [("n" * 2_000_000, None), ("ce_id", b"1")]},
+        {"key": BLANKS, "value": BLANKS, "headers": [("ce_id", b"1"), ("large", BLANKS)]},
+    ],
+    ids=["value", "key", "header", "200,000 headers", "header name", "all"],
+)
+def test_a_letter_always_fits_whatever_part_of_the_record_is_too_large(
+    letters: DeadLetters, log: FakeLog, changed: dict[str, object]
+) -> None:
+    letters.put([Refusal(replace(RECORD, **changed), "malformed", "x" * 5000)], IDS)
+    (letter,) = log.records
+    found = dict(letter.headers)
+    assert letter.size <= LARGEST_LETTER
+    assert found["dlq_reason"] == b"malformed"
+    assert ("dlq_key_sha256" in found, "dlq_value_sha256" in found) == ("key" in changed, "value" in changed)
+    assert ("dlq_headers_omitted" in found) == ("headers" in changed)
+    assert found.get("ce_id", b"1") == b"1"
