@@ -165,9 +165,7 @@ def _dead_letter() -> Node:
         "title": "A dead letter",
         "summary": "The record as it was, key, value and headers, with headers for its origin and the reason.",
         "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN | CUT},
-        "payload": {
-            "description": "The refused record's value, byte for byte, or its first 64 KiB; it need not be JSON."
-        },
+        "payload": {"description": "The refused record's value, or its first 64 KiB; it need not be JSON."},
         "bindings": {"kafka": {"key": {"description": "The refused record's key."}} | BINDING},
     }
 

@@ -4,6 +4,7 @@ What can never be an event becomes a dead letter, the next record proceeds, and 
 """
 
 import base64
+import hashlib
 import random
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Producer as Client
 from sqlalchemy import text
 
 from services.chassis.consumer.dead_letters import CeilingError
@@ -88,6 +90,7 @@ def at_version(version: int) -> Change:
     return change
 
 
+BLANKS, LARGE_KEY = b" " * 3_000_000, b"large"
 OLD_MS, OLD_ROW = 86_400_000, "timestamp 1970"
 
 # Row, which record of a registration, what is wrong with it, the reason of the dead letter (None: it is applied).
@@ -134,6 +137,13 @@ def backwards() -> list[Outgoing]:
     return [first, at_version(2)(first), first]
 
 
+def produce_compressed(broker: str, topic: str, key: bytes, value: bytes) -> None:
+    """Write a record whose batch the broker accepts only because it is compressed."""
+    producer = Client({"bootstrap.servers": broker, "message.max.bytes": 100_000_000, "compression.type": "gzip"})
+    producer.produce(topic, value, key)
+    assert producer.flush(30) == 0
+
+
 def user_of(name: str) -> str:
     """Return the id of a row's user."""
     return (bad_record([row[0] for row in ROWS].index(name)).key or b"").decode()
@@ -150,8 +160,9 @@ class World:
         rows = {row[0]: bad_record(number) for number, row in enumerate(ROWS)}
         earlier, old, later = backwards()
         written = [record for name, record in rows.items() if name != OLD_ROW] + [*conflicting(), later, *self.good]
-        self.written = len(written) + 4
+        self.written = len(written) + 5
         produce(address, catalog.USER_NOTICES.name, RAW_KEY, RAW_VALUE, {b"ce_\xff": b"x"})
+        produce_compressed(address, catalog.USER_STATE.name, LARGE_KEY, BLANKS)
         write_dated(address, 2 * OLD_MS, earlier)
         write_dated(address, OLD_MS, old, rows[OLD_ROW])
         producer = Producer(self.settings, "test")
@@ -197,7 +208,7 @@ class World:
         """Read the dead-letter topic to its end."""
         topic = catalog.NOTIFICATION_DEAD_LETTERS.name
         source = GroupConsumer(self.settings, "test-letters", [topic], lambda _: {})
-        found = read(source, len([row for row in ROWS if row[3]]) + 3)
+        found = read(source, len([row for row in ROWS if row[3]]) + 4)
         source.close()
         return found
 
@@ -236,6 +247,17 @@ def test_row_same_version_with_other_id_or_content_is_a_conflict(
     good, _, other_id, other_content = conflicting()
     assert letters[other_content.value or b"", other_content.key] == ["conflict"]
     assert letters[other_id.value or b"", good.key] == ["conflict"]
+
+
+def test_row_a_record_whose_dead_letter_would_not_fit(
+    world: World, letters: dict[tuple[bytes, bytes | None], list[str]]
+) -> None:
+    """3,000,000 blanks, gzip, on `user.state.v1`: the letter has digest, size, place and a part of the value."""
+    assert letters[BLANKS[:65536], LARGE_KEY] == ["envelope"]
+    (letter,) = [letter for letter in world.dead_letters() if letter.key == LARGE_KEY]
+    assert letter.header("dlq_value_size") == "3000000"
+    assert letter.header("dlq_value_sha256") == hashlib.sha256(BLANKS).hexdigest()
+    assert letter.header("dlq_topic") == catalog.USER_STATE.name
 
 
 def test_row_header_name_that_is_not_utf_8(letters: dict[tuple[bytes, bytes | None], list[str]]) -> None:
