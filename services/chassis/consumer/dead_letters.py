@@ -13,7 +13,7 @@ from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 WINDOW_S = 60.0
 LARGEST_LETTER = LARGEST_RECORD + DEAD_LETTER_HEADERS
-# What a letter keeps of each part of a record that is too large for it: compression lets a record exceed every limit.
+# The bytes of each part that a letter keeps of a record that does not fit: compression lets a record exceed all limits.
 KEPT_BYTES = 64 * 1024
 Reason = Literal[
     "unreadable_headers", "envelope", "key_mismatch", "unexpected_tombstone", "malformed", "invalid", "conflict"
