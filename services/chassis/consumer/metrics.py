@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import get_args
 
 from services.chassis.consumer.dead_letters import Reason
@@ -12,6 +13,7 @@ from services.chassis.telemetry.metrics.consuming import (
     CONSUMED,
     DEAD_LETTERS,
     END_TO_END,
+    IMPLAUSIBLE_TIMES,
     NOT_SUBSCRIBED,
     PROCESS_DURATION,
     REPEATS,
@@ -19,6 +21,9 @@ from services.chassis.telemetry.metrics.consuming import (
 from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.telemetry import Telemetry
+
+OLDEST = timedelta(days=365)
+LARGEST_SKEW = timedelta(minutes=1)  # between the clocks of services
 
 
 class ConsumerMetrics:
@@ -30,6 +35,7 @@ class ConsumerMetrics:
         self._clock = telemetry.clock
         self._consumed = metrics.counter(CONSUMED)
         self._durations = metrics.histogram(PROCESS_DURATION).labels(SYSTEM, group)
+        self._implausible = metrics.counter(IMPLAUSIBLE_TIMES)
         self._latencies = metrics.latencies(END_TO_END)
         self._repeats = metrics.counter(REPEATS)
         self._not_subscribed = metrics.counter(NOT_SUBSCRIBED)
@@ -37,6 +43,7 @@ class ConsumerMetrics:
         for topic in subscription.topics:
             self._consumed.labels(SYSTEM, topic, group)
             self._repeats.labels(topic)
+            self._implausible.labels(topic)
         if subscription.dead_letters:
             for topic in subscription.topics:
                 self._not_subscribed.labels(topic)
@@ -61,8 +68,9 @@ class ConsumerMetrics:
         for refusal in outcome.refused:
             self._dead_letters.labels(refusal.reason).inc()
         now = self._clock()
-        self._latencies.add(
-            (kind, seconds_since(moment, now), record.context)
-            for record, kind, moment in outcome.applied
-            if not is_replay(record)
-        )
+        live = [applied for applied in outcome.applied if not is_replay(applied[0])]
+        self._latencies.add((kind, seconds_since(moment, now), record.context) for record, kind, moment in live)
+        earliest, latest = now - OLDEST, now + LARGEST_SKEW
+        for record, _, moment in live:
+            if not earliest <= moment <= latest:
+                self._implausible.labels(record.topic).inc()

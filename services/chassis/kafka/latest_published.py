@@ -1,7 +1,7 @@
 """The latest published event of one publisher in each partition of its topic, read from the end."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
@@ -12,7 +12,9 @@ from services.chassis.messages.event import Published
 from services.chassis.messages.record import Record, TopicPartition
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers
 
-BACK = 100  # records read in each partition: records of other publishers, written by mistake, are ignored
+# Offsets read from the end of each partition, further back only where none of the publisher's own records was found:
+# records of other publishers, written by mistake, are ignored, and transactions leave offsets without a record.
+BACK = (100, 10_000)
 BATCH = 1000
 POLL_S = 0.2
 
@@ -35,15 +37,22 @@ class LatestPublished:
 
     def _found(self) -> list[Published]:
         begins, ends = self._admin.begins(self._partitions), self._admin.ends(self._partitions)
-        starts = {place: max(begins[place], ends[place] - BACK) for place in self._partitions if ends[place] > 0}
         found: dict[int, Published] = {}
-        for record in self._read(starts) if starts else []:
+        for back in BACK:
+            wanted = [place for place in self._partitions if ends[place] > 0 and place.partition not in found]
+            starts = {place: max(begins[place], ends[place] - back) for place in wanted}
+            found |= self._latest(self._read(starts) if starts else [])
+        return list(found.values())
+
+    def _latest(self, records: Iterable[Record]) -> dict[int, Published]:
+        found: dict[int, Published] = {}
+        for record in records:
             envelope = _envelope(record)
             if envelope and envelope.source == self._source:
                 have = found.get(record.partition)
                 if have is None or envelope.sequence >= have.sequence:
                     found[record.partition] = Published(envelope.sequence, envelope.id, record.place)
-        return list(found.values())
+        return found
 
     def _read(self, starts: Mapping[TopicPartition, int]) -> list[Record]:
         deadline = time.monotonic() + self._settings.kafka_request_timeout.total_seconds()

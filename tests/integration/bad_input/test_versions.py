@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -172,6 +172,16 @@ def test_row_an_old_backup_restored(publisher: Publisher, others: tuple[int, ...
         append_events(publisher.database, 3, 4, 5)
         until("the relay's readiness", lambda: "relay" not in publisher.envelope.health.missing())
         until("written records", lambda: publisher.written() >= 5)
+
+
+def test_the_latest_own_event_is_found_before_many_records_of_another_writer(publisher: Publisher) -> None:
+    append_events(publisher.database, 1, 2)
+    publisher.publish(2)
+    latest = LatestPublished(publisher.settings, publisher.topic, PARTITIONS, SOURCE)
+    before = latest()
+    with closing(Producer(publisher.settings, "test")) as other:
+        other.publish(Outgoing(publisher.topic, b"%d" % number, b"foreign", []) for number in range(1000))
+    assert sorted(latest(), key=str) == sorted(before, key=str) != []
 
 
 def test_a_crash_between_the_log_and_the_cursor_is_no_old_backup(publisher: Publisher) -> None:

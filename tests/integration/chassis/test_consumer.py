@@ -155,6 +155,16 @@ def test_offsets_are_committed_to_kafka_only_when_they_have_moved(world: World) 
     assert world.broker.hints == {P0: 2}
 
 
+@pytest.mark.parametrize(("ahead_s", "number"), [(61, 1), (59, 0), (-364 * 86_400, 0), (-366 * 86_400, 1)])
+def test_records_of_an_implausible_time_are_counted(world: World, ahead_s: float, number: int) -> None:
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
+    world.write("a")
+    world.clock.move(-ahead_s)
+    consumer.process_batch(member)
+    assert world.metric("implausible_times_total", messaging_destination_name=TOPIC) == number
+
+
 def test_replayed_records_are_not_in_the_latency(world: World) -> None:
     world.write("old")
     consumer, member = world.consumer()

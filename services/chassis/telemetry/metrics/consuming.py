@@ -37,6 +37,14 @@ END_TO_END = Declared(
     labels=("type",),
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0),
 )
+IMPLAUSIBLE_TIMES = Declared(
+    name="implausible_times_total",
+    kind="counter",
+    unit="records",
+    meaning="Records applied whose ce_time is over a minute ahead or a year old: a clock is wrong; replays stay out.",
+    services=SERVICES,
+    labels=("messaging_destination_name",),
+)
 PAUSED = Declared(
     name="consumer_paused",
     kind="gauge",
