@@ -4,11 +4,12 @@ Knows transactions and dialects, no table. Writes to SQLite take one lock per pr
 that threads queue instead of polling.
 """
 
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Insert, MetaData, make_url, text
@@ -25,6 +26,8 @@ T = TypeVar("T")
 metadata = MetaData()  # of every table that this process knows
 
 NOTED = "noted"
+WRITE_TURN_S = 10.0  # how long a thread waits for the other writers of this process to SQLite
+SLOW_WRITE_S = 5.0  # a write that takes longer counts as a failure until it ends
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
@@ -45,8 +48,10 @@ class Database:
         self._observer = observer or DatabaseObserver()
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
-        self._write_lock: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._write_lock = threading.Lock()
+        self._writing: dict[object, float] = {}  # the starts of the writes under way
         self._write_failure: str | None = None
+        self._write_ended = time.monotonic()
 
     @property
     def engine(self) -> Engine:
@@ -60,8 +65,15 @@ class Database:
 
     @property
     def write_failure(self) -> str | None:
-        """The reason why the last write failed, None if it succeeded."""
+        """The reason why the last write failed or one under way takes too long, None if neither."""
+        if min(list(self._writing.values()), default=math.inf) < time.monotonic() - SLOW_WRITE_S:
+            return f"a write has taken more than {SLOW_WRITE_S:g} s"
         return self._write_failure
+
+    @property
+    def idle_s(self) -> float:
+        """The time since the end of the last write."""
+        return time.monotonic() - self._write_ended
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -94,7 +106,7 @@ class Database:
         """
         noted: Counter[str] = Counter()
         try:
-            with self._timed("write"), self._write_lock, self._engine.connect() as connection:
+            with self._timed("write"), self._observed_write(), self._turn(), self._engine.connect() as connection:
                 writer = connection.execution_options(writes=True, **{NOTED: noted})
                 with writer.begin():
                     yield writer
@@ -108,6 +120,28 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._write_lock.acquire(timeout=WRITE_TURN_S):
+            raise PoolTimeoutError(f"other writes of this process have taken {WRITE_TURN_S:g} s")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
+
+    @contextmanager
+    def _observed_write(self) -> Iterator[None]:
+        write = object()
+        self._writing[write] = time.monotonic()
+        try:
+            yield
+        finally:
+            self._write_ended = time.monotonic()
+            del self._writing[write]
 
     @contextmanager
     def _timed(self, operation: str) -> Iterator[None]:

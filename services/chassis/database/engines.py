@@ -14,13 +14,17 @@ from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.database import url as database_url
+from services.chassis.database.bounded_connection import STATEMENT_S, BoundedConnection
 
 CHECKPOINT_PAGES = 4000  # of 4 KiB: with the default of 1,000 every other batch waits for the database file as well
-BUSY_TIMEOUT_S = 10  # how long SQLite waits for another process's lock
+BUSY_TIMEOUT_S = 5  # how long SQLite waits for another process's lock
 # A plan that is kept may be of the time when tables were empty: it reads them whole until they are analysed.
 FRESH_PLANS = "plan_cache_mode=force_custom_plan"
+SESSION = f"-c timezone=UTC -c {FRESH_PLANS} -c statement_timeout={STATEMENT_S}s"
 POOL_SIZE = 12  # more than the threads of any service: writer, relay, consumer, senders, API readers
 POOL_OVERFLOW = 10  # opened beyond them in need, and closed after use
+POOL_WAIT_S = 5  # how long a thread waits for a connection that others use
+CONNECT_S = 5
 
 
 def sqlite_engine(url: str | URL) -> Engine:
@@ -29,7 +33,12 @@ def sqlite_engine(url: str | URL) -> Engine:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     options = {"timeout": BUSY_TIMEOUT_S}
     engine = create_engine(
-        url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args=options, hide_parameters=True
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_S,
+        connect_args=options,
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -55,15 +64,16 @@ def postgresql_engine(url: str | URL) -> Engine:
         url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_S,
         pool_pre_ping=True,
         hide_parameters=True,  # they are people's names and addresses, and errors are logged
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "options": f"-c timezone=UTC -c {FRESH_PLANS}"},
+        connect_args={"connect_timeout": CONNECT_S, "options": SESSION},
     )
 
-    def connect(dialect: Dialect, _: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
+    def connect(_: Dialect, __: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
         try:
-            return dialect.connect(*args, **options)
+            return BoundedConnection.connect(*args, **options)
         except psycopg.OperationalError as error:
             if why := database_url.refusal(engine.url):
                 raise psycopg.OperationalError(f"{why} ({error})") from error

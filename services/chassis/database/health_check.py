@@ -1,6 +1,7 @@
 """Reports to the readiness probe that nothing can be written: a full disk, a read-only or unreachable database.
 
-The reason is that of the last failed write of any thread; a write of its own notices when the database recovers.
+The reason is that of the last failed write of any thread, or of one that takes too long. A write of its own notices
+when the database recovers, and that it fails while nobody else writes.
 """
 
 import structlog
@@ -11,6 +12,7 @@ from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
 
 INTERVAL_S = 0.5
+IDLE_S = 5.0  # without a write of others: the check writes
 CONDITION = "database"
 # A write that changes nothing, in a table that every service has.
 PROBE = text("UPDATE alembic_version SET version_num = version_num")
@@ -19,7 +21,7 @@ log = structlog.get_logger()
 
 
 class DatabaseHealthCheck(Periodic):
-    """Reads the last write's failure twice a second; writes only while there is one."""
+    """Reads the last write's failure twice a second; writes while there is one, or nobody else writes."""
 
     name = "database-health-check"
 
@@ -29,9 +31,9 @@ class DatabaseHealthCheck(Periodic):
         self._reported: str | None = None
 
     def check(self) -> float:
-        """Report the failure of the last write; if there was one, write again."""
+        """Report the failure of the last write; if there was one, or none for long, write."""
         self._report(self._database.write_failure)
-        if self._reported:
+        if self._reported or self._database.idle_s > IDLE_S:
             self._write()
         return INTERVAL_S
 

@@ -10,6 +10,7 @@ from litestar.openapi.spec import Contact, Example, License, Operation, Server, 
 from litestar.types import ControllerRouterHandler
 
 from services.chassis.http import api_docs, problems
+from services.chassis.http.answer_deadline import AnswerDeadline
 from services.chassis.http.limits import LARGEST_BODY
 from services.chassis.http.request_checks import METHODS, ParameterGuard, check
 
@@ -39,6 +40,7 @@ def application(handlers: Sequence[ControllerRouterHandler], document: ApiDocume
         route_handlers=handlers,
         before_request=check,
         guards=[guard],
+        middleware=[AnswerDeadline],
         exception_handlers=problems.HANDLERS,
         openapi_config=_openapi(document),
         request_max_body_size=LARGEST_BODY,

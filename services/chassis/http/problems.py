@@ -126,8 +126,8 @@ def on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[Problem
 
 
 def on_unavailable(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """Respond while the database is unreachable or the service stops."""
-    log.warning("unavailable", error=str(error))
+    """Respond while the database is unreachable, answers too late, or the service stops."""
+    log.warning("unavailable", error=str(error) or "not done in time")
     return answer(503, "the service cannot do this now; repeat the request with the same Idempotency-Key")
 
 
@@ -143,5 +143,6 @@ HANDLERS: dict[Any, Any] = {
     HTTPException: on_http,
     **dict.fromkeys(UNAVAILABLE, on_unavailable),
     ConnectionError: on_unavailable,
+    TimeoutError: on_unavailable,
     Exception: on_bug,
 }

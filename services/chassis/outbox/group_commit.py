@@ -25,6 +25,7 @@ R_co = TypeVar("R_co", covariant=True)
 IDLE_S = 0.5  # how often an idle thread checks for the stop
 
 BACKOFF_S = (0.05, 0.1)  # before the second and the third attempt
+RETRY_WITHIN_S = 5.0  # after a longer attempt no caller waits for another
 
 log = structlog.get_logger()
 
@@ -77,8 +78,10 @@ class GroupCommit(Generic[C, R]):
         try:
             while not stop.is_set() or not self._waiting.empty():
                 self._health.beat(self.name)
-                if group := self._gather(IDLE_S):
-                    self._commit(group)
+                group = self._gather(IDLE_S)
+                # A request that was answered by 503 meanwhile is not worth a commit.
+                if wanted := [waiting for waiting in group if not waiting.reply.done()]:
+                    self._commit(wanted)
         finally:
             self._ended = True
             self._refuse_rest()
@@ -138,11 +141,14 @@ class Retrying(Generic[C, R]):
         self._handler = handler
 
     def handle(self, commands: Sequence[C]) -> Sequence[R]:
-        """Return the replies. Raises the last error after three attempts."""
+        """Return the replies. Raises the last error after three attempts, or fewer if they take long."""
+        started = time.monotonic()
         for attempt, delay_s in enumerate(BACKOFF_S, start=1):
             try:
                 return self._handler.handle(commands)
             except UNAVAILABLE as error:
+                if time.monotonic() - started > RETRY_WITHIN_S:
+                    raise
                 log.warning("group not committed, trying again", tried=attempt, error=str(error))
                 time.sleep(delay_s)
         return self._handler.handle(commands)

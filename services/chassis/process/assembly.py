@@ -18,6 +18,7 @@ from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.settings import HeldRecordSettings
 from services.chassis.consumer.subscription import Handler, Subscription
 from services.chassis.database import migrations
+from services.chassis.database.database import UNAVAILABLE
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.application import ApiDocument, application
@@ -111,8 +112,11 @@ class Assembly:
 
     def _prepare(self, prepare: Sequence[Prepare]) -> None:
         migrations.prepare(self.database, self._revisions, migrate=self.settings.database_migrate)
-        for step in prepare:
-            step()
+        try:
+            for step in prepare:
+                step()
+        except UNAVAILABLE as error:
+            raise ConnectionError(f"database: {error}") from error
 
     def _close(self) -> None:
         for dead_letters in self._dead_letters:

@@ -79,6 +79,7 @@ class Probes:
     def __init__(self, host: str, port: int, health: Health, metrics: Metrics, request_s: float = REQUEST_S) -> None:
         self._health = health
         self._metrics = make_wsgi_app(metrics.registry)
+        self._reads = metrics.reads
         self._costs = metrics.histogram(SCRAPE_CPU)
         try:
             self._server: _Server = make_server(host, port, self._answer, server_class=_Server, handler_class=_Quiet)
@@ -106,9 +107,9 @@ class Probes:
         return [("\n".join((problems or ["ok"]) + _lines(absent)) + "\n").encode()]
 
     def _scraped(self, request: WSGIEnvironment, respond: StartResponse) -> Iterable[bytes]:
-        started = time.thread_time()
+        started = self._reads.cpu_s + time.thread_time()
         body = cast("Iterable[bytes]", self._metrics(request, respond))
-        self._costs.observe(time.thread_time() - started)
+        self._costs.observe(self._reads.cpu_s + time.thread_time() - started)
         return body
 
     def _problems(self, path: str) -> list[str] | None:

@@ -11,6 +11,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import FrameType
@@ -29,7 +30,7 @@ from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.chassis.telemetry.tracing import tracing
 
-STOP_WITHIN_S = 25.0  # below the 30 s that Kubernetes grants
+STOP_WITHIN_S = 25.0  # for all components together, below the 30 s that Kubernetes grants
 PREPARE_BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 COLLECT_AFTER = (50_000, 20, 100)  # objects, young collections, middle collections
 
@@ -92,8 +93,9 @@ class Runtime:
             self._log_signal()
             self._health.lacks("stop", "stopping")
             threading.Event().wait(self._drain_delay)
+            deadline = time.monotonic() + STOP_WITHIN_S
             for component, thread, stop in running:
-                self._stop(component, thread, stop)
+                self._stop(component, thread, stop, deadline)
         log.info("stopped", failed=self._failed)
         return 1 if self._failed else 0
 
@@ -128,9 +130,9 @@ class Runtime:
         self._health.ended(component.name)
         self._stopping.make()
 
-    def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event) -> None:
+    def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event, deadline: float) -> None:
         stop.set()
-        thread.join(STOP_WITHIN_S)
+        thread.join(max(0.0, deadline - time.monotonic()))
         if thread.is_alive():
             log.error("did not stop in time", component=component.name, seconds=STOP_WITHIN_S)
             self._failed.append(component.name)

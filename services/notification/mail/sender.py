@@ -178,6 +178,7 @@ class Sender:
         # Results must be stored before the lease ends, else the mails are sent again.
         backoff = Backoff(*SETTLE_BACKOFF_S)
         while True:
+            self._health.beat(self.name)
             try:
                 return self._queue.settle(results, unused)
             except UNAVAILABLE as error:

@@ -7,9 +7,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import InterfaceError, OperationalError
 
-from services.chassis.database.database import Database
+from services.chassis.database.bounded_connection import unbounded
+from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.database.migrations import compatibility
 
 LOCK = 0x45564C4E  # one number for all: PostgreSQL's advisory locks are per database
@@ -38,9 +38,10 @@ def upgrade(database: Database, revisions: Path) -> None:
             script = ScriptDirectory.from_config(config)
             if not _is_newer(connection, script):
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                compatibility.declare(connection, script)
-    except (OperationalError, InterfaceError) as error:
+                with unbounded(connection):
+                    command.upgrade(config, "head")
+                    compatibility.declare(connection, script)
+    except UNAVAILABLE as error:
         raise ConnectionError(f"database: {error}") from error
 
 
@@ -53,7 +54,7 @@ def require(database: Database, revisions: Path) -> None:
     try:
         with database.read() as connection:
             newer, found = _is_newer(connection, script), _found(connection)
-    except (OperationalError, InterfaceError) as error:
+    except UNAVAILABLE as error:
         raise ConnectionError(f"database: {error}") from error
     if not newer and found != (needed := script.get_current_head()):
         raise SchemaError(

@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.telemetry import tracing
+from services.chassis.telemetry.metrics.bounded_reads import BoundedReads
 from services.chassis.telemetry.metrics.declared import Declared
 from services.chassis.telemetry.metrics.exemplars import exemplar
 from services.chassis.telemetry.metrics.latencies import Latencies
@@ -39,6 +40,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._made: dict[Declared, object] = {}
+        self.reads = BoundedReads()
         ProcessCollector(registry=self.registry)
         self.gauge(BUILD).labels(service, version).set(1)
         self.gauge(CLOCK).set_function(time.time)
@@ -60,12 +62,12 @@ class Metrics:
         return self._once(declared, self._latencies)
 
     def on_scrape(self, declared: Declared, read: Callable[[], Reading]) -> None:
-        """Add a gauge that is read whenever it is scraped, NaN while the database cannot be asked."""
+        """Add a gauge that is read whenever it is scraped, NaN while the database does not answer."""
         self.on_scrape_together([declared], lambda: [read()])
 
     def on_scrape_together(self, declared: Sequence[Declared], read: Callable[[], Sequence[Reading]]) -> None:
         """Add gauges that are read by one look, in the order of their declarations."""
-        self.registry.register(_OnScrape(declared, read))
+        self.registry.register(_OnScrape(declared, partial(self.reads, read)))
 
     def _instrument(self, kind: Callable[..., I], declared: Declared) -> I:
         return kind(declared.name, declared.meaning, declared.labels, registry=self.registry)
@@ -93,7 +95,7 @@ class _OnScrape(Collector):
     def collect(self) -> list[GaugeMetricFamily]:
         try:
             return [_family(*pair) for pair in zip(self._declared, self._read(), strict=True)]
-        except SQLAlchemyError as error:  # the other metrics are wanted now more than ever
+        except (SQLAlchemyError, TimeoutError) as error:  # the other metrics are wanted now more than ever
             log.warning("metrics unknown", metrics=[one.name for one in self._declared], error=str(error))
             return [_family(one, None if one.labels else math.nan) for one in self._declared]
 
