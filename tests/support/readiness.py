@@ -12,9 +12,9 @@ DEADLINE_S = 60.0
 Answer = tuple[int, str]
 
 
-def ask(port: int, path: str, body: object = None) -> Answer:
+def ask(port: int, path: str, body: object = None, timeout_s: float = 10) -> Answer:
     """Return status and body of an HTTP request, 0 and what was seen where there is no answer."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
     try:
         sent = None if body is None else json.dumps(body)
         connection.request("POST" if sent else "GET", path, sent, {"Content-Type": "application/json"})

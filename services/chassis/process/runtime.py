@@ -31,6 +31,7 @@ from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.chassis.telemetry.tracing import tracing
 
 STOP_WITHIN_S = 25.0  # for all components together, below the 30 s that Kubernetes grants
+STOP_LEAST_S = 0.5  # for one component, where those before it have used up the time
 PREPARE_BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 COLLECT_AFTER = (50_000, 20, 100)  # objects, young collections, middle collections
 
@@ -132,7 +133,7 @@ class Runtime:
 
     def _stop(self, component: Component, thread: threading.Thread, stop: threading.Event, deadline: float) -> None:
         stop.set()
-        thread.join(max(0.0, deadline - time.monotonic()))
+        thread.join(max(STOP_LEAST_S, deadline - time.monotonic()))
         if thread.is_alive():
             log.error("did not stop in time", component=component.name, seconds=STOP_WITHIN_S)
             self._failed.append(component.name)

@@ -41,28 +41,43 @@ class RestoreError(Exception):
     """The topic holds a record that this service cannot have written; the message names it."""
 
 
-def is_empty(connection: Connection) -> bool:
-    """Return True if nothing was ever appended; the next caller waits for the end of this transaction."""
-    last: int = connection.execute(select(counter).with_for_update()).one().last_sequence
-    return last == 0
+def last_sequence(connection: Connection, *, lock: bool = False) -> int:
+    """Return the last sequence number, 0 if nothing was ever appended; nobody appends before the end of a `lock`."""
+    row = connection.execute(select(counter).with_for_update() if lock else select(counter)).one()
+    return int(row.last_sequence)
 
 
 def restore_if_empty(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
-    """Restore an empty store from the log, in one transaction. Raises RestoreError and what `read_history` raises."""
-    with database.write() as connection:
-        if is_empty(connection) and (last := restore(connection, read_history())):
-            log.info("restored from the log", last_sequence=last)
+    """Restore an empty store from the log. Raises RestoreError and what `read_history` raises."""
+    with database.read() as connection:
+        if last_sequence(connection):
+            return
+    if last := restore(database, read_history()):
+        log.info("restored from the log", last_sequence=last)
 
 
-def restore(connection: Connection, batches: Iterable[Sequence[Record]]) -> int:
-    """Restore events and intents. Returns the last sequence number, 0 without records. Raises RestoreError."""
+def restore(database: Database, batches: Iterable[Sequence[Record]]) -> int:
+    """Restore events and intents. Returns the last sequence number, 0 without records. Raises RestoreError.
+
+    Each batch has a transaction of its own, so that none is open while the log is read: the server, or another writer,
+    would not wait that long. The store counts as empty until the last transaction. A restore that is interrupted, or
+    that two replicas do at once, repeats what is there already and changes nothing.
+    """
     decoder = Decoder({TYPE_NAMES[fact]: fact for fact in FACTS})
-    for records in batches:
+    for records in filter(None, batches):
         decoded = decoder.decode(records)
         for refusal in decoded.refused:
             raise RestoreError(f"{refusal.record.place}: {refusal.reason}: {refusal.detail}")
-        _restore_events(connection, decoded.events)
-        _restore_intents(connection, decoded.events)
+        with database.write() as connection:
+            if last := last_sequence(connection, lock=True):
+                return last  # another replica has restored it, and may have gone on
+            _restore_events(connection, decoded.events)
+            _restore_intents(connection, decoded.events)
+    with database.write() as connection:
+        return last_sequence(connection, lock=True) or _finish(connection)
+
+
+def _finish(connection: Connection) -> int:
     last, time = connection.execute(select(func.max(events.c.sequence), func.max(events.c.time))).one()
     if last:
         connection.execute(update(counter).values(last_sequence=last, last_time=time))

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -59,6 +62,20 @@ class Server:
         """Start what was stopped, and wait until it answers."""
         self._process = self._start()
         self._await_ready()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Suspend every process of the server with SIGSTOP, and continue them at the end."""
+        main = int((self._home / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(main, signal.SIGSTOP)  # first: it starts no further process
+        children = [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        for pid in children:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in (*children, main):
+                os.kill(pid, signal.SIGCONT)
 
     def close(self) -> None:
         """Stop at once; nothing here is worth keeping."""

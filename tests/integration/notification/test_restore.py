@@ -1,12 +1,13 @@
 """An empty store is restored from the events that it had published; on both databases."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from services.chassis.database.database import Database
 from services.chassis.kafka.partition_reader import read_topic
@@ -35,6 +36,10 @@ CONSUMED = [
 ]
 
 
+def batches(published: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    return (published[start : start + 3] for start in range(0, len(published), 3))
+
+
 class Store:
     """A notification service's store with its handler and its queue."""
 
@@ -57,9 +62,7 @@ class Store:
 
     def restore(self, published: list[Record]) -> int:
         """Restore from published records, in batches of three."""
-        with self.database.write() as connection:
-            assert restore.is_empty(connection)
-            return restore.restore(connection, (published[start : start + 3] for start in range(0, len(published), 3)))
+        return restore.restore(self.database, batches(published))
 
     def events(self) -> list[event.StoredEvent]:
         """Return the events in the store."""
@@ -121,6 +124,39 @@ def test_a_suppressed_intent_stays_suppressed(lost: Store, database: Database) -
     rebuilt.restore(lost.published())
     rebuilt.consume(a_state_record(a_state(2)), a_notice_record(1))
     assert [item.state for item in rebuilt.listed()] == ["suppressed"]
+
+
+def test_no_transaction_is_open_while_the_log_is_read(lost: Store, database: Database, database_url: str) -> None:
+    lost.consume(*CONSUMED)
+    rebuilt, another = Store(database), Database(database_url)
+
+    def history() -> Iterator[Sequence[Record]]:
+        for records in batches(lost.published()):
+            yield records
+            with another.write() as connection:
+                connection.execute(select(event_store.counter).with_for_update(nowait=True)).one()
+
+    restore.restore_if_empty(database, history)
+    another.close()
+    assert rebuilt.events() == lost.events()
+
+
+def test_a_restoration_that_is_interrupted_is_repeated(lost: Store, database: Database) -> None:
+    lost.consume(*CONSUMED)
+    lost.settle(SENT)
+    rebuilt = Store(database)
+
+    def history(*, is_whole: bool) -> Iterator[Sequence[Record]]:
+        first, *rest = batches(lost.published())
+        yield first
+        if not is_whole:
+            raise ConnectionError("unreachable")
+        yield from rest
+
+    with pytest.raises(ConnectionError):
+        restore.restore_if_empty(database, lambda: history(is_whole=False))
+    restore.restore_if_empty(database, lambda: history(is_whole=True))
+    assert (rebuilt.events(), rebuilt.listed()) == (lost.events(), lost.listed())
 
 
 def test_an_empty_topic_restores_nothing(database: Database) -> None:
