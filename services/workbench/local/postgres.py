@@ -76,6 +76,7 @@ class Server:
         finally:
             for pid in (*children, main):
                 os.kill(pid, signal.SIGCONT)
+            self._process.send_signal(signal.SIGCONT)  # runuser stops itself when its child stops
 
     def close(self) -> None:
         """Stop at once; nothing here is worth keeping."""

@@ -1,12 +1,10 @@
 """Child processes with a log file, a readiness check and an end. Knows neither Kafka nor the services.
 
 A child lives in a session of its own, so that Ctrl-C reaches the console alone, which then ends its
-children in order. Where `setpriv` exists (Linux), the kernel kills a child whose console was killed: start
-children from the main thread, since the kernel looks at the thread.
+children in order. When the console is killed, so are its children, from their first moment on: see TIED.
 """
 
 import http.client
-import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +15,9 @@ import msgspec
 
 POLL_SECONDS = 0.05
 LOG_LINES = 15
+# Before it becomes the program, the child starts a watcher in its process group. It reads from a pipe whose only
+# writing end is the console's. Nothing is ever written: the pipe's end means that the console has closed it or is dead.
+TIED = ("/bin/sh", "-c", 'exec 3<&0 </dev/null; { read _ <&3; kill -KILL 0; } & exec "$@" 3<&-', "tied")
 Check = Callable[[], str | None]
 
 
@@ -41,10 +42,10 @@ class Process:
         self.program = program
         program.log.parent.mkdir(parents=True, exist_ok=True)
         with program.log.open("ab") as log:
-            self._child = subprocess.Popen(  # our own programs, no shell
-                (*_bound_to_parent(), *program.argv),
+            self._child = subprocess.Popen(  # our own programs
+                (*TIED, *program.argv),
                 env=program.environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -57,7 +58,9 @@ class Process:
 
     def exit_code(self) -> int | None:
         """Return the exit code, negative for a signal's number, or None while it runs."""
-        return self._child.poll()
+        if (code := self._child.poll()) is not None:
+            self._untie()
+        return code
 
     def require_running(self) -> None:
         """Raise ProcessError with the end of the log if it has ended."""
@@ -80,15 +83,23 @@ class Process:
     def wait_end(self, seconds: float) -> int:
         """Wait for its end and return the exit code; kill it and raise ProcessError when it takes longer."""
         try:
-            return self._child.wait(seconds)
+            code = self._child.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             raise self._error(f"did not end within {seconds:g} s and was killed") from None
+        self._untie()
+        return code
 
     def kill(self) -> None:
         """End it with SIGKILL, now; nothing happens when it has ended."""
         self._child.kill()
         self._child.wait()
+        self._untie()
+
+    def _untie(self) -> None:
+        """End the watcher."""
+        if self._child.stdin:
+            self._child.stdin.close()
 
     def _error(self, problem: str) -> ProcessError:
         lines = self.program.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
@@ -117,8 +128,3 @@ def probe(host: str, port: int, path: str) -> str | None:
     finally:
         connection.close()
     return None if response.status == http.client.OK else f"{path} answered {response.status} {body}"
-
-
-def _bound_to_parent() -> tuple[str, ...]:
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()

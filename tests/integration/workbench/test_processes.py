@@ -70,8 +70,9 @@ def test_a_child_that_ignores_sigterm_is_killed_and_named(tmp_path: Path) -> Non
     assert process.exit_code() == -signal.SIGKILL
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_a_child_dies_with_a_console_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the states of processes are read from /proc")
+@pytest.mark.parametrize("wait", ["", f"process.wait_ready({DEADLINE})\n"], ids=["first moments", "ready"])
+def test_a_child_dies_with_a_console_that_is_killed(wait: str, tmp_path: Path) -> None:
     code = (
         "import os, pathlib, signal, sys\n"
         "from services.workbench.local.processes import Process, Program\n"
@@ -79,7 +80,7 @@ def test_a_child_dies_with_a_console_that_is_killed(tmp_path: Path) -> None:
         "log = pathlib.Path(sys.argv[1])\n"
         "up = lambda: None if 'up' in log.read_text() else 'not up'\n"
         "process = Process(Program('child', argv, dict(os.environ), log, up))\n"
-        f"process.wait_ready({DEADLINE})\n"  # before, the kernel may not know of the bond yet
+        f"{wait}"
         "print(process.pid, flush=True)\n"
         "signal.pause()\n"
     )
