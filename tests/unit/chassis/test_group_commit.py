@@ -100,6 +100,23 @@ def test_a_client_that_disconnects_does_not_keep_the_others_from_their_replies()
         assert asyncio.run(one_leaves(writer)) == 6
 
 
+def test_a_command_that_nobody_waits_for_any_more_is_not_committed() -> None:
+    async def one_gives_up(writer: GroupCommit[int, int]) -> None:
+        first = asyncio.create_task(writer.submit(1))
+        await doubling.until_taken()
+        late = asyncio.create_task(writer.submit(2))
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.sleep(0)
+        doubling.go_on.set()
+        assert [await first, await writer.submit(3)] == [2, 6]
+
+    doubling = Doubling()
+    with running(doubling) as writer:
+        asyncio.run(one_gives_up(writer))
+    assert doubling.groups == [[1], [3]]
+
+
 def test_commands_that_wait_at_the_stop_are_still_committed() -> None:
     async def stopped_meanwhile() -> list[int]:
         stop = threading.Event()
