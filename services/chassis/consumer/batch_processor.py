@@ -5,7 +5,8 @@ A batch that fails as a whole is processed again record by record, so that only 
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -31,6 +32,17 @@ log = structlog.get_logger()
 
 class CannotApplyError(Exception):
     """This code cannot apply a record; the message names the record and the reason."""
+
+
+class _LettersFirstError(Exception):
+    """Records are refused whose dead letters are not on their topic yet: the transaction is rolled back and repeated.
+
+    No transaction is open while the letters are published: other writers, or the server, would not wait that long.
+    """
+
+    def __init__(self, refused: Sequence[Refusal]) -> None:
+        super().__init__(f"{len(refused)} dead letters to publish")
+        self.refused = refused
 
 
 class BatchProcessor:
@@ -77,18 +89,27 @@ class BatchProcessor:
 
     def _apply(self, records: Sequence[Record]) -> None:
         started = time.perf_counter()
-        outcome = self._commit(records)
+        outcome = self._after_letters(partial(self._commit, records))
         seconds = time.perf_counter() - started
         self._metrics.took(seconds)
         self._metrics.outcome(outcome, self._offsets.is_replay)
         self._metrics.consumed(records)
         log.info("batch", **batch_log_line.fields(self._subscription.group, records, outcome, seconds))
 
-    def _commit(self, records: Sequence[Record]) -> Outcome:
+    def _after_letters(self, transact: Callable[[Collection[str]], Outcome]) -> Outcome:
+        lettered: set[str] = set()
+        while True:
+            try:
+                return transact(lettered)
+            except _LettersFirstError as first:
+                self._dead_letter(first.refused)
+                lettered |= {refusal.record.place for refusal in first.refused}
+
+    def _commit(self, records: Sequence[Record], lettered: Collection[str]) -> Outcome:
         positions = self._offsets.positions_after(records)
         with self._database.write() as connection:
             accepted = self._park_behind(connection, records)
-            outcome = self._handle(connection, accepted)
+            outcome = self._handle(connection, accepted, lettered)
             self._offsets.store(connection, positions)
         outcome.parked = len(records) - len(accepted)
         self._offsets.stored(positions)
@@ -104,10 +125,10 @@ class BatchProcessor:
         parking.put(connection, behind, "behind an earlier one of its key", self._clock())
         return [record for record in records if record not in behind]
 
-    def _handle(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+    def _handle(self, connection: Connection, records: Sequence[Record], lettered: Collection[str]) -> Outcome:
         outcome = self._subscription.handle(connection, records) if records else Outcome()
-        if outcome.refused:
-            self._dead_letter(outcome.refused)
+        if refused := [refusal for refusal in outcome.refused if refusal.record.place not in lettered]:
+            raise _LettersFirstError(refused)
         return outcome
 
     def _dead_letter(self, refused: Sequence[Refusal]) -> None:
@@ -141,7 +162,7 @@ class BatchProcessor:
     def _drain(self, queue: Sequence[Parked]) -> None:
         for parked in queue:
             try:
-                outcome = self._apply_parked(parked.record)
+                outcome = self._after_letters(partial(self._apply_parked, parked.record))
             except BATCH_ERRORS:
                 raise
             except Exception as error:  # noqa: BLE001  # any exception: the record stays parked, with the new reason
@@ -152,9 +173,9 @@ class BatchProcessor:
             self._metrics.outcome(outcome, self._offsets.is_replay)
             self._log(parked.record, logging.INFO, "no longer parked")
 
-    def _apply_parked(self, record: Record) -> Outcome:
+    def _apply_parked(self, record: Record, lettered: Collection[str]) -> Outcome:
         with self._database.write() as connection:
-            outcome = self._handle(connection, [record])
+            outcome = self._handle(connection, [record], lettered)
             parking.remove(connection, record)
         self._signal()
         return outcome

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from services.chassis.consumer import loop as module
 from services.chassis.consumer import offset_store
@@ -47,6 +48,21 @@ def test_a_refused_record_is_dead_lettered_before_the_offsets_advance_and_the_ot
     assert world.letters.values() == [b"bad"]
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
     assert world.metric("dead_letters_total", reason="invalid") == 1
+
+
+def test_no_transaction_is_open_while_dead_letters_are_published(world: World) -> None:
+    world.write("a", "bad")
+    pool: QueuePool = world.database.engine.pool  # type: ignore[assignment]  # of either kind of database
+    open_producer, in_use = world.letters.open_producer, list[int]()
+
+    def opened() -> Any:  # a fake producer
+        in_use.append(pool.checkedout())
+        return open_producer()
+
+    world.letters.open_producer = opened  # type: ignore[method-assign]
+    consumer, member = world.consumer()
+    consumer.process_batch(member)
+    assert (in_use, world.letters.values(), world.effects()) == ([0], [b"bad"], ["a"])
 
 
 def test_while_the_dead_letter_topic_is_unreachable_no_offset_advances_and_nothing_is_lost(world: World) -> None:
