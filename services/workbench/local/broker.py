@@ -1,6 +1,7 @@
 """A real Kafka broker (KRaft, one node) from the jars that `make` fetched. Knows no topic.
 
-The heap is small and the compiler quick to start, because the broker shares two cores with three services.
+The heap is small and the compiler quick to start, because the broker shares two cores with three services. What a JVM
+that is killed leaves behind is in the broker's own folder: native libraries there, and no file for jps.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import ProcessError, Program, answers
 
-JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 CLUSTER_ID = "ZXZlbnRsaW5lLWxvY2FsMQ"  # any 16 bytes in base64: "eventline-local1"
 
 
@@ -57,10 +58,10 @@ def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mappi
     settings = properties(port, controller_port, data) | dict(more or {})
     lines = (f"{key}={value}\n" for key, value in settings.items())
     config.write_text("".join(lines))
-    java = ("java", *JVM, "-cp", f"{jars}/*")
+    java = ("java", *JVM, f"-Djava.io.tmpdir={_temporary(state)}", "-cp", f"{jars}/*")
     if not (data / "meta.properties").exists():
         _format(java, config)
-    argv = (*java, f"-Djava.io.tmpdir={_temporary(state)}", "kafka.Kafka", str(config))
+    argv = (*java, "kafka.Kafka", str(config))
     environment = {"PATH": os.environ["PATH"]}
     return Program("broker", argv, environment, state / "broker.log", lambda: answers(HOST, port))
 
