@@ -1,7 +1,7 @@
 """A real Kafka broker (KRaft, one node) from the jars that `make` fetched. Knows no topic.
 
-The heap is small and the compiler quick to start, because the broker shares two cores with three services. What a JVM
-that is killed leaves behind is in the broker's own folder: native libraries there, and no file for jps.
+The heap is small and the compiler quick to start, because the broker shares two cores with three services. A JVM that
+is killed leaves its native libraries behind: they are in the broker's own folder. It has no file for jps.
 """
 
 import os
