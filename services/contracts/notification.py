@@ -74,4 +74,10 @@ def without_text(reason: str) -> str:
     return found[0] if found else reason
 
 
+def codes_of(reason: str) -> str:
+    """Return the codes of a mail server's reply, `refused` without any: any publisher may have written the reason."""
+    found = REPLY_CODES.match(reason)
+    return found[0] if found else "refused"
+
+
 Fact = NotificationQueued | NotificationSuppressed | NotificationSent | NotificationFailed

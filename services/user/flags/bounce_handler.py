@@ -16,11 +16,10 @@ from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
 from services.chassis.outbox.event_store import appending
 from services.contracts.catalog import TYPE_NAMES
-from services.contracts.notification import NotificationFailed, without_text
+from services.contracts.notification import NotificationFailed, codes_of
 from services.user.commands import Command, Flag
 from services.user.handlers import Tools, execute
 
-LONGEST_REASON = 500  # characters; it comes from a mail server by way of a topic
 SUBSCRIBED = {TYPE_NAMES[NotificationFailed]: NotificationFailed}
 
 
@@ -52,7 +51,7 @@ class BounceHandler:
         data, envelope = event.data, event.envelope
         if not isinstance(data, NotificationFailed) or not data.permanent:
             return []
-        flag = Flag(envelope.subject, data.personal.email, without_text(data.reason)[:LONGEST_REASON])
+        flag = Flag(envelope.subject, data.personal.email, codes_of(data.reason))
         metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent)
         return [Command(flag, self._tools.new_id(), hashlib.sha256(envelope.id.encode()).digest(), metadata)]
 

@@ -9,13 +9,14 @@ import pytest
 from fast_mail_parser import PyMail, parse_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.chassis.database.database import Database
 from services.contracts.envelope import ID
 from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
 from services.notification.mail.smtp_connection import Server
 from services.notification.mail.templates import CannotComposeError, Composer
-from tests.support.hostile_text import few, json_texts, texts
+from tests.support.hostile_text import MARK, few, json_texts, texts
 from tests.support.mail_servers import DIALOGUE, HOST, Script
 from tests.support.notification_builders import a_claimed_intent, a_notice_record, a_state, a_state_record
 from tests.support.sender_harness import MAIL_FROM, Mailroom
@@ -107,10 +108,12 @@ def test_a_state_with_any_name_and_address_gives_a_mail_or_a_settled_refusal(
 
 @settings(few, max_examples=8)
 @given(st.integers(2, 5), codes, replies)
-def test_any_reply_settles_its_mail(room: Mailroom, step: int, code: bytes, reply: bytes) -> None:
+def test_any_reply_settles_its_mail_and_is_kept_as_codes(room: Mailroom, step: int, code: bytes, reply: bytes) -> None:
     user = next(numbers) + 1_000_000
     room.register(user)
-    script = [*DIALOGUE[:step], code + reply + b" <qXpersonalX7@example.org>"]
-    with Script(script) as server, contextlib.suppress(ConnectionError):
+    script = [*DIALOGUE[:step], code + reply + f" {MARK}".encode()]
+    with Script(script) as server, capture_logs() as lines, contextlib.suppress(ConnectionError):
         room.send(Server(HOST, server.port, timeout_s=0.5))
     assert not [state for state in room.states() if state[0] == "attempting"]
+    shown = (lines, room.outcomes(), [event.data for event in room.last_events(2)])
+    assert MARK not in repr(shown)

@@ -104,6 +104,13 @@ def test_the_text_of_a_reply_in_an_older_event_is_not_copied_to_the_flag(users: 
     assert flag.data == '{"reason":"550 5.1.1"}'
 
 
+@pytest.mark.parametrize("reason", ["Ada Lovelace", "ada@example.org\0", "550x", "", "x" * 100_000])
+def test_a_reason_without_codes_is_not_copied_to_the_flag(users: Users, reason: str) -> None:
+    users.take(told(NotificationFailed("n", USER_ID, reason, True, 1, Recipient(ADDRESS)), 2))  # noqa: FBT003
+    (flag,) = users.flags()
+    assert flag.data == '{"reason":"refused"}'
+
+
 def test_a_bounce_that_is_repeated_is_a_repeat_even_after_the_address_came_back(users: Users) -> None:
     users.take(failed())
     users.do(Change(USER_ID, None, Changes(email=OTHER)))
