@@ -27,4 +27,5 @@ def _declared(job: str) -> set[str]:
 
 
 def _shown(system: Running, job: str) -> set[str]:
-    return {sample.name for sample in system.samples(job) if not sample.name.startswith("process_")}
+    names, declared = {sample.name for sample in system.samples(job)}, _declared(job)
+    return {name for name in names if name in declared or not name.startswith("process_")}
