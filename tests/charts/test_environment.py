@@ -65,8 +65,8 @@ def test_what_is_mounted_is_what_is_named(helm: Helm) -> None:
 
 
 def test_a_large_number_stays_an_integer(helm: Helm) -> None:
-    resources = helm.resources("user", "--set-json", "settings.consumerBatch=2000000")  # as from a file: a float
-    assert _data(resources, "eventline-user")["APP_CONSUMER_BATCH"] == "2000000"
+    resources = helm.resources("user", "--set-json", "settings.consumerBatch=1000000")  # as from a file: a float
+    assert _data(resources, "eventline-user")["APP_CONSUMER_BATCH"] == "1000000"
 
 
 def test_a_chart_speaks_for_itself_before_global_does(helm: Helm) -> None:
