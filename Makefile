@@ -88,7 +88,7 @@ test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## cause every alert on a local sy
 lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the prose's word list
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy services tests k8s
+	$(BIN)/mypy services tests k8s examples
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python -m tests.support.jargon
