@@ -1,6 +1,7 @@
 """Decodes records to typed events, refuses invalid ones, and skips types that are not subscribed."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,7 @@ from services.contracts import structured
 from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
 
 LONGEST_DETAIL = 1000  # characters
+VALUE = re.compile(r"(?s)value (['\"]).*\1")  # an unknown member of an enum: any text, and details are logged
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -119,6 +121,6 @@ def _data(content: bytes, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgs
     try:
         return decoder.decode(content)
     except msgspec.ValidationError as error:
-        raise _RefusedError("invalid", str(error)) from None
+        raise _RefusedError("invalid", VALUE.sub("value", str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _RefusedError("malformed", str(error)) from None

@@ -81,6 +81,7 @@ def postgresql_engine(url: str | URL) -> Engine:
 
     event.listen(engine, "do_connect", connect)
     event.listen(engine, "do_executemany", _copy)
+    event.listen(engine, "handle_error", _without_values)
     event.listen(engine, "handle_error", _read_only, retval=True)
     return engine
 
@@ -93,6 +94,17 @@ def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[o
         for row in rows:
             copy.write_row(row)
     return True
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """Leave of an error what the server puts first: DETAIL and CONTEXT show rows, with people's names and addresses."""
+    error, wrapped = context.original_exception, context.sqlalchemy_exception
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    if primary is None:
+        return
+    whole, error.args = str(error), (primary,)
+    if wrapped is not None:
+        wrapped.args = (str(wrapped.args[0]).replace(whole, primary),)
 
 
 def _read_only(context: ExceptionContext) -> Exception | None:

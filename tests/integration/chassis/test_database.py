@@ -136,3 +136,18 @@ def test_what_a_database_does_is_counted_and_events_only_once_they_are_committed
     assert (read("database_size_bytes") or 0) > 0
     assert (read("database_free_bytes") is not None) == database.is_sqlite
     database.close()
+
+
+def test_an_error_of_the_server_shows_no_row_and_no_value(database: Database) -> None:
+    with database.write() as connection:
+        rows_table.create(connection)
+        bulk.insert(connection, rows_table, [("ada@b.org",)])
+    for write in (
+        lambda connection: connection.execute(insert(rows_table).values(word="ada@b.org")),
+        lambda connection: bulk.insert(connection, rows_table, [("ada@b.org",)]),
+    ):
+        with pytest.raises(IntegrityError) as caught, database.write() as connection:
+            write(connection)
+        assert "ada@b.org" not in str(caught.value)
+        assert "ada@b.org" not in str(caught.value.__cause__)
+        assert "test_words" in str(caught.value)

@@ -221,3 +221,11 @@ def test_the_digest_differs_for_each_different_value() -> None:
     spaced = a_record(an_envelope(), (GOOD.value or b"") + b" ")
     first, second, third = DECODER.decode([GOOD, GOOD, spaced]).events
     assert first.digest == second.digest != third.digest
+
+
+def test_the_detail_of_a_refusal_does_not_repeat_a_value_of_the_record() -> None:
+    state = b'{"user_id": "u", "version": 1, "status": "ada@example.org \'", "personal": {}, "preferences": {}}'
+    envelope = an_envelope(type="user.state", schema=schema_of("user.state"))
+    [refusal] = DECODER.decode([msgspec.structs.replace(a_record(envelope, DATA), value=state)]).refused
+    assert refusal.reason == "invalid"
+    assert refusal.detail == "Invalid enum value - at `$.status`"
