@@ -1,5 +1,6 @@
 """The transaction that a group of commands is, on both databases."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, text
+from sqlalchemy import MetaData, insert, select
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import upgrade
@@ -246,8 +247,15 @@ def _short(outcome: Reply | RefusedError) -> object:
     return outcome if isinstance(outcome, Reply) else (outcome.because, str(outcome))
 
 
-def as_before_revision_2(database: Database, *logins: str) -> None:
+def as_before_revision_2(database: Database, folder: Path, *logins: str) -> None:
     """Store users as version 0001 did; it folded keys without dropping invisible characters."""
+    tables = MetaData()
+    with database.write() as connection:
+        tables.reflect(connection)
+        tables.drop_all(connection)
+    (folder / "revisions").mkdir()
+    shutil.copy(REVISIONS / "initial.py", folder / "revisions")
+    upgrade(database, folder / "revisions")
     with database.write() as connection:
         for number, login in enumerate(logins):
             person = a_person(login=login, email=f"{number}@example.org")
@@ -256,11 +264,10 @@ def as_before_revision_2(database: Database, *logins: str) -> None:
             connection.execute(insert(store.users).values(user_id=login, version=1, status="active", state=state))
             for kind, key in keys.items():
                 connection.execute(insert(store.reservations).values(kind=kind, key=key, user_id=login))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
 
 
-def test_logins_that_were_stored_with_invisible_characters_keep_working(database: Database) -> None:
-    as_before_revision_2(database, "Ad\u200ba", "Straße\u00ad")
+def test_logins_that_were_stored_with_invisible_characters_keep_working(database: Database, tmp_path: Path) -> None:
+    as_before_revision_2(database, tmp_path, "Ad\u200ba", "Straße\u00ad")
     upgrade(database, REVISIONS)
     logins = {key: user_id for (kind, key), user_id in reserved(database).items() if kind == "login"}
     assert logins == {"ada": "Ad\u200ba", "strasse": "Straße\u00ad"}
@@ -270,8 +277,10 @@ def test_logins_that_were_stored_with_invisible_characters_keep_working(database
     assert reserved(database)["login", "ada"] == "Ad\u200ba"
 
 
-def test_two_users_whose_logins_differ_by_invisible_characters_both_keep_theirs(database: Database) -> None:
-    as_before_revision_2(database, "ada", "ad\u200ba")
+def test_two_users_whose_logins_differ_by_invisible_characters_both_keep_theirs(
+    database: Database, tmp_path: Path
+) -> None:
+    as_before_revision_2(database, tmp_path, "ada", "ad\u200ba")
     upgrade(database, REVISIONS)
     assert commit(database, change("ad\u200ba", locale="de"), change("ada", locale="fr"), events="more") == [2, 2]
     logins = {key: user_id for (kind, key), user_id in reserved(database).items() if kind == "login"}
