@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from services.audit import domain
-from services.audit.domain import LONGEST_TEXT, Found, Page, Query, unpack_headers
+from services.audit.domain import LONGEST_TEXT, Found, LargeValue, Page, Query, unpack_headers
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
 from services.chassis.http.request_checks import LARGEST_INTEGER
@@ -25,6 +25,9 @@ Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT)]
 
 class EntryBody(msgspec.Struct, frozen=True):
     """An entry and the record it covers. `value` is the text of a JSON value; `value_base64` has any other value.
+
+    Of a value that no topic's limit allows uncompressed, `value_base64` has the first 64 KiB, and `value_size` and
+    `value_sha256` are the length and the digest of all of it; they are null if the value is whole.
 
     `entry_hash` is SHA-256 of a zero byte and the entry, `chain` the head of the partition's chain after it, both
     in hex. `recorded_at` is the time of the transaction that appended it.
@@ -43,6 +46,8 @@ class EntryBody(msgspec.Struct, frozen=True):
     recorded_at: str
     value: str | None
     value_base64: bytes | None
+    value_size: int | None
+    value_sha256: str | None
     entry_hash: str
     chain: str
 
@@ -128,7 +133,9 @@ def _page(page: Page) -> PageBody:
 
 def _body(found: Found) -> EntryBody:
     entry = found.entry
-    text = _json_text(entry.value)
+    large = entry.value if isinstance(entry.value, LargeValue) else None
+    value = entry.value.start if isinstance(entry.value, LargeValue) else entry.value
+    text = None if large else _json_text(value)
     event_id = dict(unpack_headers(entry.headers) or ()).get("ce_id")
     return EntryBody(
         position=entry.position,
@@ -143,7 +150,9 @@ def _body(found: Found) -> EntryBody:
         time=None if entry.event_time is None else to_text(from_micros(entry.event_time)),
         recorded_at=to_text(from_micros(entry.recorded_at)),
         value=text,
-        value_base64=entry.value if text is None else None,
+        value_base64=value if text is None else None,
+        value_size=large.size if large else None,
+        value_sha256=large.sha256.hex() if large else None,
         entry_hash=domain.leaf(*found).hex(),
         chain=entry.chain.hex(),
     )
@@ -180,6 +189,8 @@ DOCUMENT = ApiDocument(
                     recorded_at="2026-11-22T12:00:00.250000Z",
                     value='{"version":1}',
                     value_base64=None,
+                    value_size=None,
+                    value_sha256=None,
                     entry_hash="ab" * 32,
                     chain="cd" * 32,
                 )

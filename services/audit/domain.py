@@ -25,6 +25,14 @@ _U32 = struct.Struct(">I")
 _PLACE = struct.Struct(">IQBqB")  # partition, offset, timestamp type, timestamp, flags
 
 
+class LargeValue(msgspec.Struct, frozen=True):
+    """A value that is too large to be held in memory: its first bytes, its size and its SHA-256."""
+
+    start: bytes
+    size: int
+    sha256: bytes
+
+
 class Entry(msgspec.Struct, gc=False):
     """An entry and the record it covers: a row of the log, in the order of its columns.
 
@@ -41,7 +49,7 @@ class Entry(msgspec.Struct, gc=False):
     ts_ms: int
     flags: int
     key: bytes | None
-    value: bytes | None
+    value: bytes | LargeValue | None
     headers: bytes | None
     chain: bytes
     recorded_at: int
@@ -142,7 +150,7 @@ def new_chain(origin: str, topic: str, topic_id: str, partition: int) -> Chain:
     return Chain(topic_id, partition, topic, 0, 0, 0, hashlib.sha256(seed.encode()).digest())
 
 
-def flags_of(key: bytes | None, value: bytes | None, headers: object | None) -> int:
+def flags_of(key: bytes | None, value: bytes | LargeValue | None, headers: object | None) -> int:
     """Return an entry's flags: the parts of its record that are null or unreadable."""
     return KEY_NULL * (key is None) | VALUE_NULL * (value is None) | HEADERS_UNREADABLE * (headers is None)
 
@@ -208,7 +216,9 @@ def search(headers: Headers | None) -> Search:
     )
 
 
-def _digest(content: bytes | None) -> bytes:
+def _digest(content: bytes | LargeValue | None) -> bytes:
+    if isinstance(content, LargeValue):
+        return content.sha256
     return NO_DIGEST if content is None else hashlib.sha256(content).digest()
 
 

@@ -4,6 +4,7 @@ A Merkle tree and checkpoints can be added later: an entry's row has its bytes, 
 the head that precedes it.
 """
 
+import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,21 +25,29 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    case,
+    func,
     select,
     update,
 )
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.exc import DBAPIError
 
-from services.audit.domain import LONGEST_TEXT, Chain, Entry, Found, Page, Query, new_chain
+from services.audit.domain import LONGEST_TEXT, NO_DIGEST, Chain, Entry, Found, LargeValue, Page, Query, new_chain
 from services.chassis.database import bulk
 from services.chassis.database.database import Database, insert_or_ignore, metadata
+from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 Rows = Select[Any]
 LOG_ID = 1  # of the only row of `log`
 LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one response: a record may have 1 MB
 BLOBS = slice(Entry.__struct_fields__.index("key"), Entry.__struct_fields__.index("recorded_at"))
-READ_ROWS = 1000  # rows per fetch, so that the log is not read into memory at once
+READ_ROWS = 100  # rows per fetch, so that the log is not read into memory at once
+PAGE_ROWS = 16
+# Compression lets a record exceed a topic's limit: a larger value is never held, it is read in pieces.
+LARGEST_VALUE = LARGEST_RECORD + DEAD_LETTER_HEADERS
+PIECE = 4 * 1024 * 1024
+SHOWN_BYTES = 64 * 1024  # of a value that is not held
 
 log = Table(
     "log",
@@ -86,6 +95,10 @@ entries = Table(
     Index("entries_by_correlation", "correlation_id", "position"),
     Index("entries_by_time", "event_time", "position"),
 )
+
+_SIZE = func.length(entries.c.value)
+HELD_VALUE = case((_SIZE <= LARGEST_VALUE, entries.c.value), else_=None).label("value")
+COLUMNS = [*(HELD_VALUE if column.name == "value" else column for column in entries.c), _SIZE.label("value_size")]
 
 
 class StoreError(Exception):
@@ -165,22 +178,44 @@ def read_chains(connection: Connection) -> dict[tuple[str, int], Chain]:
 
 def read_entries(connection: Connection) -> Generator[Entry]:
     """Yield all entries in the order of the log, some at a time."""
-    query = select(entries).order_by(entries.c.position)
+    query = select(*COLUMNS).order_by(entries.c.position)
     with connection.execution_options(yield_per=READ_ROWS).execute(query) as rows:
         for row in rows:
-            yield Entry(*row)
+            yield entry_of(connection, row)
+
+
+def entry_of(connection: Connection, row: Sequence[Any]) -> Entry:
+    """Return the entry of a row of COLUMNS; a value that is too large to be held is read in pieces."""
+    *columns, size = row
+    entry = Entry(*columns)
+    if size is not None and size > LARGEST_VALUE:
+        entry.value = _large_value(connection, entry.position, size)
+    return entry
+
+
+def _large_value(connection: Connection, position: int, size: int) -> LargeValue:
+    start, digest = b"", hashlib.sha256()
+    for offset in range(1, size + 1, PIECE):
+        query = select(func.substr(entries.c.value, offset, PIECE, type_=LargeBinary))
+        piece = connection.execute(query.where(entries.c.position == position)).scalar_one()
+        if isinstance(piece, str):  # a manual edit on SQLite, which verification reports: the digest is of no content
+            return LargeValue(b"", size, NO_DIGEST)
+        start = start or piece[:SHOWN_BYTES]
+        digest.update(piece)
+    return LargeValue(start, size, digest.digest())
 
 
 def find(connection: Connection, query: Query, origin: str) -> Page:
     """Return a page of entries: at most `query.limit`, and fewer where their values are large."""
     found: list[Found] = []
     size = 0
-    with connection.execution_options(yield_per=READ_ROWS).execute(_search(connection, query)) as rows:
+    with connection.execution_options(yield_per=PAGE_ROWS).execute(_search(connection, query)) as rows:
         for row in rows:
             if len(found) == query.limit or size > LARGEST_PAGE:
                 return Page(found, more=True)
-            found.append(_found(row, origin))
-            size += len(found[-1].entry.value or b"")
+            found.append(_found(connection, row, origin))
+            value = found[-1].entry.value
+            size += len(value.start if isinstance(value, LargeValue) else value or b"")
     return Page(found, more=False)
 
 
@@ -199,7 +234,7 @@ def _search(connection: Connection, query: Query) -> Rows:
         .limit(1)
         .scalar_subquery()
     )
-    statement: Rows = select(*entries.c, chain_before)
+    statement: Rows = select(*COLUMNS, chain_before)
     for column in (entries.c.topic, entries.c.subject, entries.c.correlation_id):
         if (wanted := getattr(query, column.name)) is not None:
             statement = statement.where(column == wanted)
@@ -223,9 +258,9 @@ def _by_time(connection: Connection, statement: Rows, query: Query) -> Rows:
     return statement.where(time.is_not(None)).order_by(time, entries.c.position)
 
 
-def _found(row: Row[Any], origin: str) -> Found:
+def _found(connection: Connection, row: Row[Any], origin: str) -> Found:
     *columns, chain_before = tuple(row)
-    entry = Entry(*columns)
+    entry = entry_of(connection, columns)
     if chain_before is None:
         chain_before = new_chain(origin, entry.topic, entry.topic_id, entry.partition).head
     return Found(entry, chain_before)

@@ -11,7 +11,7 @@ from typing import cast
 
 import msgspec
 
-from services.audit.domain import Entry, unpack_headers
+from services.audit.domain import Entry, LargeValue, unpack_headers
 from services.chassis.messages.clock import from_micros
 from services.contracts import catalog, notification
 from services.contracts.envelope import to_text
@@ -152,9 +152,9 @@ def _text_headers(entry: Entry) -> list[tuple[str, str | None]]:
     return [(name, None if value is None else value.decode(errors="backslashreplace")) for name, value in pairs]
 
 
-def _shown(value: bytes | None, *, personal: bool) -> str | None:
-    if value is None:
-        return None
+def _shown(value: bytes | LargeValue | None, *, personal: bool) -> str | None:
+    if value is None or isinstance(value, LargeValue):
+        return None if value is None else f"({value.size} bytes)"
     try:
         decoded = msgspec.json.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -197,7 +197,7 @@ def _mails(entries: Iterable[Entry]) -> list[JourneyMail]:
 
 def _notification_fact(entry: Entry) -> notification.Fact | None:
     struct = catalog.TYPES.get(entry.type or "")
-    if entry.topic != catalog.NOTIFICATION_EVENTS.name or struct is None or entry.value is None:
+    if entry.topic != catalog.NOTIFICATION_EVENTS.name or struct is None or not isinstance(entry.value, bytes):
         return None
     try:
         return cast("notification.Fact", msgspec.json.decode(entry.value, type=struct))

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Select, func, select
 
 from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
-from services.audit.store import entries
+from services.audit.store import COLUMNS, HELD_VALUE, entries, entry_of
 from services.contracts import catalog
 
 MOST_RECORDS = 2000  # of one journey
@@ -38,8 +38,8 @@ class Found(msgspec.Struct, frozen=True):
 
 def of_command(connection: Connection, correlation_id: str) -> list[Entry]:
     """Return the first entries with a correlation id, in the order of the log."""
-    query = select(entries).where(entries.c.correlation_id == correlation_id).order_by(entries.c.position)
-    return [Entry(*row) for row in connection.execute(query.limit(MOST_RECORDS))]
+    query = select(*COLUMNS).where(entries.c.correlation_id == correlation_id).order_by(entries.c.position)
+    return [entry_of(connection, row) for row in connection.execute(query.limit(MOST_RECORDS))]
 
 
 def of_user(connection: Connection, subject: str) -> list[Choice]:
@@ -85,7 +85,7 @@ def _created_us(text: str) -> int | None:
 
 
 def _between(since: int, until: int) -> Select[Any]:
-    columns = (entries.c.topic, entries.c.headers, entries.c.value, entries.c.correlation_id)
+    columns = (entries.c.topic, entries.c.headers, HELD_VALUE, entries.c.correlation_id)
     time = entries.c.event_time
     return select(*columns).where(time >= since, time <= until, entries.c.correlation_id.is_not(None)).order_by(time)
 

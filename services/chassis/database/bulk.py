@@ -19,9 +19,15 @@ Rows = Sequence[tuple[object, ...]]
 Names = tuple[str, ...]
 
 
-def blob(content: bytes | None) -> bytearray | None:
-    """Return bytes in the type that SQLite's driver takes as it is: for `bytes` it searches for an adapter."""
-    return None if content is None else bytearray(content)
+COPIED_BYTES = 64 * 1024
+
+
+def blob(content: bytes | None) -> bytearray | bytes | None:
+    """Return bytes in the type that SQLite's driver takes as it is: for `bytes` it searches for an adapter.
+
+    That is cheaper than a copy of a large value.
+    """
+    return content if content is None or len(content) > COPIED_BYTES else bytearray(content)
 
 
 def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> None:

@@ -62,6 +62,8 @@ def test_an_item_shows_the_record_and_the_entry_that_covers_it(
             "recorded_at": "2026-11-22T12:00:00.000000Z",
             "value": fact.value.decode(),
             "value_base64": None,
+            "value_size": None,
+            "value_sha256": None,
             "entry_hash": hashlib.sha256(b"\0" + domain.encode(entry, before)).hexdigest(),
             "chain": hashlib.sha256(b"\2" + domain.encode(entry, before)).hexdigest(),
         }

@@ -1,5 +1,6 @@
 """The audit store on SQLite and PostgreSQL: append, read, search."""
 
+import hashlib
 import threading
 from typing import Any
 
@@ -9,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event
 
 from services.audit import store
-from services.audit.domain import new_chain
+from services.audit.domain import LargeValue, link, new_chain
 from services.audit.store import StoreError
 from services.chassis.database.database import Database, metadata
 from services.chassis.messages.clock import to_micros
@@ -165,6 +166,20 @@ def test_a_page_of_large_values_is_shorter_than_its_limit(database: Database, mo
     page = find(database)
     assert (len(page.found), page.more) == (2, True)
     assert positions(database, after=1) == [2, 3]
+
+
+@pytest.mark.parametrize("size", [store.LARGEST_VALUE, store.LARGEST_VALUE + 1, 2 * store.PIECE + 7])
+def test_a_large_value_is_never_held_but_hashed_in_pieces(database: Database, size: int) -> None:
+    open_log(database)
+    whole = b"0123456789" * (size // 10) + b"x" * (size % 10)
+    record_all(database, a_fact(0, value=whole), a_fact(1))
+    for entry in (find(database).found[0].entry, all_entries(database)[0]):
+        if size <= store.LARGEST_VALUE:
+            assert entry.value == whole
+        else:
+            assert entry.value == LargeValue(whole[: store.SHOWN_BYTES], size, hashlib.sha256(whole).digest())
+    first, second = find(database).found
+    assert link(*first) == first.entry.chain == second.chain_before
 
 
 def test_an_entry_is_found_with_the_head_of_its_chain_before_it(database: Database) -> None:

@@ -48,6 +48,14 @@ def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
     assert "user.state.v1" in report
 
 
+def test_a_large_value_is_verified_and_its_change_is_found(recorded: Database, database_url: str) -> None:
+    record_all(recorded, a_fact(5, value=b" " * 3_000_000))
+    assert "user.events.v1" in verify(database_url)
+    change(recorded, "UPDATE entries SET value = substr(value, 1, 2999999) WHERE position = 8")
+    with pytest.raises(BadEntryError, match=r"at position 8: chain is"):
+        verify(database_url)
+
+
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
