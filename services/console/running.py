@@ -1,10 +1,12 @@
 """Finds a running system: the one that settings name, this checkout's `make run`, docker compose's, or kind's."""
 
+import http.client
 import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +17,7 @@ from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.settings import LOCALHOST, ConsoleSettings
 
-CONNECT_S = 0.5
+CONNECT_S, ANSWER_S = 0.5, 5.0
 SERVICES = ("user", "notification", "audit")
 PUBLISHERS = ("user", "notification")  # those that park records and stop events
 # Variables that move a port of compose and of kind, and where it is without them.
@@ -37,13 +39,13 @@ class NothingRunsError(UnknownIdError):
 
 
 def found(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running | None:
-    """Return the first system whose audit API accepts connections, if any does."""
-    running = (one for one in _candidates(settings, environment) if _answers(one.urls["audit"]))
+    """Return the first system whose audit API answers, if any does."""
+    running = (one for one in _candidates(settings, environment) if _is_audit(one.urls["audit"]))
     return next(running, None)
 
 
 def find(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:
-    """Return the first system whose audit API accepts connections, and report it. Raises NothingRunsError."""
+    """Return the first system whose audit API answers, and report it. Raises NothingRunsError."""
     if (running := found(settings, environment)) is not None:
         sys.stderr.write(f"using {running.name}\n")
         return running
@@ -92,6 +94,20 @@ def _published(name: str, where: tuple[str, int], environment: Mapping[str, str]
 
     urls, metrics = each("PORT", API_PORTS), each("METRICS_PORT", METRICS_PORTS)
     return Running(name, port("KAFKA_PORT", KAFKA_PORT), urls, metrics)
+
+
+def _is_audit(url: str) -> bool:
+    """Return whether the audit API answers there: another program may have the port."""
+    if not _answers(url):
+        return False
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/audit/entries?limit=1")
+        return connection.getresponse().status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _answers(url: str) -> bool:

@@ -1,8 +1,9 @@
 """Finding a running system by its ports, and the lines of a journey."""
 
 import contextlib
-import socket
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -16,11 +17,31 @@ SETTINGS = ConsoleSettings(audit_port=LOCAL, broker_port=BROKER)
 ENVIRONMENT = {"AUDIT_PORT": str(COMPOSE), "KIND_AUDIT_PORT": str(KIND)}
 
 
+class Audit(BaseHTTPRequestHandler):
+    """Answers as the audit API does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+class Stranger(Audit):
+    """Another program that has the port."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+
 @contextlib.contextmanager
-def listening(*ports: int) -> Iterator[None]:
+def listening(*ports: int, answer: type[BaseHTTPRequestHandler] = Audit) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for port in ports:
-            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", port), answer))
+            threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+            stack.callback(server.shutdown)
         yield
 
 
@@ -33,6 +54,11 @@ def test_the_first_that_answers_is_used_and_named(
     with listening(*ports):
         assert find(SETTINGS, ENVIRONMENT).name == name
     assert f"using {name}" in capsys.readouterr().err
+
+
+def test_another_program_on_the_port_is_no_running_system() -> None:
+    with listening(LOCAL, answer=Stranger):
+        assert found(SETTINGS, ENVIRONMENT) is None
 
 
 def test_where_nothing_runs_the_message_says_where_it_looked() -> None:
