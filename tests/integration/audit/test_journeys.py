@@ -50,7 +50,11 @@ def found(client: TestClient[Litestar], wanted: str) -> Any:  # JSON
     return answer.json()
 
 
-@pytest.mark.parametrize("wanted", [COMMAND, FACT, SENT, MAIL, MESSAGE_ID, MESSAGE_ID.strip("<>")])
+@pytest.mark.parametrize(
+    "wanted",
+    [COMMAND, FACT, SENT, MAIL, MESSAGE_ID, MESSAGE_ID.strip("<>")],
+    ids=["correlation id", "event id", "effect's id", "notification id", "Message-ID", "Message-ID without brackets"],
+)
 def test_every_id_of_a_journey_finds_it(client: TestClient[Litestar], wanted: str) -> None:
     journey = found(client, wanted)["journey"]
     assert journey["correlation_id"] == COMMAND
@@ -69,7 +73,11 @@ def test_a_user_s_id_gives_its_commands_the_newest_first(client: TestClient[Lite
     assert page.index('href="command-2.html"') < page.index(f'href="{COMMAND}.html"')
 
 
-@pytest.mark.parametrize("wanted", ["nobody", new_id(), "01936d5e-0000-7000-8000-00000000000z", "%00", "%F0%9F%A6%86"])
+@pytest.mark.parametrize(
+    "wanted",
+    ["nobody", new_id(), "01936d5e-0000-7000-8000-00000000000z", "%00", "%F0%9F%A6%86"],
+    ids=["text", "UUIDv7", "no UUID", "NUL", "beyond ASCII"],
+)
 def test_an_unknown_id_is_a_clear_404(client: TestClient[Litestar], wanted: str) -> None:
     answer = client.get(f"/audit/journeys/{wanted}")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json"), answer.text
