@@ -47,7 +47,7 @@ def target(settings: WorkbenchSettings, options: LoadOptions, say: Callable[[str
     """
     if options.user_url is not None or options.audit_url is not None:
         yield _named(settings, options)
-    elif not options.start and (running := found(settings, os.environ)) is not None:
+    elif not (options.start or settings.kafka_bootstrap_servers) and (running := found(settings, os.environ)):
         say(f"loading {running.name}, which runs")
         yield _of(running.urls, replace(settings, kafka_bootstrap_servers=running.kafka), running.metrics.items())
     else:

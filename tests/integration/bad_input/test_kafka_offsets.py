@@ -21,7 +21,7 @@ from services.audit import store_check
 from services.audit.settings import StoreSettings
 from services.chassis.database import migrations
 from services.chassis.database.database import Database
-from services.chassis.kafka.admin import KafkaAdmin, TopicsError
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.clock import utc_now
 from services.chassis.outbox import event_store, relay
@@ -82,7 +82,7 @@ class Audit:
         return {lag for lag in lags(self._admin, Ages(self._settings, utc_now)) if lag.group == "audit"}
 
     def await_no_lag(self) -> None:
-        until("no lag of audit", self.lags, NOTHING.__eq__, PATIENCE_S, TopicsError)
+        until("no lag of audit", self.lags, NOTHING.__eq__, PATIENCE_S, (TopicsError, BrokerUnavailableError))
 
     def verify(self) -> str:
         """Verify the store and return the summary."""
