@@ -65,7 +65,7 @@ mails: $(PACKAGES_READY) ## show the newest mails of make run
 
 ##@ Check
 test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
 	@$(BIN)/python -m pytest -m long $(ARGS)

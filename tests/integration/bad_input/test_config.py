@@ -163,6 +163,7 @@ def web() -> Iterator[http.server.ThreadingHTTPServer]:
     server.server_close()
 
 
+@pytest.mark.long  # it waits for time-outs
 @pytest.mark.parametrize("name", ["notification", "audit"])
 def test_row_broker_address_that_answers_something_else(
     name: str, web: http.server.ThreadingHTTPServer, broker: str, tmp_path: Path

@@ -165,6 +165,7 @@ def test_an_empty_topic_restores_nothing(database: Database) -> None:
     assert rebuilt.events() == []
 
 
+@pytest.mark.long  # it waits for time-outs
 def test_a_log_that_cannot_be_read_is_waited_for(database: Database) -> None:
     """A ConnectionError: the start is tried again and readiness has the reason; the store stays empty until then."""
     rebuilt = Store(database)
