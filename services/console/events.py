@@ -25,6 +25,7 @@ from services.contracts.personal import masked
 
 POLL_SECONDS = 0.25
 BATCH = 500
+WINDOW = 5000  # records that are put in order
 HIDDEN = "(hidden: --personal shows it)"
 
 
@@ -39,10 +40,11 @@ class EventsOptions(msgspec.Struct, frozen=True, kw_only=True):
     count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None
     follow: Annotated[bool, typer.Option(help="At the end wait for more, until Ctrl-C.")] = True
     personal: Annotated[bool, typer.Option("--personal", help="Show personal data.")] = False
+    short: Annotated[bool, typer.Option("--short", help="Without values.")] = False
 
 
 def show(settings: KafkaSettings, options: EventsOptions, clock: Clock, write: Callable[[str], object]) -> None:
-    """Write a line for each record that the options let through.
+    """Write a line for each record that the options let through, in the order of their times within a window.
 
     Raises UsageError, UnknownIdError where nothing at all was found, and what the broker's clients raise.
     """
@@ -50,10 +52,10 @@ def show(settings: KafkaSettings, options: EventsOptions, clock: Clock, write: C
     shown = 0
     with contextlib.closing(PartitionReader(settings, "console-events", starts)) as tail:
         while options.follow or not tail.at_end:
-            for record in tail.poll(BATCH, POLL_SECONDS):
+            for record in sorted(_window(tail), key=lambda record: record.timestamp_ms):
                 if not wanted(record, options):
                     continue
-                write(line(record, personal=options.personal))
+                write(line(record, personal=options.personal, short=options.short))
                 shown += 1
                 if shown == options.count:
                     return
@@ -75,14 +77,32 @@ def wanted(record: Record, options: EventsOptions) -> bool:
     return all(want in (None, has) for want, has in zip(asked, fields_of_record, strict=True))
 
 
-def line(record: Record, *, personal: bool) -> str:
-    """Return a record as a line: time, place, type, subject with version, correlation id, value."""
+def line(record: Record, *, personal: bool, short: bool = False) -> str:
+    """Return a record as a line: time, place, type, subject with version, correlation id, refusal, value."""
     envelope = _envelope(record)
-    value = _value(record.value, personal=personal)
+    value = " ".join(filter(None, (_refusal(record), "" if short else _value(record.value, personal=personal))))
     if envelope is None:
         return f"{_time_of(record)} {record.place} (no envelope) {printable(value)}"
     what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
     return printable(f"{to_text(envelope.time)} {record.place} {what} {value}")
+
+
+def _window(tail: PartitionReader) -> list[Record]:
+    """Return what arrives until nothing more does for a moment: partitions are read one after the other."""
+    gathered: list[Record] = []
+    while (records := tail.poll(BATCH, POLL_SECONDS)) and len(gathered) < WINDOW:
+        gathered += records
+    return gathered + list(records)
+
+
+def _refusal(record: Record) -> str:
+    """Return why a dead letter was refused, and where it was; nothing for other records."""
+    found = {name: record.header(name) for name in ("dlq_reason", "dlq_topic", "dlq_partition", "dlq_offset")}
+    if found["dlq_topic"] is None:
+        return ""
+    detail = dict(record.headers or []).get("dlq_detail") or b""
+    place = "{dlq_topic}[{dlq_partition}]@{dlq_offset}".format_map(found)
+    return f"dead letter of {place}, {found['dlq_reason']}: {masked(detail.decode(errors='backslashreplace'), HIDDEN)}"
 
 
 def _starts(topics: KafkaAdmin, options: EventsOptions, now: datetime) -> PerPartition:

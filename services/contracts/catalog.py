@@ -30,6 +30,7 @@ class Pattern(enum.StrEnum):
     """Which of the patterns of event-driven architecture a topic shows."""
 
     EVENT_SOURCING = "event sourcing"
+    DOMAIN_EVENTS = "domain events"
     STATE_TRANSFER = "event-carried state transfer"
     NOTIFICATION = "event notification"
     DEAD_LETTERS = "dead letters"
@@ -120,7 +121,7 @@ USER_NOTICES = Topic(
 )
 NOTIFICATION_EVENTS = Topic(
     name="notification.events.v1",
-    pattern=Pattern.EVENT_SOURCING,
+    pattern=Pattern.DOMAIN_EVENTS,
     rule=Rule.ONCE,
     publisher="notification",
     readers=("user", "audit"),

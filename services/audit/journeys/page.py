@@ -18,6 +18,7 @@ STEP, LANE, LEFT, TOP = 104, 66, 250, 30  # pixels: between records, between lan
 MILLISECONDS, SECONDS = 1000, 60
 KINDS = {
     catalog.Pattern.EVENT_SOURCING: "facts",
+    catalog.Pattern.DOMAIN_EVENTS: "events",
     catalog.Pattern.STATE_TRANSFER: "state",
     catalog.Pattern.NOTIFICATION: "notice",
     catalog.Pattern.DEAD_LETTERS: "dead",

@@ -17,6 +17,7 @@ from services.workbench.documents.schemas import VERSION, Schema, schemas
 
 COLOURS = {
     Pattern.EVENT_SOURCING: "facts",
+    Pattern.DOMAIN_EVENTS: "events",
     Pattern.STATE_TRANSFER: "state",
     Pattern.NOTIFICATION: "notice",
     Pattern.DEAD_LETTERS: "dead",

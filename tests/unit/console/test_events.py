@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record
-from services.console.events import HIDDEN, EventsOptions, line, wanted
+from services.console import events as module
+from services.console.events import HIDDEN, EventsOptions, line, show, wanted
 from services.contracts import envelope
 
 MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -88,3 +90,50 @@ def test_a_record_passes_when_every_filter_fits(options: EventsOptions, passes: 
 def test_a_record_without_an_envelope_passes_only_where_nothing_is_asked_of_it() -> None:
     assert wanted(a_record(b"", headers=False), EventsOptions())
     assert not wanted(a_record(b"", headers=False), EventsOptions(subject="u1"))
+
+
+def test_the_short_form_leaves_values_out() -> None:
+    shown = line(a_record(msgspec.json.encode(PERSONAL)), personal=False, short=True)
+    assert shown.rstrip() == "2026-11-22T12:00:00.000000Z user.events.v1[2]@7 user.registered u1 v1 c1"
+
+
+def test_a_dead_letter_shows_where_and_why_it_was_refused_without_addresses() -> None:
+    origin = {"dlq_topic": "user.state.v1", "dlq_partition": "1", "dlq_offset": "9", "dlq_reason": "invalid"}
+    headers = [(name, text.encode()) for name, text in origin.items()]
+    letter = msgspec.structs.replace(a_record(b"{"), headers=[*headers, ("dlq_detail", b"to ada@example.org")])
+    shown = line(letter, personal=False)
+    assert f"dead letter of user.state.v1[1]@9, invalid: to {HIDDEN}" in shown
+
+
+def test_a_message_id_is_shown_for_it_names_nobody() -> None:
+    shown = line(a_record(b'{"message_id":"<m1@eventline.local>"}'), personal=False)
+    assert '"message_id":"<m1@eventline.local>"' in shown
+
+
+def test_records_of_a_window_are_shown_in_the_order_of_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    effect = msgspec.structs.replace(a_record(b"{}"), topic="notification.events.v1", timestamp_ms=2)
+    cause = msgspec.structs.replace(a_record(b"{}"), timestamp_ms=1)
+    polls = iter([[effect], [cause], []])
+
+    class Reader:
+        at_end = False
+
+        def poll(self, *_: object) -> list[Record]:
+            found = next(polls)
+            self.at_end = not found
+            return found
+
+        def close(self) -> None:
+            """Close nothing."""
+
+    monkeypatch.setattr(module, "PartitionReader", lambda *_: Reader())
+    monkeypatch.setattr(module, "_starts", lambda *_: {})
+    monkeypatch.setattr(module, "KafkaAdmin", lambda *_: None)
+    lines: list[str] = []
+    show(
+        KafkaSettings(kafka_bootstrap_servers="none:1"),
+        EventsOptions(follow=False, short=True),
+        lambda: MOMENT,
+        lines.append,
+    )
+    assert [shown.split()[1].partition("[")[0] for shown in lines] == ["user.events.v1", "notification.events.v1"]
