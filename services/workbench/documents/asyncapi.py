@@ -17,7 +17,7 @@ BINDING = {"bindingVersion": "0.5.0"}
 TEXT: Node = {"type": "string", "minLength": 1, "maxLength": 64}
 ID_TEXT = TEXT | {"pattern": f"^{ID.pattern}$"}
 PATTERNS = {
-    Pattern.DOMAIN_EVENTS: "The work of a service as facts, with the data that readers need. Kept for a time: no source of truth.",
+    Pattern.DOMAIN_EVENTS: "The work of a service as facts with their data, kept for a time: no source of truth.",
     Pattern.EVENT_SOURCING: "The facts, one record for each thing that happened, in order per key.",
     Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
     Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
