@@ -81,7 +81,7 @@ class EventPublisher:
                 return False
             self._pass(lease, chunk, free, str(error))
             return True
-        self._pass(lease, chunk, [], "")
+        self._pass(lease, chunk, free)
         self._limit = min(2 * self._limit, CHUNK)
         self._count(free, sent, started)
         return True
@@ -117,14 +117,28 @@ class EventPublisher:
         self._producer = self._producer or self._outbox.open_producer()
         return self._producer
 
-    def _pass(self, lease: Lease, chunk: Sequence[StoredEvent], refused: Sequence[StoredEvent], reason: str) -> None:
-        """Move the cursor behind a chunk, and store which of its events are stopped."""
-        now = self._telemetry.clock()
+    def _pass(
+        self,
+        lease: Lease,
+        chunk: Sequence[StoredEvent],
+        free: Sequence[StoredEvent],
+        reason: str = "",
+    ) -> None:
+        """Move the cursor behind a chunk, and store which of its events are stopped.
+
+        These are all that were not free, and with a reason the free ones, which are refused.
+        """
+        now, tried = self._telemetry.clock(), {stored.sequence for stored in free}
+        refused = free if reason else []
         with self._outbox.leases.writing(lease, cursor=chunk[-1].sequence) as connection:
             blocked = stopped_events.blocked(connection, chunk)
             stopped_events.put(connection, refused, reason, now)
-            behind = [stored for stored in chunk if stored.event.subject in blocked]
+            behind = [stored for stored in chunk if stored.sequence not in tried]
             stopped_events.put(connection, behind, stopped_events.BEHIND, now)
+            # A subject may have been freed meanwhile: nobody would decide about what is put behind it only now.
+            for stored in behind:
+                if stored.event.subject not in blocked:
+                    stopped_events.request_retry(connection, stored.sequence)
         for stored in refused:
             log.error("event stopped", **log_fields([stored]), reason=reason, remedy=REMEDY)
 

@@ -10,12 +10,12 @@ import pytest
 from services.chassis.database.database import Database
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.event import NewEvent, StoredEvent
-from services.chassis.messages.publisher import OpenProducer
+from services.chassis.messages.publisher import OpenProducer, Publisher
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_publisher, stopped_events
 from services.chassis.outbox import relay as module
-from services.chassis.outbox.event_publisher import Outbox
-from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.event_publisher import EventPublisher, Outbox
+from services.chassis.outbox.lease import Lease, Leases
 from services.chassis.outbox.relay import Relay
 from services.chassis.outbox.stopped_events import BEHIND, NotFirstError
 from services.chassis.telemetry.telemetry import Telemetry
@@ -199,3 +199,30 @@ def test_on_the_real_broker_a_record_that_never_fits_stops_alone(database: Datab
     (first, reason, _), (second, behind, _) = stopped(database)
     assert (first, second, behind) == (1, 22, BEHIND)
     assert reason.startswith("MSG_SIZE_TOO_LARGE: ")
+
+
+def test_an_event_is_not_lost_when_its_subject_is_freed_while_its_chunk_is_published(
+    database: Database, log: FakeLog
+) -> None:
+    append(database, event("ada", 1))
+    with relaying(database, log.open_producer):
+        await_cursor(database, 1)
+    append(database, event("ada", 2))
+
+    def open_while_an_operator_decides() -> Publisher:
+        with database.write() as connection:
+            stopped_events.skip(connection, 1, "it may be missing")
+        return log.open_producer()
+
+    # The lease of the first relay was given back: this one finds ada blocked, and then freed.
+    publisher = EventPublisher(
+        Outbox(database, leases := Leases(database, "mine", LONG), one_record, open_while_an_operator_decides),
+        a_telemetry(),
+    )
+    lease = leases.take()
+    assert isinstance(lease, Lease)
+    assert publisher.publish(lease, publisher.next_chunk(1))
+    publisher.idle(lease)
+    publisher.close()
+    assert published(log) == [2]
+    assert leases.cursor() == 2
