@@ -151,7 +151,7 @@ def _read(found: Mapping[str, bytes | None]) -> Envelope:
         sequence=_natural(found["ce_sequence"], LARGEST_SEQUENCE),
         version=_natural(found["ce_subjectversion"], LARGEST_VERSION),
         correlation_id=correlation_of(_text(found["ce_correlationid"]), event_id),
-        causation_id=None if (cause := found.get("ce_causationid")) is None else _id(cause),
+        causation_id=None if (cause := found.get("ce_causationid")) is None else _cause(cause),
         traceparent=None
         if (context := found.get("traceparent")) is None
         else traceparent_of(context.decode(errors="replace")),
@@ -170,6 +170,12 @@ def _id(value: bytes | None) -> str:
     if not ID.fullmatch(text):
         raise ValueError(f"not 1 to {LONGEST_TEXT} letters, digits and -_.:")
     return text
+
+
+def _cause(value: bytes) -> str | None:
+    # A link of another form is dropped, not its record: earlier versions wrote such ids, and restore reads them.
+    text = value.decode(errors="replace")
+    return text if ID.fullmatch(text) else None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -224,7 +230,6 @@ def _worst(found: Mapping[str, bytes | None]) -> str:
         "ce_time": _time,
         "ce_sequence": lambda value: _natural(value, LARGEST_SEQUENCE),
         "ce_subjectversion": lambda value: _natural(value, LARGEST_VERSION),
-        **({"ce_causationid": _id} if found.get("ce_causationid") is not None else {}),
     }
     for name, read in forms.items():
         try:
