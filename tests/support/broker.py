@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from confluent_kafka import KafkaError, Message
 from confluent_kafka import Producer as Client
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource  # type: ignore[attr-defined]  # re-exported, unmarked
@@ -99,9 +100,22 @@ def write(broker: str, topic: str, *values: bytes | None, key: bytes | None = b"
 def write_dated(broker: str, timestamp_ms: int, *records: Outgoing) -> None:
     """Write records with a timestamp of their own, as other publishers may."""
     client = Client({"bootstrap.servers": broker, "partitioner": "murmur2_random", "acks": "all"})
+    refused: list[str] = []
+
+    def report(error: KafkaError | None, _: Message) -> None:
+        refused.extend([] if error is None else [error.str()])
+
     for sent in records:
-        client.produce(sent.topic, sent.value, sent.key, timestamp=timestamp_ms, headers=sent.headers)  # type: ignore[arg-type]  # the stub leaves null values out
+        client.produce(
+            sent.topic,
+            sent.value,
+            sent.key,
+            timestamp=timestamp_ms,
+            headers=sent.headers,  # type: ignore[arg-type]  # the stub leaves null values out
+            on_delivery=report,
+        )
     assert client.flush(PATIENCE_S) == 0
+    assert refused == []
 
 
 def transact(broker: str, topic: str, *values: bytes) -> None:
