@@ -32,6 +32,7 @@ from services.chassis.telemetry.tracing import tracing
 
 STOP_WITHIN_S = 25.0  # for all components together, below the 30 s that Kubernetes grants
 STOP_LEAST_S = 0.5  # for one component, where those before it have used up the time
+SIGNAL_S = 1.0  # the longest delay of a signal that another thread has received
 PREPARE_BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 COLLECT_AFTER = (50_000, 20, 100)  # objects, young collections, middle collections
 
@@ -67,10 +68,17 @@ class _Request:
         self.made = True
         self._woken.put(None)
 
-    def wait(self, seconds: float | None) -> None:
+    def wait(self, seconds: float) -> None:
+        """Wait for a request, at most so long."""
         if not self.made:
             with contextlib.suppress(queue.Empty):
                 self._woken.get(timeout=seconds)
+
+    def wait_until_made(self) -> None:
+        # Not without a limit: where the kernel gives a signal to another thread, this one runs its handler only when
+        # it wakes up.
+        while not self.made:
+            self.wait(SIGNAL_S)
 
 
 class Runtime:
@@ -90,7 +98,7 @@ class Runtime:
             running = [(component, *self._start(component)) for component in components]
             self._health.has("start")
             log.info("started", components=[component.name for component in components])
-            self._stopping.wait(None)
+            self._stopping.wait_until_made()
             self._log_signal()
             self._health.lacks("stop", "stopping")
             threading.Event().wait(self._drain_delay)

@@ -74,6 +74,17 @@ def test_sigterm_stops_the_parts_in_their_order_and_the_exit_code_is_0(story: li
     assert (code, story) == (0, ["first stopped", "second stopped", "third stopped"])
 
 
+def test_a_signal_that_the_kernel_gives_to_another_thread_is_obeyed(story: list[str]) -> None:
+    blocked = threading.Event()
+
+    def to_this_thread() -> None:
+        blocked.wait(0.2)  # until the main thread waits: a signal that comes before is seen anyway
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    assert run(Loop("part", story, to_this_thread)) == 0
+    assert story == ["part stopped"]
+
+
 def test_the_signal_handler_logs_nothing_since_the_interrupted_code_may_hold_the_logger_s_lock(
     story: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
