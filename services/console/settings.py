@@ -32,6 +32,7 @@ class ConsoleSettings(KafkaSettings):
     audit_port: Port = 18082
     audit_metrics_port: Port = 19466
     console_metrics_port: Port = 19467
+    page_port: Port = 18000
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""

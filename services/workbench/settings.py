@@ -1,6 +1,6 @@
 """Settings of the local system, the demo and the load generator."""
 
-from services.chassis.settings.environment import Natural, Port, settings
+from services.chassis.settings.environment import Natural, settings
 from services.console.settings import ConsoleSettings
 
 
@@ -14,4 +14,3 @@ class WorkbenchSettings(ConsoleSettings):
     users: Natural = 1000
     seed: int = 1
     concurrency: Natural = 32
-    page_port: Port = 18000
