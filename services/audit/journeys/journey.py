@@ -139,12 +139,16 @@ def _record(entry: Entry, *, personal: bool) -> JourneyRecord:
         timestamp_ms=entry.ts_ms,
         recorded_at=to_text(from_micros(entry.recorded_at)),
         key=None if entry.key is None else entry.key.decode(errors="backslashreplace"),
-        headers=headers,
+        headers=headers if personal else [(name, _masked(text)) for name, text in headers],
         value=_shown(entry.value, personal=personal),
         refused="{dlq_topic}[{dlq_partition}]@{dlq_offset}".format_map(defaultdict(str, found)) if letter else None,
         reason=found.get("dlq_reason"),
-        detail=str(masked(found.get("dlq_detail") or "")) if letter else None,
+        detail=(found.get("dlq_detail") if personal else _masked(found.get("dlq_detail"))) if letter else None,
     )
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else str(masked(text))
 
 
 def _text_headers(entry: Entry) -> list[tuple[str, str | None]]:

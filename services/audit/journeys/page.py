@@ -3,7 +3,7 @@
 One file without a script: a dot of the picture is a link, and CSS shows the record that the address names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from services.audit.journeys.journey import Journey, JourneyEvent, JourneyRecord
+from services.audit.journeys.journey import TOPIC_ORDER, Journey, JourneyEvent, JourneyRecord
 from services.contracts import catalog
 
 STEP, LANE, LEFT, TOP = 104, 66, 250, 30  # pixels: between records, between lanes, room for names, room for times
@@ -52,14 +52,15 @@ class Lane(NamedTuple):
 
 def journey_page(journey: Journey, *, personal: bool) -> str:
     """Return the page of a journey."""
-    dots = _dots(journey)
+    lanes = _lanes(journey)
+    dots = _dots(journey, {lane.topic: lane for lane in lanes})
     return _templates.get_template("journey.html").render(
         journey=journey,
         dots=dots,
-        lanes=_lanes(journey),
+        lanes=lanes,
         lines=_lines(dots),
         width=LEFT + STEP * len(dots) + 20,
-        height=TOP + LANE * len(_lanes(journey)),
+        height=TOP + LANE * len(lanes),
         personal=personal,
         pretty=_pretty,
         after={dot.event.id: dot.after for dot in reversed(dots)},
@@ -84,9 +85,8 @@ def duration(milliseconds: float) -> str:
     return f"{seconds:.1f} s" if abs(seconds) < SECONDS else f"{seconds // SECONDS:.0f} min {seconds % SECONDS:.0f} s"
 
 
-def _dots(journey: Journey) -> list[Dot]:
+def _dots(journey: Journey, lanes: Mapping[str, Lane]) -> list[Dot]:
     """Return the records in the order in which they reached their topics."""
-    lanes = {lane.topic: lane for lane in _lanes(journey)}
     records = [(event, record) for event in journey.events for record in event.records]
     moments = {record.position: _milliseconds(event) for event, record in records}
     records.sort(key=lambda pair: (moments[pair[1].position], pair[1].position))
@@ -113,7 +113,7 @@ def _milliseconds(event: JourneyEvent) -> float:
 
 def _lanes(journey: Journey) -> list[Lane]:
     names = {record.topic for event in journey.events for record in event.records}
-    ordered = sorted(names, key=lambda name: (list(TOPICS).index(name) if name in TOPICS else len(TOPICS), name))
+    ordered = sorted(names, key=lambda name: (TOPIC_ORDER.get(name, len(TOPIC_ORDER)), name))
     return [_lane(TOP + LANE * number + LANE // 2, name) for number, name in enumerate(ordered)]
 
 

@@ -18,9 +18,6 @@ from litestar.testing import TestClient
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.audit import api as audit_api
-from services.audit import store as audit_store
-from services.audit.domain import Query
 from services.chassis.database.database import Database
 from services.chassis.http.application import application
 from services.chassis.http.problems import MEDIA_TYPE
@@ -29,7 +26,6 @@ from services.contracts.envelope import ID, from_headers
 from services.notification.api import DOCUMENT, Api
 from services.notification.store import views
 from services.user.publisher import records
-from tests.support.audit_log import ORIGIN, open_log
 from tests.support.hostile_text import MARK, few, json_texts, leaked, marked, raw, texts
 from tests.support.notification_builders import prepare
 from tests.support.user_client import Service
@@ -107,18 +103,6 @@ def notifications(database: Database) -> Iterator[TestClient[Litestar]]:
     prepare(database)
     api = Api(database.reader(views.version), database.reader(views.notifications), longest_wait_s=0.0)
     with TestClient(application(api.routes(), DOCUMENT)) as client:
-        yield client
-
-
-@pytest.fixture
-def entries(database: Database) -> Iterator[TestClient[Litestar]]:
-    open_log(database)
-
-    def find(query: Query) -> Any:
-        with database.read() as connection:
-            return audit_store.find(connection, query, ORIGIN)
-
-    with TestClient(application(audit_api.routes(find), audit_api.DOCUMENT)) as client:
         yield client
 
 

@@ -1,6 +1,5 @@
 """Arbitrary text in keys, headers and values of records, to tables, dead letters, pages and the terminal."""
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -12,21 +11,17 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import select
 
-from services.audit import api as audit_api
-from services.audit import store as audit_store
-from services.audit.domain import Query
 from services.chassis.consumer import parking
 from services.chassis.consumer.dead_letters import DeadLetters
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import Subscription
 from services.chassis.database.database import Database
-from services.chassis.http.application import application
 from services.chassis.messages.printable import UNPRINTABLE
 from services.chassis.messages.record import Record, TopicPartition
 from services.console import events, parked
 from services.contracts.envelope import schema_of, to_headers
 from services.notification.store.tables import intents
-from tests.support.audit_log import ORIGIN, all_entries, open_log, record_all
+from tests.support.audit_log import all_entries, record_all
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, an_envelope, ids
 from tests.support.fakes import FakeBroker, FakeLog
 from tests.support.hostile_text import MARK, few, json_texts, marked, raw
@@ -115,18 +110,6 @@ def test_the_notification_service_takes_any_record_and_serves_the_next(
     assert notification.queued(good)
     for letter in notification.letters.records:
         assert all(value is None or isinstance(value, bytes) for _, value in letter.headers)
-
-
-@pytest.fixture
-def entries(database: Database) -> Iterator[TestClient[Litestar]]:
-    open_log(database)
-
-    def find(query: Query) -> Any:
-        with database.read() as connection:
-            return audit_store.find(connection, query, ORIGIN)
-
-    with TestClient(application(audit_api.routes(find), audit_api.DOCUMENT)) as client:
-        yield client
 
 
 @few

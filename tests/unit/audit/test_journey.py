@@ -121,6 +121,13 @@ def test_personal_data_is_masked_unless_it_is_asked_for() -> None:
     assert f"<{MAIL}@eventline.local>" in msgspec.json.encode(of(*CHANGE, *MAILED)).decode()
 
 
+def test_the_headers_of_a_dead_letter_show_no_address_unless_it_is_asked_for() -> None:
+    origin = [("dlq_topic", b"user.events.v1"), ("dlq_detail", b"to ada@example.org")]
+    letter = an_entry(7, "user.dlq.v1", [("ce_id", b"e1"), *origin], b"{}")
+    assert "ada@" not in msgspec.json.encode(journey("c1", [letter], personal=False)).decode()
+    assert msgspec.json.encode(journey("c1", [letter], personal=True)).decode().count("to ada@example.org") == 2
+
+
 def test_events_that_name_each_other_as_their_cause_are_shown_once_each() -> None:
     rows: tuple[Row, ...] = (
         (NOTIFICATION_EVENTS.name, "e2", "notification.queued", "e3", QUEUED),
