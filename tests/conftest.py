@@ -1,6 +1,9 @@
 """Fixtures for all tests. Each store test runs on SQLite and on PostgreSQL."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +24,17 @@ hypothesis.settings.load_profile("eventline")
 def pytest_configure() -> None:
     """Handle SIGTERM like Ctrl-C, so that fixtures stop the programs and unmount the volumes of the run."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """End the process although threads of a failed test still run: Python would wait for them without a limit."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    left = [thread.name for thread in others if not thread.daemon]
+    if left:
+        sys.stderr.write(f"\nthreads that tests left running: {', '.join(left)}\n")
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(pytest.ExitCode.TESTS_FAILED)
 
 
 def pytest_report_header() -> str:

@@ -19,7 +19,7 @@ class Proxy:
         self._word: bytes | None = None
         self._answered = False
         self._open: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
     def cut_at(self, word: bytes, *, answered: bool) -> None:
@@ -67,7 +67,7 @@ class _Pair:
 
     def start(self, threads: list[threading.Thread]) -> None:
         for pump in (self._up, self._down):
-            threads.append(threading.Thread(target=pump))
+            threads.append(threading.Thread(target=pump, daemon=True))
             threads[-1].start()
 
     def _up(self) -> None:

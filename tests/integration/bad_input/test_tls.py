@@ -62,8 +62,21 @@ def running(name: str, settings: dict[str, str], folder: Path) -> Iterator[Runni
 @pytest.fixture(scope="module")
 def broker(secure_broker: SecureBroker) -> SecureBroker:
     """The broker with TLS, with the catalog's topics."""
-    KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=secure_broker.address("plaintext")), "test").ensure(TOPICS)
+    ensure_topics(secure_broker)
     return secure_broker
+
+
+@pytest.fixture(scope="module")
+def unwritten_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """Another one: to a log that another store has written, an empty store publishes nothing and is not ready."""
+    with kafka.running(tmp_path_factory.mktemp("unwritten-broker")) as broker:
+        ensure_topics(broker)
+        yield broker
+
+
+def ensure_topics(broker: SecureBroker) -> None:
+    """Create the catalog's topics."""
+    KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=broker.address("plaintext")), "test").ensure(TOPICS)
 
 
 @pytest.mark.long
@@ -97,13 +110,14 @@ def test_row_tls_towards_kafka(name: str, broker: SecureBroker, files: Files, tm
 @pytest.mark.long
 @of_each_service
 def test_row_tls_towards_the_database(
-    name: str, broker: SecureBroker, secure_postgres: SecurePostgres, files: Files, tmp_path: Path
+    name: str, unwritten_broker: SecureBroker, secure_postgres: SecurePostgres, files: Files, tmp_path: Path
 ) -> None:
     """Each wrong certificate in turn, then no TLS at all: reported by name, retried, nothing readable sent."""
     tapped = Tapped(secure_postgres.port)
     database = secure_postgres.settings(files.authority, tapped.port)
     secure_postgres.show(CERTIFICATES["wrong CA"])
-    with running(name, environment(name, **broker.settings("right", files), **database), tmp_path) as service:
+    settings = environment(name, **unwritten_broker.settings("right", files), **database)
+    with running(name, settings, tmp_path) as service:
         for wrong, reason in REASONS.items():
             secure_postgres.show(CERTIFICATES[wrong])
             assert "start: database: " in service.await_reason(reason, 503)
