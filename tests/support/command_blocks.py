@@ -1,7 +1,7 @@
 """The command blocks of README.md and docs/*.md, and what executes each.
 
-`<!-- executed by PATH -->` after a heading, or between blocks, names a test file, or `.ci/run`, for all blocks that follow in
-the section. `<!-- NOTE -->` right above a block is for its executor: `fails`, `runs until the end`.
+`<!-- executed by PATH -->` after a heading, or between blocks, names a test file, or `.ci/run`, for all blocks that
+follow in the section. `<!-- NOTE -->` right above a block is for its executor: `fails`, `runs until the end`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Every command block of README.md and docs/*.md is executed: by a test that reads it from there, or by CI word for word."""
+"""Every command block of README.md and docs/*.md is executed: by a test that reads it there, or by CI literally."""
 
 import re
 
