@@ -24,7 +24,7 @@ PATIENCE_S = 300.0
 
 
 class Block(NamedTuple):
-    """A fenced block: where it is, its text, and what its comments say."""
+    """A fenced block: where it is, its text, and its comments."""
 
     page: str
     heading: str
