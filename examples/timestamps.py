@@ -23,9 +23,7 @@ from services.chassis.messages.record import Outgoing, Record
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import Pattern, Rule, Topic
 
-TOPIC = Topic(
-    name="timestamps.v1", pattern=Pattern.NOTIFICATION, rule=Rule.ONCE, publisher="clock", readers=("readers",)
-)
+TOPIC = Topic(name="timestamps.v1", pattern=Pattern.NOTIFICATION, rule=Rule.ONCE, publisher="clock")
 
 
 def produce(settings: KafkaSettings) -> None:

@@ -8,6 +8,7 @@ from k8s import cluster, images, release, waiting
 from k8s.command import CommandError, DeployError
 from k8s.ports import KIND_CONFIG, host_ports
 from k8s.steps import Steps
+from services.contracts.service_list import SERVICES
 
 NODES = "KIND_KAFKA_NODES"  # 1 or 3
 TITLES = {
@@ -64,16 +65,16 @@ def _title(part: str) -> str:
 def outro(ports: dict[str, int]) -> str:
     """Return where everything is and what to try next."""
     at = {name.removeprefix("KIND_").removesuffix("_PORT").lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
+    apis = "\n".join(f"  {f'{name} API':16}  http://{at[name]}/schema" for name in SERVICES)
+    metrics = ", ".join(at[f"{name}_metrics"] for name in SERVICES)
     return f"""\
-  user API          http://{at["user"]}/schema
-  notification API  http://{at["notification"]}/schema
-  audit API         http://{at["audit"]}/schema
+{apis}
   mail              http://{at["mail"]}
   Grafana           http://{at["grafana"]}
   Prometheus        http://{at["prometheus"]}
   Alertmanager      http://{at["alertmanager"]}
   Kafka             {at["kafka"]}
-  metrics           http://{at["user_metrics"]}/metrics, {at["notification_metrics"]}, {at["audit_metrics"]}
+  metrics           http://{metrics}: each with /metrics
 
 The APIs ask for no password, nor does Grafana of those who only look. Its user admin's, and PostgreSQL's user user's:
   kubectl -n eventline get secret eventline-grafana --template '{{{{index .data "admin-password"}}}}' | base64 -d

@@ -7,14 +7,14 @@ import hashlib
 import json
 
 from k8s.command import CLUSTER, NODE, CommandError, DeployError, run
+from services.contracts.service_list import JOBS
 
-SERVICES = ("user", "notification", "audit", "console")
 BUILT = "dev"  # the tag that `make images` gives
 
 
 def tags() -> dict[str, str]:
     """Return the tag of each service's image, made from its layers and configuration but not its labels or age."""
-    return {service: _tag(f"eventline/{service}:{BUILT}") for service in SERVICES}
+    return {service: _tag(f"eventline/{service}:{BUILT}") for service in JOBS}
 
 
 def load(wanted: dict[str, str]) -> str:

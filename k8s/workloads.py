@@ -2,19 +2,16 @@
 
 from typing import Any, NamedTuple
 
+from services.contracts.service_list import JOBS, SERVICES
+
 # By the label app.kubernetes.io/name: what a later one needs comes earlier. Others come last.
 ORDER = (
     "kafka",
     "console-topics",
     "postgres",
-    "user-migrate",
-    "notification-migrate",
-    "audit-migrate",
+    *(f"{name}-migrate" for name in SERVICES),
     "mail",
-    "user",
-    "notification",
-    "audit",
-    "console",
+    *JOBS,
     "prometheus",
     "alertmanager",
     "grafana",

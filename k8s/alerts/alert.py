@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from services.contracts.service_list import JOBS
+
 Severity = Literal["page", "ticket"]
-SERVICES = 'job=~"user|notification|audit|console"'  # console is the lag probe
+WATCHED = f'job=~"{"|".join(JOBS)}"'
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """Alerts on the processes themselves: there, staying up, reaching their database."""
 
-from k8s.alerts.alert import SERVICES, Alert
+from k8s.alerts.alert import WATCHED, Alert
+from services.contracts.service_list import SERVICES
 
+NEVER_SEEN = "\n".join(f'or on (job) absent(up{{job="{name}"}})' for name in SERVICES)
 ALERTS = (
     Alert(
         name="ClockWrong",
@@ -14,7 +16,7 @@ ALERTS = (
     ),
     Alert(
         name="ServiceDown",
-        when=f"max by (job, namespace) (up{{{SERVICES}}}) == 0",
+        when=f"max by (job, namespace) (up{{{WATCHED}}}) == 0",
         lasting="1m",
         severity="page",
         summary="{{ $labels.job }} does not answer",
@@ -24,12 +26,10 @@ ALERTS = (
         name="ServiceGone",
         # One that ran here within hours, or one that has never been seen at all.
         when=f"""(
-  group by (job, namespace) (last_over_time(up{{{SERVICES}}}[6h]))
-  unless on (job, namespace) up{{{SERVICES}}}
+  group by (job, namespace) (last_over_time(up{{{WATCHED}}}[6h]))
+  unless on (job, namespace) up{{{WATCHED}}}
 )
-or on (job) absent(up{{job="user"}})
-or on (job) absent(up{{job="notification"}})
-or on (job) absent(up{{job="audit"}})""",
+{NEVER_SEEN}""",
         lasting="3m",
         severity="page",
         summary="{{ $labels.job }} is not there any more",
@@ -37,8 +37,8 @@ or on (job) absent(up{{job="audit"}})""",
     ),
     Alert(
         name="ReplicaDown",
-        when=f"""count by (job, namespace) (up{{{SERVICES}}} == 0)
-and on (job, namespace) max by (job, namespace) (up{{{SERVICES}}}) == 1""",
+        when=f"""count by (job, namespace) (up{{{WATCHED}}} == 0)
+and on (job, namespace) max by (job, namespace) (up{{{WATCHED}}}) == 1""",
         lasting="5m",
         severity="ticket",
         summary="{{ $value }} of {{ $labels.job }}'s processes do not answer",
@@ -46,7 +46,7 @@ and on (job, namespace) max by (job, namespace) (up{{{SERVICES}}}) == 1""",
     ),
     Alert(
         name="ServiceRestarting",
-        when=f"sum by (job, namespace) (changes(process_start_time_seconds{{{SERVICES}}}[30m])) >= 3",
+        when=f"sum by (job, namespace) (changes(process_start_time_seconds{{{WATCHED}}}[30m])) >= 3",
         lasting="0s",
         severity="page",
         summary="{{ $labels.job }} has restarted {{ $value }} times in half an hour",

@@ -3,23 +3,19 @@
 from dataclasses import fields
 from datetime import timedelta
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
-import services.audit.settings
-import services.console.lag_exporter
-import services.notification.settings
-import services.user.settings
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.settings.environment import Mixin
+from services.console.lag_exporter import LagExporterSettings
+from services.contracts.service_list import LAG_EXPORTER, SERVICES
 
-PROGRAMS: dict[str, type[Mixin]] = {
-    "user": services.user.settings.Settings,
-    "notification": services.notification.settings.Settings,
-    "audit": services.audit.settings.Settings,
-    "console": services.console.lag_exporter.LagExporterSettings,
+PROGRAMS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in SERVICES} | {
+    LAG_EXPORTER: LagExporterSettings
 }
 # Settings that the charts set from values of another name.
 OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
+from services.contracts.catalog import DEAD_LETTERS
+from services.contracts.service_list import LAG_EXPORTER, LAG_EXPORTER_SLOT, ROWS
+
 GOOD, WARN, BAD, CALM = "green", "orange", "red", "light-blue"
-SERVICES = {"user": "blue", "notification": "purple", "audit": "yellow", "console": "gray"}
+SLOTS = ("blue", "purple", "yellow", "gray", "orange", "green", "red", "light-purple", "light-yellow", "light-red")
+SERVICES = {row.name: SLOTS[row.slot] for row in ROWS} | {LAG_EXPORTER: SLOTS[LAG_EXPORTER_SLOT]}
 TOPICS = {
     "user.events.v1": "blue",
     "user.state.v1": "light-blue",
@@ -15,6 +19,8 @@ TOPICS = {
     "user.dlq.v1": "red",
     "notification.dlq.v1": "orange",
 }
+for _topic in DEAD_LETTERS.values():
+    TOPICS.setdefault(_topic.name, "dark-orange")
 
 Steps = tuple[tuple[float | None, str], ...]
 

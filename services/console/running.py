@@ -16,13 +16,10 @@ from services.chassis.database.url import address
 from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.settings import LOCALHOST, ConsoleSettings
+from services.contracts.service_list import COMPOSE, KIND, PARKING, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
-SERVICES = ("user", "notification", "audit")
-PUBLISHERS = ("user", "notification")  # those that park records and stop events
-# Variables that move a port of compose and of kind, and where it is without them.
-COMPOSE, KIND = ("", 30_000), ("KIND_", 20_000)
-KAFKA_PORT, API_PORTS, METRICS_PORTS = 9092, (8080, 8081, 8082), (9464, 9465, 9466)
+KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -75,25 +72,24 @@ def _candidates(settings: ConsoleSettings, environment: Mapping[str, str]) -> It
     yield Running(
         "make run" if not settings.kafka_bootstrap_servers else "the system that the settings name",
         settings.bootstrap_servers,
-        {name: f"http://{LOCALHOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES},
-        {name: f"http://{LOCALHOST}:{getattr(settings, f'{name}_metrics_port')}" for name in SERVICES},
+        {name: f"http://{LOCALHOST}:{settings.port(name)}" for name in SERVICES},
+        {name: f"http://{LOCALHOST}:{settings.metrics_port(name)}" for name in SERVICES},
     )
-    yield _published("docker compose", COMPOSE, environment)
-    yield _published("kind", KIND, environment)
+    yield _published("docker compose", ("", COMPOSE), environment)
+    yield _published("kind", ("KIND_", KIND), environment)
 
 
-def _published(name: str, where: tuple[str, int], environment: Mapping[str, str]) -> Running:
-    prefix, offset = where
+def _published(name: str, where: tuple[str, Target], environment: Mapping[str, str]) -> Running:
+    """Return a system whose ports a variable may move: its name is that of the port behind a prefix."""
+    prefix, target = where
 
-    def port(variable: str, usual: int) -> str:
-        return f"{LOCALHOST}:{environment.get(f'{prefix}{variable}') or usual + offset}"
+    def at(variable: str, usual: int) -> str:
+        return f"{LOCALHOST}:{environment.get(f'{prefix}{variable}') or usual}"
 
-    def each(suffix: str, ports: tuple[int, ...]) -> dict[str, str]:
-        pairs = zip(SERVICES, ports, strict=True)
-        return {service: f"http://{port(f'{service.upper()}_{suffix}', usual)}" for service, usual in pairs}
-
-    urls, metrics = each("PORT", API_PORTS), each("METRICS_PORT", METRICS_PORTS)
-    return Running(name, port("KAFKA_PORT", KAFKA_PORT), urls, metrics)
+    every = ports(target).items()
+    urls = {service: f"http://{at(f'{service.upper()}_PORT', one.http)}" for service, one in every}
+    metrics = {service: f"http://{at(f'{service.upper()}_METRICS_PORT', one.metrics)}" for service, one in every}
+    return Running(name, at("KAFKA_PORT", KAFKA_PORTS[target]), urls, metrics)
 
 
 def _is_audit(url: str) -> bool:
@@ -136,7 +132,7 @@ def database_urls() -> list[str]:
     if given := os.environ.get("APP_DATABASE_URL"):
         return [given]
     folder = load(ConsoleSettings, os.environ).running_folder()
-    paths = [path for name in PUBLISHERS if (path := folder / f"{name}.db").exists()]
+    paths = [path for name in PARKING if (path := folder / f"{name}.db").exists()]
     if not paths:
         raise UsageError(
             f"no store of `make run` in {folder}: start one, or name a service's database with APP_DATABASE_URL"

@@ -3,20 +3,33 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Port, settings
+from services.contracts.service_list import LAG_EXPORTER_SLOT, LOCAL, ports
 
 LOCALHOST = "127.0.0.1"
 RUNNING = "running"
+T = TypeVar("T")
+
+
+def with_service_ports(kind: type[T]) -> type[T]:
+    """Add to a class of settings the ports of every service: `NAME_port` and `NAME_metrics_port`."""
+    for name, at in ports(LOCAL).items():
+        for field, port in ((f"{name}_port", at.http), (f"{name}_metrics_port", at.metrics)):
+            kind.__annotations__[field] = Port
+            setattr(kind, field, port)
+    return kind
 
 
 @settings
+@with_service_ports
 class ConsoleSettings(KafkaSettings):
     """Without `kafka_bootstrap_servers` the broker of the local system is meant.
 
     `deadline` bounds every wait: for a process to be ready, for an answer, for effects to arrive.
+    Each service has a `NAME_port` and a `NAME_metrics_port` as well.
     """
 
     kafka_bootstrap_servers: str = ""
@@ -25,13 +38,7 @@ class ConsoleSettings(KafkaSettings):
     broker_port: Port = 19092
     controller_port: Port = 19093
     smtp_port: Port = 12525
-    user_port: Port = 18080
-    user_metrics_port: Port = 19464
-    notification_port: Port = 18081
-    notification_metrics_port: Port = 19465
-    audit_port: Port = 18082
-    audit_metrics_port: Port = 19466
-    console_metrics_port: Port = 19467
+    console_metrics_port: Port = LOCAL.ports(LAG_EXPORTER_SLOT).metrics
     page_port: Port = 18000
 
     def problems(self) -> list[str]:
@@ -51,6 +58,16 @@ class ConsoleSettings(KafkaSettings):
     def client(self) -> Self:
         """These settings with the broker's address filled in."""
         return replace(self, kafka_bootstrap_servers=self.bootstrap_servers)
+
+    def port(self, service: str) -> int:
+        """Return the port of a service's API in the local system."""
+        port: int = getattr(self, f"{service}_port")
+        return port
+
+    def metrics_port(self, service: str) -> int:
+        """Return the port of a service's metrics in the local system."""
+        port: int = getattr(self, f"{service}_metrics_port")
+        return port
 
     def running_folder(self) -> Path:
         """Return the folder of the local system that runs, or ran last: `run`, or what `make run STATE=` named."""

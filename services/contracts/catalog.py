@@ -13,6 +13,7 @@ import msgspec
 
 from services.contracts import notification, user
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
+from services.contracts.service_list import PARKING, readers
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
@@ -37,7 +38,7 @@ class Pattern(enum.StrEnum):
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. `retention_ms` -1 means for ever; `publisher` and `readers` are names of services.
+    """One topic. `retention_ms` -1 means for ever; `publisher` is the name of a service.
 
     `source` and `types` are the `ce_source` and `ce_type` of its records; dead letters keep those they came with.
     """
@@ -46,13 +47,17 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     pattern: Pattern
     rule: Rule
     publisher: str
-    readers: tuple[str, ...]
     source: str | None = None
     types: tuple[str, ...] = ()
     partitions: int = 6
     cleanup: Literal["delete", "compact"] = "delete"
     retention_ms: int = FOREVER
     max_record_bytes: int = LARGEST_RECORD
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The services whose consumer reads it."""
+        return readers(self.name)
 
     def settings(self) -> dict[str, str]:
         """Return the topic's Kafka configuration."""
@@ -95,7 +100,6 @@ USER_EVENTS = Topic(
     pattern=Pattern.EVENT_SOURCING,
     rule=Rule.CONTIGUOUS,
     publisher="user",
-    readers=("audit",),
     source=user.EVENTS,
     types=_names(user.Fact),
 )
@@ -104,7 +108,6 @@ USER_STATE = Topic(
     pattern=Pattern.STATE_TRANSFER,
     rule=Rule.NEWEST,
     publisher="user",
-    readers=("notification", "audit"),
     source=user.STATE,
     types=("user.state",),
     cleanup="compact",
@@ -114,7 +117,6 @@ USER_NOTICES = Topic(
     pattern=Pattern.NOTIFICATION,
     rule=Rule.ONCE,
     publisher="user",
-    readers=("notification", "audit"),
     source=user.NOTICES,
     types=("user.notice",),
     retention_ms=7 * DAY_MS,
@@ -124,29 +126,20 @@ NOTIFICATION_EVENTS = Topic(
     pattern=Pattern.DOMAIN_EVENTS,
     rule=Rule.ONCE,
     publisher="notification",
-    readers=("user", "audit"),
     source=notification.EVENTS,
     types=_names(notification.Fact),
     retention_ms=30 * DAY_MS,
 )
-USER_DEAD_LETTERS = Topic(
-    name="user.dlq.v1",
-    pattern=Pattern.DEAD_LETTERS,
-    rule=Rule.ONCE,
-    publisher="user",
-    readers=("audit",),
-    partitions=1,
-    retention_ms=30 * DAY_MS,
-    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
-)
-NOTIFICATION_DEAD_LETTERS = Topic(
-    name="notification.dlq.v1",
-    pattern=Pattern.DEAD_LETTERS,
-    rule=Rule.ONCE,
-    publisher="notification",
-    readers=("audit",),
-    partitions=1,
-    retention_ms=30 * DAY_MS,
-    max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
-)
-TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, USER_DEAD_LETTERS, NOTIFICATION_DEAD_LETTERS)
+DEAD_LETTERS = {
+    service: Topic(
+        name=f"{service}.dlq.v1",
+        pattern=Pattern.DEAD_LETTERS,
+        rule=Rule.ONCE,
+        publisher=service,
+        partitions=1,
+        retention_ms=30 * DAY_MS,
+        max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
+    )
+    for service in PARKING
+}
+TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, *DEAD_LETTERS.values())

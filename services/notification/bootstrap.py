@@ -10,7 +10,7 @@ from services.chassis.process.assembly import Assembly, Consumption, DeadLetterP
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import NOTIFICATION_DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
+from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
 from services.contracts.notification import EVENTS
 from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
@@ -44,7 +44,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        policy=DeadLetterPolicy(NOTIFICATION_DEAD_LETTERS.name, settings),
+        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
         commit_signals=tuple(sender.wake for sender in senders),
     )

@@ -13,7 +13,7 @@ from services.chassis.process.assembly import Consumption, DeadLetterPolicy
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuild_check, store
 from services.user.api import Api
@@ -38,7 +38,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     failures = Consumption(
         topics=(NOTIFICATION_EVENTS.name,),
         handle=BounceHandler(tools),
-        policy=DeadLetterPolicy(USER_DEAD_LETTERS.name, settings),
+        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
     )

@@ -12,13 +12,13 @@ import msgspec
 
 from k8s.alerts.rules import text
 from services.chassis.kafka.settings import KafkaSettings
+from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import (
-    LAG_EXPORTER,
     System,
     lag_exporter,
     local_programs,
@@ -37,7 +37,7 @@ EVERY = "1s"
 CEILING = 20
 VOLUME_MB = 64
 FIRING = 'ALERTS{alertstate="firing"}'
-JOBS = {"user": "user", "user-2": "user", "notification": "notification", "audit": "audit", "console": "console"}
+PROCESSES = {name: name for name in JOBS} | {"user-2": "user"}  # the job of each
 
 Urls = Mapping[str, str]
 
@@ -64,13 +64,13 @@ class Targets:
     """The file of scrape targets that Prometheus discovers."""
 
     def __init__(self, programs: Sequence[Program], folder: Path) -> None:
-        self._ports = {one.name: one.environment["APP_METRICS_PORT"] for one in programs if one.name in JOBS}
+        self._ports = {one.name: one.environment["APP_METRICS_PORT"] for one in programs if one.name in PROCESSES}
         self._folder = folder
 
     def show(self, *left_out: str) -> None:
         """Write every process except those left out."""
         found = [
-            {"targets": [f"{HOST}:{port}"], "labels": {"job": JOBS[name], "namespace": "local"}}
+            {"targets": [f"{HOST}:{port}"], "labels": {"job": PROCESSES[name], "namespace": "local"}}
             for name, port in self._ports.items()
             if name not in left_out
         ]
@@ -91,19 +91,19 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
     (port,) = free_ports(1)
     with contextlib.ExitStack() as stack:
         volume = stack.enter_context(_small_volume(folder / "small"))
-        urls = {name: f"sqlite:///{folder / name}.db" for name in ("notification", "audit")}
+        urls = {name: f"sqlite:///{folder / name}.db" for name in SERVICES}
         urls |= {"user": server.fresh_url()} | ({"audit": f"sqlite:///{volume}/audit.db"} if volume else {})
         clock = WallClock(folder)
         programs = [clock.give(one) if one.name == "audit" else one for one in _programs(settings, urls, folder)]
         system, targets = stack.enter_context(System(programs)), Targets(programs, folder)
         lifecycle = Lifecycle(system, settings)
-        lifecycle.start(("user", "notification", "audit", LAG_EXPORTER))
+        lifecycle.start(JOBS)
         lifecycle.launch(("user-2",))  # after the first one, which creates the schema
         if available():
             stack.enter_context(alertmanager(port, settings.smtp_port, folder))
         targets.show()
         watching = stack.enter_context(prometheus(_config(folder, port), folder))
-        await_answer(watching, f"count(up == 1) == {len(JOBS)} unless on () {FIRING}")
+        await_answer(watching, f"count(up == 1) == {len(PROCESSES)} unless on () {FIRING}")
         yield Environment(
             folder=folder,
             settings=settings,
@@ -135,7 +135,7 @@ def _programs(settings: WorkbenchSettings, urls: Urls, folder: Path) -> list[Pro
         _named("user-2", service("user", twin, folder)),
         service("notification", variables["notification"] | ceiling, folder),
         _named("patient", service("notification", patient, folder)),
-        service("audit", variables["audit"], folder),
+        *(service(name, variables[name], folder) for name in SERVICES if name not in ("user", "notification")),
         lag_exporter(settings, folder),
     ]
 

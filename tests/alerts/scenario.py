@@ -153,9 +153,9 @@ def _load(environment: Environment) -> Iterator[None]:
     url = "http://127.0.0.1"
     urls = (
         "--user-url",
-        f"{url}:{environment.settings.user_port}",
+        f"{url}:{environment.settings.port('user')}",
         "--audit-url",
-        f"{url}:{environment.settings.audit_port}",
+        f"{url}:{environment.settings.port('audit')}",
     )
     options = ("--rate", str(RATE), "--seconds", str(LONGEST_S), "--population", str(POPULATION))
     variables = clean_environment({"APP_KAFKA_BOOTSTRAP_SERVERS": environment.kafka.kafka_bootstrap_servers})

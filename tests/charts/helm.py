@@ -10,15 +10,15 @@ import msgspec
 import pytest
 
 from k8s.charts.schema import CHARTS
+from services.contracts.service_list import SERVICES
 
 PROGRAMS = ("helm", "helm3")
 RELEASE = "eventline"
 KUBERNETES = "1.34.4"
-DATABASES = ("user", "notification", "audit")
 DOCUMENTS = "\n---\n"
 
 # Made up at random where none is given; given, so that what is rendered is the same twice.
-DATABASE_PASSWORDS = [f"{of}.password=given" for of in ("superuser", *(f"databases.{name}" for name in DATABASES))]
+DATABASE_PASSWORDS = [f"{of}.password=given" for of in ("superuser", *(f"databases.{name}" for name in SERVICES))]
 GRAFANA_PASSWORD = "grafana.adminPassword=given"  # noqa: S105  # of nothing that runs
 PASSWORDS = {
     "postgres": DATABASE_PASSWORDS,

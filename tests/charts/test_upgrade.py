@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from services.contracts.service_list import SERVICES
 from tests.charts.helm import Helm, Resource
 from tests.charts.pods import pods
 
 pytestmark = pytest.mark.charts
-JOBS = ["audit-migrate", "console-topics", "notification-migrate", "user-migrate"]
+JOBS = sorted(["console-topics", *(f"{name}-migrate" for name in SERVICES)])
 PASSWORD = ("--set", "database.password=secret")
 
 

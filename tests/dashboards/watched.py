@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from k8s import deploy
+from services.contracts.service_list import JOBS
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.system import JOBS, System, local_programs
+from services.workbench.local.system import System, local_programs
 from services.workbench.local.trial import settings_on_free_ports
 from tests.support.prometheus import Prometheus, prometheus
 
@@ -36,7 +37,7 @@ def local(folder: Path) -> Iterator[Watched]:
         Lifecycle(system, settings).start(JOBS)
         ports = {name: int(system.process(name).program.environment["APP_METRICS_PORT"]) for name in JOBS}
         with prometheus(_config(ports, folder), folder) as watching:
-            urls = (f"http://{HOST}:{settings.user_port}", f"http://{HOST}:{settings.audit_port}")
+            urls = (f"http://{HOST}:{settings.port('user')}", f"http://{HOST}:{settings.port('audit')}")
             yield Watched(*urls, settings.bootstrap_servers, watching, system)
 
 

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from k8s.command import CommandError, DeployError, run
+from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
 from tests.support.stories.mailboxes import Mailpit
-from tests.support.stories.target import BROKER, DATABASE, SERVICES
+from tests.support.stories.target import BROKER, DATABASE
 
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 PROJECT = "eventline-e2e"
 PARTS = {name: name for name in SERVICES} | {BROKER: "kafka", DATABASE: "postgres"}
-PORTS = ("USER_PORT", "NOTIFICATION_PORT", "AUDIT_PORT", "MAIL_PORT", "KAFKA_PORT")
-METRICS = ("USER_METRICS_PORT", "NOTIFICATION_METRICS_PORT", "AUDIT_METRICS_PORT")
+PORTS = (*(f"{name.upper()}_PORT" for name in SERVICES), "MAIL_PORT", "KAFKA_PORT")
+METRICS = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
 WATCHERS = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT")
 STATE = "{{.Name}}: restarts={{.RestartCount}} oom={{.State.OOMKilled}}"
 FINE = ": restarts=0 oom=false"

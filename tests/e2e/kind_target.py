@@ -9,17 +9,15 @@ import httpx
 import pytest
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl
+from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
 from tests.e2e.pods import NAME, pods
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
 from tests.support.stories.mailboxes import Mailpit
-from tests.support.stories.target import BROKER, DATABASE, SERVICES
+from tests.support.stories.target import BROKER, DATABASE
 
 HOST = "127.0.0.1"
-PORTS = {
-    "user": 28080,
-    "notification": 28081,
-    "audit": 28082,
+PORTS = {name: at.http for name, at in ports(KIND).items()} | {
     "mail": 28025,
     "kafka": 29092,
     "grafana": 23000,

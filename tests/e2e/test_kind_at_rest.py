@@ -4,9 +4,10 @@ from typing import Any
 
 from k8s.command import kubectl
 from k8s.usage import MIB, now, table
+from services.contracts.service_list import SERVICES
 from services.workbench.polling import until
 from tests.e2e.pods import NAME, pods, value
-from tests.support.stories.target import SERVICES, Target
+from tests.support.stories.target import Target
 
 MOST_AT_REST = 1.2 * 1024 * MIB
 WHOLE = (*SERVICES, "kafka", "postgres", "mail")

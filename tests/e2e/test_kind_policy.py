@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from k8s.command import NODE, RELEASE, CommandError, run
+from services.contracts.service_list import SERVICES
 from services.workbench.polling import until
 from tests.e2e.pods import python
-from tests.support.stories.target import SERVICES, Target
+from tests.support.stories.target import Target
 
 OUTSIDE_PORT = 8000
 LISTENER = "eventline-e2e-outside"

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from k8s.command import CLUSTER, RELEASE, helm, kubectl, objects, run
+from services.contracts.service_list import SERVICES
 from tests.e2e.kind_target import WORKLOADS
 from tests.e2e.load import losses, under_load
 from tests.e2e.pods import pods, value
-from tests.support.stories.target import BROKER, SERVICES, Target
+from tests.support.stories.target import BROKER, Target
 
 CHART = Path(__file__).parents[2] / "charts" / "eventline"
 NEXT_TAG = "e2e"

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+from services.contracts.service_list import SERVICES
 from services.workbench.polling import until
 from tests.e2e.kind_target import address
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.story import Story
-from tests.support.stories.target import SERVICES, Target
+from tests.support.stories.target import Target
 
 FOLDER = Path(__file__).parents[2] / "charts" / "observability" / "files" / "grafana" / "dashboards"
 DASHBOARDS = {json.loads(path.read_bytes())["uid"] for path in FOLDER.glob("*.json")}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.workbench.local.system import JOBS, LAG_EXPORTER, SERVICES, local_programs, verify_audit
+from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
+from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.faults.effects import problems, value
 from tests.support.wall_clock import WallClock

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.workbench.local.system import SERVICES, local_programs, verify_audit
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.faults.effects import problems
 

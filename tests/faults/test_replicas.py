@@ -5,10 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from services.contracts.service_list import SERVICES
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.processes import Program
-from services.workbench.local.system import SERVICES, local_programs, service, service_environment
+from services.workbench.local.system import local_programs, service, service_environment
 from services.workbench.local.trial import haste, settings_on_free_ports, trial, wrong
 from services.workbench.settings import WorkbenchSettings
 from tests.faults.effects import problems, value

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from services.contracts.service_list import JOBS
 from tests.images.docker import Docker, Image
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("user", "notification", "audit", "console")
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,9 @@ def docker() -> Docker:
     return Docker(program, ROOT)
 
 
-@pytest.fixture(params=SERVICES)
+@pytest.fixture(params=JOBS)
 def image(docker: Docker, request: pytest.FixtureRequest) -> Image:
-    """Each of the four images, as `make images` left it."""
+    """Each of the images, as `make images` left it."""
     problem = docker.failure("info") and "the Docker engine does not answer"
     name = f"eventline/{request.param}:dev"
     problem = problem or (docker.failure("image", "inspect", name) and f"there is no image {name}: run `make images`")

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from services.contracts.service_list import SERVICES
 from services.workbench.local.broker import properties
 
 pytestmark = pytest.mark.images
 
-SERVICES = {"user", "notification", "audit"}
 PLACES = {"controller.quorum.voters", "listeners", "listener.security.protocol.map", "log.dirs"}
 
 Compose = dict[str, Any]

@@ -12,8 +12,8 @@ from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import EVENTS, NotificationFailed, Recipient
+from services.contracts.service_list import SERVICES
 from services.workbench.local.measured_system import Running, running
-from services.workbench.local.system import SERVICES
 from tests.support.builders import an_envelope
 
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}

@@ -7,9 +7,9 @@ from operator import not_
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 
+from services.contracts.service_list import JOBS
 from services.workbench.documents.metrics import every
 from services.workbench.local.measured_system import Running
-from services.workbench.local.system import JOBS
 from services.workbench.polling import until
 from tests.metrics.exported import missing, names_of, undeclared
 

@@ -7,8 +7,8 @@ from operator import not_
 import aiohttp
 import pytest
 
+from services.contracts.service_list import JOBS
 from services.workbench.local.measured_system import Running
-from services.workbench.local.system import JOBS
 from services.workbench.polling import until
 from tests.metrics.exported import missing
 

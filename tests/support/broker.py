@@ -72,7 +72,6 @@ def a_topic(**changed: Any) -> Topic:
         pattern=Pattern.NOTIFICATION,
         rule=Rule.ONCE,
         publisher="test",
-        readers=(),
         partitions=1,
     )
     return msgspec.structs.replace(usual, **changed)

@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.local.free_ports import free_ports
-from services.workbench.local.system import JOBS, SERVICES, clean_environment
+from services.workbench.local.system import clean_environment
 from services.workbench.polling import until
 
 JARS = Path(".eventline/kafka").absolute()

@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 
 from services.chassis.telemetry.metrics.serving import SCRAPE_CPU
+from services.contracts.service_list import JOBS
 from services.workbench.bench.outcome import Pair, Part, Say
 from services.workbench.bench.setting import Sizes
 from services.workbench.demo.display import Display
 from services.workbench.load.run import Pace, Population, populated
 from services.workbench.local.measured_system import Running, running
-from services.workbench.local.system import JOBS
 from services.workbench.settings import WorkbenchSettings
 
 ALLOWED_US = 20_000

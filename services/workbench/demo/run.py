@@ -9,6 +9,7 @@ import aiohttp
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import partitions
+from services.contracts.service_list import SERVICES
 from services.workbench.demo.campaign import campaign
 from services.workbench.demo.display import Display
 from services.workbench.demo.driver import Driver
@@ -17,7 +18,7 @@ from services.workbench.demo.report import Result
 from services.workbench.demo.watch import Watch
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports, verify_audit
+from services.workbench.local.system import MAILS, System, local_programs, require_ports, verify_audit
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage, of_system, too_large
 
@@ -68,9 +69,9 @@ class Demo:
         commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
         with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
             async with aiohttp.ClientSession() as session:
-                trail = AuditTrail(session, f"http://{HOST}:{self._settings.audit_port}", starts)
+                trail = AuditTrail(session, f"http://{HOST}:{self._settings.port('audit')}", starts)
                 watch = Watch(commands, log, Inbox(self._folder / MAILS), trail)
-                driver = Driver(session, f"http://{HOST}:{self._settings.user_port}", self._run, self._deadline)
+                driver = Driver(session, f"http://{HOST}:{self._settings.port('user')}", self._run, self._deadline)
                 async with asyncio.TaskGroup() as group:
                     following = group.create_task(watch.follow(lambda: self._tell(system, watch)))
                     seconds = [await self._wave(driver, watch, wave) for wave in (0, 1)]

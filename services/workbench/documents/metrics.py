@@ -1,24 +1,25 @@
 """The catalogue of metrics, docs/metrics.md: what the declarations say, and who looks at each."""
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-import services.audit.metrics
-import services.console.metrics
-import services.notification.metrics
 from services.chassis.telemetry.metrics import CHASSIS, Declared, declared_in
+from services.contracts.service_list import JOBS
 from services.workbench.documents import metric_uses
 
-AREAS = (*CHASSIS, services.notification.metrics, services.audit.metrics, services.console.metrics)
+OWN = tuple(f"services.{name}.metrics" for name in JOBS)
+AREAS = (*CHASSIS, *(import_module(name) for name in OWN if find_spec(name)))
 PATH = Path(__file__).parents[3] / "docs/metrics.md"
 HEAD = """# Metrics
 Written by `make docs` from the declarations in `services/chassis/telemetry/metrics` and each service's
 `metrics.py`, the dashboards and the alert rules.
 
 On port 9464 of each service at `/metrics`, as text or as OpenMetrics (then with exemplars, where traces are on).
-`job` is the service of a series: `user`, `notification`, `audit`, and `console` for the lag probe. Beside
-these there are `process_*` (processor time, memory, open files, start). No label holds an id, a key or an offset.
+`job` is the service of a series, and `console` for the lag probe. Beside these there are `process_*` (processor
+time, memory, open files, start). No label holds an id, a key or an offset.
 """
 
 

@@ -15,7 +15,8 @@ from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import USER_NOTICES
-from services.workbench.local.system import SERVICES, System
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import System
 
 LASTS_S = 10.0
 POISON_RECORDS = 3

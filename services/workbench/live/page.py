@@ -14,6 +14,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from services.contracts.service_list import SERVICES
 from services.workbench.live.faults import FaultError, Faults
 from services.workbench.live.status import Snapshot
 from services.workbench.local.ports import HOST
@@ -100,8 +101,7 @@ class LivePage:
         return web.Response(text=text, content_type="text/html", headers=headers)
 
     def _addresses(self) -> Mapping[str, str]:
-        names = ("user", "notification", "audit")
-        apis = {name: f"http://{HOST}:{getattr(self._settings, f'{name}_port')}" for name in names}
+        apis = {name: f"http://{HOST}:{self._settings.port(name)}" for name in SERVICES}
         return apis | {"broker": self._settings.bootstrap_servers, "faults": ",".join(self._faults.names())}
 
     async def _snapshots(self, request: web.Request) -> web.StreamResponse:
@@ -115,7 +115,7 @@ class LivePage:
         """Pass a command on to the user API: a page of another origin could not call it."""
         _refuse_other_origins(request)
         headers = {name: request.headers[name] for name in ("If-Match",) if name in request.headers}
-        url = f"http://{HOST}:{self._settings.user_port}{request.rel_url.path}"
+        url = f"http://{HOST}:{self._settings.port('user')}{request.rel_url.path}"
         json = {"Content-Type": "application/json"}
         try:
             async with self._session.request(
@@ -144,7 +144,7 @@ class LivePage:
         return await _stream(request, events())
 
     async def _read_journey(self, wanted: str) -> Any:  # noqa: ANN401  # decoded JSON
-        url = f"http://{HOST}:{self._settings.audit_port}/audit/journeys/{wanted}"
+        url = f"http://{HOST}:{self._settings.port('audit')}/audit/journeys/{wanted}"
         try:
             async with self._session.get(url) as answer:
                 return (await answer.json())["journey"] if answer.ok else None

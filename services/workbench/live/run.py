@@ -15,13 +15,14 @@ from rich.table import Table
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.console.lag import Lag, lags, unasked
+from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.live.faults import Faults
 from services.workbench.live.page import NEWEST_MAILS, Feed, LivePage
 from services.workbench.live.status import Moment, rows, snapshot
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.sink import Mail
-from services.workbench.local.system import JOBS, MAILS, SERVICES, System, local_programs, require_ports
+from services.workbench.local.system import MAILS, System, local_programs, require_ports
 from services.workbench.scrape import scrape
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import of_system
@@ -108,14 +109,11 @@ class Run:
 
     async def _scrape(self, session: aiohttp.ClientSession, name: str) -> Mapping[str, float]:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # busy; a dead one is noticed as a process
-            return await scrape(session, f"http://{HOST}:{getattr(self._settings, f'{name}_metrics_port')}")
+            return await scrape(session, f"http://{HOST}:{self._settings.metrics_port(name)}")
         return {}
 
     def _links(self) -> str:
-        ports = {
-            name: (getattr(self._settings, f"{name}_port"), getattr(self._settings, f"{name}_metrics_port"))
-            for name in SERVICES
-        }
+        ports = {name: (self._settings.port(name), self._settings.metrics_port(name)) for name in SERVICES}
         page = f"  [bold]look at http://{HOST}:{self._settings.page_port}/[/]  the live page"
         lines = [
             f"  {name:13} API http://{HOST}:{port}  docs http://{HOST}:{port}/schema  metrics http://{HOST}:{metrics}/metrics"

@@ -13,10 +13,11 @@ import msgspec
 from services.chassis.kafka.settings import KafkaSettings
 from services.console.failures import UsageError
 from services.console.running import found
+from services.contracts.service_list import SERVICES
 from services.workbench.load.options import LoadOptions
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.system import MAILS, SERVICES, System, local_programs, require_ports
+from services.workbench.local.system import MAILS, System, local_programs, require_ports
 from services.workbench.scrape import scrape
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage, of_metrics, of_system
@@ -68,8 +69,8 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
         life = Lifecycle(system, settings, say)
         life.start()
         yield Target(
-            user_url=f"http://{HOST}:{settings.user_port}",
-            audit_url=f"http://{HOST}:{settings.audit_port}",
+            user_url=f"http://{HOST}:{settings.port('user')}",
+            audit_url=f"http://{HOST}:{settings.port('audit')}",
             kafka=settings.client,
             mails=folder / MAILS,
             used=used,

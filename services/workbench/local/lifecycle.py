@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts import catalog
-from services.workbench.local.system import BROKER_STOPPED, LAG_EXPORTER, SERVICES, System
+from services.contracts.service_list import JOBS, PUBLISHERS, SERVICES
+from services.workbench.local.system import BROKER_STOPPED, System
 from services.workbench.settings import WorkbenchSettings
 
 
@@ -48,6 +49,6 @@ class Lifecycle:
 
     def end(self) -> None:
         """Stop all running parts: publishers, then readers, then mail sink and broker."""
-        for names in (("user", "notification"), ("audit", LAG_EXPORTER), ("sink", "broker")):
+        for names in (PUBLISHERS, JOBS, ("sink", "broker")):
             if running := [name for name in names if name in self._system.running]:
                 self.stop(running)

@@ -15,15 +15,13 @@ from typing import Self
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
+from services.contracts.service_list import LAG_EXPORTER, SERVICES
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
 from services.workbench.local.processes import Process, Program, answers, probe
 from services.workbench.settings import WorkbenchSettings
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("user", "notification", "audit")
-LAG_EXPORTER = "console"  # as its job is named in Prometheus
-JOBS = (*SERVICES, LAG_EXPORTER)
 MAILS = "mails.jsonl"
 STOP_SECONDS = 30.0
 BROKER_STOPPED = 128 + 15  # the exit code of a JVM after an orderly stop by SIGTERM
@@ -134,8 +132,8 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
         **variables(KafkaSettings, settings.client),
         "APP_DATABASE_URL": f"sqlite:///{folder.absolute() / name}.db",
         "APP_HTTP_HOST": HOST,
-        "APP_HTTP_PORT": str(getattr(settings, f"{name}_port")),
-        "APP_METRICS_PORT": str(getattr(settings, f"{name}_metrics_port")),
+        "APP_HTTP_PORT": str(settings.port(name)),
+        "APP_METRICS_PORT": str(settings.metrics_port(name)),
     }
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}

@@ -12,6 +12,7 @@ import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import partitions
+from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
 from services.workbench.demo.driver import Driver
@@ -22,7 +23,7 @@ from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
-from services.workbench.local.system import JOBS, LAG_EXPORTER, MAILS, SERVICES, System
+from services.workbench.local.system import MAILS, System
 from services.workbench.settings import WorkbenchSettings
 
 STATE = Path(__file__).parents[3] / ".eventline"
@@ -138,7 +139,7 @@ def hastened(program: Program) -> Program:
 
 def haste(service: str) -> dict[str, str]:
     """Return the variables that shorten a service's leases and claims."""
-    return HASTE[service]
+    return HASTE.get(service, HASTE["audit"])
 
 
 @contextlib.contextmanager

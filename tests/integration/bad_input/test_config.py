@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
+from services.contracts.service_list import SERVICES
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import probe
-from services.workbench.local.system import SERVICES, System, clean_environment, service
+from services.workbench.local.system import System, clean_environment, service
 from services.workbench.polling import until
 from tests.support.proxy import Proxy
 

@@ -206,7 +206,7 @@ class World:
 
     def dead_letters(self) -> list[Record]:
         """Read the dead-letter topic to its end."""
-        topic = catalog.NOTIFICATION_DEAD_LETTERS.name
+        topic = catalog.DEAD_LETTERS["notification"].name
         source = GroupConsumer(self.settings, "test-letters", [topic], lambda _: {})
         found = read(source, len([row for row in ROWS if row[3]]) + 4)
         source.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.workbench.local.system import SERVICES
+from services.contracts.service_list import SERVICES
 from services.workbench.polling import until
 from tests.integration.bad_input.test_tls import Running, broker, running
 from tests.support.broker import write

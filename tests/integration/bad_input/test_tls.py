@@ -14,7 +14,8 @@ import pytest
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import TOPICS
-from services.workbench.local.system import SERVICES, System, clean_environment, service
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import System, clean_environment, service
 from tests.support import secure_broker as kafka
 from tests.support import secure_postgres as postgresql
 from tests.support.certificates import CERTIFICATES, REASONS, USER, Files, Tapped

@@ -29,7 +29,8 @@ from services.chassis.outbox.lease import relay as relay_row
 from services.chassis.outbox.relay import Relay
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.envelope import to_headers
-from services.workbench.local.system import SERVICES, clean_environment
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import clean_environment
 from services.workbench.polling import until
 from tests.integration.bad_input.test_config import Running, good
 from tests.support.broker import create, settings

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import make_url
 
 from services.chassis.telemetry.health import STALLED_AFTER_S
+from services.contracts.service_list import SERVICES
 from services.workbench.local import postgres
-from services.workbench.local.system import SERVICES
 from tests.integration.bad_input.test_tls import Running, running
 from tests.support.readiness import ask, environment
 from tests.support.user_process import a_person

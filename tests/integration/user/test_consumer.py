@@ -12,7 +12,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.ids import new_id
 from services.chassis.messages.record import Outgoing
 from services.contracts import notification
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_DEAD_LETTERS
+from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import NotificationFailed, Recipient
 from services.workbench.polling import until
@@ -50,7 +50,7 @@ def test_a_bounce_on_the_topic_flags_the_user_and_rubbish_before_it_is_a_dead_le
     publish(settings, user_id, b'{"permanent": ', 1)
     publish(settings, user_id, msgspec.json.encode(bounce), 2)
     until("the contact flag", lambda: server.send("GET", path).json["contact_flagged"])
-    letters = GroupConsumer(settings, new_id(), [USER_DEAD_LETTERS.name], lambda _: {})
+    letters = GroupConsumer(settings, new_id(), [DEAD_LETTERS["user"].name], lambda _: {})
     try:
         until("a dead letter", lambda: any(record.key == user_id.encode() for record in letters.poll(100, 0.1)))
     finally:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.contracts.service_list import SERVICES
 from services.workbench.load.command import Result
 from tests.support.console_process import console, own_settings
 
@@ -19,7 +20,7 @@ def test_all_that_a_load_leads_to_is_counted(tmp_path: Path) -> None:
     assert output.splitlines()[-1] == "Nothing missing, nothing repeated."
     result = msgspec.json.decode(report.read_bytes(), type=Result)
     assert result.last.requests == 60
-    assert set(result.last.cpu_per_command) == {"user", "notification", "audit"}
+    assert set(result.last.cpu_per_command) == set(SERVICES)
     assert result.last.intents[50] > 0
 
 

@@ -11,7 +11,8 @@ from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import load
 from services.contracts.catalog import TOPICS, USER_EVENTS, USER_NOTICES, USER_STATE
-from services.workbench.local.system import SERVICES, System, service
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import System, service
 from tests.support.certificates import CERTIFICATES, Files
 from tests.support.mail_servers import MailServer
 from tests.support.readiness import ask, await_seen, environment

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import msgspec
 
+from services.contracts.service_list import SERVICES
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
-from services.workbench.local.system import MAILS, SERVICES, System, local_programs
+from services.workbench.local.system import MAILS, System, local_programs
 from services.workbench.local.trial import hastened, settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
 from tests.support.stories.mailboxes import SinkFile
@@ -30,7 +31,7 @@ class LocalTarget(SinkFile):
         self._system = system
         self._store = folder / "notification.db"
         self.bootstrap_servers = settings.bootstrap_servers
-        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{getattr(settings, f'{name}_port')}" for name in SERVICES}
+        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in SERVICES}
 
     def stop(self, part: str) -> None:
         """End a part with SIGTERM. Raises ProcessError when it does not end."""

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from services.workbench.local.sink import Mail
 
-SERVICES = ("user", "notification", "audit")
 BROKER = "broker"
 DATABASE = "database"
 

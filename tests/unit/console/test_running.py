@@ -7,13 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from services.chassis.settings.environment import load
 from services.console.journey import lines
 from services.console.running import NothingRunsError, find, found, with_kafka
 from services.console.settings import ConsoleSettings
 from services.workbench.local.free_ports import free_ports
 
 LOCAL, COMPOSE, KIND, BROKER = free_ports(4)
-SETTINGS = ConsoleSettings(audit_port=LOCAL, broker_port=BROKER)
+SETTINGS = load(ConsoleSettings, {"APP_AUDIT_PORT": str(LOCAL), "APP_BROKER_PORT": str(BROKER)})
 ENVIRONMENT = {"AUDIT_PORT": str(COMPOSE), "KIND_AUDIT_PORT": str(KIND)}
 
 

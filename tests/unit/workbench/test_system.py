@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.chassis.settings.environment import SettingsError, load
-from services.workbench.local.system import SERVICES, clean_environment, service_environment
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import clean_environment, service_environment
 from services.workbench.settings import WorkbenchSettings
 
 FOLDER = Path("/state")

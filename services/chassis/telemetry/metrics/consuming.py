@@ -1,6 +1,7 @@
 """Metrics of consumers: batches, records and their outcomes."""
 
-from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
+from services.chassis.telemetry.metrics.declared import Declared
+from services.contracts.service_list import PARKING, SERVICES
 
 CONSUMED = Declared(
     name="messaging_client_consumed_messages_total",
@@ -66,7 +67,7 @@ NOT_SUBSCRIBED = Declared(
     kind="counter",
     unit="records",
     meaning="Records of a type that nobody here subscribes to.",
-    services=PUBLISHERS,
+    services=PARKING,
     labels=("messaging_destination_name",),
 )
 LOST_RACES = Declared(
@@ -81,7 +82,7 @@ DEAD_LETTERS = Declared(
     kind="counter",
     unit="records",
     meaning="Records put on the dead-letter topic.",
-    services=PUBLISHERS,
+    services=PARKING,
     labels=("reason",),
 )
 PARKED_KEYS = Declared(
@@ -89,13 +90,13 @@ PARKED_KEYS = Declared(
     kind="gauge",
     unit="keys",
     meaning="Keys with records that wait because they cannot be applied.",
-    services=PUBLISHERS,
+    services=PARKING,
 )
 CEILING = Declared(
     name="ceiling_used_ratio",
     kind="gauge",
     unit="ratio",
     meaning="How much of a ceiling (dead_letters in the last minute, parked_keys) is used; at 1 the consumer stops.",
-    services=PUBLISHERS,
+    services=PARKING,
     labels=("ceiling",),
 )

@@ -8,10 +8,6 @@ import msgspec
 SYSTEM = "kafka"  # the value of `messaging_system`
 Kind = Literal["counter", "gauge", "histogram"]
 
-# Services that have a metric, by the label `job`.
-PUBLISHERS = ("user", "notification")
-SERVICES = ("user", "notification", "audit")
-
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
     """A metric. `unit` is in words, `services` names who has it, `buckets` are a histogram's upper bounds."""

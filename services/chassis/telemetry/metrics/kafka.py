@@ -1,6 +1,7 @@
 """Metrics from librdkafka's statistics, one series per client: relay, dead-letters, consumer."""
 
-from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
+from services.chassis.telemetry.metrics.declared import Declared
+from services.contracts.service_list import PUBLISHERS, SERVICES
 
 QUEUE = Declared(
     name="kafka_client_queue_messages",

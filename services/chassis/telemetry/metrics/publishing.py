@@ -1,6 +1,7 @@
 """The event store, which is the outbox, and the relay that publishes it."""
 
-from services.chassis.telemetry.metrics.declared import PUBLISHERS, SERVICES, Declared
+from services.chassis.telemetry.metrics.declared import Declared
+from services.contracts.service_list import PUBLISHERS, SERVICES
 
 APPENDED = Declared(
     name="event_store_appended_total",

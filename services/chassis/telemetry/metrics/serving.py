@@ -1,6 +1,7 @@
 """Requests, the commands that they bring, and the database under everything."""
 
-from services.chassis.telemetry.metrics.declared import SERVICES, Declared
+from services.chassis.telemetry.metrics.declared import Declared
+from services.contracts.service_list import JOBS, SERVICES
 
 HTTP_DURATION = Declared(
     name="http_server_request_duration_seconds",
@@ -75,7 +76,7 @@ SCRAPE_CPU = Declared(
     kind="histogram",
     unit="seconds",
     meaning="Processor time that it took to answer /metrics, the queries for it included.",
-    services=(*SERVICES, "console"),
+    services=JOBS,
     buckets=(0.0025, 0.005, 0.01, 0.02, 0.05, 0.1),
 )
 BUILD = Declared(
@@ -83,7 +84,7 @@ BUILD = Declared(
     kind="gauge",
     unit="1",
     meaning="The running program and its version.",
-    services=(*SERVICES, "console"),
+    services=JOBS,
     labels=("service", "version"),
 )
 CLOCK = Declared(
@@ -91,5 +92,5 @@ CLOCK = Declared(
     kind="gauge",
     unit="seconds since 1970",
     meaning="The wall clock of the process when it was scraped, to be compared with Prometheus's own.",
-    services=(*SERVICES, "console"),
+    services=JOBS,
 )
