@@ -2,10 +2,10 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Select, and_, func, literal, or_, select
 
 from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
 from services.audit.store import COLUMNS, HELD_VALUE, entries, entry_of
@@ -15,7 +15,10 @@ MOST_RECORDS = 2000  # of one journey
 MOST_CHOICES = 100
 UUID_TIME_BITS = 80  # the bits after a UUIDv7's milliseconds (RFC 9562, section 5.7)
 UUIDV7 = 7
-WINDOWS_US = (10_000_000, 300_000_000)  # between an id's time and its event's: the second for a late commit
+# An event's time differs from its id's: usually by milliseconds, by more after a late commit or with a clock that was
+# set back. An unknown id costs a look at all of these entries: 100 ms.
+FARTHEST_US = 300_000_000
+NEAREST = (1_000, 20_000)  # entries on each side of an id's time that are searched, first few, then many
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -69,10 +72,11 @@ def correlation_of(connection: Connection, given: str) -> str | None:
     created_us = _created_us(wanted)
     if created_us is None:
         return None
-    for window in WINDOWS_US:
-        for row in connection.execute(_between(created_us - window, created_us + window)):
-            if wanted in _ids(row):
-                return str(row.correlation_id)
+    for count in NEAREST:
+        for side in (_after(created_us, count), _before(created_us, count)):
+            for row in connection.execute(_naming(side, wanted, connection.dialect.name)):
+                if wanted in _ids(row):
+                    return str(row.correlation_id)
     return None
 
 
@@ -84,10 +88,30 @@ def _created_us(text: str) -> int | None:
     return (parsed.int >> UUID_TIME_BITS) * 1000 if parsed.version == UUIDV7 else None
 
 
-def _between(since: int, until: int) -> Select[Any]:
+def _after(moment: int, count: int) -> Select[tuple[int]]:
+    time, position = entries.c.event_time, entries.c.position
+    near = select(position).where(time >= moment, time <= moment + FARTHEST_US)
+    return near.order_by(time, position).limit(count)
+
+
+def _before(moment: int, count: int) -> Select[tuple[int]]:
+    time, position = entries.c.event_time, entries.c.position
+    near = select(position).where(time < moment, time >= moment - FARTHEST_US)
+    return near.order_by(time.desc(), position.desc()).limit(count)
+
+
+def _naming(positions: Select[tuple[int]], wanted: str, dialect: str) -> Select[Any]:
+    """Return a query of those entries whose headers, or a notification's value, contain a text."""
+    near, content = positions.subquery(), literal(wanted.encode(), LargeBinary)
+
+    def contains(column: Column[bytes]) -> ColumnElement[bool]:
+        at = func.instr(column, content) if dialect == "sqlite" else func.position(content.op("IN")(column))
+        return cast("ColumnElement[bool]", at > 0)
+
+    mail = and_(entries.c.topic == catalog.NOTIFICATION_EVENTS.name, contains(entries.c.value))
     columns = (entries.c.topic, entries.c.headers, HELD_VALUE, entries.c.correlation_id)
-    time = entries.c.event_time
-    return select(*columns).where(time >= since, time <= until, entries.c.correlation_id.is_not(None)).order_by(time)
+    found = select(*columns).join(near, near.c.position == entries.c.position)
+    return found.where(or_(contains(entries.c.headers), mail), entries.c.correlation_id.is_not(None))
 
 
 class _Notification(msgspec.Struct):
