@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Select, and_, func, literal, or_, select
@@ -106,7 +106,7 @@ def _naming(positions: Select[tuple[int]], wanted: str, dialect: str) -> Select[
 
     def contains(column: Column[bytes]) -> ColumnElement[bool]:
         at = func.instr(column, content) if dialect == "sqlite" else func.position(content.op("IN")(column))
-        return cast("ColumnElement[bool]", at > 0)
+        return at > 0
 
     mail = and_(entries.c.topic == catalog.NOTIFICATION_EVENTS.name, contains(entries.c.value))
     columns = (entries.c.topic, entries.c.headers, HELD_VALUE, entries.c.correlation_id)

@@ -15,7 +15,7 @@ from services.console.lag import partitions
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
-from services.workbench.demo.driver import Driver
+from services.workbench.demo.driver import Accepted, Driver
 from services.workbench.demo.observation import AuditTrail, Inbox, Log, Offsets
 from services.workbench.demo.watch import MAILS as MAIL_COUNT
 from services.workbench.demo.watch import Watch
@@ -66,6 +66,7 @@ class Trial:
         self._starts: Offsets = KafkaAdmin(self._client, "trial").ends(partitions())
         self._plans = campaign(settings.users, seed=7)
         self.drivers: list[Driver] = []
+        self.accepted: Sequence[Accepted] = []
 
     def url(self, process: str) -> str:
         """Return the address of a process's API."""
@@ -81,6 +82,7 @@ class Trial:
             async with aiohttp.ClientSession() as session:
                 trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
+                self.accepted = watch.accepted
                 self.drivers = [Driver(session, url, f"trial{number}", PATIENCE_S) for number, url in enumerate(urls)]
                 fault = asyncio.create_task(_once(lambda: len(watch.accepted) >= commands // 2, half_way))
                 for wave in (0, 1):

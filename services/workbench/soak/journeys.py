@@ -39,9 +39,10 @@ class Survey(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a campaign with kills left behind."""
+    """The result of a campaign with kills. `during` counts the commands between the first kill and the last restart."""
 
     commands: int
+    during: int
     kills: int
     lost: list[Line]
     survey: Survey
@@ -53,7 +54,7 @@ class Seen(msgspec.Struct, frozen=True):
     def in_words(self) -> str:
         """Return the figures for people."""
         return (
-            f"commands accepted             {self.commands:,}\n"
+            f"commands accepted             {self.commands:,}, {self.during:,} of them while services were killed\n"
             f"kills                         {self.kills} with SIGKILL, {len(SERVICES)} services in turn\n"
             f"records in the audit log      {self.survey.records:,}\n"
             f"journeys                      {self.survey.journeys:,}, the longest has {self.survey.longest} records\n"
@@ -63,20 +64,29 @@ class Seen(msgspec.Struct, frozen=True):
 
 def play(run: Trial, rounds: int = ROUNDS) -> Seen:
     """Run the trial's campaign, kill every service in turn from its middle on, and survey the journeys."""
-    kills = []
+    kills: list[str] = []
+    accepted: list[int] = []
 
     async def kill_in_turn() -> None:
+        accepted.append(len(run.accepted))
         for name in SERVICES * rounds:
             run.system.kill(name)
             kills.append(name)
             run.system.start(name)
             await asyncio.to_thread(run.system.wait_ready, READY_S, name)
+        accepted.append(len(run.accepted))
 
     watch = run.play(kill_in_turn)
     run.system.stop(*SERVICES)
     with store.existing(make_url(f"sqlite:///{run.folder}/audit.db")) as connection:
         found = survey(connection)
-    return Seen(len(watch.accepted), len(kills), wrong(watch.lines(), mails_may_repeat=rounds * SEND_WINDOW), found)
+    return Seen(
+        commands=len(watch.accepted),
+        during=accepted[-1] - accepted[0],
+        kills=len(kills),
+        lost=wrong(watch.lines(), mails_may_repeat=rounds * SEND_WINDOW),
+        survey=found,
+    )
 
 
 def survey(connection: Connection) -> Survey:
@@ -100,7 +110,9 @@ def _problems(places: dict[int, str], journeys: Sequence[Journey]) -> Iterator[s
         yield from (f"journey {one.correlation_id}: {line}" for line in one.missing)
     yield from (f"{place} is in {seen[number]} journeys" for number, place in places.items() if seen[number] != 1)
     yield from (f"a journey shows position {number}, the log has none" for number in seen.keys() - places.keys())
-    yield from (f"event {name} is in journeys {', '.join(sorted(found))}" for name, found in homes.items() if len(found) > 1)
+    yield from (
+        f"event {name} is in journeys {', '.join(sorted(found))}" for name, found in homes.items() if len(found) > 1
+    )
 
 
 def main() -> int:

@@ -74,6 +74,18 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
             figures(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
         ),
+        Step(
+            "journeys",
+            "services killed under commands: every record of the audit log in one journey, none without a known cause",
+            _program("services.workbench.soak.journeys", "--users", size(6000, 60)),
+            figures(r"commands accepted|kills|records in|journeys|faults of"),
+        ),
+        Step(
+            "journey-page",
+            "a journey of 50 records in a log of a million entries, by any id: within 300 ms",
+            _program("services.workbench.soak.journey_page", "--entries", size(1_000_000, 2000)),
+            figures(r"\w+( [\d.]+)?: a log|\w+( [\d.]+)?, "),
+        ),
     ]
 
 
