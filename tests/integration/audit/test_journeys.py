@@ -19,6 +19,7 @@ from services.contracts import notification
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from tests.support.audit_log import TOPIC_IDS, open_log, record_all
 from tests.support.builders import a_record, a_user_registered, an_envelope
+from tests.support.query_plans import full_scans, plans
 
 COMMAND, USER, FACT, SENT, MAIL = "command-1", "user-1", new_id(), new_id(), new_id()
 MESSAGE_ID = f"<{MAIL}@eventline.local>"
@@ -60,6 +61,15 @@ def test_every_id_of_a_journey_finds_it(client: TestClient[Litestar], wanted: st
     assert journey["correlation_id"] == COMMAND
     assert [event["id"] for event in journey["events"]] == [FACT, SENT]
     assert [mail["state"] for mail in journey["mails"]] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [COMMAND, USER, FACT, MAIL, new_id()], ids=["command", "user", "event", "mail", "unknown"]
+)
+def test_an_index_serves_the_search_by_any_id(client: TestClient[Litestar], database: Database, wanted: str) -> None:
+    steps = plans(database, "entries", lambda: client.get(f"/audit/journeys/{wanted}"))
+    assert any("entries_by_correlation" in step for step in steps), steps
+    assert full_scans("entries", steps) == [], steps
 
 
 def test_a_user_s_id_gives_its_commands_the_newest_first(client: TestClient[Litestar]) -> None:
