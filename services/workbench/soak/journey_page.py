@@ -88,7 +88,7 @@ def measure(port: int, path: str, expected: int, count: int) -> list[float]:
 
 
 def play(kind: str, url: str, entries: int) -> Iterator[str]:
-    """Fill a database and measure. Yields a line for each request; one that begins with BROKEN follows if it is slow."""
+    """Fill a database and measure. Yields a line for each request, then one that begins with BROKEN if it is slow."""
     database = Database(url)
     migrations.upgrade(database, REVISIONS)
     started = time.monotonic()

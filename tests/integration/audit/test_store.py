@@ -2,12 +2,10 @@
 
 import hashlib
 import threading
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event
 
 from services.audit import store
 from services.audit.domain import LargeValue, link, new_chain
