@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.workbench.local.system import SERVICES, local_programs
+from services.contracts.service_list import SERVICES
+from services.workbench.local.system import local_programs
 from services.workbench.local.trial import hastened, settings_on_free_ports, trial
 from services.workbench.soak.journeys import play
 

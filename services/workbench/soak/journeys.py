@@ -17,8 +17,8 @@ from sqlalchemy import Connection, make_url, select
 from services.audit import store
 from services.audit.journeys import search
 from services.audit.journeys.journey import Journey, journey
+from services.contracts.service_list import SERVICES
 from services.workbench.demo.counting import Line
-from services.workbench.local.system import SERVICES
 from services.workbench.local.trial import READY_S, Trial, hastened, wrong
 from services.workbench.soak.verdict import verdict
 
