@@ -6,6 +6,7 @@ Parses the programs' output; starts nothing.
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -37,9 +38,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
     """Return all steps, in order. `scale` 1 is the full size; `rate` is the first one of the search for the maximum."""
-
-    def size(full: int, least: int) -> str:
-        return str(max(least, round(full * scale)))
+    size = partial(_sized, scale)
 
     load = ("load", "--start", "--rate", str(rate), "--of-max-rate", str(SHARE_OF_MAXIMUM), "--seconds", size(300, 3))
     return [
@@ -74,6 +73,12 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
             figures(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
         ),
+        *_of_journeys(size),
+    ]
+
+
+def _of_journeys(size: Callable[[int, int], str]) -> list[Step]:
+    return [
         Step(
             "journeys",
             "services killed under commands: every record of the audit log in one journey, none without a known cause",
@@ -87,6 +92,10 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             figures(r"\w+( [\d.]+)?: a log|\w+( [\d.]+)?, "),
         ),
     ]
+
+
+def _sized(scale: float, full: int, least: int) -> str:
+    return str(max(least, round(full * scale)))
 
 
 def figures(pattern: str) -> Callable[[Sequence[str]], Report]:
