@@ -99,6 +99,13 @@ bench: $(PACKAGES_READY) $(KAFKA_READY) ## compare with hand-written minimal loo
 soak: $(PACKAGES_READY) $(KAFKA_READY) ## the long checks, half an hour; ARGS="memory rebuild --scale 0.01"
 	@$(BIN)/python -m services.workbench.soak $(ARGS)
 
+##@ Extend
+new-service: $(PACKAGES_READY) ## write a service that reads topics: make new-service NAME=billing READS=user.state.v1
+	@$(BIN)/python -m services.workbench.new_service make "$(NAME)" "$(READS)"
+
+remove-service: $(PACKAGES_READY) ## remove a service that new-service wrote: make remove-service NAME=billing
+	@$(BIN)/python -m services.workbench.new_service remove "$(NAME)"
+
 ##@ Deploy
 images: ## build the four images: eventline/user, notification, audit and console
 	@REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) docker compose build
@@ -157,4 +164,4 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 	@touch $@
 
 .PHONY: demo run load verify journey events lag parked mails test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
-.PHONY: images cluster deploy undeploy destroy doctor docs lock clean help
+.PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help

@@ -9,6 +9,7 @@ import msgspec
 LIST = Path(__file__).with_name("services.toml")
 LAG_EXPORTER = "console"  # its job and its image; it has metrics, but no API and no database
 LAG_EXPORTER_SLOT = 3
+LARGEST_SLOT = 9
 EVERY_TOPIC = "*"
 
 

@@ -1,13 +1,14 @@
 """The applications of all services, without anything behind them."""
 
+from importlib import import_module
 from unittest.mock import Mock
 
 from litestar import Litestar
 
-import services.audit.api
 import services.notification.api
 import services.user.api
 from services.chassis.http.application import application
+from services.contracts.service_list import SERVICES
 from services.user.api_schemas import DOCUMENT
 
 
@@ -18,5 +19,9 @@ def applications() -> dict[str, Litestar]:
     return {
         "user": application(user.routes(), DOCUMENT),
         "notification": application(notification.routes(), services.notification.api.DOCUMENT),
-        "audit": application(services.audit.api.routes(Mock()), services.audit.api.DOCUMENT),
-    }
+    } | {name: _reading(name) for name in SERVICES if name not in ("user", "notification")}
+
+
+def _reading(name: str) -> Litestar:
+    api = import_module(f"services.{name}.api")
+    return application(api.routes(Mock()), api.DOCUMENT)

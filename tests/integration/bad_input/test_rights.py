@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import ROWS, SERVICES
 from services.workbench.polling import until
 from tests.integration.bad_input.test_tls import Running, broker, running
 from tests.support.broker import write
@@ -17,7 +17,7 @@ from tests.support.readiness import ask, environment
 from tests.support.secure_broker import SecureBroker
 
 __all__ = ["broker"]  # the fixture
-TOPICS = {"user": "notification.events.v1", "notification": "user.notices.v1", "audit": "user.dlq.v1"}
+TOPICS = {row.name: row.reads[-1] for row in ROWS} | {"audit": "user.dlq.v1"}
 CONSUMED, ERRORS, PAUSED = (
     "messaging_client_consumed_messages_total",
     "kafka_client_error_events_total",

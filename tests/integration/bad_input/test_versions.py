@@ -40,7 +40,7 @@ SOURCE = "/test/events"
 PARTITIONS = 2
 
 
-NEWEST = {"user": "0003", "notification": "0002", "audit": "0001"}
+NEWEST = dict.fromkeys(SERVICES, "0001") | {"user": "0003", "notification": "0002"}
 
 
 def revisions(name: str) -> Path:

@@ -3,20 +3,20 @@
 import re
 from dataclasses import fields
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import services
 import services.audit.settings
-import services.notification.settings
-import services.user.settings
 from services.chassis.consumer.settings import ConsumerSettings
 from services.chassis.database.settings import DatabaseSettings
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.settings.environment import Mixin, SettingsError, load, settings, variables
+from services.contracts.service_list import SERVICES
 from services.user.settings import Settings
 
 GOOD = {"APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "APP_DATABASE_URL": "sqlite:///x.db"}
@@ -169,11 +169,7 @@ def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FB
     assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant
 
 
-KINDS: dict[str, type[Mixin]] = {
-    "user": services.user.settings.Settings,
-    "notification": services.notification.settings.Settings,
-    "audit": services.audit.settings.Settings,
-}
+KINDS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in SERVICES}
 HIDDEN = "a-value-not-to-be-shown"
 # A contradiction that each mixin with a check reports.
 CONTRADICTIONS = {

@@ -1,0 +1,66 @@
+"""The files of a new service, rendered from `templates/`.
+
+The tree has the paths of the repository; NAME in a path is the service's name, and the ending `.jinja`, which keeps
+the linters away, is removed. A placeholder is written `@{ name }@`, a condition `@% if compacted %@ … @% endif %@`, so
+that Helm's and Compose's own braces pass through. A symbolic link stays one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TREE = Path(__file__).with_name("templates")
+ROWS = Path(__file__).with_name("rows")
+NAME = "NAME"
+SUFFIX = ".jinja"
+
+
+class NewFile(msgspec.Struct, frozen=True):
+    """A file to write, by its path in the repository: a text, or the target of a symbolic link."""
+
+    path: Path
+    text: str = ""
+    link: Path | None = None
+
+
+def files(words: Mapping[str, object]) -> list[NewFile]:
+    """Return every file of a service."""
+    found = []
+    for path in sorted(TREE.rglob("*")):
+        place = Path(str(path.relative_to(TREE)).replace(NAME, str(words["name"])).removesuffix(SUFFIX))
+        if path.is_symlink():
+            found.append(NewFile(place, link=path.readlink()))
+        elif path.is_file():
+            found.append(NewFile(place, rendered(path, words)))
+    return found
+
+
+def owned(words: Mapping[str, object]) -> list[Path]:
+    """Return the folders and files that belong to a service alone, by their paths in the repository."""
+    name = str(words["name"])
+    found = []
+    for file in files(words):
+        parts = file.path.parts
+        own = [number for number, part in enumerate(parts) if name in part]
+        found.append(Path(*parts[: own[0] + 1]) if own else file.path)
+    return list(dict.fromkeys(found))
+
+
+def rendered(path: Path, words: Mapping[str, object]) -> str:
+    """Return a template with its placeholders filled in. Raises jinja2.UndefinedError for an unknown one."""
+    environment = Environment(  # noqa: S701  # programs and configuration, not HTML
+        loader=FileSystemLoader(path.parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        variable_start_string="@{",
+        variable_end_string="}@",
+        block_start_string="@%",
+        block_end_string="%@",
+        comment_start_string="@#",
+        comment_end_string="#@",
+    )
+    return environment.get_template(path.name).render(words)
