@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 
-from k8s.charts.settings import PROGRAMS, settings
+from k8s.charts.settings import CHARTS, PROGRAMS, settings
 from services.contracts.catalog import TOPICS
 
-CHARTS = Path(__file__).parents[2] / "charts"
 UMBRELLA = "eventline"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PARTITIONS = max(topic.partitions for topic in TOPICS)

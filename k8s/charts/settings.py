@@ -14,9 +14,10 @@ from services.chassis.settings.environment import Mixin
 from services.console.lag_exporter import LagExporterSettings
 from services.contracts.service_list import LAG_EXPORTER, SERVICES
 
-PROGRAMS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in SERVICES} | {
-    LAG_EXPORTER: LagExporterSettings
-}
+CHARTS = Path(__file__).parents[2] / "charts"
+WITH_CHART = [name for name in SERVICES if (CHARTS / name).exists()]
+PROGRAMS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in WITH_CHART}
+PROGRAMS[LAG_EXPORTER] = LagExporterSettings
 # Settings that the charts set from values of another name.
 OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
     "kafka_bootstrap_servers",

@@ -44,12 +44,12 @@ def make(
     """Write a new service."""
     with reported():
         service = requested(name, [topic.strip() for topic in reads.split(",") if topic.strip()], ROWS)
-        words, added = service.words(), rows(service.words())
-        change.require_absent(ROOT, owned(words))
+        values, added = service.values(), rows(service.values())
+        change.require_absent(ROOT, owned(values))
         contents = change.edited(ROOT, added, inserted)
-        new = files(words)
+        new = files(values)
         programs = [str(file.path) for file in new if file.path.suffix == ".py"]
-        change.apply(ROOT, change.Change(new, owned(words), contents), lambda: _derive(programs))
+        change.apply(ROOT, change.Change(new, owned(values), contents), lambda: _derive(programs))
     sys.stdout.write(_written(service, list(contents)))
 
 
@@ -58,10 +58,10 @@ def remove(name: Annotated[str, typer.Argument(help="The name of a made service.
     """Remove a made service: its folders, and its rows in shared files."""
     with reported():
         service = _made(name)
-        words, taken = service.words(), rows(service.words())
+        values, taken = service.values(), rows(service.values())
         for path, content in change.edited(ROOT, taken, removed).items():
             path.write_text(content)
-        change.delete(ROOT, owned(words))
+        change.delete(ROOT, owned(values))
         _derive(())
     sys.stdout.write(f"The service {name} is removed. Its database and its consumer group are not.\n")
 
@@ -77,7 +77,8 @@ def _made(name: str) -> NewService:
 def _derive(programs: Sequence[str]) -> None:
     """Put the imports of new programs in order, which depends on the name, and write what `make docs` writes."""
     tidy = [("ruff", "check", "--quiet", "--select=I", "--fix"), ("ruff", "format", "--quiet")]
-    steps = [(*step, *programs) for step in tidy] if programs else []
+    present = [path for path in programs if (ROOT / path).exists()]  # not if a failure took them back
+    steps = [(*step, *present) for step in tidy] if present else []
     for step in [*steps, *((module,) for module in GENERATORS)]:
         argv = (sys.executable, "-m", *step)
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -86,11 +87,11 @@ def _derive(programs: Sequence[str]) -> None:
 
 
 def _written(service: NewService, edited: list[Path]) -> str:
-    row, words = service.row, service.words()
+    row, values = service.row, service.values()
     return WRITTEN.format(
         name=row.name,
         reads=", ".join(row.reads),
-        files=", ".join(str(path) for path in owned(words)),
+        files=", ".join(str(path) for path in owned(values)),
         rows=", ".join(str(path.relative_to(ROOT)) for path in edited),
         port=LOCAL.ports(row.slot).http,
     )

@@ -27,7 +27,7 @@ class NewService(msgspec.Struct, frozen=True):
 
     row: Service
 
-    def words(self) -> dict[str, object]:
+    def values(self) -> dict[str, object]:
         """Return the values of the placeholders in templates and rows."""
         first = next(topic for topic in TOPICS if topic.name == self.row.reads[0])
         ports = {place: target.ports(self.row.slot) for place, target in PLACES.items()}

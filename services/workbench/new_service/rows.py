@@ -21,9 +21,9 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: str = ""
 
 
-def rows(words: Mapping[str, object]) -> list[Row]:
+def rows(values: Mapping[str, object]) -> list[Row]:
     """Return every row of a service."""
-    lists = [tomllib.loads(rendered(path, words)) for path in sorted(ROWS.glob("*.toml"))]
+    lists = [tomllib.loads(rendered(path, values)) for path in sorted(ROWS.glob("*.toml"))]
     return [row for each in lists for row in msgspec.convert(each["row"], list[Row])]
 
 

@@ -1,7 +1,7 @@
 """The files of a new service, rendered from `templates/`.
 
 The tree has the paths of the repository; NAME in a path is the service's name, and the ending `.jinja`, which keeps
-the linters away, is removed. A placeholder is written `@{ name }@`, a condition `@% if compacted %@ … @% endif %@`, so
+the linters out, is removed. A placeholder is written `@{ name }@`, a condition `@% if compacted %@ … @% endif %@`, so
 that Helm's and Compose's own braces pass through. A symbolic link stays one.
 """
 
@@ -25,30 +25,30 @@ class NewFile(msgspec.Struct, frozen=True):
     link: Path | None = None
 
 
-def files(words: Mapping[str, object]) -> list[NewFile]:
+def files(values: Mapping[str, object]) -> list[NewFile]:
     """Return every file of a service."""
     found = []
     for path in sorted(TREE.rglob("*")):
-        place = Path(str(path.relative_to(TREE)).replace(NAME, str(words["name"])).removesuffix(SUFFIX))
+        place = Path(str(path.relative_to(TREE)).replace(NAME, str(values["name"])).removesuffix(SUFFIX))
         if path.is_symlink():
             found.append(NewFile(place, link=path.readlink()))
         elif path.is_file():
-            found.append(NewFile(place, rendered(path, words)))
+            found.append(NewFile(place, rendered(path, values)))
     return found
 
 
-def owned(words: Mapping[str, object]) -> list[Path]:
+def owned(values: Mapping[str, object]) -> list[Path]:
     """Return the folders and files that belong to a service alone, by their paths in the repository."""
-    name = str(words["name"])
+    name = str(values["name"])
     found = []
-    for file in files(words):
+    for file in files(values):
         parts = file.path.parts
         own = [number for number, part in enumerate(parts) if name in part]
         found.append(Path(*parts[: own[0] + 1]) if own else file.path)
     return list(dict.fromkeys(found))
 
 
-def rendered(path: Path, words: Mapping[str, object]) -> str:
+def rendered(path: Path, values: Mapping[str, object]) -> str:
     """Return a template with its placeholders filled in. Raises jinja2.UndefinedError for an unknown one."""
     environment = Environment(  # noqa: S701  # programs and configuration, not HTML
         loader=FileSystemLoader(path.parent),
@@ -63,4 +63,4 @@ def rendered(path: Path, words: Mapping[str, object]) -> str:
         comment_start_string="@#",
         comment_end_string="#@",
     )
-    return environment.get_template(path.name).render(words)
+    return environment.get_template(path.name).render(values)
