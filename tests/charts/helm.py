@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from k8s.charts.schema import CHARTS
+from k8s.charts.settings import CHARTS
 from services.contracts.service_list import SERVICES
 
 PROGRAMS = ("helm", "helm3")

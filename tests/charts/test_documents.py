@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from k8s.charts.documents import documents
-from k8s.charts.schema import CHARTS
+from k8s.charts.settings import CHARTS
 from k8s.charts.tables import table, unexplained, values
 
 EXAMPLE = """# Not of a key.

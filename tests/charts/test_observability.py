@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from k8s.charts.schema import CHARTS
+from k8s.charts.settings import CHARTS
 from tests.charts.helm import Helm, Resource, parsed
 from tests.charts.pods import pods
 

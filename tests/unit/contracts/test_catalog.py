@@ -6,6 +6,7 @@ import pytest
 
 from services.contracts import catalog
 from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Pattern, Rule, Topic
+from services.contracts.service_list import PARKING
 
 DELETE = {"cleanup.policy": "delete", "max.message.bytes": "1048576", "message.timestamp.type": "CreateTime"}
 SETTINGS = {
@@ -18,9 +19,9 @@ SETTINGS = {
     },
     "user.notices.v1": DELETE | {"retention.ms": str(7 * DAY_MS)},
     "notification.events.v1": DELETE | {"retention.ms": str(30 * DAY_MS)},
-    "user.dlq.v1": DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"},
-    "notification.dlq.v1": DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"},
 }
+LETTERS = DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"}
+SETTINGS |= {f"{service}.dlq.v1": LETTERS for service in PARKING}
 of_every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 
 
