@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from k8s.charts.schema import CHARTS, schemas
-from k8s.charts.settings import PROGRAMS, settings
+from k8s.charts.schema import schemas
+from k8s.charts.settings import CHARTS, PROGRAMS, settings
 from k8s.charts.tables import table
 
 MARK = "<!-- From here on `python -m tests.charts` writes. -->\n"

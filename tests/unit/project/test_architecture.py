@@ -20,7 +20,7 @@ def test_a_room_has_the_first_line_of_its_package(package: Path) -> None:
 
 
 def test_every_documented_room_is_a_package() -> None:
-    rooms = re.findall(r"^\| `([a-z/]+)` \|", PAGE, re.MULTILINE)
+    rooms = re.findall(r"^\| `([a-z0-9_/]+)` \|", PAGE, re.MULTILINE)
     assert sorted(rooms) == sorted(str(path.relative_to(ROOT / "services")) for path in PACKAGES)
 
 
