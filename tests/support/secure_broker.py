@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import trustme
@@ -75,24 +76,30 @@ class SecureBroker(msgspec.Struct, frozen=True):
             for future in admin.delete_acls([AclBindingFilter(*entry)]).values():
                 future.result(READY_S)
 
+    def admit(self, user: str, password: str, *rights: AclBinding) -> None:
+        """Give a user rights, and then a login by SCRAM-SHA-512."""
+        admin = AdminClient({"bootstrap.servers": self.address("plaintext")})
+        for future in admin.create_acls(list(rights)).values() if rights else ():
+            future.result(READY_S)
+        login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        config = UserScramCredentialUpsertion(user, login, password.encode())
+        admin.alter_user_scram_credentials([config])[user].result(READY_S)
+
 
 @contextmanager
-def running(folder: Path) -> Iterator[SecureBroker]:
-    """Run a broker."""
+def running(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[SecureBroker]:
+    """Run a broker; `more` goes over its configuration."""
     names = [*CERTIFICATES, "mutual", "plaintext"]
     controller, *free = free_ports(len(names) + 1)
     ports = dict(zip(names, free, strict=True))
-    program = local_broker(
-        ports["plaintext"], controller, jars=JARS, state=folder, more=AUTHORIZER | _listeners(ports, controller, folder)
-    )
+    config = AUTHORIZER | _listeners(ports, controller, folder) | dict(more)
+    program = local_broker(ports["plaintext"], controller, jars=JARS, state=folder, more=config)
     with System([program]) as system:
         system.start("broker")
         system.wait_ready(READY_S, "broker")
-        admin = AdminClient({"bootstrap.servers": f"{HOST}:{ports['plaintext']}"})
-        login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        config = UserScramCredentialUpsertion(USER, login, PASSWORD.encode())
-        admin.alter_user_scram_credentials([config])[USER].result(READY_S)
-        yield SecureBroker(system, ports)
+        broker = SecureBroker(system, ports)
+        broker.admit(USER, PASSWORD)
+        yield broker
 
 
 def _listeners(ports: Mapping[str, int], controller: int, folder: Path) -> dict[str, str]:

@@ -54,6 +54,12 @@ class SecurePostgres(postgres.Server):
         query = "SELECT pg_conf_load_time()"
         until("a later pg_conf_load_time", lambda: self._value(query), lambda now: now != before, READY_S)
 
+    def administer(self, statements: str) -> None:
+        """Execute statements, separated by `;`, as an administrator."""
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            for statement in filter(str.strip, statements.split(";")):
+                connection.execute(statement.encode())
+
     def settings(self, authority: str, port: int = 0) -> dict[str, str]:
         """Create an empty database and return the `APP_*` variables of a service that uses it, through a port."""
         name = self.fresh_url().rpartition("/")[2]

@@ -1,0 +1,114 @@
+"""docs/operations.md on a Kafka and a PostgreSQL of one's own: its files, databases, rights and commands, as written.
+
+Both servers take TLS with a login and nothing else; Kafka denies what no right allows.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+from services.workbench.documents.rights import Grant, grants
+from services.workbench.local.free_ports import free_ports
+from services.workbench.polling import until
+from tests.integration.workbench.test_story_tls import mail_server, mail_settings
+from tests.support.certificates import HOST as NAME
+from tests.support.certificates import Files
+from tests.support.command_blocks import ROOT, argv, blocks_for, environment, execute
+from tests.support.operations_page import File, blocks
+from tests.support.operations_page import files as pages_files
+from tests.support.readiness import ask, await_seen
+from tests.support.secure_broker import SecureBroker, running
+from tests.support.secure_postgres import SecurePostgres
+from tests.support.user_client import ADA
+
+pytestmark = pytest.mark.long
+
+DENY = {"allow.everyone.if.no.acl.found": "false"}
+READY_S = 120.0
+PORTS = ("APP_HTTP_PORT", "APP_METRICS_PORT")
+
+
+def rights_of(grant: Grant) -> Iterator[AclBinding]:
+    """Return what `kafka-acls` makes of a grant."""
+    pattern = ResourcePatternType.PREFIXED if grant.prefixed else ResourcePatternType.LITERAL
+    resources = [(ResourceType.TOPIC, name) for name in grant.topics]
+    resources += [(ResourceType.GROUP, name) for name in grant.groups]
+    for operation in grant.operations:
+        for kind, name in resources:
+            allowed = AclOperation[operation.upper()], AclPermissionType.ALLOW
+            yield AclBinding(kind, name, pattern, f"User:{grant.user}", "*", *allowed)
+
+
+def own(file: File, broker: SecureBroker, postgres: SecurePostgres, authority: str) -> dict[str, str]:
+    """Return the values of a file that are about the servers of this test instead of those of the page."""
+    url = f"postgresql+psycopg://{file.name}@{NAME}:{postgres.port}/{file.name}"
+    values = {
+        "APP_KAFKA_BOOTSTRAP_SERVERS": broker.address("right"),
+        "APP_KAFKA_CA_FILE": authority,
+        "APP_KAFKA_REPLICATION_FACTOR": "1",
+        "APP_KAFKA_MIN_INSYNC_REPLICAS": "1",
+        "APP_DATABASE_URL": f"{url}?sslmode=verify-full&sslrootcert={authority}",
+    }
+    return values | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+
+
+@contextlib.contextmanager
+def started(commands: str, folder: Path) -> Iterator[Path]:
+    """Run commands that leave processes in the background, and end those at the end; yield the log."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        shell = subprocess.Popen(
+            argv(f"{commands}\nwait"), cwd=folder, env=environment(PYTHONPATH=str(ROOT)), stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield log
+    finally:
+        os.killpg(shell.pid, signal.SIGTERM)
+        shell.wait(READY_S)
+
+
+def await_ready(ports: Mapping[str, int], log: Path) -> None:
+    """Wait until every process is ready with nothing missing."""
+    try:
+        for name, port in ports.items():
+            until(f"{name} ready", lambda port=port: ask(port, "/readyz"), lambda seen: seen == (200, "ok\n"), READY_S)
+    except TimeoutError as error:
+        error.add_note(log.read_text()[-5000:])
+        raise
+
+
+def test_the_documented_files_and_commands_start_a_system_on_servers_of_one_s_own_with_the_least_rights(
+    secure_postgres: SecurePostgres, files: Files, tmp_path: Path
+) -> None:
+    (tmp_path / ".eventline").symlink_to(ROOT / ".eventline")
+    with running(tmp_path / "kafka", DENY) as broker, mail_server() as mails:
+        secure_postgres.administer("".join(block.text for block in blocks("sql")))
+        ports: dict[str, dict[str, int]] = {}
+        for name, file in pages_files().items():
+            values = own(file, broker, secure_postgres, files.authority)
+            values |= mail_settings(mails.port, files)
+            (tmp_path / f"{name}.env").write_text(file.changed(values))
+            ports[name] = {port: int(values[port]) for port in PORTS}
+            password = next((line.value for line in file.lines() if line.name == "APP_KAFKA_PASSWORD"), None)
+            if password:
+                broker.admit(name, password, *(r for g in grants() if g.user == name for r in rights_of(g)))
+        start, look = blocks_for(__file__)
+        with started(start.text, tmp_path) as log:
+            metrics = {name: ports[name][PORTS[1]] for name in ("user", "notification", "audit", "lag-probe")}
+            await_ready(metrics, log)
+            status, body = ask(ports["user"][PORTS[0]], "/users", ADA | {"preferences": {"email": True}})
+            assert status == 201, body
+            await_seen(lambda: (len(mails.mails), str(mails.steps)), lambda seen: seen[0] >= 1)
+            path = f"/audit/journeys/{json.loads(body)['correlation_id']}"
+            await_seen(lambda: ask(ports["audit"][PORTS[0]], path), lambda seen: "notification.sent" in seen[1])
+            code, output = execute(f"{start.text.splitlines()[0]}\n{look.text}", {"PYTHONPATH": str(ROOT)}, tmp_path)
+            assert code == 0, output
+            assert "the audit log is whole" in output
