@@ -9,10 +9,17 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from services.workbench.documents.rights import Grant, grants
 from services.workbench.local.free_ports import free_ports
@@ -79,7 +86,7 @@ def await_ready(ports: Mapping[str, int], log: Path) -> None:
     """Wait until every process is ready with nothing missing."""
     try:
         for name, port in ports.items():
-            until(f"{name} ready", lambda port=port: ask(port, "/readyz"), lambda seen: seen == (200, "ok\n"), READY_S)
+            until(f"{name} ready", partial(ask, port, "/readyz"), lambda seen: seen == (200, "ok\n"), READY_S)
     except TimeoutError as error:
         error.add_note(log.read_text()[-5000:])
         raise
