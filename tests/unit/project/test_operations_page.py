@@ -14,7 +14,7 @@ FILES = files()
 PROCESSES: dict[str, type[Mixin]] = {
     "lag-probe" if name == "console" else name: kind for name, kind in PROGRAMS.items()
 }
-# What every process must be given; here it opens nothing.
+# Settings without a default. Nothing is opened here.
 NEEDED = {"APP_KAFKA_BOOTSTRAP_SERVERS": "nowhere:1", "APP_DATABASE_URL": "sqlite:///x.db", "APP_SMTP_HOST": "nowhere"}
 of_each_process = pytest.mark.parametrize(("name", "kind"), PROCESSES.items(), ids=PROCESSES)
 
