@@ -1,4 +1,4 @@
-"""Writes what is generated of the charts: `python -m tests.charts`."""
+"""Writes what is generated of the charts: `python -m k8s.charts`."""
 
 import sys
 

@@ -7,7 +7,7 @@ from k8s.charts.schema import schemas
 from k8s.charts.settings import CHARTS, PROGRAMS, settings
 from k8s.charts.tables import table
 
-MARK = "<!-- From here on `python -m tests.charts` writes. -->\n"
+MARK = "<!-- From here on `python -m k8s.charts` writes. -->\n"
 
 
 def documents() -> dict[Path, str]:

@@ -26,7 +26,7 @@ labels: {x: y|z}
     ("path", "text"), [pytest.param(*pair, id=f"{pair[0].parent.name}/{pair[0].name}") for pair in documents().items()]
 )
 def test_a_generated_file_is_as_the_charts_report(path: Path, text: str) -> None:
-    assert path.exists(), f"{path} is not there: run python -m tests.charts"
+    assert path.exists(), f"{path} is not there: run python -m k8s.charts"
     assert path.read_text() == text, f"{path} differs from the charts: run python -m k8s.charts"
 
 

@@ -4,9 +4,10 @@
 {{- if not (or .Values.kafka.enabled $global.kafka.bootstrapServers) -}}
 {{- fail "kafka.enabled=false, and global.kafka.bootstrapServers is empty: name your brokers, such as kafka.example.com:9093" -}}
 {{- end -}}
-{{- range $name := list "user" "notification" "audit" -}}
-{{- $database := (index $.Values $name).database -}}
-{{- if not (or $.Values.postgres.enabled $global.database.host $database.host (eq $database.kind "sqlite")) -}}
+{{/* Every part that has a database of its own is a service. */}}
+{{- range $name, $part := omit .Values "global" -}}
+{{- $database := $part.database -}}
+{{- if and $database (not (or $.Values.postgres.enabled $global.database.host $database.host (eq $database.kind "sqlite"))) -}}
 {{- fail (printf "postgres.enabled=false, and neither global.database.host nor %s.database.host is given: name your server, or write %s.database.kind=sqlite with %s.persistence.enabled=true" $name $name $name) -}}
 {{- end -}}
 {{- end -}}

@@ -7,7 +7,7 @@
 {{- $needs := eq $role "topics" | ternary "kafka" "database" -}}
 {{- $files := include (printf "service.%s.files" $needs) $root -}}
 {{- $context := $root -}}
-{{- if and $root.Release.IsUpgrade (include "service.secretdata" $root) -}}
+{{- if and (include "service.hook" $root) (include "service.secretdata" $root) -}}
 {{- $context = merge (dict "hookSecret" $name) $root -}}
 apiVersion: v1
 kind: Secret

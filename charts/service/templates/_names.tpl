@@ -49,9 +49,16 @@ labels:
   {{- include "service.labels" (list . "") | nindent 2 }}
 {{- end -}}
 
+{{/* Whether an upgrade adds this service: the cluster has Deployments, and not this one. Rendering alone sees none. */}}
+{{- define "service.added" -}}
+{{- $names := list -}}
+{{- range (lookup "apps/v1" "Deployment" .Release.Namespace "").items }}{{ $names = append $names .metadata.name }}{{ end -}}
+{{- if and $names (not (has (include "service.fullname" .) $names)) }}yes{{ end -}}
+{{- end -}}
+
 {{/* Ordinary on install, for the release brings what the job needs; a hook before an upgrade. */}}
 {{- define "service.hook" -}}
-{{- if .Release.IsUpgrade -}}
+{{- if and .Release.IsUpgrade (not (include "service.added" .)) -}}
 annotations:
   helm.sh/hook: pre-upgrade
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
