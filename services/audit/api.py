@@ -1,8 +1,9 @@
 """The audit API: pages of entries by topic, subject, correlation id and time."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from litestar import get
@@ -12,6 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.audit import domain
 from services.audit.domain import LONGEST_TEXT, Found, LargeValue, Page, Query, unpack_headers
+from services.audit.masking import json_text, text_headers
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
 from services.chassis.http.request_checks import LARGEST_INTEGER
@@ -26,8 +28,11 @@ Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT)]
 class EntryBody(msgspec.Struct, frozen=True):
     """An entry and the record it covers. `value` is the text of a JSON value; `value_base64` has any other value.
 
-    Of a value that no topic's limit allows uncompressed, `value_base64` has the first 64 KiB, and `value_size` and
-    `value_sha256` are the length and the digest of all of it; they are null if the value is whole.
+    Personal data is masked in `headers` and `value`, and `value_base64` is null; with `personal=true` they are as
+    recorded. A dead letter's `headers` have its reason: `dlq_reason`, `dlq_topic`, `dlq_detail`.
+
+    Of a value that no topic's limit allows uncompressed, `value_base64` has the first 64 KiB. `value_size` and
+    `value_sha256` are the length and the digest of a value that is not shown whole, else null.
 
     `entry_hash` is SHA-256 of a zero byte and the entry, `chain` the head of the partition's chain after it, both
     in hex. `recorded_at` is the time of the transaction that appended it.
@@ -44,6 +49,7 @@ class EntryBody(msgspec.Struct, frozen=True):
     event_id: str | None
     time: str | None
     recorded_at: str
+    headers: list[tuple[str, str | None]]
     value: str | None
     value_base64: bytes | None
     value_size: int | None
@@ -67,10 +73,11 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class Paging(msgspec.Struct, frozen=True):
-    """The page: entries after a position, and the most entries."""
+    """The page: entries after a position, the most entries, and whether personal data is shown."""
 
     after: int
     limit: int
+    personal: bool
 
 
 def routes(find: Callable[[Query], Page]) -> list[ControllerRouterHandler]:
@@ -104,7 +111,7 @@ def routes(find: Callable[[Query], Page]) -> list[ControllerRouterHandler]:
             after=paging.after,
             limit=paging.limit,
         )
-        return _page(find(query))
+        return _page(find(query), personal=paging.personal)
 
     return [entries]
 
@@ -122,21 +129,20 @@ def _period(
 def _paging(
     after: Annotated[int, QueryParameter(ge=-1, le=LARGEST_INTEGER, description="`next` of the previous page")] = -1,
     limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")] = 100,
+    personal: Annotated[bool, QueryParameter(description="show personal data")] = False,  # noqa: FBT002  # a query
 ) -> Paging:
-    return Paging(after, limit)
+    return Paging(after, limit, personal)
 
 
-def _page(page: Page) -> PageBody:
+def _page(page: Page, *, personal: bool) -> PageBody:
     last = page.found[-1].entry.position if page.more else None
-    return PageBody([_body(found) for found in page.found], last)
+    return PageBody([_body(found, personal=personal) for found in page.found], last)
 
 
-def _body(found: Found) -> EntryBody:
+def _body(found: Found, *, personal: bool) -> EntryBody:
     entry = found.entry
-    large = entry.value if isinstance(entry.value, LargeValue) else None
-    value = entry.value.start if isinstance(entry.value, LargeValue) else entry.value
-    text = None if large else _json_text(value)
     event_id = dict(unpack_headers(entry.headers) or ()).get("ce_id")
+    shown = _shown(entry.value, personal=personal)
     return EntryBody(
         position=entry.position,
         topic=entry.topic,
@@ -149,23 +155,32 @@ def _body(found: Found) -> EntryBody:
         event_id=None if event_id is None else event_id.decode(errors="replace"),
         time=None if entry.event_time is None else to_text(from_micros(entry.event_time)),
         recorded_at=to_text(from_micros(entry.recorded_at)),
-        value=text,
-        value_base64=value if text is None else None,
-        value_size=large.size if large else None,
-        value_sha256=large.sha256.hex() if large else None,
+        headers=text_headers(entry, personal=personal),
+        value=shown.text,
+        value_base64=shown.content,
+        value_size=shown.size,
+        value_sha256=shown.sha256,
         entry_hash=domain.leaf(*found).hex(),
         chain=entry.chain.hex(),
     )
 
 
-def _json_text(value: bytes | None) -> str | None:
+class _Shown(NamedTuple):
+    text: str | None = None
+    content: bytes | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+
+def _shown(value: bytes | LargeValue | None, *, personal: bool) -> _Shown:
     if value is None:
-        return None
-    try:
-        msgspec.json.decode(value)
-        return value.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return _Shown()
+    if isinstance(value, LargeValue):
+        return _Shown(content=value.start if personal else None, size=value.size, sha256=value.sha256.hex())
+    text = json_text(value, personal=personal)
+    if text is None and not personal:
+        return _Shown(size=len(value), sha256=hashlib.sha256(value).hexdigest())
+    return _Shown(text, value if text is None else None)
 
 
 DOCUMENT = ApiDocument(
@@ -187,6 +202,7 @@ DOCUMENT = ApiDocument(
                     event_id="01936d5e-0000-7000-8000-000000000002",
                     time="2026-11-22T12:00:00.000000Z",
                     recorded_at="2026-11-22T12:00:00.250000Z",
+                    headers=[("ce_type", "user.notice"), ("ce_correlationid", "command-1")],
                     value='{"version":1}',
                     value_base64=None,
                     value_size=None,

@@ -151,6 +151,6 @@ def _value(value: bytes | None, *, personal: bool) -> str:
         return "(tombstone)"
     try:
         decoded = msgspec.json.decode(value)
+        return msgspec.json.encode(decoded if personal else masked(decoded, HIDDEN)).decode()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return repr(value) if personal else f"({len(value)} bytes that are no JSON)"
-    return msgspec.json.encode(decoded if personal else masked(decoded, HIDDEN)).decode()

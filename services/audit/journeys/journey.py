@@ -11,7 +11,8 @@ from typing import cast
 
 import msgspec
 
-from services.audit.domain import Entry, LargeValue, unpack_headers
+from services.audit.domain import Entry, LargeValue
+from services.audit.masking import NO_JSON, json_text, masked_text, text_headers
 from services.chassis.messages.clock import from_micros
 from services.contracts import catalog, notification
 from services.contracts.envelope import to_text
@@ -22,7 +23,6 @@ from services.contracts.notification import (
     NotificationSent,
     NotificationSuppressed,
 )
-from services.contracts.personal import masked
 
 TOPIC_ORDER = {topic.name: number for number, topic in enumerate(catalog.TOPICS)}
 PUBLISHERS = {topic.name: topic.publisher for topic in catalog.TOPICS}
@@ -102,13 +102,13 @@ def journey(correlation_id: str, entries: Sequence[Entry], *, personal: bool) ->
 def _events(entries: Sequence[Entry], *, personal: bool) -> dict[str, JourneyEvent]:
     grouped: defaultdict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        grouped[dict(_text_headers(entry)).get("ce_id") or entry.place].append(entry)
+        grouped[dict(text_headers(entry, personal=True)).get("ce_id") or entry.place].append(entry)
     return {event_id: _event(event_id, members, personal=personal) for event_id, members in grouped.items()}
 
 
 def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEvent:
     members.sort(key=lambda entry: (TOPIC_ORDER.get(entry.topic, len(TOPIC_ORDER)), entry.position))
-    first, headers = members[0], dict(_text_headers(members[0]))
+    first, headers = members[0], dict(text_headers(members[0], personal=True))
     records = [_record(entry, personal=personal) for entry in members]
     for before, record in pairwise(records):
         record.repeat = record.topic == before.topic and record.refused == before.refused
@@ -127,7 +127,7 @@ def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEve
 
 
 def _record(entry: Entry, *, personal: bool) -> JourneyRecord:
-    headers = _text_headers(entry)
+    headers = text_headers(entry, personal=personal)
     found = dict(headers)
     letter = "dlq_topic" in found
     return JourneyRecord(
@@ -139,31 +139,20 @@ def _record(entry: Entry, *, personal: bool) -> JourneyRecord:
         timestamp_ms=entry.ts_ms,
         recorded_at=to_text(from_micros(entry.recorded_at)),
         key=None if entry.key is None else entry.key.decode(errors="backslashreplace"),
-        headers=headers if personal else [(name, _masked(text)) for name, text in headers],
+        headers=headers,
         value=_shown(entry.value, personal=personal),
         refused="{dlq_topic}[{dlq_partition}]@{dlq_offset}".format_map(defaultdict(str, found)) if letter else None,
         reason=found.get("dlq_reason"),
-        detail=(found.get("dlq_detail") if personal else _masked(found.get("dlq_detail"))) if letter else None,
+        detail=found.get("dlq_detail") if letter else None,
     )
-
-
-def _masked(text: str | None) -> str | None:
-    return None if text is None else str(masked(text))
-
-
-def _text_headers(entry: Entry) -> list[tuple[str, str | None]]:
-    pairs = unpack_headers(entry.headers) or ()
-    return [(name, None if value is None else value.decode(errors="backslashreplace")) for name, value in pairs]
 
 
 def _shown(value: bytes | LargeValue | None, *, personal: bool) -> str | None:
     if value is None or isinstance(value, LargeValue):
         return None if value is None else f"({value.size} bytes)"
-    try:
-        decoded = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    text = json_text(value, personal=personal)
+    if text is None:
         return value[:LONGEST_VALUE].decode(errors="backslashreplace") if personal else f"({len(value)} bytes, no JSON)"
-    text = msgspec.json.encode(decoded if personal else masked(decoded)).decode()
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(value)} bytes)"
 
 
@@ -195,7 +184,7 @@ def _mails(entries: Iterable[Entry]) -> list[JourneyMail]:
             case NotificationSent():
                 mail.state, mail.message_id = "sent", fact.message_id
             case NotificationFailed():
-                mail.state, mail.reason = "failed", str(masked(fact.reason))
+                mail.state, mail.reason = "failed", masked_text(fact.reason)
     return list(mails.values())
 
 
@@ -205,7 +194,7 @@ def _notification_fact(entry: Entry) -> notification.Fact | None:
         return None
     try:
         return cast("notification.Fact", msgspec.json.decode(entry.value, type=struct))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except NO_JSON:
         return None  # shown as it is; consumers refuse it
 
 

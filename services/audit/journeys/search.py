@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Select, and_, func, literal, or_, select
 
 from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
+from services.audit.masking import NO_JSON
 from services.audit.store import COLUMNS, HELD_VALUE, entries, entry_of
 from services.contracts import catalog
 
@@ -124,7 +125,7 @@ def _ids(row: Row[Any]) -> Iterator[str]:
     if row.topic == catalog.NOTIFICATION_EVENTS.name and row.value is not None:
         try:
             yield msgspec.json.decode(row.value, type=_Notification).notification_id
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except NO_JSON:
             return  # a record that is no event has no id
 
 

@@ -47,7 +47,7 @@ def test_an_item_shows_the_record_and_the_entry_that_covers_it(
     (entry,) = all_entries(database)
     before = domain.new_chain(ORIGIN, "user.events.v1", "A" * 22, 2).head
     assert fact.value is not None
-    assert get(client)["items"] == [
+    assert get(client, personal="true")["items"] == [
         {
             "position": 0,
             "topic": "user.events.v1",
@@ -60,6 +60,7 @@ def test_an_item_shows_the_record_and_the_entry_that_covers_it(
             "event_id": "01936d5e-0000-7000-8000-00000000000e",
             "time": "2026-11-22T12:00:00.000000Z",
             "recorded_at": "2026-11-22T12:00:00.000000Z",
+            "headers": [[name, value and value.decode()] for name, value in fact.headers or ()],
             "value": fact.value.decode(),
             "value_base64": None,
             "value_size": None,
@@ -74,11 +75,26 @@ def test_the_readable_parts_of_an_invalid_record_are_shown(client: TestClient[Li
     deep = b"[" * 100_000
     broken = [b"\xff\xfe", b"{", deep, None]
     record_all(database, *[a_fact(number, value=value, headers=None) for number, value in enumerate(broken)])
-    items = get(client)["items"]
+    items = get(client, personal="true")["items"]
     assert [item["value"] for item in items] == [None] * 4
     shown = [item["value_base64"] for item in items]
     assert shown == [None if value is None else base64.b64encode(value).decode() for value in broken]
     assert {item["event_id"] for item in items} == {item["time"] for item in items} == {None}
+
+
+def test_personal_data_is_masked_unless_it_is_asked_for(client: TestClient[Litestar], database: Database) -> None:
+    address = b"ada@example.org"
+    letter = [("dlq_topic", b"user.notices.v1"), ("dlq_reason", b"invalid"), ("dlq_detail", b"no version: " + address)]
+    record_all(database, a_fact(0), a_fact(1, value=address, headers=letter))
+    fact, dead = get(client)["items"]
+    assert fact["value"] == '{"personal":"(hidden)","preferences":{"email":true}}'
+    assert (dead["value"], dead["value_base64"], dead["value_size"]) == (None, None, len(address))
+    assert dict(dead["headers"])["dlq_reason"] == "invalid"
+    assert dict(dead["headers"])["dlq_detail"] == "no version: (hidden)"
+    shown = get(client, personal="true")["items"]
+    assert "ada@example.org" in shown[0]["value"]
+    assert base64.b64decode(shown[1]["value_base64"]) == address
+    assert dict(shown[1]["headers"])["dlq_detail"] == "no version: ada@example.org"
 
 
 def test_next_leads_from_page_to_page_until_it_is_null(client: TestClient[Litestar], database: Database) -> None:

@@ -128,6 +128,20 @@ def test_the_headers_of_a_dead_letter_show_no_address_unless_it_is_asked_for() -
     assert msgspec.json.encode(journey("c1", [letter], personal=True)).decode().count("to ada@example.org") == 2
 
 
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_a_deeply_nested_value_is_shown_by_its_size(depth: int) -> None:
+    entry = an_entry(0, "user.events.v1", [("ce_id", b"e1")], b"[" * depth + b"]" * depth)
+    [event] = journey("c1", [entry], personal=False).events
+    assert event.records[0].value == f"({2 * depth} bytes, no JSON)"
+
+
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_a_notification_with_a_deeply_nested_field_leads_to_no_mail(depth: int) -> None:
+    value = b'{"more":' + b"[" * depth + b"]" * depth + b"}"
+    headers: Headers = [("ce_id", b"e1"), ("ce_type", b"notification.sent")]
+    assert journey("c1", [an_entry(0, NOTIFICATION_EVENTS.name, headers, value)], personal=False).mails == []
+
+
 def test_events_that_name_each_other_as_their_cause_are_shown_once_each() -> None:
     rows: tuple[Row, ...] = (
         (NOTIFICATION_EVENTS.name, "e2", "notification.queued", "e3", QUEUED),

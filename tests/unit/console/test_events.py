@@ -55,9 +55,10 @@ def test_an_address_is_hidden_wherever_it_stands(reason: str) -> None:
     [
         (a_record(None), "(tombstone)"),
         (a_record(b"\xff{ada@example.org"), "(17 bytes that are no JSON)"),
+        (a_record(b"[" * 600 + b"]" * 600), "(1200 bytes that are no JSON)"),
         (a_record(b"{}", headers=False), "(no envelope) {}"),
     ],
-    ids=["tombstone", "no JSON", "no envelope"],
+    ids=["tombstone", "no JSON", "deeply nested", "no envelope"],
 )
 def test_what_is_no_event_is_shown_as_what_it_is(record: Record, text: str) -> None:
     assert text in line(record, personal=False)
