@@ -63,6 +63,9 @@ parked: $(PACKAGES_READY) ## list the records that could not be applied
 mails: $(PACKAGES_READY) ## show the newest mails of make run
 	@$(BIN)/python -m services.workbench mails $(ARGS)
 
+break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated and delayed; ARGS="kill notification --for 30s", "list", "heal"
+	@$(BIN)/python -m services.workbench break $(ARGS)
+
 ##@ Check
 test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -163,5 +166,5 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
 	@touch $@
 
-.PHONY: demo run load verify journey events lag parked mails test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help

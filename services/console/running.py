@@ -19,16 +19,26 @@ from services.console.settings import LOCALHOST, ConsoleSettings
 from services.contracts.service_list import COMPOSE, KIND, PARKING, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
+DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
 KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
+MAIL_PORTS = {COMPOSE: 38025, KIND: 28025}
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A running system. `urls` and `metrics` are by service; `name` is what a person calls it."""
+    """A running system. `urls` and `metrics` are by service; `name` is what a person calls it.
+
+    `mails` is the address of Mailpit, nothing where mails are in a file.
+    """
 
     name: str
     kafka: str
     urls: Mapping[str, str]
     metrics: Mapping[str, str]
+    mails: str = ""
+
+    def listens(self) -> bool:
+        """Return whether anything listens at any of its addresses, as it does while a part is broken."""
+        return any(_answers(url) for url in (*self.urls.values(), self.kafka))
 
 
 class NothingRunsError(UnknownIdError):
@@ -75,8 +85,12 @@ def _candidates(settings: ConsoleSettings, environment: Mapping[str, str]) -> It
         {name: f"http://{LOCALHOST}:{settings.port(name)}" for name in SERVICES},
         {name: f"http://{LOCALHOST}:{settings.metrics_port(name)}" for name in SERVICES},
     )
-    yield _published("docker compose", ("", COMPOSE), environment)
-    yield _published("kind", ("KIND_", KIND), environment)
+    yield from published(environment)
+
+
+def published(environment: Mapping[str, str]) -> list[Running]:
+    """Return where compose and kind publish a system on this machine, running or not."""
+    return [_published(DOCKER_COMPOSE, ("", COMPOSE), environment), _published(IN_KIND, ("KIND_", KIND), environment)]
 
 
 def _published(name: str, where: tuple[str, Target], environment: Mapping[str, str]) -> Running:
@@ -89,7 +103,8 @@ def _published(name: str, where: tuple[str, Target], environment: Mapping[str, s
     every = ports(target).items()
     urls = {service: f"http://{at(f'{service.upper()}_PORT', one.http)}" for service, one in every}
     metrics = {service: f"http://{at(f'{service.upper()}_METRICS_PORT', one.metrics)}" for service, one in every}
-    return Running(name, at("KAFKA_PORT", KAFKA_PORTS[target]), urls, metrics)
+    mails = f"http://{at('MAIL_PORT', MAIL_PORTS[target])}"
+    return Running(name, at("KAFKA_PORT", KAFKA_PORTS[target]), urls, metrics, mails)
 
 
 def _is_audit(url: str) -> bool:

@@ -19,6 +19,7 @@ from services.workbench.demo.display import Display
 from services.workbench.demo.report import print_result, print_verdict
 from services.workbench.demo.run import Demo
 from services.workbench.failures import reported
+from services.workbench.faults.command import break_
 from services.workbench.live.run import Run
 from services.workbench.load.command import load
 from services.workbench.load.options import LoadOptions
@@ -109,6 +110,7 @@ def _settings() -> WorkbenchSettings:
     return load_settings(WorkbenchSettings, os.environ)
 
 
+app.command(name="break")(break_)
 app.command(name="load")(flags(LoadOptions, load))
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from contextlib import AbstractContextManager
 
 import aiohttp
 
+from k8s.command import DeployError
 from services.console import failures
 from services.workbench.demo.client import RefusedError
+from services.workbench.faults.table import FaultError
 from services.workbench.local.ports import PortTakenError
 from services.workbench.local.processes import ProcessError
 
@@ -13,6 +15,8 @@ CODES: failures.Codes = {
     **failures.CODES,
     PortTakenError: 3,
     ProcessError: 6,
+    FaultError: 2,
+    DeployError: 6,
     RefusedError: 7,
     aiohttp.ClientError: 7,
 }

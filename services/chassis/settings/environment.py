@@ -103,13 +103,14 @@ def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own ty
     if text.strip().lower() in PLACEHOLDERS:
         raise ValueError("is a placeholder: give the real value")
     if kind is timedelta:
-        return _duration(text)
+        return duration(text)
     if kind is Path:
         return Path(text)
     return msgspec.convert(text, kind, strict=False)
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
+    """Return what a text such as 500ms, 10s or 5m means. Raises ValueError with the forms."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text.strip())
     if match is None:
         raise ValueError("is not a duration: write a number with its unit, such as 500ms, 10s or 5m")

@@ -1,7 +1,7 @@
 """Observation of arrived effects: the log, the inbox and the audit service. Counts nothing."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +18,7 @@ from services.workbench.local.sink import Mail
 
 PAGE = 1000
 PATIENCE_SECONDS = 0.05
+RECENT = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
 QUEUED = catalog.TYPE_NAMES[NotificationQueued]
 
 Offsets = Mapping[TopicPartition, int]
@@ -115,6 +116,20 @@ class AuditTrail:
         self._starts = starts
         self._after = -1
         self.entries: list[Entry] = []
+
+    async def skip_old(self, now: datetime) -> None:
+        """Begin near the end of a log that may be long: nothing recorded from now on is skipped.
+
+        Raises aiohttp.ClientError.
+        """
+        for age in RECENT:
+            params = {"from": (now - age).isoformat(), "limit": "1"}
+            async with self._session.get(f"{self._url}/audit/entries", params=params) as response:
+                response.raise_for_status()
+                page = msgspec.json.decode(await response.read(), type=Page)
+            if page.items:
+                self._after = page.items[0].position - 1
+                return
 
     async def poll(self) -> None:
         """Read the entries that were added. Raises aiohttp.ClientError."""

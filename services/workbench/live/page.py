@@ -15,7 +15,9 @@ import msgspec
 from aiohttp import web
 
 from services.contracts.service_list import SERVICES
-from services.workbench.live.faults import FaultError, Faults
+from services.workbench.faults.breaker import Breaker
+from services.workbench.faults.live_page import Begun, Order
+from services.workbench.faults.table import Fault, FaultError
 from services.workbench.live.status import Snapshot
 from services.workbench.local.ports import HOST
 from services.workbench.local.sink import Mail
@@ -63,13 +65,13 @@ class LivePage:
         settings: WorkbenchSettings,
         session: aiohttp.ClientSession,
         feed: Feed,
-        faults: Faults,
+        breaker: Breaker,
         mails: Callable[[], list[Mail]],
     ) -> None:
         self._settings = settings
         self._session = session
         self._feed = feed
-        self._faults = faults
+        self._breaker = breaker
         self._mails = mails
 
     @asynccontextmanager
@@ -84,7 +86,9 @@ class LivePage:
                 web.patch("/users/{user_id}", self._command),
                 web.get("/journeys/{id}", self._journey),
                 web.get("/mails", self._newest_mails),
-                web.post("/faults/{fault}", self._fault),
+                web.get("/faults", self._faults),
+                web.post("/faults", self._break),
+                web.delete("/faults", self._heal),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -102,7 +106,7 @@ class LivePage:
 
     def _addresses(self) -> Mapping[str, str]:
         apis = {name: f"http://{HOST}:{self._settings.port(name)}" for name in SERVICES}
-        return apis | {"broker": self._settings.bootstrap_servers, "faults": ",".join(self._faults.names())}
+        return apis | {"broker": self._settings.bootstrap_servers}
 
     async def _snapshots(self, request: web.Request) -> web.StreamResponse:
         async def events() -> AsyncIterator[object]:
@@ -152,16 +156,29 @@ class LivePage:
             return None  # audit is stopped on purpose: it has the records when it is back
 
     async def _newest_mails(self, _: web.Request) -> web.Response:
-        mails = msgspec.json.encode(self._mails()[-NEWEST_MAILS:])
-        return web.Response(body=mails, content_type="application/json")
+        return _json(self._mails()[-NEWEST_MAILS:])
 
-    async def _fault(self, request: web.Request) -> web.Response:
+    async def _faults(self, _: web.Request) -> web.Response:
+        return _json(await self._breaker.status())
+
+    async def _break(self, request: web.Request) -> web.Response:
+        """Cause a fault, for this page or the command `break`."""
         _refuse_other_origins(request)
         try:
-            done = self._faults.begin(request.match_info["fault"])
-        except FaultError as error:
+            order = msgspec.json.decode(await request.read(), type=Order)
+            return _json(Begun(await self._breaker.begin(Fault(order.verb, order.target), order.seconds)))
+        except (FaultError, ConnectionError) as error:
             return web.json_response({"detail": str(error)}, status=409)
-        return web.json_response({"detail": done})
+        except msgspec.MsgspecError as error:
+            return web.json_response({"detail": str(error)}, status=400)
+
+    async def _heal(self, request: web.Request) -> web.Response:
+        _refuse_other_origins(request)
+        return _json(await self._breaker.heal())
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
 def _refuse_other_origins(request: web.Request) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -16,7 +16,11 @@ from rich.table import Table
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.console.lag import Lag, lags, unasked
 from services.contracts.service_list import JOBS, SERVICES
-from services.workbench.live.faults import Faults
+from services.workbench.faults.breaker import Breaker
+from services.workbench.faults.effects.inboxes import SinkMails
+from services.workbench.faults.effects.measurement import Site
+from services.workbench.faults.injector import Injector
+from services.workbench.faults.local_parts import LocalParts
 from services.workbench.live.page import NEWEST_MAILS, Feed, LivePage
 from services.workbench.live.status import Moment, rows, snapshot
 from services.workbench.local.lifecycle import Lifecycle
@@ -62,25 +66,41 @@ class Run:
         return life.problems
 
     async def _watch(self, system: System) -> None:
-        faults, feed = Faults(system, self._settings.client), Feed()
+        feed = Feed()
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(LOOK_SECONDS)) as session,
-            LivePage(self._settings, session, feed, faults, self._mails.newest).served(),
+            self._breaker(system, session) as breaker,
+            LivePage(self._settings, session, feed, breaker, self._mails.newest).served(),
         ):
             asking = asyncio.create_task(self._ask_lags())
             try:
-                await self._show(system, session, feed, faults)
+                await self._show(system, session, feed, breaker)
             finally:
                 asking.cancel()
 
-    async def _show(self, system: System, session: aiohttp.ClientSession, feed: Feed, faults: Faults) -> None:
+    @contextlib.asynccontextmanager
+    async def _breaker(self, system: System, session: aiohttp.ClientSession) -> AsyncIterator[Breaker]:
+        site = Site(
+            name=LocalParts.system,
+            user_url=f"http://{HOST}:{self._settings.port('user')}",
+            audit_url=f"http://{HOST}:{self._settings.port('audit')}",
+            kafka=self._settings.client,
+            mails=lambda _: SinkMails(self._folder / MAILS),
+        )
+        breaker = Breaker(Injector(LocalParts(system, self._folder), site.kafka), site, session)
+        try:
+            yield breaker
+        finally:
+            await breaker.close()  # a paused process would not end
+
+    async def _show(self, system: System, session: aiohttp.ClientSession, feed: Feed, breaker: Breaker) -> None:
         shown, now = time.monotonic(), await self._look(system, session)
         live = Live(console=self._console, auto_refresh=False, transient=True)
         with live if self._console.is_terminal else contextlib.nullcontext():
             while True:
                 await asyncio.sleep(LOOK_SECONDS)
                 before, now = now, await self._look(system, session)
-                await feed.put(snapshot(before, now, faults.active()))
+                await feed.put(snapshot(before, now, await breaker.status()))
                 if self._console.is_terminal:
                     live.update(_table(before, now), refresh=True)
                 elif now.at - shown >= LINES_SECONDS:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from services.console.lag import Lag
+from services.workbench.faults.breaker import Status
 from services.workbench.usage import MIB, Usage
 
 REQUESTS = "http_server_request_duration_seconds_count"
@@ -35,11 +36,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     lags: Mapping[str, int] | None
     mails: int
     mails_waiting: float
-    broken: Sequence[object] = ()
+    faults: Status
 
 
-def snapshot(before: Moment, now: Moment, broken: Sequence[object] = ()) -> Snapshot:
-    """Return what changed between two moments, and what waits at the second."""
+def snapshot(before: Moment, now: Moment, faults: Status) -> Snapshot:
+    """Return what changed between two moments, what waits at the second, and what is broken on purpose."""
     return Snapshot(
         up={name: bool(values) for name, values in now.metrics.items()},
         rates={
@@ -58,7 +59,7 @@ def snapshot(before: Moment, now: Moment, broken: Sequence[object] = ()) -> Snap
         lags=None if now.lags is None else _by_group(now.lags),
         mails=now.mails,
         mails_waiting=now.metrics.get("notification", {}).get("mail_intents", 0.0),
-        broken=broken,
+        faults=faults,
     )
 
 

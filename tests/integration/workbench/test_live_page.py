@@ -2,14 +2,18 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.integration.workbench.test_run import running
-from tests.support.console_process import Settings, own_settings
+from services.workbench.local.system import clean_environment
+from tests.integration.workbench.test_run import await_text, running
+from tests.support.console_process import DEADLINE, Settings, argv, console, own_settings
 
 pytestmark = pytest.mark.long
 
@@ -95,14 +99,54 @@ def test_while_notification_is_killed_the_page_shows_it_and_the_mail_comes_when_
     page.get_by_role("button", name="kill notification").click()
     expect(page.locator("[data-part=notification].down")).to_be_visible()
     register(page)
+    expect(page.locator("#broken")).to_contain_text("kill notification: heals in")
     expect(page.locator("#steps")).to_contain_text("has not decided about a mail yet", timeout=ARRIVED_MS)
+    page.get_by_role("button", name="heal now").click()
     expect(page.locator("#hint")).to_have_text("arrived everywhere", timeout=HEALED_MS)
     expect(page.locator("[data-part=notification]:not(.down)")).to_be_visible(timeout=HEALED_MS)
     expect(page.locator("#mail pre")).to_have_count(1)
+    expect(page.locator("#report")).to_contain_text("kill notification", timeout=HEALED_MS)
+    expect(page.locator("#report")).to_contain_text("nothing: ")
+    expect(page.locator("#broken")).to_have_text("Nothing is broken.")
+
+
+def test_a_terminal_breaks_the_system_by_a_seed_and_counts_what_became_of_its_commands(settings: Settings) -> None:
+    code, output = console(settings, "break", "poison", "--seed", "3", "--for", "1s")
+    assert code == 0, output
+    assert "seed 3 chooses: poison " in output
+    assert re.search(r"lost +nothing: (\d+) of \1 mails .* (\d+) of \2 records .* (\d+) of \3 audit entries", output)
+    assert "3 of 3 poison records are on a dead-letter topic" in output
+
+
+def test_ctrl_c_heals_a_fault_of_a_terminal_before_its_time(settings: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "break.log"
+    with log.open("wb") as output:
+        command = argv("break", "pause", "audit", "--for", "10m")
+        process = subprocess.Popen(command, env=clean_environment(settings), stdout=output, stderr=output)
+    await_text(log, "pause audit: heals in")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(DEADLINE) == 0, log.read_text()
+    assert "nothing: " in log.read_text()
+    assert console(settings, "break", "heal")[1].endswith("healed: nothing was broken\n")
 
 
 def test_another_site_can_neither_send_commands_nor_break_anything(settings: Settings) -> None:
     base = f"http://127.0.0.1:{settings['APP_PAGE_PORT']}"
-    for path in ("/users", "/faults/poison"):
-        assert httpx.post(base + path, headers={"Origin": "http://evil.example"}).status_code == 403
-    assert httpx.post(f"{base}/faults/flood").status_code == 409
+    evil = {"Origin": "http://evil.example"}
+    for path in ("/users", "/faults"):
+        assert httpx.post(base + path, headers=evil).status_code == 403
+    assert httpx.delete(f"{base}/faults", headers=evil).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "advice"),
+    [
+        (("flood", "user"), "no verb 'flood'"),
+        (("kill", "database"), "`pause database` locks the files"),
+        (("kill", "user", "--for", "soon"), "write a number with its unit, such as 500ms, 10s or 5m"),
+    ],
+    ids=["verb", "impossible", "duration"],
+)
+def test_what_cannot_be_broken_is_answered_with_what_can(settings: Settings, given: Sequence[str], advice: str) -> None:
+    code, output = console(settings, "break", *given)
+    assert (code, advice in output) == (2, True), output

@@ -1,0 +1,1 @@
+"""Faults on purpose in a running system, and a count of what became of the commands meanwhile."""

@@ -1,0 +1,1 @@
+"""Effects of the commands that are sent while something is broken: counted, and reported as text."""

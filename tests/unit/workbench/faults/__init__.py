@@ -1,0 +1,1 @@
+"""Faults on purpose: the table, their life, the parts and the report."""

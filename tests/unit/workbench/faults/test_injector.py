@@ -1,0 +1,117 @@
+"""The life of faults: each ends by itself, or when it is healed, and leaves no part broken."""
+
+import asyncio
+
+import pytest
+
+from services.chassis.kafka.settings import KafkaSettings
+from services.workbench.faults import injector
+from services.workbench.faults.injector import Injector
+from services.workbench.faults.table import Fault, FaultError
+
+KAFKA = KafkaSettings(kafka_bootstrap_servers="nowhere:1")
+LONG_S, SHORT_S = 60.0, 0.01
+RUNS = "runs"
+
+
+class FakeParts:
+    """Parts that remember their state."""
+
+    system = "a fake"
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+        self.history: list[str] = []
+
+    def obstacle(self, fault: Fault) -> str:
+        return "there is none" if fault.target == "database" else ""
+
+    async def kill(self, part: str) -> None:
+        self._change(part, "killed")
+
+    async def start(self, part: str) -> None:
+        self._change(part, RUNS)
+
+    async def pause(self, part: str) -> None:
+        self._change(part, "paused")
+
+    async def resume(self, part: str) -> None:
+        self._change(part, RUNS)
+
+    async def heal(self) -> list[str]:
+        return []
+
+    def _change(self, part: str, state: str) -> None:
+        self.states[part] = state
+        self.history.append(state)
+
+
+async def ended(faults: Injector) -> None:
+    async with asyncio.timeout(10):
+        while faults.active():  # noqa: ASYNC110  # nobody sets an event
+            await asyncio.sleep(SHORT_S)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [(Fault("kill", "user"), "killed"), (Fault("pause", "broker"), "paused"), (Fault("stall", "mail"), "paused")],
+    ids=["kill", "pause", "stall"],
+)
+def test_a_fault_lasts_its_time_and_the_part_runs_again(fault: Fault, state: str) -> None:
+    async def story() -> None:
+        parts = FakeParts()
+        faults = Injector(parts, KAFKA)
+        await faults.begin(fault, SHORT_S)
+        assert parts.states == {fault.target: state}
+        assert [(one.name, one.target) for one in faults.active()] == [(fault.name, fault.target)]
+        await ended(faults)
+        assert parts.states == {fault.target: RUNS}
+
+    asyncio.run(story())
+
+
+def test_healing_ends_all_faults_at_once() -> None:
+    async def story() -> None:
+        parts = FakeParts()
+        faults = Injector(parts, KAFKA)
+        await faults.begin(Fault("kill", "user"), LONG_S)
+        await faults.begin(Fault("pause", "audit"), LONG_S)
+        assert await faults.heal() == ["kill user", "pause audit"]
+        assert parts.states == {"user": RUNS, "audit": RUNS}
+        assert faults.active() == []
+        assert await faults.heal() == []
+
+    asyncio.run(story())
+
+
+def test_a_slow_part_is_stopped_and_goes_on_in_turns_and_runs_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(injector, "PAUSED_S", 0.001)
+    monkeypatch.setattr(injector, "RUNNING_S", 0.001)
+
+    async def story() -> None:
+        parts = FakeParts()
+        faults = Injector(parts, KAFKA)
+        await faults.begin(Fault("slow", "audit"), LONG_S)
+        async with asyncio.timeout(10):
+            while parts.history.count("paused") < 3:  # noqa: ASYNC110  # nobody sets an event
+                await asyncio.sleep(SHORT_S)
+        await faults.heal()
+        assert parts.history == ["paused", RUNS] * (len(parts.history) // 2)
+
+    asyncio.run(story())
+
+
+def test_a_broken_part_is_not_broken_twice_and_the_impossible_not_at_all() -> None:
+    async def story() -> None:
+        parts = FakeParts()
+        faults = Injector(parts, KAFKA)
+        await faults.begin(Fault("kill", "user"), LONG_S)
+        with pytest.raises(FaultError, match="user is broken already: kill user"):
+            await faults.begin(Fault("pause", "user"), LONG_S)
+        with pytest.raises(FaultError, match="kill database is impossible in a fake: there is none"):
+            await faults.begin(Fault("kill", "database"), LONG_S)
+        assert Fault("kill", "database") not in faults.possible()
+        await faults.heal()
+        assert parts.history == ["killed", RUNS]
+
+    asyncio.run(story())
