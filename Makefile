@@ -135,6 +135,9 @@ docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the c
 	@$(BIN)/python -m k8s.alerts
 	@$(BIN)/python -m k8s.charts
 
+golden: $(PACKAGES_READY) ## write the golden records of types that are new or have new optional fields; published ones stay as they are
+	@$(BIN)/python -m services.workbench.documents.goldens
+
 lock: $(PACKAGES_READY) ## write requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
@@ -168,3 +171,4 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 
 .PHONY: demo run load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help
+.PHONY: golden

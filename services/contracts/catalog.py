@@ -91,6 +91,11 @@ TYPES: dict[str, type[msgspec.Struct]] = {
 TYPE_NAMES = {struct: name for name, struct in TYPES.items()}
 
 
+def published_by(service: str) -> dict[str, int]:
+    """Return the topics to which a service publishes events, with their partitions."""
+    return {topic.name: topic.partitions for topic in TOPICS if topic.publisher == service and topic.types}
+
+
 def _names(facts: UnionType) -> tuple[str, ...]:
     return tuple(TYPE_NAMES[fact] for fact in get_args(facts))
 

@@ -10,7 +10,14 @@ from services.chassis.process.assembly import Assembly, Consumption, DeadLetterP
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, TYPES, USER_NOTICES, USER_STATE
+from services.contracts.catalog import (
+    DEAD_LETTERS,
+    NOTIFICATION_EVENTS,
+    TYPES,
+    USER_NOTICES,
+    USER_STATE,
+    published_by,
+)
 from services.contracts.notification import EVENTS
 from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
@@ -30,7 +37,7 @@ from services.notification.store.batch import Rows
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "notification"
-PUBLISHED = {NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions}
+PUBLISHED = published_by(NAME)
 SUBSCRIBED = {name: TYPES[name] for name in ("user.state", "user.notice")}
 
 

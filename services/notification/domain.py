@@ -204,7 +204,7 @@ def intents(notice: Notice, replica: Replica, history: Sequence[Address], new_id
 def oversized(personal: Personal) -> str | None:
     """Return what is wrong with personal data whose texts would not fit into a mail or an event; None if they do."""
     for name in personal.__struct_fields__:
-        if (length := len(getattr(personal, name))) > LONGEST_PERSONAL:
+        if (length := len(getattr(personal, name) or "")) > LONGEST_PERSONAL:  # a field of a later version may be null
             return f"personal.{name} has {length} characters, at most {LONGEST_PERSONAL} are accepted"
     return None
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -39,6 +39,7 @@ from services.user.commands import Action, Change, Command, Deactivate, Outcome,
 from services.user.domain import Changes, RefusedError
 
 Incoming = Request[Any, Any, Any]
+Value = TypeVar("Value")
 VERSION = re.compile("[1-9][0-9]{0,17}")  # as an ETag has it
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -72,8 +73,8 @@ class Api(msgspec.Struct, frozen=True):
             responses=described(400, 409, 413, 415, 422, 500, 503),
         )
         async def register(data: NewUser, request: Incoming, key: IdempotencyKey = None) -> Response[Reply]:
-            personal = _checked(domain.valid_personal, Personal(data.login, data.email, data.full_name, data.locale))
-            action = Register(self.new_id(), personal, Preferences(data.preferences.email))
+            personal = _checked(domain.valid_personal, _contract(data, Personal))
+            action = Register(self.new_id(), personal, _contract(data.preferences, Preferences))
             reply = await self._submit(action, request, key, data)
             return _answer(reply, 201, {"Location": f"/users/{reply.user_id}"})
 
@@ -129,9 +130,8 @@ class Api(msgspec.Struct, frozen=True):
         async def change(
             user_id: UserId, data: ChangedUser, request: Incoming, _if_match: IfMatch = None, key: IdempotencyKey = None
         ) -> Response[Reply]:
-            preferences = None if data.preferences is None else Preferences(data.preferences.email)
-            wanted = Changes(email=data.email, full_name=data.full_name, locale=data.locale, preferences=preferences)
-            action = Change(str(user_id), _expected(request), _checked(domain.valid_changes, wanted))
+            wanted = _checked(domain.valid_changes, _contract(data, Changes))
+            action = Change(str(user_id), _expected(request), wanted)
             return _answer(await self._submit(action, request, key, data), 200)
 
         return change
@@ -164,6 +164,11 @@ class Api(msgspec.Struct, frozen=True):
         if isinstance(outcome, RefusedError):
             raise Refused(STATUS[outcome.because], str(outcome))
         return outcome
+
+
+def _contract(body: msgspec.Struct, struct: type[Value]) -> Value:
+    """Return the part of a request's body that a struct has fields for, by their names."""
+    return msgspec.convert(body, struct, from_attributes=True)
 
 
 def _checked(validate: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401  # returns what it takes

@@ -13,7 +13,7 @@ from services.chassis.process.assembly import Consumption, DeadLetterPolicy
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, USER_EVENTS, published_by
 from services.contracts.user import EVENTS
 from services.user import publisher, rebuild_check, store
 from services.user.api import Api
@@ -25,7 +25,7 @@ from services.user.settings import Settings
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "user"
-PUBLISHED = {topic.name: topic.partitions for topic in (USER_EVENTS, USER_STATE, USER_NOTICES)}
+PUBLISHED = published_by(NAME)
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:

@@ -65,11 +65,11 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 def valid_personal(personal: Personal) -> Personal:
     """Return personal fields in their canonical spelling. Raises RefusedError if they are invalid."""
-    return Personal(
+    return msgspec.structs.replace(
+        personal,
         login=valid_login(personal.login),
         email=valid_email(personal.email),
         full_name=valid_text("full_name", personal.full_name),
-        locale=personal.locale,
     )
 
 
@@ -88,12 +88,18 @@ def change(user: UserState, changes: Changes) -> list[Fact]:
     facts: list[Fact] = []
     if changes.email not in (None, user.personal.email):
         facts.append(EmailChanged(NewAddress(changes.email)))
-    profile = Profile(changes.full_name or user.personal.full_name, changes.locale or user.personal.locale)
-    if profile != Profile(user.personal.full_name, user.personal.locale):
-        facts.append(ProfileChanged(profile))
+    profile = msgspec.convert(user.personal, Profile, from_attributes=True)
+    if (changed := _changed_profile(profile, changes)) != profile:
+        facts.append(ProfileChanged(changed))
     if changes.preferences not in (None, user.preferences):
         facts.append(PreferencesChanged(changes.preferences))
     return facts
+
+
+def _changed_profile(profile: Profile, changes: Changes) -> Profile:
+    # By name: a field that is added to `Profile` cannot be forgotten here, which would reset it with any other change.
+    given = {name: getattr(changes, name) for name in Profile.__struct_fields__}
+    return msgspec.structs.replace(profile, **{name: value for name, value in given.items() if value is not None})
 
 
 def deactivate(user: UserState) -> list[Fact]:
@@ -129,8 +135,7 @@ def _difference(personal: Personal, fact: Change) -> dict[str, object]:
             # The flag belongs to an address: a new address has not bounced yet.
             return {"personal": replace(personal, email=fact.personal.email), "contact_flagged": False}
         case ProfileChanged():
-            profile = fact.personal
-            return {"personal": replace(personal, full_name=profile.full_name, locale=profile.locale)}
+            return {"personal": replace(personal, **msgspec.structs.asdict(fact.personal))}
         case PreferencesChanged():
             return {"preferences": fact.preferences}
         case ContactFlagged():

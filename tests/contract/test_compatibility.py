@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 import msgspec
 import pytest
 
-from services.workbench.documents.compatibility import SCHEMAS, baseline, breaks, published
+from services.workbench.documents.compatibility import SCHEMAS, baseline, breaks, committed, published
 from services.workbench.documents.schemas import Schema, schemas
 
 GONE = object()
@@ -150,6 +150,18 @@ def test_shapes_are_published_from_the_first_tag_on_and_the_newest_counts(tmp_pa
     commit(tmp_path, shape(name=str, nickname=GONE))
     assert published(tmp_path) == {"t.1": shape(nickname=(str, ""))}
     assert breaks(published(tmp_path) or {}, {"t.1": shape()}) == ["t.1.nickname: the field was removed"]
+
+
+def test_a_file_is_committed_from_the_first_commit_on_and_after_a_tag_only_by_the_next_one(tmp_path: Path) -> None:
+    assert committed(SCHEMAS, tmp_path) is None
+    git(tmp_path, "init")
+    commit(tmp_path, shape())
+    assert committed(SCHEMAS, tmp_path) == {"t.1.json"}
+    git(tmp_path, "tag", "v1")
+    (tmp_path / SCHEMAS / "t.2.json").write_text("{}")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "more")
+    assert committed(SCHEMAS, tmp_path) == {"t.1.json"}
 
 
 def test_a_tag_from_before_the_schemas_publishes_none(tmp_path: Path) -> None:

@@ -33,17 +33,30 @@ def breaks(before: Mapping[str, Schema], after: Mapping[str, Schema]) -> list[st
 
 def published(root: Path = ROOT) -> dict[str, Schema] | None:
     """Return the schemas as of the newest tag, None where no tag is to be seen."""
-    tag = _git(root, "describe", "--tags", "--abbrev=0")
+    tag = _newest_tag(root)
     if tag is None:
         return None
     paths = (_git(root, "ls-tree", "--name-only", tag, f"{SCHEMAS}/") or "").split()
     return {Path(path).stem: msgspec.json.decode(_git(root, "show", f"{tag}:{path}") or "{}") for path in paths}
 
 
+def committed(folder: str, root: Path = ROOT) -> set[str] | None:
+    """Return the names of a folder's files as of the newest tag, or of the last commit where no tag is to be seen.
+
+    None where there is no repository.
+    """
+    listed = _git(root, "ls-tree", "--name-only", _newest_tag(root) or "HEAD", f"{folder}/")
+    return None if listed is None else {Path(path).name for path in listed.split()}
+
+
 def baseline() -> dict[str, Schema]:
     """Return what counts as published where no tag is to be seen: as of the last `make docs`, or the tag before it."""
     schemas: dict[str, Schema] = msgspec.json.decode(BASELINE.read_bytes())
     return schemas
+
+
+def _newest_tag(root: Path) -> str | None:
+    return _git(root, "describe", "--tags", "--abbrev=0")
 
 
 def _git(root: Path, *arguments: str) -> str | None:

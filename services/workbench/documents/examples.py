@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.contracts import notification, user
+from services.contracts.catalog import TOPICS, TYPE_NAMES
 from services.contracts.envelope import Envelope, schema_of
 from services.contracts.user import Personal, Preferences, Status
 
@@ -13,49 +14,35 @@ USER_ID = "01936d5e-0000-7000-8000-000000000001"
 NOTICE_ID = "01936d5e-0000-7000-8000-00000000000a"
 NOTIFICATION_ID = "01936d5e-0000-7000-8000-00000000000b"
 ADA = Personal("ada", "ada@example.org", "Ada Lovelace 🦆", "en")
-DATA: tuple[tuple[str, str, msgspec.Struct], ...] = (
-    (user.EVENTS, "user.registered", user.UserRegistered(ADA, Preferences(email=True))),
-    (user.EVENTS, "user.email_changed", user.EmailChanged(user.NewAddress("countess@example.org"))),
-    (user.EVENTS, "user.profile_changed", user.ProfileChanged(user.Profile("Ada King", "en-GB"))),
-    (user.EVENTS, "user.preferences_changed", user.PreferencesChanged(Preferences(email=False))),
-    (user.EVENTS, "user.contact_flagged", user.ContactFlagged("550 5.1.1")),
-    (user.EVENTS, "user.contact_cleared", user.ContactCleared()),
-    (user.EVENTS, "user.deactivated", user.UserDeactivated()),
-    (user.STATE, "user.state", user.UserState(USER_ID, 7, Status.ACTIVE, ADA, Preferences(email=True))),
-    (user.NOTICES, "user.notice", user.UserNotice(USER_ID, "user.registered", 7)),
-    (
-        notification.EVENTS,
-        "notification.queued",
-        notification.NotificationQueued(
-            NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", notification.Recipient("ada@example.org")
-        ),
+DATA: tuple[msgspec.Struct, ...] = (
+    user.UserRegistered(ADA, Preferences(email=True)),
+    user.EmailChanged(user.NewAddress("countess@example.org")),
+    user.ProfileChanged(user.Profile("Ada King", "en-GB")),
+    user.PreferencesChanged(Preferences(email=False)),
+    user.ContactFlagged("550 5.1.1"),
+    user.ContactCleared(),
+    user.UserDeactivated(),
+    user.UserState(USER_ID, 7, Status.ACTIVE, ADA, Preferences(email=True)),
+    user.UserNotice(USER_ID, "user.registered", 7),
+    notification.NotificationQueued(
+        NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", notification.Recipient("ada@example.org")
     ),
-    (
-        notification.EVENTS,
-        "notification.suppressed",
-        notification.NotificationSuppressed(NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", "preferences"),
-    ),
-    (
-        notification.EVENTS,
-        "notification.sent",
-        notification.NotificationSent(NOTIFICATION_ID, USER_ID, "<b@eventline.local>", 2),
-    ),
-    (
-        notification.EVENTS,
-        "notification.failed",
-        notification.NotificationFailed(
-            notification_id=NOTIFICATION_ID,
-            user_id=USER_ID,
-            reason="550 5.1.1",
-            permanent=True,
-            tries=1,
-            personal=notification.Recipient("ada@example.org"),
-        ),
+    notification.NotificationSuppressed(NOTIFICATION_ID, NOTICE_ID, USER_ID, 7, "welcome", "preferences"),
+    notification.NotificationSent(NOTIFICATION_ID, USER_ID, "<b@eventline.local>", 2),
+    notification.NotificationFailed(
+        notification_id=NOTIFICATION_ID,
+        user_id=USER_ID,
+        reason="550 5.1.1",
+        permanent=True,
+        tries=1,
+        personal=notification.Recipient("ada@example.org"),
     ),
 )
+SOURCES = {kind: topic.source or "" for topic in TOPICS for kind in topic.types}
 
 
-def _envelope(source: str, kind: str) -> Envelope:
+def _envelope(kind: str) -> Envelope:
+    source = SOURCES[kind]
     return Envelope(
         id="01936d5e-0000-7000-8000-00000000000e",
         source=source,
@@ -71,4 +58,4 @@ def _envelope(source: str, kind: str) -> Envelope:
     )
 
 
-EXAMPLES = {kind: (_envelope(source, kind), data) for source, kind, data in DATA}
+EXAMPLES = {TYPE_NAMES[type(data)]: (_envelope(TYPE_NAMES[type(data)]), data) for data in DATA}
