@@ -48,13 +48,13 @@ Locale = Annotated[
 ]
 
 
-class PreferencesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PreferencesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Channels on which a user accepts messages."""
 
     email: bool = True
 
 
-class RegisterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RegisterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A new user."""
 
     login: Login

@@ -129,22 +129,24 @@ def evolve(user_id: str, user: UserState | None, fact: Fact) -> UserState:
 
 
 def _difference(personal: Personal, fact: Change) -> dict[str, object]:
-    replace = msgspec.structs.replace
+    replace, new = msgspec.structs.replace, dict[str, object]
     match fact:
         case EmailChanged():
             # The flag belongs to an address: a new address has not bounced yet.
-            return {"personal": replace(personal, email=fact.personal.email), "contact_flagged": False}
+            difference = new(personal=replace(personal, email=fact.personal.email), contact_flagged=False)
         case ProfileChanged():
-            return {"personal": replace(personal, **msgspec.structs.asdict(fact.personal))}
+            difference = new(personal=replace(personal, **msgspec.structs.asdict(fact.personal)))
         case PreferencesChanged():
-            return {"preferences": fact.preferences}
+            difference = new(preferences=fact.preferences)
         case ContactFlagged():
-            return {"contact_flagged": True}
+            difference = new(contact_flagged=True)
         case ContactCleared():
-            return {"contact_flagged": False}
+            difference = new(contact_flagged=False)
         case UserDeactivated():
-            return {"status": Status.DEACTIVATED}
-    assert_never(fact)
+            difference = new(status=Status.DEACTIVATED)
+        case _:
+            assert_never(fact)
+    return difference
 
 
 def refuse_inactive(user: UserState) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from tests.support.user_client import ADA, NOBODY, Service, problem, register
@@ -155,14 +154,6 @@ def test_a_trace_goes_on_only_where_it_is_one(service: Service) -> None:
 
     service.serve(talk)
     assert [event.event.metadata.traceparent for event in service.events()] == [trace, None]
-
-
-def test_the_api_describes_itself(service: Service) -> None:
-    async def talk(client: httpx.AsyncClient) -> None:
-        described = msgspec.json.decode((await client.get("/schema/openapi.json")).content)
-        assert set(described["paths"]) == {"/users", "/users/{user_id}"}
-
-    service.serve(talk)
 
 
 def test_requests_are_measured_by_route_not_by_user(service: Service) -> None:

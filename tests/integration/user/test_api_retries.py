@@ -5,6 +5,7 @@ import asyncio
 import httpx
 from sqlalchemy.exc import OperationalError
 
+from services.user.api_schemas import DOCUMENT
 from tests.support.user_client import Service, problem, register
 
 
@@ -103,3 +104,7 @@ def test_a_write_after_the_writers_end_is_answered_with_a_time_to_retry(service:
     with service.running():
         pass
     asyncio.run(service.talk(talk))
+
+
+def test_a_request_is_the_same_one_after_its_body_has_got_another_optional_field() -> None:
+    assert [body.__name__ for body in DOCUMENT.closed if not body.__struct_config__.omit_defaults] == []

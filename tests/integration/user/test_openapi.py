@@ -14,13 +14,13 @@ from schemathesis.engine.events import EngineEvent, FatalError, NonFatalError, S
 from services.chassis.database.database import Database
 from services.chassis.http.problems import MEDIA_TYPE
 from services.user.api_errors import CATALOGUE
-from services.user.api_schemas import EXAMPLE_ID
+from services.user.api_schemas import DOCUMENT, EXAMPLE_ID
 from services.workbench.documents.errors import PATH, text
 from tests.support.user_client import Service
 
 REQUESTS = "http_server_request_duration_seconds_count"
 REGISTERED = {"http_request_method": "POST", "http_route": "/users", "http_response_status_code": "201"}
-OPERATIONS = ("listUsers", "registerUser", "readUser", "changeUser", "deactivateUser")
+OPERATIONS = tuple(DOCUMENT.examples)
 # Beyond JSON Schema's reach: what is a mailbox or a name, a user's version, whose key it was.
 REFUSALS = ["412", "422", "428"]
 NO_LIST_OF_ETAGS = "400"  # schemathesis sends `If-Match: 0` as valid, whatever the pattern

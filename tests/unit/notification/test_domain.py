@@ -1,8 +1,11 @@
 """The notification service's decisions: the intents of a notice, and the state after a delivery result."""
 
+from typing import Any, cast
+
+import msgspec
 import pytest
 
-from services.contracts.user import UserState
+from services.contracts.user import Personal, UserState
 from services.notification import domain
 from services.notification.domain import Address, DeliveryStatus, Intent, IntentState, Notice, Reason, Replica
 from tests.support.builders import USER_ID, ids
@@ -27,6 +30,13 @@ def intents(notice: Notice, replica: Replica, history: list[Address]) -> list[tu
     """Return template, recipient and reason of each intent."""
     found = domain.intents(notice, replica, history, ids())
     return [(intent.template, intent.recipient, intent.reason) for intent in found]
+
+
+def test_a_personal_field_of_a_later_version_may_be_null() -> None:
+    fields = [("time_zone", str | None, None)]
+    later = cast("type[Any]", msgspec.defstruct("Later", fields, bases=(Personal,), frozen=True))
+    assert domain.oversized(later("ada", OLD, "Ada", "en")) is None
+    assert "personal.time_zone has 401" in str(domain.oversized(later("ada", OLD, "Ada", "en", "z" * 401)))
 
 
 def test_an_intent_has_its_notice_and_two_new_ids() -> None:
