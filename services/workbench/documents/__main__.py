@@ -7,8 +7,7 @@ from services.workbench.documents.contracts import write
 
 if __name__ == "__main__":
     try:
-        sys.stdout.writelines(f"{line}
-" for line in write())
+        sys.stdout.writelines(f"{line}\n" for line in write())
     except FileNotFoundError as error:  # a type without golden file
         sys.exit(str(error))
     for page in (errors, metrics, rights):
