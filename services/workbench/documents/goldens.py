@@ -28,7 +28,7 @@ Before the first release: `make docs` takes the present shapes as published; the
 
 
 class PublishedShapeError(Exception):
-    """A published shape was changed; the message says where, and what to do."""
+    """A published shape was changed; the message names the fields, and the remedy."""
 
 
 class Golden(NamedTuple):
