@@ -71,8 +71,8 @@ CUT: dict[str, Node] = {
 } | {"dlq_headers_omitted": {"type": "string", "description": "The number of the record's headers that did not fit."}}
 DEAD_LETTER = "dead_letter"
 ABOUT = (
-    "The records of Eventline's topics: three services that share nothing but Kafka. Every record is a CloudEvent "
-    "in binary mode; readers take the structured mode too. Readers ignore fields that they do not know."
+    "The records of Eventline's topics: three services that communicate only through them. Every record is a "
+    "CloudEvent in binary mode; readers take the structured mode too. Readers ignore fields that they do not know."
 )
 
 

@@ -1,18 +1,21 @@
-"""Every document that is generated from the contracts, as text by path."""
+"""Every document that is generated from the contracts, and the index of all documents, as text by path."""
 
 import json
 from pathlib import Path
 
 from services.workbench.documents.asyncapi import document
 from services.workbench.documents.compatibility import BASELINE, ROOT, SCHEMAS, published
-from services.workbench.documents.page import page
+from services.workbench.documents.html.index import PATH as INDEX
+from services.workbench.documents.html.index import index
+from services.workbench.documents.html.page import page
 from services.workbench.documents.schemas import schemas
 
 
 def documents() -> dict[Path, str]:
     """Return what `docs/` must hold."""
     texts = {ROOT / SCHEMAS / f"{name}.json": _json(schema) for name, schema in schemas().items()}
-    return texts | {ROOT / "docs/asyncapi.json": _json(document()), ROOT / "docs/events.html": page()}
+    pages = {ROOT / "docs/events.html": page(), INDEX: index()}
+    return texts | pages | {ROOT / "docs/asyncapi.json": _json(document())}
 
 
 def write() -> list[str]:

@@ -11,8 +11,8 @@ from markupsafe import Markup, escape
 
 from services.contracts.catalog import DAY_MS, TOPICS, Pattern, Topic
 from services.workbench.documents.asyncapi import ABOUT, CUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
-from services.workbench.documents.flow import flow
 from services.workbench.documents.goldens import golden, headers_of
+from services.workbench.documents.html.flow import flow
 from services.workbench.documents.schemas import VERSION, Schema, schemas
 
 COLOURS = {

@@ -6,8 +6,9 @@ from markupsafe import Markup
 
 from services.contracts.catalog import Pattern, Topic
 
-WIDTH, ROW, TOP = 864, 58, 34
-LEFT, MIDDLE, RIGHT = (0, 130), (310, 240), (730, 130)  # x and width of each column
+# Narrow, so that its text can be read on a phone.
+WIDTH, ROW, TOP = 512, 58, 34
+LEFT, MIDDLE, RIGHT = (0, 112), (154, 200), (396, 112)  # x and width of each column
 HEADS = ("publishes", "topic", "reads")
 BOX = Markup('<g class="{kind}"><rect x="{x}" y="{y}" width="{width}" height="38" rx="8"/>{label}</g>')
 LABEL = Markup('<text x="{x}" y="{y}">{text}</text>')

@@ -1,0 +1,1 @@
+"""Documents as HTML: the page of topics and events, and the index of all documents."""
