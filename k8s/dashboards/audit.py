@@ -3,7 +3,7 @@
 from k8s.alerts.slos import EFFECT_S
 from k8s.dashboards import style
 from k8s.dashboards.board import NAMESPACE, TOPIC, Board, Row
-from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel import Good, Query, percentiles
 from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, PROBE, most, of, per, rate
 from k8s.dashboards.promql import TOPIC as CHOSEN
@@ -74,7 +74,7 @@ NOW = Row(
             steps=style.rising(5_000, 100_000),
         ),
         Stat(
-            title="95 % of batches in",
+            title="Batch time, p95",
             queries=(Query(slowest(0.95)),),
             unit="s",
             normal="some milliseconds to some tens.",
@@ -144,11 +144,11 @@ BATCHES = Row(
     (
         Series(
             title="How long does a batch take?",
-            queries=(Query(slowest(0.5), "median"), Query(slowest(0.95), "95 %"), Query(slowest(0.99), "99 %")),
+            queries=percentiles(slowest, 0.5, 0.95, 0.99),
             unit="s",
             width=8,
             normal="one transaction with one disk flush: some milliseconds to some tens.",
-            act="all rise together: the disk. 99 % alone: checkpoints, or a vacuum.",
+            act="all rise together: the disk. p99 alone: checkpoints, or a vacuum.",
         ),
         Series(
             title="How many batches, and how large?",
@@ -159,7 +159,7 @@ BATCHES = Row(
             act="one record in each at full load: batching was removed.",
         ),
         Series(
-            title="How long do its transactions take? (95 %)",
+            title="How long do its transactions take? (p95)",
             queries=(
                 Query(
                     "histogram_quantile(0.95, "
@@ -190,7 +190,7 @@ BEHIND = Row(
             steps=style.above(BEHIND_S),
         ),
         Bars(
-            title="How old is a record when it has its entry? (95 %)",
+            title="How old is a record when it has its entry? (p95)",
             queries=(Query(age(ALL_TIME, "le, type"), "{{type}}"),),
             unit="s",
             normal="well below a second, all types alike.",

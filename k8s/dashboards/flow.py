@@ -3,7 +3,7 @@
 from k8s.alerts.slos import EFFECT_S
 from k8s.dashboards import style
 from k8s.dashboards.board import Board, Row
-from k8s.dashboards.panel import Good, Query
+from k8s.dashboards.panel import Good, Query, percentiles
 from k8s.dashboards.panel_types import Bars, Heat, Note, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, TOPIC, increases, of, per, quantile, rate
 
@@ -88,7 +88,7 @@ STAGES = Row(
         ),
         Stat(
             width=3,
-            title="95 % within",
+            title="p95 to effect",
             queries=(Query(quantile(0.95, EFFECT)),),
             unit="s",
             normal="from event to committed effect: well under a second. A new consumer or an outage makes it longer.",
@@ -102,7 +102,7 @@ TIMES = Row(
     "How long the way takes",
     (
         Series(
-            title="How old is an event at each stage? (95 %)",
+            title="How old is an event at each stage? (p95)",
             queries=(
                 Query(quantile(0.95, PUBLISH), "on its topic"),
                 Query(quantile(0.95, EFFECT, "", NOTIFICATION), "notification applied it"),
@@ -137,6 +137,7 @@ TYPES = Row(
         ),
         Series(
             title="Which records are published, by topic?",
+            stacked=True,
             queries=(
                 Query(
                     per("messaging_destination_name", rate("messaging_client_sent_messages_total", TOPIC)),
@@ -144,11 +145,11 @@ TYPES = Row(
                 ),
             ),
             unit="recps",
-            normal="the three topics of the user service rise and fall together; dead letters are at zero.",
+            normal="the three topics of the user service rise and fall together; no dead letters, which would be red.",
             act="a topic without new records while the others move: look at its dead letters and at the relay.",
         ),
         Bars(
-            title="How old is an event when its topic has it? (95 %)",
+            title="How old is an event when its topic has it? (p95)",
             queries=(Query(quantile(0.95, PUBLISH, "type", window=ALL_TIME), "{{type}}"),),
             unit="s",
             normal="all types alike: the relay knows no type.",
@@ -156,7 +157,7 @@ TYPES = Row(
             steps=style.rising(EFFECT_S / 5, EFFECT_S),
         ),
         Bars(
-            title="How old is it when its effect is committed? (95 %)",
+            title="How old is it when its effect is committed? (p95)",
             queries=(Query(quantile(0.95, EFFECT, "type", window=ALL_TIME), "{{type}}"),),
             unit="s",
             normal="a little more than to the left: a consumer takes what has come as one batch.",
@@ -171,6 +172,7 @@ MAILS = Row(
     (
         Series(
             title="What became of mails?",
+            stacked=True,
             queries=(Query(per("outcome", rate("mails_total")), "{{outcome}}"),),
             unit="ops",
             normal="sent, and nearly nothing else.",
@@ -190,10 +192,7 @@ MAILS = Row(
         ),
         Series(
             title="How long from queued to accepted?",
-            queries=(
-                Query(quantile(0.5, MAIL), "median"),
-                Query(quantile(0.95, MAIL), "95 %"),
-            ),
+            queries=percentiles(lambda share: quantile(share, MAIL), 0.5, 0.95),
             unit="s",
             normal="some seconds in a burst: mails leave one after another.",
             act="minutes: the mail server is slow or unreachable, or there are too few senders.",

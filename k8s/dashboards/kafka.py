@@ -5,7 +5,6 @@ from k8s.dashboards.board import Board, Row
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import (
-    ALL_TIME,
     GROUP,
     PROBE,
     TOPIC,
@@ -19,7 +18,6 @@ from k8s.dashboards.promql import (
 
 NAME, GROUP_NAME = "messaging_destination_name", "messaging_consumer_group_name"
 BY_TOPIC, BY_GROUP, BY_CLIENT = f"{{{{{NAME}}}}}", f"{{{{{GROUP_NAME}}}}}", "{{job}} {{client}}"
-BY_REASON = "{{job}} {{reason}}"
 END, LAG, AGE = "topic_end_offset", "consumer_lag_records", "consumer_lag_seconds"
 OPERATION = "messaging_client_operation_duration_seconds"
 BEHIND_S = 60  # as in the alert
@@ -61,7 +59,7 @@ NOW = Row(
             act="a broker is unreachable or behind: do not restart another one now.",
             runbook="PartitionsUnderReplicated",
             good=Good.ZERO,
-            steps=style.above(1),
+            steps=style.NONE_ALLOWED,
         ),
         shared_panels.DEAD_LETTERS,
         shared_panels.PARKED_KEYS,
@@ -73,10 +71,11 @@ TOPICS = Row(
     (
         Series(
             title="How fast does each topic grow?",
+            stacked=True,
             queries=(Query(per(NAME, rate(END, TOPIC, where=PROBE)), BY_TOPIC),),
             width=8,
             unit="recps",
-            normal="the three topics of the user service together; dead letters not at all.",
+            normal="the three topics of the user service together; no dead letters, which would be red.",
             act="a topic of dead letters that grows: see what is refused below.",
         ),
         Bars(
@@ -89,11 +88,12 @@ TOPICS = Row(
         ),
         Series(
             title="Who consumes how much?",
+            stacked=True,
             queries=(Query(per(GROUP_NAME, rate("messaging_client_consumed_messages_total", TOPIC)), BY_GROUP),),
             width=8,
             unit="recps",
             normal="each group follows the topics that it reads.",
-            act="a group at zero while topics grow: see its lag and its members.",
+            act="a group that is missing while topics grow: see its lag and its members.",
         ),
     ),
 )
@@ -146,26 +146,8 @@ GROUPS = Row(
 REFUSED = Row(
     "What could not be applied",
     (
-        Bars(
-            title="Which records became dead letters?",
-            queries=(Query(f"{per('job, reason', increases('dead_letters_total', window=ALL_TIME))} > 0", BY_REASON),),
-            unit="locale",
-            width=8,
-            normal="nothing here, in the time that this page shows.",
-            act="the reason shows what is wrong with the record: malformed and invalid are its publisher's doing.",
-            runbook="DeadLettersWritten",
-            good=Good.EMPTY,
-        ),
-        Series(
-            title="How many keys are parked?",
-            queries=(Query(per("job", of("parked_keys")), "{{job}}"),),
-            unit="short",
-            width=8,
-            normal="zero.",
-            act="newer code is needed for them, usually: deploy it, and they are tried again at the start.",
-            runbook="KeysParked",
-            good=Good.ZERO,
-        ),
+        shared_panels.dead_letters_by_reason(width=8),
+        shared_panels.parked_keys_by_service(width=8),
         Series(
             title="How near are the ceilings?",
             queries=(Query(most("job, ceiling", of("ceiling_used_ratio")), "{{job}} {{ceiling}}"),),
@@ -185,7 +167,7 @@ CLIENTS = Row(
     "The clients' own view of the broker",
     (
         Series(
-            title="The broker answers within (99 %)",
+            title="How soon does the broker answer? (p99)",
             queries=(Query(most("job, client", of("kafka_client_round_trip_seconds", 'percentile="99"')), BY_CLIENT),),
             width=8,
             unit="s",
@@ -193,7 +175,7 @@ CLIENTS = Row(
             act="producers above that: the broker's disk, or the network.",
         ),
         Series(
-            title="The broker confirms within (95 %)",
+            title="How soon does it confirm? (p95)",
             queries=(
                 Query(
                     quantile(0.95, OPERATION, "job, messaging_operation_name"),

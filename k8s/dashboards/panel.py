@@ -4,6 +4,7 @@ It also declares which answers are good while the system works under load; `make
 """
 
 import enum
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -40,6 +41,11 @@ class Query(msgspec.Struct, frozen=True):
         return query.format(models.PromQueryFormat.HEATMAP) if form == "heatmap" else query
 
 
+def percentiles(expression: Callable[[float], str], *shares: float) -> tuple[Query, ...]:
+    """Return a query for each share of all; p95 is what 95 % of them take at most."""
+    return tuple(Query(expression(share), f"p{100 * share:g}") for share in shares)
+
+
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """The fields of all panels. `normal` and `act` are for the viewer: what is usual, what to do if it is not."""
 
@@ -53,6 +59,10 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 12
     height: int = 8
     steps: Steps = ()
+
+    def targets(self) -> tuple[Query, ...]:
+        """Return the queries as they are sent."""
+        return self.queries
 
     @property
     def description(self) -> str:

@@ -11,8 +11,8 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models import text as texts
 
-from k8s.dashboards import style
-from k8s.dashboards.panel import Form, Panel
+from k8s.dashboards import series_names, style
+from k8s.dashboards.panel import Form, Panel, Query
 
 DECIMALS = {"percentunit": 2, "locale": 0}  # where Grafana's own choice shows too little, or fractions of whole things
 SOURCE = options.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -40,10 +40,19 @@ class Stat(Panel, frozen=True, kw_only=True):
 
 
 class Series(Panel, frozen=True, kw_only=True):
-    """Lines over time; stacked where the sum has a meaning too. `most` is the least top of the axis."""
+    """Lines over time; stacked where the sum has a meaning too. `most` is the least top of the axis.
+
+    A stack leaves zeros out: a line of nothing on top of the stack would look as large as the stack.
+    """
 
     stacked: bool = False
     most: float | None = None
+
+    def targets(self) -> tuple[Query, ...]:
+        """Return the queries as they are sent."""
+        if not self.stacked:
+            return self.queries
+        return tuple(Query(f"({query.expression}) > 0", query.legend) for query in self.queries)
 
     def build(self) -> timeseries.Panel:
         """Return it as Grafana's SDK has it."""
@@ -51,11 +60,14 @@ class Series(Panel, frozen=True, kw_only=True):
         panel = panel.show_points(options.VisibilityMode.NEVER).span_nulls(False).legend(LEGEND)
         panel = panel.color_scheme(builders.FieldColor().mode(Mode.PALETTE_CLASSIC))
         panel = panel.tooltip(common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI))
-        for name, properties in style.overrides():
-            panel = panel.override_by_name(name, properties)
+        names = [name for query in self.queries for name in series_names.names(query.legend)]
+        for name, look in style.lines(names, dashed=not self.stacked):
+            panel = panel.override_by_regexp(name, look)
+        faults_only = self.steps == style.NONE_ALLOWED
+        panel = panel.override_by_regexp(style.EVERYTHING if faults_only else style.FAULTS, style.faults())
         if self.stacked:
             panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
-        if self.steps:
+        if self.steps and not faults_only:
             line = common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
             panel = panel.thresholds_style(line)
         return panel if self.most is None else panel.axis_soft_max(self.most)
@@ -108,7 +120,7 @@ Built = stat.Panel | timeseries.Panel | bargauge.Panel | heatmap.Panel | text.Pa
 def _styled(builder: Dressed, panel: Panel) -> Dressed:
     styled = builder.title(panel.title).description(panel.description).datasource(SOURCE).unit(panel.unit)
     form: Form = "instant" if isinstance(panel, Bars) else "heatmap" if isinstance(panel, Heat) else "range"
-    for letter, query in zip(string.ascii_uppercase, panel.queries, strict=False):
+    for letter, query in zip(string.ascii_uppercase, panel.targets(), strict=False):
         styled = styled.with_target(query.build(letter, form))
     if panel.unit in DECIMALS and not isinstance(panel, Series):
         styled = styled.decimals(DECIMALS[panel.unit])

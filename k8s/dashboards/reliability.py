@@ -119,35 +119,22 @@ ASIDE = Row(
     (
         Bars(
             title="What was recognised as a repeat?",
+            width=8,
             queries=(Query(f"{per(BY_TOPIC, increases('repeats_total', window=ALL_TIME))} > 0", TOPIC_NAME),),
             unit="locale",
             normal="some after a restart or a take-over: delivered again, applied once.",
             act="more at each look: somebody publishes twice, or a group starts from the beginning again.",
             good=Good.EMPTY,
         ),
-        Bars(
-            title="What was refused for good?",
-            queries=(
-                Query(
-                    f"{per('job, reason', increases('dead_letters_total', window=ALL_TIME))} > 0",
-                    "{{job}} {{reason}}",
-                ),
-            ),
-            unit="locale",
-            normal="nothing, in the time that this page shows.",
-            act="each is on the dead-letter topic, whole, with origin and reason.",
-            runbook="DeadLettersWritten",
-            good=Good.EMPTY,
-        ),
+        shared_panels.dead_letters_by_reason(width=8),
+        shared_panels.parked_keys_by_service(width=8),
         Series(
-            title="What waits to be applied?",
-            queries=(
-                Query(per("job", of("parked_keys")), "{{job}} parked keys"),
-                Query(most("job", of("replica_wait_seconds")), "{{job}} oldest notice without its state, in s"),
-            ),
-            unit="short",
+            title="How long has a notice waited for its state?",
+            queries=(Query(most("job", of("replica_wait_seconds")), "{{job}}"),),
+            unit="s",
+            most=1,
             normal="zero; a notice waits for a moment when it comes before its state.",
-            act="parked: newer code is needed. Without its state: see whether user.state.v1 is published.",
+            act="a slope: see whether user.state.v1 is published, and whether the user's key is parked.",
             runbook="NoticesWaiting",
             good=Good.ZERO,
         ),

@@ -34,7 +34,7 @@ NOW = Row(
             steps=style.falling(0.99, 0.999),
         ),
         Stat(
-            title="99 % answered within",
+            title="Answer time, p99",
             queries=(Query(quantile(0.99, HTTP, "", 'http_route!="/notifications"')),),
             unit="s",
             normal=f"some tens of milliseconds; promised are {ANSWER_S:g} s.",
@@ -50,7 +50,7 @@ NOW = Row(
             act="look for the process: the end of its log has the reason.",
             runbook="ServiceDown",
             good=Good.ZERO,
-            steps=style.above(1),
+            steps=style.NONE_ALLOWED,
         ),
         Stat(
             title="Restarts",
@@ -84,7 +84,7 @@ REQUESTS = Row(
             act="an endpoint that nobody asks any more: ask its callers.",
         ),
         Series(
-            title="How long do answers take? (95 %)",
+            title="How long do answers take? (p95)",
             queries=(Query(quantile(0.95, HTTP, "job, http_request_method, http_route"), ENDPOINT),),
             unit="s",
             normal="writes take longer than reads: they wait for their group's commit. The line is the promise.",
@@ -125,6 +125,7 @@ CONSUMERS = Row(
     (
         Series(
             title="How much do groups consume?",
+            stacked=True,
             queries=(Query(per(GROUP, rate("messaging_client_consumed_messages_total")), f"{{{{{GROUP}}}}}"),),
             unit="recps",
             width=6,
@@ -132,7 +133,7 @@ CONSUMERS = Row(
             act="one falls while the others do not: see its lag on Kafka.",
         ),
         Series(
-            title="A batch takes (95 %)",
+            title="A batch takes (p95)",
             queries=(Query(quantile(0.95, BATCH, GROUP), f"{{{{{GROUP}}}}}"),),
             unit="s",
             width=6,
@@ -180,7 +181,7 @@ SATURATION = Row(
             title="How large are commit groups?",
             queries=(
                 Query(mean("writer_group_size", "job"), "{{job}} mean"),
-                Query(quantile(0.99, "writer_group_size", "job"), "{{job}} 99 %"),
+                Query(quantile(0.99, "writer_group_size", "job"), "{{job}} p99"),
             ),
             unit="short",
             width=6,
@@ -188,7 +189,7 @@ SATURATION = Row(
             act="always one under load: callers wait for each other, so the load is not parallel.",
         ),
         Series(
-            title="Transactions take (95 %)",
+            title="Transactions take (p95)",
             queries=(
                 Query(
                     quantile(0.95, "db_client_operation_duration_seconds", "job, db_operation_name"),

@@ -2,8 +2,8 @@
 
 from k8s.dashboards import style
 from k8s.dashboards.panel import Good, Query
-from k8s.dashboards.panel_types import Stat
-from k8s.dashboards.promql import new_dead_letters, of, per
+from k8s.dashboards.panel_types import Bars, Series, Stat
+from k8s.dashboards.promql import ALL_TIME, increases, new_dead_letters, of, per
 
 DEAD_LETTERS = Stat(
     title="Dead letters",
@@ -13,7 +13,7 @@ DEAD_LETTERS = Stat(
     act="read them, they carry origin and reason: python -m services.console events --topic user.dlq.v1.",
     runbook="DeadLettersWritten",
     good=Good.ZERO,
-    steps=style.above(1),
+    steps=style.NONE_ALLOWED,
 )
 PARKED_KEYS = Stat(
     title="Parked keys",
@@ -23,5 +23,39 @@ PARKED_KEYS = Stat(
     act="python -m services.console parked list shows what waits and why; others go on meanwhile.",
     runbook="KeysParked",
     good=Good.ZERO,
-    steps=style.above(1),
+    steps=style.NONE_ALLOWED,
 )
+
+
+def dead_letters_by_reason(width: int) -> Bars:
+    """Return the panel of dead letters for each service and reason; a bar is red, for there should be none."""
+    return Bars(
+        title="Which records became dead letters?",
+        queries=(
+            Query(f"{per('job, reason', increases('dead_letters_total', window=ALL_TIME))} > 0", "{{job}} {{reason}}"),
+        ),
+        unit="locale",
+        width=width,
+        normal="nothing here, in the time that this page shows.",
+        act="the reason shows what is wrong: malformed and invalid are the publisher's doing. Each record is whole on "
+        "its dead-letter topic.",
+        runbook="DeadLettersWritten",
+        good=Good.EMPTY,
+        steps=style.NONE_ALLOWED,
+    )
+
+
+def parked_keys_by_service(width: int) -> Series:
+    """Return the panel of parked keys over time; a line is red where there are any."""
+    return Series(
+        title="How many keys are parked?",
+        queries=(Query(per("job", of("parked_keys")), "{{job}}"),),
+        unit="short",
+        width=width,
+        most=1,
+        normal="zero.",
+        act="newer code is needed for them, usually: deploy it, and they are tried again at the start.",
+        runbook="KeysParked",
+        good=Good.ZERO,
+        steps=style.NONE_ALLOWED,
+    )

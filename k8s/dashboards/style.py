@@ -1,26 +1,55 @@
-"""Colours: a service or a topic has the same one on every dashboard. Thresholds: green, orange, red."""
+"""Colours: a service or a topic has the same one on every dashboard. Thresholds: green, orange, red.
 
-from collections.abc import Iterator
+Red is for a fault alone: no series has it by its place in a list, and a count of faults has it above zero only.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
-from services.contracts.catalog import DEAD_LETTERS
 from services.contracts.service_list import LAG_EXPORTER, LAG_EXPORTER_SLOT, ROWS
 
-GOOD, WARN, BAD, CALM = "green", "orange", "red", "light-blue"
-SLOTS = ("blue", "purple", "yellow", "gray", "orange", "green", "red", "light-purple", "light-yellow", "light-red")
+GOOD, WARN, BAD, CALM, NONE = "green", "orange", "red", "light-blue", "gray"
+ANY = 1e-9  # a threshold includes its own value, so zero needs a lowest value above it
+SLOTS = (
+    "blue",
+    "purple",
+    "yellow",
+    "dark-orange",
+    "orange",
+    "green",
+    "dark-blue",
+    "light-purple",
+    "light-yellow",
+    "dark-green",
+)
 SERVICES = {row.name: SLOTS[row.slot] for row in ROWS} | {LAG_EXPORTER: SLOTS[LAG_EXPORTER_SLOT]}
 TOPICS = {
     "user.events.v1": "blue",
     "user.state.v1": "light-blue",
     "user.notices.v1": "green",
     "notification.events.v1": "purple",
-    "user.dlq.v1": "red",
-    "notification.dlq.v1": "orange",
 }
-for _topic in DEAD_LETTERS.values():
-    TOPICS.setdefault(_topic.name, "dark-orange")
+# For all other series, in their order; thirteen, so that few names of one panel share a colour.
+PALETTE = (
+    "green",
+    "yellow",
+    "blue",
+    "orange",
+    "purple",
+    "light-blue",
+    "light-green",
+    "dark-yellow",
+    "light-purple",
+    "dark-green",
+    "light-orange",
+    "dark-blue",
+    "dark-purple",
+)
+EVERYTHING, FAULTS = "/.*/", r"/[.]dlq[.]v\d+$|^failed$| 5\d\d$/"  # names of series that should stay at zero
+DASHES = ((12, 8), (6, 6))  # of all lines but the first: equal ones show through the gaps of those drawn later
 
 Steps = tuple[tuple[float | None, str], ...]
 
@@ -33,6 +62,9 @@ def rising(warn: float, bad: float) -> Steps:
 def above(bad: float) -> Steps:
     """Return thresholds of what is wrong from a value on."""
     return ((None, GOOD), (bad, BAD))
+
+
+NONE_ALLOWED = above(ANY)  # of what should not be there at all
 
 
 def below(bad: float) -> Steps:
@@ -51,7 +83,21 @@ def thresholds(steps: Steps) -> builders.ThresholdsConfig:
     return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(found)
 
 
-def overrides() -> Iterator[tuple[str, list[models.DynamicConfigValue]]]:
-    """Yield the names of series, and the colour that those have."""
-    for name, color in (SERVICES | TOPICS).items():
-        yield name, [models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})]
+def lines(names: Sequence[str], *, dashed: bool) -> Iterator[tuple[str, list[models.DynamicConfigValue]]]:
+    """Yield an expression for each series of a panel, and its look."""
+    dashes = itertools.chain([()], itertools.cycle(DASHES))
+    for name, color, dash in zip(names, itertools.cycle(PALETTE), dashes):
+        fixed = {"mode": "fixed", "fixedColor": (SERVICES | TOPICS).get(name, color)}
+        look = [models.DynamicConfigValue("color", fixed)]
+        if dashed and dash:
+            look.append(models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": list(dash)}))
+        yield f"/^{name}$/", look
+
+
+def faults() -> list[models.DynamicConfigValue]:
+    """Return the look of a count of faults: gray while it is zero all the time that is shown, else red."""
+    steps = [{"value": value, "color": color} for value, color in ((None, NONE), (ANY, BAD))]
+    return [
+        models.DynamicConfigValue("color", {"mode": "thresholds", "seriesBy": "max"}),
+        models.DynamicConfigValue("thresholds", {"mode": "absolute", "steps": steps}),
+    ]

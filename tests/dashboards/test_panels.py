@@ -32,8 +32,8 @@ PROVOKED = {
     "Reliability / Dead letters",
     "Reliability / Parked keys",
     "Reliability / What was recognised as a repeat?",
-    "Reliability / What was refused for good?",
-    "Reliability / What waits to be applied?",
+    "Reliability / Which records became dead letters?",
+    "Reliability / How many keys are parked?",
     "Audit / Behind the end",
     "Audit / How old is the oldest record without an entry?",
 }

@@ -69,7 +69,7 @@ class _Asked(msgspec.Struct, frozen=True):
 def _of_panel(board: Board, panel: Panel, asked: _Asked) -> Verdict:
     found: list[Series] = []
     complaints = []
-    for query in panel.queries:
+    for query in panel.targets():
         expression = asked.span.fill(query.expression, asked.chosen)
         try:
             series = asked.answer(expression, instant=isinstance(panel, Bars))
