@@ -1,4 +1,4 @@
-"""The look of lines: red is for faults alone, zeros are left out of stacks, equal lines can be told apart."""
+"""The look of lines: red is for faults alone, zeros are left out of stacks, equal lines can be distinguished."""
 
 import json
 import re
