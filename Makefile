@@ -110,7 +110,7 @@ remove-service: $(PACKAGES_READY) ## remove a service that new-service wrote: ma
 	@$(BIN)/python -m services.workbench.new_service remove "$(NAME)"
 
 ##@ Deploy
-images: ## build the four images: eventline/user, notification, audit and console
+images: ## build the images: one for each service, and eventline/console
 	@REVISION=$$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown) docker compose build
 
 cluster: $(PACKAGES_READY) ## create the kind cluster, unless it exists

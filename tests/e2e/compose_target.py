@@ -32,12 +32,13 @@ class ComposeTarget(Mailpit):
         super().__init__(f"http://{HOST}:{ports['MAIL_PORT']}")
         self._environment = dict(os.environ) | {name: str(port) for name, port in ports.items()}
         self.bootstrap_servers = f"{HOST}:{ports['KAFKA_PORT']}"
+        self.prometheus_url = f"http://{HOST}:{ports['PROMETHEUS_PORT']}"
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}
 
-    def compose(self, *arguments: str) -> str:
-        """Return what docker compose wrote. Raises CommandError."""
-        command = ("docker", "compose", "--project-name", PROJECT, "--file", str(FILE))
-        return run(*command, *arguments, environment=self._environment)
+    def compose(self, *arguments: str, file: Path = FILE, **variables: str) -> str:
+        """Return what docker compose wrote, with further variables of the file. Raises CommandError."""
+        command = ("docker", "compose", "--project-name", PROJECT, "--file", str(file))
+        return run(*command, *arguments, environment=self._environment | variables)
 
     def stop(self, part: str) -> None:
         """Stop a container."""

@@ -1,4 +1,4 @@
-"""The four images: what is in them, what is not, and how they run. `make images` builds them."""
+"""The images: what is in them, what is not, and how they run. `make images` builds them."""
 
 import json
 import re

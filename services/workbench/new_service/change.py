@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from services.console.failures import UsageError
+from services.workbench.new_service.new_file import NewFile
 from services.workbench.new_service.rows import Row
-from services.workbench.new_service.templates import NewFile
 
 
 class Change(msgspec.Struct, frozen=True):

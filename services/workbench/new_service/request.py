@@ -37,6 +37,7 @@ class NewService(msgspec.Struct, frozen=True):
             "title": self.row.name.capitalize(),
             "slot": self.row.slot,
             "reads": self.row.reads,
+            "description": f"The {self.row.name} service: the newest record of each key of {', '.join(self.row.reads)}",
             "topic": first.name,  # the one that the made test uses
             "type": first.types[0],
             "compacted": first.cleanup == "compact",

@@ -8,8 +8,10 @@ that Helm's and Compose's own braces pass through. A symbolic link stays one.
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.workbench.new_service.chart import chart_files
+from services.workbench.new_service.new_file import NewFile
 
 TREE = Path(__file__).with_name("templates")
 ROWS = Path(__file__).with_name("rows")
@@ -17,17 +19,9 @@ NAME = "NAME"
 SUFFIX = ".jinja"
 
 
-class NewFile(msgspec.Struct, frozen=True):
-    """A file to write, by its path in the repository: a text, or the target of a symbolic link."""
-
-    path: Path
-    text: str = ""
-    link: Path | None = None
-
-
 def files(values: Mapping[str, object]) -> list[NewFile]:
     """Return every file of a service."""
-    found = []
+    found = chart_files(str(values["name"]), str(values["description"]))
     for path in sorted(TREE.rglob("*")):
         place = Path(str(path.relative_to(TREE)).replace(NAME, str(values["name"])).removesuffix(SUFFIX))
         if path.is_symlink():
@@ -43,7 +37,7 @@ def owned(values: Mapping[str, object]) -> list[Path]:
     found = []
     for file in files(values):
         parts = file.path.parts
-        own = [number for number, part in enumerate(parts) if name in part]
+        own = [number for number, part in enumerate(parts) if part == name]
         found.append(Path(*parts[: own[0] + 1]) if own else file.path)
     return list(dict.fromkeys(found))
 
