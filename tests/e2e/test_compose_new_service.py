@@ -42,7 +42,7 @@ def test_a_made_service_builds_its_replica_in_the_running_system(
     url = f"http://{HOST}:{http}/{NAME}/{user.user_id}"
     response = until("the user's state", lambda: httpx.get(url), lambda found: found.status_code == httpx.codes.OK)
     (record,) = response.json()["records"]
-    assert (record["topic"], record["value"]["email"]) == (TOPIC, user.email)
+    assert (record["topic"], record["value"]["personal"]["email"]) == (TOPIC, user.email)
     until("a series of the service", lambda: value(running, f'{NAME}_records{{job="{NAME}"}}'), lambda rows: rows > 0)
 
     new_service(clone, "remove", NAME)
