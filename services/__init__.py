@@ -1,1 +1,1 @@
-"""Eventline: a user, a notification and an audit service that share nothing but Kafka topics."""
+"""Eventline: user, notification and audit services that communicate only through Kafka topics."""

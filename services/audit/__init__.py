@@ -1,1 +1,1 @@
-"""The audit service: a tamper-evident log of every topic's records, which others can verify."""
+"""The audit service: a hash-chained log of every topic's records, which detects accidental and partial changes."""

@@ -186,7 +186,7 @@ def _shown(value: bytes | LargeValue | None, *, personal: bool) -> _Shown:
 DOCUMENT = ApiDocument(
     title="Eventline audit",
     tag="Audit",
-    tag_description="Entries of the tamper-evident log.",
+    tag_description="Entries of the hash-chained log, which detects accidental and partial changes.",
     examples={
         "listAuditEntries": PageBody(
             [

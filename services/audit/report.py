@@ -9,6 +9,10 @@ from rich.table import Table
 from services.audit.domain import Chain, Entry
 
 LINE_EVERY = 100_000  # entries between two lines of progress if the output is no terminal
+LIMITS = (
+    "No entry was changed alone. Not detected: a rewrite of the whole chain by somebody who can write the database.\n"
+    "Compare the heads with copies that are kept elsewhere."
+)
 GAPS = "gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
 PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
@@ -32,7 +36,7 @@ def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[E
 
 def summary(chains: Sequence[Chain], origin: str) -> Table:
     """Return a table of chains with their lengths, gaps and heads."""
-    table = Table("topic", "partition", "entries", "gaps", "head", title=f"log {origin}", caption=GAPS)
+    table = Table("topic", "partition", "entries", "gaps", "head", title=f"log {origin}", caption=f"{GAPS}\n{LIMITS}")
     for column in table.columns[1:4]:
         column.justify = "right"
     table.columns[4].overflow = "fold"

@@ -7,6 +7,7 @@
   policyTypes: [Ingress, Egress]
   ingress:
     {{- if include "service.api" . }}
+    # The API has no authentication: any peer of this rule may use it.
     - ports:
         - port: http
       {{- with $peers.http }}

@@ -7,7 +7,7 @@
   helm test {{ .Release.Name }} --namespace {{ .Release.Namespace }} --logs
 {{- if include "service.api" . }}
 
-Its API, at http://127.0.0.1:8080/schema on this machine:
+Its API, at http://127.0.0.1:8080/schema on this machine. It has no authentication: networkPolicy.http names the peers that may reach it.
 
   kubectl --namespace {{ .Release.Namespace }} port-forward service/{{ $name }} 8080:8080
 {{- end }}

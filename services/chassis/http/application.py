@@ -15,6 +15,7 @@ from services.chassis.http.limits import LARGEST_BODY
 from services.chassis.http.request_checks import METHODS, ParameterGuard, check
 
 DESCRIPTION = (
+    "There is no authentication: any client that reaches this API may use it. "
     "Errors are problem details (RFC 9457). `X-Correlation-ID` is accepted if it has 1 to 64 letters, digits and -_.:, "
     "generated otherwise, and is in every response and on every event that a request leads to."
 )
