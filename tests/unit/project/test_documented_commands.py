@@ -1,4 +1,4 @@
-"""The commands that docs, runbooks and panels name: their programs know each subcommand and option. None is executed."""
+"""The commands that docs, runbooks and panels name: their programs know each subcommand and option. None is run."""
 
 import importlib
 import re
