@@ -45,6 +45,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reads: tuple[str, ...]
     dead_letters: bool = False
     outbox: bool = False
+    replica: bool = False
 
     def reads_topic(self, topic: str) -> bool:
         """Return whether the service's consumer reads a topic."""

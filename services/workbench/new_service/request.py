@@ -52,7 +52,7 @@ def requested(name: str, reads: Sequence[str], rows: Sequence[Service]) -> NewSe
     free = [slot for slot in range(LARGEST_SLOT + 1) if slot not in used]
     if not free:
         raise UsageError(f"all {LARGEST_SLOT + 1} slots of ports are taken: remove a service first")
-    return NewService(Service(name, free[0], tuple(reads), dead_letters=True))
+    return NewService(Service(name, free[0], tuple(reads), dead_letters=True, replica=True))
 
 
 def _check_name(name: str, taken: set[str]) -> None:
