@@ -17,7 +17,7 @@ def _row(name: str) -> Row:
         f"The replica of {name}",
         (
             Series(
-                title=f"How many records does {name} keep?",
+                title="How many are kept?",
                 queries=(Query(most("", of(f"{name}_records")), "kept"),),
                 unit="short",
                 width=6,
@@ -25,7 +25,7 @@ def _row(name: str) -> Row:
                 act="it stays while its topics grow: see how far it is behind.",
             ),
             Series(
-                title=f"How fast does {name} apply records?",
+                title="How fast are they applied?",
                 queries=(Query(per("", rate("event_end_to_end_latency_seconds_count", job)), "applied"),),
                 unit="recps",
                 width=6,
@@ -33,7 +33,7 @@ def _row(name: str) -> Row:
                 act="zero while its topics grow: it is paused, parked, or does not run.",
             ),
             Series(
-                title=f"How far is {name} behind?",
+                title="How far behind is it?",
                 queries=(Query(per("", of(LAG, group, where=PROBE)), "records"),),
                 unit="short",
                 width=6,
@@ -43,7 +43,7 @@ def _row(name: str) -> Row:
                 good=Good.ZERO,
             ),
             Series(
-                title=f"How old is the oldest record that {name} has not read?",
+                title="How old is the oldest unread?",
                 queries=(Query(most("", of(AGE, group, where=PROBE)), "oldest"),),
                 unit="s",
                 width=6,
