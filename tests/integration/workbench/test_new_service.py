@@ -92,7 +92,10 @@ $python -m mypy --cache-dir={ROOT}/.mypy_cache {" ".join(FOLDERS)}
 .eventline/venv/bin/lint-imports
 $python -m vulture
 $python -m tests.support.jargon
-$python -m pytest -q -p no:cacheprovider tests/unit/project tests/unit/contracts tests/unit/k8s
+project=tests/unit/project
+$python -m pytest -q -p no:cacheprovider tests/unit/contracts tests/unit/k8s/test_kind.py \
+  $project/test_architecture.py $project/test_health_table.py $project/test_operations_page.py
+$python -m pytest -q -p no:cacheprovider tests/integration/chassis/test_migrations.py -k {NAME}
 """
 
 
