@@ -8,9 +8,10 @@ import pytest
 from services.console.failures import UsageError
 from services.contracts.service_list import LAG_EXPORTER_SLOT, LARGEST_SLOT, ROWS, Service, read
 from services.workbench.new_service.change import Change, apply, delete, edited, require_absent
+from services.workbench.new_service.new_file import NewFile
 from services.workbench.new_service.request import NewService, requested
 from services.workbench.new_service.rows import Row, inserted, removed, rows
-from services.workbench.new_service.templates import NewFile, files, owned
+from services.workbench.new_service.templates import files, owned
 
 ROOT = Path(__file__).parents[3]
 STATE = "user.state.v1"
