@@ -110,8 +110,8 @@ def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEve
     members.sort(key=lambda entry: (TOPIC_ORDER.get(entry.topic, len(TOPIC_ORDER)), entry.position))
     first, headers = members[0], dict(text_headers(members[0], personal=True))
     records = [_record(entry, personal=personal) for entry in members]
-    for before, record in pairwise(records):
-        record.repeat = record.topic == before.topic and record.refused == before.refused
+    for (earlier, before), (entry, record) in pairwise(zip(members, records, strict=True)):
+        record.repeat = (record.topic, record.refused, entry.value) == (before.topic, before.refused, earlier.value)
     version = headers.get("ce_subjectversion") or ""
     return JourneyEvent(
         id=event_id,

@@ -3,6 +3,7 @@
 One file without a script: a dot of the picture is a link, and CSS shows the record that the address names.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from services.audit.journeys.journey import TOPIC_ORDER, Journey, JourneyEvent, JourneyRecord
 from services.contracts import catalog
 
-STEP, LANE, LEFT, TOP = 104, 66, 250, 30  # pixels: between records, between lanes, room for names, room for times
+STEP, LANE, LEFT, TOP = 100, 74, 6, 34  # pixels: between records, between lanes, room at the left, room for times
 MILLISECONDS, SECONDS = 1000, 60
 KINDS = {
     catalog.Pattern.EVENT_SOURCING: "facts",
@@ -29,7 +30,7 @@ _templates = Environment(loader=FileSystemLoader(Path(__file__).parent), autoesc
 
 
 class Dot(NamedTuple):
-    """A record in the picture."""
+    """A record in the picture. `after` is the time from the first event to the record's writing to its topic."""
 
     x: int
     y: int
@@ -53,17 +54,22 @@ class Lane(NamedTuple):
 def journey_page(journey: Journey, *, personal: bool) -> str:
     """Return the page of a journey."""
     lanes = _lanes(journey)
-    dots = _dots(journey, {lane.topic: lane for lane in lanes})
+    start = _start(journey)
+    dots = _dots(journey, {lane.topic: lane for lane in lanes}, start)
     return _templates.get_template("journey.html").render(
         journey=journey,
+        start=datetime.fromtimestamp(start / MILLISECONDS, UTC),
+        summary=_summary(journey, dots),
+        users=list(dict.fromkeys(event.subject for event in journey.events if event.subject)),
         dots=dots,
         lanes=lanes,
         lines=_lines(dots),
+        step=STEP,
         width=LEFT + STEP * len(dots) + 20,
         height=TOP + LANE * len(lanes),
         personal=personal,
         pretty=_pretty,
-        after={dot.event.id: dot.after for dot in reversed(dots)},
+        after={event.id: _after(_milliseconds(event) - start) for event in journey.events},
     )
 
 
@@ -85,12 +91,34 @@ def duration(milliseconds: float) -> str:
     return f"{seconds:.1f} s" if abs(seconds) < SECONDS else f"{seconds // SECONDS:.0f} min {seconds % SECONDS:.0f} s"
 
 
-def _dots(journey: Journey, lanes: Mapping[str, Lane]) -> list[Dot]:
-    """Return the records in the order in which they reached their topics."""
+def _start(journey: Journey) -> float:
+    """Return the time of the first event in milliseconds since 1970."""
+    return min(_milliseconds(event) for event in journey.events)
+
+
+def _after(milliseconds: float) -> str:
+    return f"{'-' if milliseconds <= -1 else '+'}{duration(abs(milliseconds))}"
+
+
+def _summary(journey: Journey, dots: Sequence[Dot]) -> str:
+    """Return the journey in numbers: `7 records on 5 topics within 2.6 s, 1 dead letter, 1 mail sent`."""
+    states = Counter(f"mail {mail.state}" for mail in journey.mails)
+    states["record published again"] = sum(dot.record.repeat for dot in dots)
+    states["dead letter"] = sum(dot.record.refused is not None for dot in dots)
+    topics = _counted(len({dot.record.topic for dot in dots}), "topic")
+    first = f"{_counted(len(dots), 'record')} on {topics}, the last after {dots[-1].after.lstrip('+')}"
+    return ", ".join([first, *(_counted(number, what) for what, number in states.items() if number)])
+
+
+def _counted(number: int, what: str) -> str:
+    noun, _, rest = what.partition(" ") if what != "dead letter" else (what, "", "")
+    return f"{number} {noun}{'' if number == 1 else 's'} {rest}".rstrip()
+
+
+def _dots(journey: Journey, lanes: Mapping[str, Lane], start: float) -> list[Dot]:
+    """Return the records in the order in which they were written to their topics."""
     records = [(event, record) for event in journey.events for record in event.records]
-    moments = {record.position: _milliseconds(event) for event, record in records}
-    records.sort(key=lambda pair: (moments[pair[1].position], pair[1].position))
-    start = moments[records[0][1].position]
+    records.sort(key=lambda pair: (pair[1].timestamp_ms, lanes[pair[1].topic].y, pair[1].position))
     return [
         Dot(
             x=LEFT + STEP * number + STEP // 2,
@@ -98,7 +126,7 @@ def _dots(journey: Journey, lanes: Mapping[str, Lane]) -> list[Dot]:
             kind=lanes[record.topic].kind,
             event=event,
             record=record,
-            after=f"+{duration(moments[record.position] - start)}",
+            after=_after(record.timestamp_ms - start),
             label="dead letter" if record.refused else (record.type or "no event").rpartition(".")[2].replace("_", " "),
         )
         for number, (event, record) in enumerate(records)
@@ -125,19 +153,31 @@ def _lane(y: int, name: str) -> Lane:
 
 
 def _lines(dots: Sequence[Dot]) -> list[tuple[Dot, Dot]]:
-    """Return pairs to join: an event's first record with its others, and a cause's last record with the effect's first.
+    """Return pairs to join: an event's first record with its others, and each cause with its effect.
 
-    A notice is what the notification service reads, so it is the last of a change's records.
+    A dead letter is joined with the record that it refuses. The notification service reads notices, so the lines to its
+    events begin there.
     """
+    places = {dot.record.place: dot for dot in dots}
     by_event: dict[str, list[Dot]] = {}
-    for dot in dots:
+    for dot in sorted(dots, key=lambda dot: (dot.record.refused is not None, dot.y, dot.record.position)):
         by_event.setdefault(dot.event.id, []).append(dot)
-    inner = [(members[0], other) for members in by_event.values() for other in members[1:]]
+    inner = [
+        (places.get(other.record.refused or "", members[0]), other)
+        for members in by_event.values()
+        for other in members[1:]
+    ]
     return inner + [
-        (by_event[members[0].event.caused_by][-1], members[0])
+        (_last_topic(by_event[members[0].event.caused_by]), members[0])
         for members in by_event.values()
         if members[0].event.caused_by in by_event
     ]
+
+
+def _last_topic(members: Sequence[Dot]) -> Dot:
+    """Return an event's first record on the last topic that is not one of dead letters."""
+    whole = [dot for dot in members if dot.record.refused is None] or members
+    return next(dot for dot in whole if dot.y == whole[-1].y)
 
 
 def _pretty(record: JourneyRecord) -> str:

@@ -5,7 +5,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Row, Select, and_, func, literal, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
 from services.audit.masking import NO_JSON
@@ -23,7 +36,10 @@ NEAREST = (1_000, 20_000)  # entries on each side of an id's time that are searc
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """A command that touched a user: its correlation id, the number of its records, and the place of the first."""
+    """A command that touched a user: its correlation id, the number of its records, and the place of the first.
+
+    Type and time are those of its first fact on the user service's topic, or else of the first record.
+    """
 
     correlation_id: str
     records: int
@@ -49,17 +65,18 @@ def of_command(connection: Connection, correlation_id: str) -> list[Entry]:
 def of_user(connection: Connection, subject: str) -> list[Choice]:
     """Return the newest commands that touched a user, newest first."""
     first = func.min(entries.c.position)
+    fact = func.min(case((entries.c.topic == catalog.USER_EVENTS.name, entries.c.position)))
     groups = (
         select(entries.c.correlation_id, func.count().label("records"), first.label("first_position"))
+        .add_columns(func.coalesce(fact, first).label("named_by"))
         .where(entries.c.subject == subject, entries.c.correlation_id.is_not(None))
         .group_by(entries.c.correlation_id)
         .order_by(first.desc())
         .limit(MOST_CHOICES)
         .subquery()
     )
-    query = select(groups, entries.c.type, entries.c.event_time).join(
-        entries, entries.c.position == groups.c.first_position
-    )
+    columns = (groups.c.correlation_id, groups.c.records, groups.c.first_position, entries.c.type, entries.c.event_time)
+    query = select(*columns).join(entries, entries.c.position == groups.c.named_by)
     found = connection.execute(query.order_by(groups.c.first_position.desc()))
     return [Choice(*row) for row in found]
 

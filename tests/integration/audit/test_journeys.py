@@ -80,6 +80,7 @@ def test_a_user_s_id_gives_its_commands_the_newest_first(client: TestClient[Lite
         (COMMAND, 2),
     ]
     page = client.get(f"/audit/journeys/{USER}.html").text
+    assert {choice["type"] for choice in body["choices"]} == {"user.registered"}
     assert page.index('href="command-2.html"') < page.index(f'href="{COMMAND}.html"')
 
 

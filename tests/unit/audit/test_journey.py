@@ -1,5 +1,6 @@
 """A command's causal tree, built from audit entries."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -102,6 +103,13 @@ def test_a_record_that_was_published_again_is_a_repeat() -> None:
     assert [record.repeat for record in found.events[0].records] == [False, True, False, False]
 
 
+def test_a_record_of_the_same_event_with_another_value_is_no_repeat() -> None:
+    (fact,) = entries(CHANGE[:1])
+    other = msgspec.structs.replace(fact, position=1, offset=1, value=b"{}")
+    [event] = journey("c1", [fact, other], personal=False).events
+    assert [record.repeat for record in event.records] == [False, False]
+
+
 def test_a_dead_letter_belongs_to_the_event_that_it_refuses() -> None:
     (fact,) = entries(CHANGE[:1])
     headers = domain.unpack_headers(fact.headers) or []
@@ -154,6 +162,21 @@ def test_the_page_escapes_what_comes_from_records() -> None:
     evil = '"><script>alert(1)</script>'
     entry = an_entry(0, "user.events.v1", [("ce_type", evil.encode()), ("ce_id", b"e1")], evil.encode())
     assert "<script" not in journey_page(journey(evil, [entry], personal=True), personal=True)
+
+
+def test_the_page_sums_up_what_happened_and_what_is_missing() -> None:
+    page = journey_page(of(CHANGE[0], *CHANGE, *MAILED), personal=False)
+    assert "6 records on 4 topics, the last after" in page
+    assert "1 mail sent, 1 record published again. Nothing is missing." in page
+    assert "Still missing" in journey_page(of(*CHANGE[:1]), personal=False)
+
+
+def test_records_are_drawn_in_the_order_of_their_writing_with_the_time_since_the_first_event() -> None:
+    moment = to_micros(NOW) // 1000
+    late, early = (msgspec.structs.replace(entry, ts_ms=moment + ms) for entry, ms in zip(entries(CHANGE[:2]), (2500, 7)))
+    page = journey_page(journey("c1", [late, early], personal=False), personal=False)
+    times = re.findall(r'y="18">([^<]+)<.*?class="(\w+)"', page, re.DOTALL)
+    assert times == [("+7 ms", "state"), ("+2.5 s", "facts")]
 
 
 @pytest.mark.parametrize(
