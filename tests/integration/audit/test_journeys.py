@@ -16,7 +16,7 @@ from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.messages.record import Record
 from services.contracts import notification
-from services.contracts.catalog import NOTIFICATION_EVENTS
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
 from tests.support.audit_log import TOPIC_IDS, open_log, record_all
 from tests.support.builders import a_record, a_user_registered, an_envelope
 from tests.support.query_plans import full_scans, plans
@@ -26,14 +26,17 @@ MESSAGE_ID = f"<{MAIL}@eventline.local>"
 
 
 def records() -> Iterator[Record]:
-    """Return a fact without state and notice, a mail, and a change of the same user."""
+    """Return a fact without state and notice, a mail, and a change of the same user whose notice came first."""
     common = {"time": utc_now(), "subject": USER}
     fact = an_envelope(id=FACT, correlation_id=COMMAND, **common)
     yield a_record(fact, a_user_registered())
     sent = an_envelope(id=SENT, type="notification.sent", correlation_id=COMMAND, causation_id=FACT, **common)
     data = notification.NotificationSent(MAIL, USER, MESSAGE_ID, 1)
     yield a_record(sent, data, topic=NOTIFICATION_EVENTS.name)
-    yield a_record(an_envelope(id=new_id(), correlation_id="command-2", **common), a_user_registered(), offset=1)
+    change = new_id()
+    notice = an_envelope(id=change, type="user.notice", correlation_id="command-2", **common)
+    yield a_record(notice, b"{}", topic=USER_NOTICES.name)
+    yield a_record(an_envelope(id=change, correlation_id="command-2", **common), a_user_registered(), offset=1)
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def test_a_user_s_id_gives_its_commands_the_newest_first(client: TestClient[Lite
     body = found(client, USER)
     assert body["journey"] is None
     assert [(choice["correlation_id"], choice["records"]) for choice in body["choices"]] == [
-        ("command-2", 1),
+        ("command-2", 2),
         (COMMAND, 2),
     ]
     page = client.get(f"/audit/journeys/{USER}.html").text

@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from services.workbench.documents.html.index import DOCS
-from tests.integration.workbench.test_live_page import SIZES, browser
+from tests.support.browser import SIZES
 
-__all__ = ["browser"]  # the fixture
 WIDER = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
 
 

@@ -1,7 +1,6 @@
 """The live page of `make run` in a real browser: an event is seen travelling, parts are broken and heal."""
 
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -9,17 +8,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from services.workbench.local.system import clean_environment
 from tests.integration.workbench.test_run import await_text, running
+from tests.support.browser import watched_page
 from tests.support.console_process import DEADLINE, Settings, argv, console, own_settings
 
 pytestmark = pytest.mark.long
 
 ARRIVED_MS = 30_000.0
 HEALED_MS = 60_000.0
-SIZES = {"wide": (1280, 1000), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -30,32 +29,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield given
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[("wide", "light"), ("wide", "dark"), ("phone", "light")], ids="-".join)
 def page(request: pytest.FixtureRequest, browser: Browser, settings: Settings) -> Iterator[Page]:
     """The page in a size and a colour scheme; nothing but this machine can be reached, and no error may be logged."""
-    size, scheme = request.param
-    width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    context.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), lambda route: route.abort())
-    page, errors = context.new_page(), list[str]()
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    refused = "Failed to load resource: the server responded with a status of 422"  # Chromium's own line
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"http://127.0.0.1:{settings['APP_PAGE_PORT']}/")
-    yield page
-    assert [error for error in errors if not error.startswith(refused)] == []
-    context.close()
+    with watched_page(browser, *request.param) as page:
+        page.goto(f"http://127.0.0.1:{settings['APP_PAGE_PORT']}/")
+        yield page
 
 
 def register(page: Page) -> None:

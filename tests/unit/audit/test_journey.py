@@ -173,7 +173,8 @@ def test_the_page_sums_up_what_happened_and_what_is_missing() -> None:
 
 def test_records_are_drawn_in_the_order_of_their_writing_with_the_time_since_the_first_event() -> None:
     moment = to_micros(NOW) // 1000
-    late, early = (msgspec.structs.replace(entry, ts_ms=moment + ms) for entry, ms in zip(entries(CHANGE[:2]), (2500, 7)))
+    fact, state = entries(CHANGE[:2])
+    late, early = msgspec.structs.replace(fact, ts_ms=moment + 2500), msgspec.structs.replace(state, ts_ms=moment + 7)
     page = journey_page(journey("c1", [late, early], personal=False), personal=False)
     times = re.findall(r'y="18">([^<]+)<.*?class="(\w+)"', page, re.DOTALL)
     assert times == [("+7 ms", "state"), ("+2.5 s", "facts")]
