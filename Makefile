@@ -167,11 +167,13 @@ $(PACKAGES_READY): requirements.lock
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V): Eventline needs 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
-	@echo "setting up: Python packages (uv) in $(VENV) ..."
+	@echo "setting up, once, in about a minute: a Python environment in $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
+	@echo "setting up: uv, which installs the packages ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement <(sed -n '/^uv==/,/^ *# via/p' requirements.lock)
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock 2>&1 \
+		| { grep --line-buffered -vE '^ [+-] |^Using Python|^Downloading' || true; }
 	@touch $@
 
 $(KAFKA_READY): services/workbench/local/pom.xml
@@ -179,7 +181,8 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 	@java -version 2>&1 | grep -E 'version "(1[7-9]|[2-9][0-9])' >/dev/null || { echo "Java 17 or newer is needed; this is $$(java -version 2>&1 | head -1)" >&2; exit 1; }
 	@echo "setting up: Apache Kafka's jars (Maven) in $(KAFKA) ..."
 	@rm -rf $(KAFKA)
-	@mvn --batch-mode --quiet -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA)
+	@mvn --batch-mode -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(CURDIR)/$(KAFKA) \
+		| awk '/Downloaded from/ { if (++files % 50 == 0) { print " " files " of about 400 files downloaded"; fflush() } } /ERROR/'
 	@touch $@
 
 .PHONY: demo run load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
