@@ -30,7 +30,8 @@ class ComposeTarget(Mailpit):
 
     def __init__(self, ports: Mapping[str, int]) -> None:
         super().__init__(f"http://{HOST}:{ports['MAIL_PORT']}")
-        self._environment = dict(os.environ) | {name: str(port) for name, port in ports.items()}
+        self.variables = {name: str(port) for name, port in ports.items()} | {"COMPOSE_PROJECT_NAME": PROJECT}
+        self._environment = dict(os.environ) | self.variables
         self.bootstrap_servers = f"{HOST}:{ports['KAFKA_PORT']}"
         self.prometheus_url = f"http://{HOST}:{ports['PROMETHEUS_PORT']}"
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}

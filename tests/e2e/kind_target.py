@@ -35,6 +35,7 @@ class KindTarget(Mailpit):
     """The system in the cluster; see `target.Target`."""
 
     parts = frozenset(WORKLOADS)
+    variables: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         super().__init__(f"http://{address('mail')}")

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from services.chassis.settings.environment import duration
 from services.chassis.settings.environment import load as load_settings
+from services.chassis.telemetry import logs
 from services.console.failures import WRONG, UsageError
 from services.workbench.failures import reported
 from services.workbench.faults.breaker import Status
@@ -38,6 +39,7 @@ def break_(
 ) -> None:
     """Break the running system on purpose, and count what becomes of commands that are sent meanwhile."""
     console = Console()
+    logs.configure("break", "error")  # a client's warnings of an outage would disturb the display
     with reported():
         if verb == LIST:
             console.print(_table())
@@ -64,9 +66,8 @@ async def _act(console: Console, verb: str | None, target: str | None, seconds: 
             return 0
         fault = await _chosen(console, breaker, verb, target, seed)
         number = await breaker.begin(fault, seconds)
-        console.print(
-            f"{fault.name} for {seconds:g} s: {VERBS[fault.verb].meaning}; Ctrl-C heals it now", highlight=False
-        )
+        meaning = f"{VERBS[fault.verb].meaning}; Ctrl-C heals it now"
+        console.print(f"{fault.name} for {seconds:g} s: {meaning}", highlight=False, soft_wrap=True)
         status = await Watch(console, breaker).until_reported(number)
     for heading, text in status.report:
         console.print(f"  {heading:13} {text}", highlight=False, soft_wrap=True)

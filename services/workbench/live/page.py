@@ -17,7 +17,8 @@ from aiohttp import web
 from services.contracts.service_list import SERVICES
 from services.workbench.faults.breaker import Breaker
 from services.workbench.faults.live_page import Begun, Order
-from services.workbench.faults.table import Fault, FaultError
+from services.workbench.faults.poison import POISONS
+from services.workbench.faults.table import VERBS, Fault, FaultError
 from services.workbench.live.status import Snapshot
 from services.workbench.local.ports import HOST
 from services.workbench.local.sink import Mail
@@ -100,7 +101,10 @@ class LivePage:
             await runner.cleanup()
 
     async def _page(self, _: web.Request) -> web.Response:
-        text = PAGE.read_text().replace("/*ADDRESSES*/{}", msgspec.json.encode(self._addresses()).decode())
+        meanings = {name: known.meaning for table in (VERBS, POISONS) for name, known in table.items()}
+        text = PAGE.read_text()
+        for place, value in (("/*ADDRESSES*/{}", self._addresses()), ("/*MEANINGS*/{}", meanings)):
+            text = text.replace(place, msgspec.json.encode(value).decode())
         headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
         return web.Response(text=text, content_type="text/html", headers=headers)
 

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
+from services.chassis.telemetry import logs
 from services.console.lag import Lag, lags, unasked
 from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.faults.breaker import Breaker
@@ -52,6 +53,7 @@ class Run:
 
         Raises what starting raises, and ProcessError when a part dies meanwhile.
         """
+        logs.configure("run", "error")  # a client's warnings of an outage would disturb the display
         require_ports(self._settings, "page_port")
         self._settings.note_running(self._folder)
         with System(local_programs(self._settings, self._folder)) as system:

@@ -12,7 +12,7 @@ from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System, local_programs
-from services.workbench.local.trial import hastened, settings_on_free_ports
+from services.workbench.local.trial import PORTS, hastened, settings_on_free_ports
 from services.workbench.settings import WorkbenchSettings
 from tests.support.stories.mailboxes import SinkFile
 from tests.support.stories.target import BROKER
@@ -30,6 +30,7 @@ class LocalTarget(SinkFile):
         super().__init__(folder / MAILS)
         self._system = system
         self._store = folder / "notification.db"
+        self.variables = {f"APP_{name.upper()}": str(getattr(settings, name)) for name in PORTS}
         self.bootstrap_servers = settings.bootstrap_servers
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in SERVICES}
 

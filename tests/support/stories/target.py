@@ -25,6 +25,10 @@ class Target(Protocol):
         """The broker's address for clients on this machine."""
 
     @property
+    def variables(self) -> Mapping[str, str]:
+        """The variables by which the commands of the workbench find the system."""
+
+    @property
     def parts(self) -> frozenset[str]:
         """The parts that can be stopped."""
 
