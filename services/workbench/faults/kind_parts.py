@@ -28,15 +28,16 @@ class KindParts:
 
     async def kill(self, part: str) -> None:
         """Let no pod of a part come back, and delete those that are there with a second's grace."""
-        await self._kubectl("annotate", WORKLOADS[part], f"{REPLICAS}={await self._replicas(part)}", "--overwrite")
+        if await self._replicas_before(part):
+            raise DeployError(f"an interrupted command has left {part} killed: `break heal` starts it again")
+        now = await self._kubectl("get", WORKLOADS[part], "--output", "jsonpath={.spec.replicas}")
+        await self._kubectl("annotate", WORKLOADS[part], f"{REPLICAS}={now}")
         await self._kubectl("scale", WORKLOADS[part], "--replicas=0")
         await self._kubectl("delete", "pod", "--selector", _selector(part), "--now", "--wait=false")
 
     async def start(self, part: str) -> None:
         """Scale a part to what it was."""
-        where = f"jsonpath={{.metadata.annotations.{REPLICAS.replace('.', chr(92) + '.')}}}"
-        before = await self._kubectl("get", WORKLOADS[part], "--output", where)
-        await self._kubectl("scale", WORKLOADS[part], f"--replicas={before}")
+        await self._kubectl("scale", WORKLOADS[part], f"--replicas={await self._replicas_before(part)}")
         await self._kubectl("annotate", WORKLOADS[part], f"{REPLICAS}-")
 
     async def pause(self, part: str) -> None:
@@ -59,8 +60,9 @@ class KindParts:
             await self.resume(part)
         return broken
 
-    async def _replicas(self, part: str) -> str:
-        return await self._kubectl("get", WORKLOADS[part], "--output", "jsonpath={.spec.replicas}")
+    async def _replicas_before(self, part: str) -> str:
+        key = REPLICAS.replace(".", r"\.")
+        return await self._kubectl("get", WORKLOADS[part], "--output", f"jsonpath={{.metadata.annotations.{key}}}")
 
     async def _kubectl(self, *arguments: str) -> str:
         await self._check()

@@ -76,7 +76,8 @@ def test_healing_ends_all_faults_at_once() -> None:
         faults = Injector(parts, KAFKA)
         await faults.begin(Fault("kill", "user"), LONG_S)
         await faults.begin(Fault("pause", "audit"), LONG_S)
-        assert await faults.heal() == ["kill user", "pause audit"]
+        async with asyncio.timeout(10):
+            assert await faults.heal() == ["kill user", "pause audit"]
         assert parts.states == {"user": RUNS, "audit": RUNS}
         assert faults.active() == []
         assert await faults.heal() == []
@@ -85,7 +86,7 @@ def test_healing_ends_all_faults_at_once() -> None:
 
 
 def test_a_slow_part_is_stopped_and_goes_on_in_turns_and_runs_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(injector, "PAUSED_S", 0.001)
+    monkeypatch.setattr(injector, "PAUSED_S", 0.05)  # so that it is healed while it is paused
     monkeypatch.setattr(injector, "RUNNING_S", 0.001)
 
     async def story() -> None:

@@ -18,12 +18,12 @@ from services.workbench.local.system import System
 
 @pytest.fixture
 def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of calls; the file `answer.<program>.<word>` is what a call with this word answers."""
+    """The file of calls; the file `<program>.<argument>` is what a call with this argument answers."""
     for name in ("docker", "kubectl"):
         program = tmp_path / name
         program.write_text(
             f'#!/bin/sh\necho "$0 $*" >> {tmp_path}/calls\n'
-            f'for word; do [ -f "$0.$word" ] && exec cat "$0.$word"; done; exit 0\n'
+            f'for each; do [ -f "$0.$each" ] && exec cat "$0.$each"; done; exit 0\n'
         )
         program.chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -44,14 +44,21 @@ def test_compose_starts_what_has_ended_and_lets_go_on_what_is_paused(calls: Path
 
 def test_kind_remembers_in_the_cluster_how_many_pods_a_killed_part_had(calls: Path) -> None:
     (calls.parent / "kubectl.config").write_text("https://127.0.0.1:6443")
-    (calls.parent / "kubectl.get").write_text("2")
+    (calls.parent / "kubectl.jsonpath={.spec.replicas}").write_text("2")
     asyncio.run(KindParts().kill("user"))
     assert all(line.startswith("kubectl --context kind-eventline ") for line in called(calls))
-    assert [line.partition("--namespace eventline ")[2] for line in called(calls)[2:]] == [
-        "annotate deployment/eventline-user eventline.local/replicas-before-fault=2 --overwrite",
+    assert [line.partition("--namespace eventline ")[2] for line in called(calls)[3:]] == [
+        "annotate deployment/eventline-user eventline.local/replicas-before-fault=2",
         "scale deployment/eventline-user --replicas=0",
         "delete pod --selector app.kubernetes.io/name=user --now --wait=false",
     ]
+
+
+def test_a_part_that_an_interrupted_command_has_left_killed_is_healed_first(calls: Path) -> None:
+    (calls.parent / "kubectl.config").write_text("https://127.0.0.1:6443")
+    (calls.parent / "kubectl.get").write_text("2")
+    with pytest.raises(DeployError, match="left user killed: `break heal` starts it again"):
+        asyncio.run(KindParts().kill("user"))
 
 
 def test_a_context_that_leads_to_another_cluster_is_refused(calls: Path) -> None:
