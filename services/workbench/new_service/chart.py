@@ -9,21 +9,32 @@ ROOT = Path(__file__).parents[3]
 MODEL = "audit"
 UMBRELLA = Path("charts/eventline/charts")
 GENERATED = ".schema.json"  # `python -m k8s.charts` writes it
-DESCRIPTION = re.compile(r'^description: "([^"\n]+)"', re.MULTILINE)
+# What is about the model alone: the description of Chart.yaml, the README from its title to the first command, and what
+# NOTES.txt adds to the library's notes.
+DESCRIPTION = re.compile(r'^description: "[^"\n]+"', re.MULTILINE)
+NOTES = '{{ include "service.notes" . }}\n'
+INTRODUCTION = re.compile(r"\A# .*?(?=```)", re.DOTALL)
 
 
 def chart_files(name: str, description: str) -> list[NewFile]:
     """Return the files of a service's chart, and the link to it in the chart of the whole system."""
     folder = ROOT / "charts" / MODEL
-    found = DESCRIPTION.search((folder / "Chart.yaml").read_text())
-    if found is None:
-        raise ValueError(f'{folder}/Chart.yaml has no line `description: "…"`: the new chart takes its place there')
     files = [NewFile(UMBRELLA / name, link=Path("../..") / name)]
     for path in sorted(folder.rglob("*")):
         place = Path("charts", name) / path.relative_to(folder)
         if path.is_symlink():
             files.append(NewFile(place, link=path.readlink()))
         elif path.is_file() and not path.name.endswith(GENERATED):
-            text = path.read_text().replace(found[1], description).replace(MODEL, name)
-            files.append(NewFile(place, text))
+            files.append(NewFile(place, _renamed(path, name, description)))
     return files
+
+
+def _renamed(path: Path, name: str, description: str) -> str:
+    text = path.read_text()
+    if path.name == "Chart.yaml":
+        text = DESCRIPTION.sub(f'description: "{description}"', text)
+    elif path.name == "README.md":
+        text = INTRODUCTION.sub(f"# {name}\n{description}.\n\n", text)
+    elif path.name == "NOTES.txt":
+        text = NOTES
+    return text.replace(MODEL, name)
