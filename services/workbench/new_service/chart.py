@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[3]
 MODEL = "audit"
 UMBRELLA = Path("charts/eventline/charts")
 GENERATED = ".schema.json"  # `python -m k8s.charts` writes it
-# What is about the model alone: the description of Chart.yaml, the README from its title to the first command, and what
+# Texts about the model alone: the description of Chart.yaml, the README from its title to the first command, and what
 # NOTES.txt adds to the library's notes.
 DESCRIPTION = re.compile(r'^description: "[^"\n]+"', re.MULTILINE)
 NOTES = '{{ include "service.notes" . }}\n'
