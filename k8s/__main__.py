@@ -13,7 +13,12 @@ from k8s.command import DeployError
 from k8s.doctor import examine
 from k8s.steps import Steps
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="The whole system in a kind cluster on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 console = Console()
 
 

@@ -24,7 +24,11 @@ from services.console.running import with_kafka
 from services.console.settings import ConsoleSettings
 
 app = typer.Typer(
-    help="The operator's commands.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help="The operator's commands. They find the system that runs here: of `make run`, compose or kind, in this order; "
+    "APP_KAFKA_BOOTSTRAP_SERVERS and APP_DATABASE_URL name another.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 

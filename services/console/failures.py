@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from services.chassis.kafka.admin import BrokerRefusedError, BrokerUnavailableError, TopicsError
+from services.chassis.kafka.admin import BrokerAnswerError, BrokerRefusedError, BrokerUnavailableError, TopicsError
 from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.messages.printable import printable_lines
 from services.chassis.net.sockets import AddressError
@@ -32,6 +32,7 @@ CODES: Codes = {
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,
+    BrokerAnswerError: 4,  # it runs, so there is no advice to start one
     BrokerRefusedError: 4,  # its message has the next step
     BrokerUnavailableError: 4,
     UnknownIdError: 5,

@@ -86,7 +86,9 @@ def clear_flags(
 
 def _moment(since: str | None, user_ids: list[str] | None) -> datetime:
     """Return the moment of --since. Raises ValueError for wrong arguments."""
-    if bool(since) == bool(user_ids):
+    if not since and not user_ids:
+        raise ValueError("name the users by their ids, or write --since 2026-11-22T12:00:00Z")
+    if since and user_ids:
         raise ValueError("name users or give --since, not both")
     moment = datetime.fromisoformat(since or EVER)
     if moment.tzinfo is None:

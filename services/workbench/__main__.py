@@ -74,7 +74,10 @@ def verify() -> None:
     """Verify the audit chain that the last demo left behind."""
     with reported():
         settings = _settings()
-        done = verify_audit(settings, settings.folder("demo"))
+        folder = settings.folder("demo")
+        if not (folder / "audit.db").exists():
+            raise FileNotFoundError(f"there is no audit log of a demo in {folder}: run `make demo` first")
+        done = verify_audit(settings, folder)
     sys.stdout.write(done.stdout)
     sys.stderr.write(done.stderr)
     sys.exit(done.returncode)

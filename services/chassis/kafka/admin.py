@@ -57,6 +57,10 @@ class BrokerUnavailableError(ConnectionError):
     """The broker does not answer; retry."""
 
 
+class BrokerAnswerError(BrokerUnavailableError):
+    """The broker answers with an error that may end by itself; retry."""
+
+
 class BrokerRefusedError(BrokerUnavailableError):
     """The broker refuses the request; the message names the setting to change, here or on the broker."""
 
@@ -249,7 +253,7 @@ class KafkaAdmin:
         cause: KafkaError = error.args[0]
         reason = f"{cause.name()}: {cause.str()}"
         if cause.code() not in UNREACHED:
-            return BrokerUnavailableError(f"{what}: {reason}")
+            return BrokerAnswerError(f"{what}: {reason}")
         self._admin.poll(0)  # serves error_cb
         if refused := self._errors.refusal():
             return BrokerRefusedError(f"{what}: {refused}")

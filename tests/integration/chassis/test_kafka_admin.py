@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
+from services.chassis.kafka.admin import BrokerAnswerError, BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import TopicPartition
@@ -86,7 +86,7 @@ def test_a_recreated_topic_has_another_id(broker: str, topics: KafkaAdmin) -> No
 
 
 def test_a_missing_topic_raises_a_retriable_error_with_the_remedy(topics: KafkaAdmin) -> None:
-    with pytest.raises(BrokerUnavailableError, match=r"nowhere\.v1 .*console topics"):
+    with pytest.raises(BrokerAnswerError, match=r"nowhere\.v1 .*console topics"):
         topics.ids(["nowhere.v1"])
 
 

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from services.chassis.kafka.admin import BrokerUnavailableError
+from services.chassis.kafka.admin import BrokerAnswerError, BrokerUnavailableError
 from services.chassis.settings.environment import SettingsError
 from services.console.failures import UnknownIdError, UsageError
 from services.workbench.demo.client import RefusedError
@@ -42,6 +42,11 @@ def test_a_broker_that_is_down_comes_with_what_to_do(capsys: pytest.CaptureFixtu
         "user.events.v1[0]: _TRANSPORT\n"
         "no broker answers: start one with `make run`, or set APP_KAFKA_BOOTSTRAP_SERVERS to one\n"
     )
+
+
+def test_nobody_is_advised_to_start_a_broker_that_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail(BrokerAnswerError("topic x: UNKNOWN_TOPIC_OR_PART")) == 4
+    assert capsys.readouterr().err == "topic x: UNKNOWN_TOPIC_OR_PART\n"
 
 
 def test_a_mistake_of_ours_keeps_its_traceback() -> None:
