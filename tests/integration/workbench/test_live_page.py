@@ -68,6 +68,17 @@ def test_a_changed_address_leads_to_two_mails_and_its_journey_opens(page: Page) 
     expect(page.locator("section.record:target")).to_contain_text("ce_correlationid")
 
 
+def test_any_id_leads_to_a_journey_or_a_list_to_choose_from(page: Page) -> None:
+    register(page)
+    arrived(page)
+    user_id = page.locator("#answer").inner_text().partition("user ")[2].partition(",")[0]
+    page.get_by_label("Any id").fill(user_id)
+    page.get_by_role("button", name="Show its journey").click()
+    expect(page.get_by_role("heading", name="Commands of one user")).to_be_visible()
+    page.locator("ol.choices a").click()
+    expect(page.locator(".note")).to_contain_text("Complete: 5 records on 4 topics")
+
+
 def test_a_refused_command_says_why(page: Page) -> None:
     page.locator("[name=email]").fill("nobody")
     page.get_by_role("button", name="Register the user").click()
