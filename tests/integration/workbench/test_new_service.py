@@ -93,9 +93,10 @@ $python -m mypy --cache-dir={ROOT}/.mypy_cache {" ".join(FOLDERS)}
 $python -m vulture
 $python -m tests.support.jargon
 project=tests/unit/project
-$python -m pytest -q -p no:cacheprovider tests/unit/contracts tests/unit/k8s/test_kind.py \
-  $project/test_architecture.py $project/test_health_table.py $project/test_operations_page.py
-$python -m pytest -q -p no:cacheprovider tests/integration/chassis/test_migrations.py -k {NAME}
+schema=tests/integration/chassis/test_migrations.py::test_migrations_make_exactly_the_tables_that_the_code_declares
+$python -m pytest -q -p no:cacheprovider tests/unit/contracts/test_catalog.py tests/unit/contracts/test_service_list.py \
+  tests/unit/k8s/test_kind.py $project/test_architecture.py $project/test_health_table.py \
+  $project/test_operations_page.py "$schema[sqlite-{NAME}]" "$schema[postgresql-{NAME}]"
 """
 
 
