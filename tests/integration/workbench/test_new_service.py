@@ -92,11 +92,11 @@ $python -m mypy --cache-dir={ROOT}/.mypy_cache {" ".join(FOLDERS)}
 .eventline/venv/bin/lint-imports
 $python -m vulture
 $python -m tests.support.jargon
-project=tests/unit/project
+project=tests/unit/project contracts=tests/unit/contracts
 schema=tests/integration/chassis/test_migrations.py::test_migrations_make_exactly_the_tables_that_the_code_declares
-$python -m pytest -q -p no:cacheprovider tests/unit/contracts/test_catalog.py tests/unit/contracts/test_service_list.py \
-  tests/unit/k8s/test_kind.py $project/test_architecture.py $project/test_health_table.py \
-  $project/test_operations_page.py "$schema[sqlite-{NAME}]" "$schema[postgresql-{NAME}]"
+$python -m pytest -q -p no:cacheprovider tests/unit/k8s/test_kind.py \
+  $contracts/test_catalog.py $contracts/test_service_list.py $project/test_architecture.py \
+  $project/test_health_table.py $project/test_operations_page.py "$schema[sqlite-{NAME}]" "$schema[postgresql-{NAME}]"
 """
 
 
