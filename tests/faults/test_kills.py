@@ -14,6 +14,7 @@ from services.workbench.local.trial import READY_S, Trial, hastened, settings_on
 from tests.faults.effects import problems
 
 USERS = 150
+OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in SERVICES if name != "user"]
 SEND_WINDOW = 20  # mails that two senders may have in hand
 
 
@@ -29,7 +30,7 @@ def database(run: Trial, service: str) -> str:
     return f"sqlite:///{run.folder / service}.db"
 
 
-@pytest.mark.parametrize("victim", [*SERVICES, "broker"])
+@pytest.mark.parametrize("victim", ["broker", "user", *OTHERS])
 def test_a_killed_part_loses_nothing_and_repeats_no_effect(victim: str, tmp_path: Path) -> None:
     with local_trial(tmp_path) as run:
 

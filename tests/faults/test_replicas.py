@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from services.contracts.service_list import SERVICES
 from services.workbench.local import postgres
@@ -19,6 +20,7 @@ SEND_WINDOW = 20  # mails that two senders may have in hand
 REPLICATED = ("user", "notification")
 
 
+@pytest.mark.long
 def test_replicas_share_a_database_and_survive_the_death_of_one_of_each(
     tmp_path: Path, postgres_server: postgres.Server
 ) -> None:

@@ -26,6 +26,7 @@ from services.workbench.polling import until
 JARS = Path(__file__).parents[2] / ".eventline" / "kafka"
 READY_S = 60.0
 PATIENCE_S = 30.0
+KEEPING = {"log.initial.task.delay.ms": "86400000"}  # retention would delete records dated 1970 after half a minute
 _numbers = count(1)
 
 
@@ -40,7 +41,7 @@ class Reader(Protocol):
 def running(folder: Path, topics: Sequence[Topic]) -> Iterator[tuple[str, System]]:
     """Start a broker with its state in a folder; yield its address and the system whose part `broker` it is."""
     port, controller = free_ports(2)
-    with System([local_broker(port, controller, jars=JARS, state=folder)]) as system:
+    with System([local_broker(port, controller, jars=JARS, state=folder, more=KEEPING)]) as system:
         system.start("broker")
         system.wait_ready(READY_S, "broker")
         address = f"127.0.0.1:{port}"

@@ -311,7 +311,7 @@ def test_a_dead_letter_tells_where_it_comes_from(world: World) -> None:
 
 def test_a_dead_letter_of_an_old_record_is_kept_as_long_as_any_other(world: World) -> None:
     # Retention counts from the letter's own timestamp; the record behind it is of 1970.
-    (letter,) = [record for record in world.dead_letters() if record.key == RAW_KEY]
+    letter = next(record for record in world.dead_letters() if record.key == RAW_KEY)
     assert time.time() - letter.timestamp_ms / 1000 < 600
     assert letter.header("dlq_timestamp") == "1000"
 
