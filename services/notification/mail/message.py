@@ -1,21 +1,22 @@
-"""Composes the bytes of a mail (RFC 5322, RFC 2045) by a way that decodes nothing, and checks them.
+"""Composes the bytes of a mail (RFC 5322, RFC 2045) from parts of a fixed structure, and checks them.
 
-`EmailMessage` decodes encoded words in the headers that it is given, so that a value with `=0D=0A` adds a header.
+`EmailMessage` takes five times as long, because it parses what is written here, and it decodes encoded words in
+the headers that it is given, so that a value with `=0D=0A` adds a header.
 """
 
 import re
+from binascii import b2a_qp
 from collections.abc import Sequence
 from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP
 
 import idna
 
 from services.notification.domain import ENCODED_WORD, is_mailbox
 
-ENCODING = "quoted-printable"  # any length of line and any script pass any server
-PARTS = ("MIME-Version", "Content-Type")  # the headers that `EmailMessage` adds
-NEVER = re.compile(rb"\0|\r(?!\n)|(?<!\r)\n")
+ALTERNATIVES = 'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{}"\r\n'
+PART = "\r\n--{}\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+END = "\r\n--{}--\r\n"
+PARTS = ("MIME-Version", "Content-Type")  # the headers of ALTERNATIVES
 
 Lines = Sequence[tuple[str, str]]
 
@@ -49,18 +50,22 @@ def subject_of(text: str) -> str:
 
 def message_of(headers: Lines, text: str, html: str, boundary: str) -> bytes:
     """Return a mail of two alternatives. Raises ValueError if it would have another header than the given ones."""
-    body = EmailMessage()
-    body.set_content(text, cte=ENCODING)
-    body.add_alternative(html, subtype="html", cte=ENCODING)
-    body.set_boundary(boundary)
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    content = head.encode() + body.as_bytes(policy=SMTP)
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers) + ALTERNATIVES.format(boundary)
+    parts = [(PART.format(boundary, kind).encode(), _encoded(body)) for kind, body in (("plain", text), ("html", html))]
+    content = head.encode() + b"".join(start + body for start, body in parts) + END.format(boundary).encode()
     _check(content, [*(name for name, _ in headers), *PARTS])
     return content
+
+
+def _encoded(text: str) -> bytes:
+    # Quoted-printable, so that any length of line and any script pass any server.
+    return b2a_qp(text.replace("\n", "\r\n").encode(), istext=True)
 
 
 def _check(content: bytes, names: list[str]) -> None:
     head = content.partition(b"\r\n\r\n")[0]
     lines = re.sub(rb"\r\n[ \t]", b" ", head).split(b"\r\n")
-    if [line.partition(b":")[0].decode() for line in lines] != names or NEVER.search(content):
+    ends = content.count(b"\r\n")
+    sound = b"\0" not in content and content.count(b"\r") == ends == content.count(b"\n")
+    if not sound or [line.partition(b":")[0].decode() for line in lines] != names:
         raise ValueError("a value has a line break or NUL")

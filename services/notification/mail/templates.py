@@ -44,6 +44,7 @@ class Composer:
             undefined=StrictUndefined,
             autoescape=select_autoescape(("html",)),
             trim_blocks=True,
+            auto_reload=False,  # no look at the files for each mail
         )
 
     def compose(self, intent: ClaimedIntent) -> Mail:
@@ -86,4 +87,5 @@ class Composer:
 def dot_stuffed(content: bytes) -> bytes:
     """Return content for DATA (RFC 5321, section 4.5.2): leading dots doubled, ended by a line with one dot."""
     ended = content if content.endswith(b"\r\n") else content + b"\r\n"
-    return re.sub(rb"(?m)^\.", b"..", ended) + b".\r\n"
+    stuffed = ended.replace(b"\r\n.", b"\r\n..")
+    return (b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n"
