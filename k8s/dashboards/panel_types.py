@@ -64,7 +64,10 @@ class Series(Panel, frozen=True, kw_only=True):
         for name, look in style.lines(names, dashed=not self.stacked):
             panel = panel.override_by_regexp(name, look)
         faults_only = self.steps == style.NONE_ALLOWED
-        panel = panel.override_by_regexp(style.EVERYTHING if faults_only else style.FAULTS, style.faults())
+        if (
+            faults_only or not self.steps
+        ):  # Grafana draws the threshold lines of the first series: a fault's would be at zero
+            panel = panel.override_by_regexp(style.EVERYTHING if faults_only else style.FAULTS, style.faults())
         if self.stacked:
             panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
         if self.steps and not faults_only:

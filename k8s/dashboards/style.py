@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import dashboard as models
 
+from services.contracts.catalog import DEAD_LETTERS
 from services.contracts.service_list import LAG_EXPORTER, LAG_EXPORTER_SLOT, ROWS
 
 GOOD, WARN, BAD, CALM, NONE = "green", "orange", "red", "light-blue", "gray"
@@ -31,7 +32,7 @@ TOPICS = {
     "user.state.v1": "light-blue",
     "user.notices.v1": "green",
     "notification.events.v1": "purple",
-}
+} | {topic.name: NONE for topic in DEAD_LETTERS.values()}
 # For all other series, in their order; thirteen, so that few names of one panel share a colour.
 PALETTE = (
     "green",

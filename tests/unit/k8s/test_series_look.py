@@ -72,6 +72,12 @@ def test_no_name_is_red_by_its_place_in_a_list(panel: Series) -> None:
     assert {color(look(panel, name), 0) for name in names} & {"red", "dark-red", "light-red"} == set()
 
 
+def test_a_panel_with_a_line_of_an_alert_has_no_other_at_zero() -> None:
+    panel = lines(TOPICS, steps=style.above(60))
+    assert "thresholds" not in look(panel, "user.dlq.v1")
+    assert [step["value"] for step in drawn(panel)["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 60]
+
+
 def test_every_line_is_red_above_zero_where_there_should_be_none() -> None:
     found = look(parked_keys_by_service(width=8), "notification")
     assert (color(found, 0), color(found, 1)) == (CALM, ALARMING)
