@@ -85,7 +85,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def execute(commands: str, extra: Mapping[str, str] | None = None, folder: Path = ROOT) -> tuple[int, str]:
-    """Run commands to their end. Returns the exit code and the end of the output."""
+    """Run commands to their end. Returns the exit code and the output."""
     run = subprocess.run(
         argv(commands),
         cwd=folder,
@@ -96,4 +96,4 @@ def execute(commands: str, extra: Mapping[str, str] | None = None, folder: Path 
         check=False,
         timeout=PATIENCE_S,
     )
-    return run.returncode, run.stdout[-3000:]
+    return run.returncode, run.stdout
