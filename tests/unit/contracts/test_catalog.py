@@ -9,14 +9,11 @@ from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Patter
 from services.contracts.service_list import PARKING
 
 DELETE = {"cleanup.policy": "delete", "max.message.bytes": "1048576", "message.timestamp.type": "CreateTime"}
+KEPT = str(7 * DAY_MS)  # as long as notices
+COMPACT = DELETE | {"cleanup.policy": "compact", "min.compaction.lag.ms": KEPT, "delete.retention.ms": KEPT}
 SETTINGS = {
     "user.events.v1": DELETE | {"retention.ms": "-1"},
-    "user.state.v1": DELETE
-    | {
-        "cleanup.policy": "compact",
-        "min.compaction.lag.ms": str(7 * DAY_MS),
-        "delete.retention.ms": str(7 * DAY_MS),
-    },
+    "user.state.v1": COMPACT,
     "user.notices.v1": DELETE | {"retention.ms": str(7 * DAY_MS)},
     "notification.events.v1": DELETE | {"retention.ms": str(30 * DAY_MS)},
 }
