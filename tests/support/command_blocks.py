@@ -63,10 +63,13 @@ def all_blocks() -> list[Block]:
     return [block for path in PAGES for block in blocks_of(str(path.relative_to(ROOT)), path.read_text())]
 
 
-def blocks_for(test_file: str, page: str | None = None) -> list[Block]:
-    """Return the command blocks that a test file executes, in order; raises LookupError without any."""
+def blocks_for(test_file: str, page: str | None = None, language: str = "sh") -> list[Block]:
+    """Return the blocks, of commands or of another language, that a test file executes, in order.
+
+    Raises LookupError without any.
+    """
     executor = str(Path(test_file).relative_to(ROOT))
-    found = [block for block in all_blocks() if block.executor == executor and block.language == "sh"]
+    found = [block for block in all_blocks() if block.executor == executor and block.language == language]
     found = [block for block in found if page in {None, block.page}]
     if not found:
         raise LookupError(f"no block of {page or 'README.md and docs'} is marked <!-- executed by {executor} -->")

@@ -16,7 +16,6 @@ from services.chassis.http.problems import Refused
 
 METHODS = ("get", "post", "put", "patch", "delete")  # as OpenAPI names operations
 SINGLE_HEADERS = ("Content-Type", "Idempotency-Key")  # a choice between two values would be a guess
-BODY_METHODS = frozenset({"POST", "PATCH", "PUT"})
 Incoming = Request[Any, Any, Any]
 LONGEST_SHOWN = 200
 LARGEST_INTEGER = 2**63 - 1  # of both databases and of Kafka
@@ -32,7 +31,7 @@ async def check(request: Incoming) -> Response[None] | None:
     for name in SINGLE_HEADERS:
         if len(request.headers.getall(name, [])) > 1:
             raise Refused(400, f"the header {name} is given more than once: send it once")
-    if request.method in BODY_METHODS:
+    if "data" in request.route_handler.parsed_fn_signature.parameters:  # the route takes a body
         _refuse_other_media(request)
         _refuse_malformed(await request.body())
     return None
