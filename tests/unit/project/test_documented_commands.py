@@ -16,7 +16,7 @@ TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES} | {
     f"{board.uid}: {panel.title}": panel.description for board in BOARDS for panel in board.panels()
 }
 PROGRAMS = ("console", "workbench", "user", "notification", "audit")
-COMMAND = re.compile(rf"services\.({'|'.join(PROGRAMS)})((?: (?!\.)[\w./:=-]+)*)")
+COMMAND = re.compile(rf"(?<!from )services\.({'|'.join(PROGRAMS)})((?: (?!\.)[\w./:=-]+)*)")
 TARGET = re.compile(r"(?:^|`|&& )make ([a-z][a-z0-9-]*)", re.MULTILINE)
 WORKLOAD = re.compile(r"(deploy|statefulset)/eventline-([a-z]+)")
 WORKLOADS = {("deploy", name) for name in (LAG_EXPORTER, *(row.name for row in ROWS))} | {
