@@ -44,7 +44,7 @@ def routes(find: Callable[[str], Found]) -> list[ControllerRouterHandler]:
     """Return the handlers. `find` looks an id up."""
 
     @get(
-        "/audit/journeys/{id:str}",
+        "/audit/journeys/{id:path}",
         operation_id="getJourney",
         summary="Show everything that a command led to",
         description=(
@@ -61,7 +61,7 @@ def routes(find: Callable[[str], Found]) -> list[ControllerRouterHandler]:
         id: FromPath[str],  # noqa: A002  # the parameter's public name
         personal: Annotated[bool, QueryParameter(description="show personal data")] = False,  # noqa: FBT002  # a query
     ) -> Response[JourneyBody | str]:
-        wanted = id.removesuffix(PAGE)
+        wanted = id.removeprefix("/").removesuffix(PAGE)  # an id of a foreign publisher may have a slash in it
         found = find(wanted)
         whole = journey(found.correlation_id, found.entries, personal=personal) if found.entries else None
         if id.endswith(PAGE):

@@ -1,7 +1,7 @@
 """The journey API on a log of one million entries: the time of a request for a journey of 50 records, by any id.
 
 `python -m services.workbench.soak.journey_page --entries 1000000` does so on SQLite and on PostgreSQL, over HTTP, and
-prints figures; exit code 1 if a request took longer than 300 ms.
+prints figures; exit code 1 if a request that found something took longer than 300 ms.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def play(kind: str, url: str, entries: int) -> Iterator[str]:
         for what, (path, expected) in requests(long).items():
             taken = measure(port, path, expected, REQUESTS)
             yield f"{kind}, {what}: p50 {statistics.median(taken):,.0f} ms, at most {max(taken):,.0f} ms"
-            if max(taken) > LIMIT_MS:
+            if expected == OK and max(taken) > LIMIT_MS:
                 yield f"BROKEN: {kind}, {what}: more than {LIMIT_MS} ms"
     database.close()
 

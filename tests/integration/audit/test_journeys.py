@@ -89,8 +89,18 @@ def test_a_user_s_id_gives_its_commands_the_newest_first(client: TestClient[Lite
 
 @pytest.mark.parametrize(
     "wanted",
-    ["nobody", new_id(), "01936d5e-0000-7000-8000-00000000000z", "%00", "%F0%9F%A6%86"],
-    ids=["text", "UUIDv7", "no UUID", "NUL", "beyond ASCII"],
+    [
+        "nobody",
+        new_id(),
+        "01936d5e-0000-7000-8000-00000000000z",
+        "%00",
+        "%F0%9F%A6%86",
+        "a%2Fb",
+        "a/b",
+        "%FF",
+        "x" * 5000,
+    ],
+    ids=["text", "UUIDv7", "no UUID", "NUL", "beyond ASCII", "encoded slash", "slash", "no UTF-8", "long"],
 )
 def test_an_unknown_id_is_a_clear_404(client: TestClient[Litestar], wanted: str) -> None:
     answer = client.get(f"/audit/journeys/{wanted}")
