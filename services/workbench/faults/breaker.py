@@ -73,8 +73,8 @@ class Breaker:
         return await self._injector.heal()
 
     async def close(self) -> None:
-        """Heal everything, and measure no more."""
-        await self._injector.heal()
+        """Heal what was broken here, and measure no more."""
+        await self._injector.close()
         if self._playing:
             self._playing.cancel()
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from k8s.command import run
+from k8s.command import CommandError, run
 from services.workbench.faults.table import BROKER, DATABASE, MAIL, PARTS, Fault
 from services.workbench.local.system import ROOT
 
@@ -32,8 +32,12 @@ class ComposeParts:
         await _compose("pause", CONTAINERS[part])
 
     async def resume(self, part: str) -> None:
-        """Let a container go on."""
-        await _compose("unpause", CONTAINERS[part])
+        """Let a container go on, unless another command has healed it."""
+        try:
+            await _compose("unpause", CONTAINERS[part])
+        except CommandError as error:
+            if "not paused" not in error.output:
+                raise
 
     async def heal(self) -> list[str]:
         """Start and let go on what does not run."""

@@ -33,6 +33,7 @@ class Injector:
         self._parts = parts
         self._kafka = kafka
         self._active: dict[str, _Active] = {}  # by target
+        self._endings: set[asyncio.Task[None]] = set()
         self._acting = asyncio.Lock()
         self._begin = {"kill": self._killed, "pause": self._paused, "stall": self._paused, "slow": self._slowed}
 
@@ -41,7 +42,10 @@ class Injector:
         return [fault for fault in all_faults() if not self._parts.obstacle(fault)]
 
     def active(self) -> list[Broken]:
-        """Return the faults under way."""
+        """Return the faults under way. Raises what the system's parts have raised while one was healed."""
+        for ending in [each for each in self._endings if each.done()]:
+            self._endings.discard(ending)
+            ending.result()
         now = time.monotonic()
         return [Broken(one.fault.name, one.fault.target, max(0.0, one.end - now)) for one in self._active.values()]
 
@@ -61,15 +65,20 @@ class Injector:
             await stack.enter_async_context(self._begin.get(fault.verb, self._poisoned)(fault.target))
             active = self._active[fault.target] = _Active(fault, time.monotonic() + seconds, stack)
         active.ending = asyncio.create_task(self._end_later(active))
+        self._endings.add(active.ending)
 
     async def heal(self) -> list[str]:
-        """Heal everything now; return what was healed. Raises what the system's parts raise."""
+        """Heal everything now, also what others have broken; return what was healed. Raises what the parts raise."""
+        return await self.close() + await self._parts.heal()
+
+    async def close(self) -> list[str]:
+        """Heal now what was broken here; return it. Raises what the system's parts raise."""
         active = list(self._active.values())
         for one in active:
             one.over.set()
         for one in active:
             await one.ending
-        return [one.fault.name for one in active] + await self._parts.heal()
+        return [one.fault.name for one in active]
 
     async def _end_later(self, active: "_Active") -> None:
         with contextlib.suppress(TimeoutError):

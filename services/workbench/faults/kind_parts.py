@@ -36,8 +36,10 @@ class KindParts:
         await self._kubectl("delete", "pod", "--selector", _selector(part), "--now", "--wait=false")
 
     async def start(self, part: str) -> None:
-        """Scale a part to what it was."""
-        await self._kubectl("scale", WORKLOADS[part], f"--replicas={await self._replicas_before(part)}")
+        """Scale a part to what it was, unless another command has healed it."""
+        if not (before := await self._replicas_before(part)):
+            return
+        await self._kubectl("scale", WORKLOADS[part], f"--replicas={before}")
         await self._kubectl("annotate", WORKLOADS[part], f"{REPLICAS}-")
 
     async def pause(self, part: str) -> None:

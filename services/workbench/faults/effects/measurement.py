@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,6 +51,8 @@ class Measurement:
     def __init__(self, site: Site, session: aiohttp.ClientSession, run: str, starts: Offsets) -> None:
         self._site = site
         self._log = Log(site.kafka, run, starts)
+        self._reading = threading.Lock()
+        self._is_closed = False
         self._trail = AuditTrail(session, site.audit_url, starts)
         self._mails = site.mails(run)
         self._lag: dict[str, int] = {}
@@ -65,7 +68,7 @@ class Measurement:
 
     async def play(self, broken: Callable[[], bool]) -> Report:
         """Send commands while something is broken, wait for all effects, and return the counts."""
-        with contextlib.closing(self._log):
+        with contextlib.closing(self):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._send(broken)), group.create_task(self._sample_lag())]
                 await self._watch(broken)
@@ -74,6 +77,12 @@ class Measurement:
         report = self._report()
         self._commands.stop()
         return report
+
+    def close(self) -> None:
+        """Free the client, after a poll that still runs."""
+        with self._reading:
+            self._is_closed = True
+            self._log.close()
 
     def progress(self) -> str:
         """Return what has arrived so far, in a line."""
@@ -101,10 +110,15 @@ class Measurement:
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
-        await asyncio.to_thread(self._log.poll)
+        await asyncio.to_thread(self._poll)
         for look in (self._mails.look, self._trail.poll):
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # it may be the broken part
                 await look()
+
+    def _poll(self) -> None:
+        with self._reading:
+            if not self._is_closed:  # a cancelled task leaves its thread behind
+                self._log.poll()
 
     async def _sample_lag(self) -> None:
         admin = KafkaAdmin(self._site.kafka, "console")

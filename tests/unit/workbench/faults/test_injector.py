@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from k8s.command import DeployError
 from services.chassis.kafka.settings import KafkaSettings
 from services.workbench.faults import injector
 from services.workbench.faults.injector import Injector
@@ -39,7 +40,7 @@ class FakeParts:
         self._change(part, RUNS)
 
     async def heal(self) -> list[str]:
-        return []
+        return ["what another command broke"]
 
     def _change(self, part: str, state: str) -> None:
         self.states[part] = state
@@ -77,10 +78,24 @@ def test_healing_ends_all_faults_at_once() -> None:
         await faults.begin(Fault("kill", "user"), LONG_S)
         await faults.begin(Fault("pause", "audit"), LONG_S)
         async with asyncio.timeout(10):
-            assert await faults.heal() == ["kill user", "pause audit"]
+            assert await faults.heal() == ["kill user", "pause audit", "what another command broke"]
         assert parts.states == {"user": RUNS, "audit": RUNS}
         assert faults.active() == []
-        assert await faults.heal() == []
+        assert await faults.close() == [], "a command that ends heals nothing of others"
+
+    asyncio.run(story())
+
+
+def test_a_part_that_does_not_start_again_is_reported() -> None:
+    class Broken(FakeParts):
+        async def start(self, part: str) -> None:
+            raise DeployError(f"{part} does not start")
+
+    async def story() -> None:
+        faults = Injector(Broken(), KAFKA)
+        await faults.begin(Fault("kill", "user"), SHORT_S)
+        with pytest.raises(DeployError, match="user does not start"):
+            await ended(faults)
 
     asyncio.run(story())
 

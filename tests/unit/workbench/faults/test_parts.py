@@ -61,6 +61,18 @@ def test_a_part_that_an_interrupted_command_has_left_killed_is_healed_first(call
         asyncio.run(KindParts().kill("user"))
 
 
+def test_a_part_that_another_command_has_healed_is_healed_already(calls: Path) -> None:
+    (calls.parent / "kubectl.config").write_text("https://127.0.0.1:6443")
+    asyncio.run(KindParts().start("user"))
+    assert [line.split()[5] for line in called(calls)[1:]] == ["get"]
+    docker = calls.parent / "docker"
+    docker.write_text("#!/bin/sh\necho Container x is not paused >&2; exit 1")
+    asyncio.run(ComposeParts().resume("user"))
+    docker.write_text("#!/bin/sh\necho no such container >&2; exit 1")
+    with pytest.raises(DeployError, match="no such container"):
+        asyncio.run(ComposeParts().resume("user"))
+
+
 def test_a_context_that_leads_to_another_cluster_is_refused(calls: Path) -> None:
     (calls.parent / "kubectl.config").write_text("https://prod.example.org:6443")
     for act in (KindParts().kill("user"), KindParts().pause("user"), KindParts().heal()):
