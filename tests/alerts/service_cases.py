@@ -1,9 +1,11 @@
 """Cases of the alerts on service processes."""
 
+from services.contracts.service_list import SERVICES
 from tests.alerts.case import WHERE, Case, flat, rising
 
-USER, AUDIT, NOTIFICATION = (f'job="{job}", {WHERE}' for job in ("user", "audit", "notification"))
-THERE = {f'up{{{one}, instance="1"}}': flat((1, 60)) for one in (USER, AUDIT, NOTIFICATION)}
+USER = f'job="user", {WHERE}'
+UP = {name: f'up{{job="{name}", {WHERE}, instance="1"}}' for name in SERVICES}
+THERE = {series: flat((1, 60)) for series in UP.values()}
 
 
 def _up(one: str, *phases: tuple[float | str, int], instance: str = "1") -> dict[str, str]:
@@ -58,7 +60,7 @@ CASES = (
     Case(
         alert="ServiceGone",
         story="it has never been seen",
-        series=_up(USER, (1, 30)) | _up(NOTIFICATION, (1, 30)),
+        series={series: flat((1, 30)) for name, series in UP.items() if name != "audit"},
         firing={2: [], 10: ['job="audit"']},
     ),
     Case(
