@@ -108,7 +108,7 @@ CASES = (
     Case(
         alert="DatabaseUnreachable",
         story="one of two replicas reaches it, and a process that is down has no metric of it",
-        series=_size((4096, 30)) | _size(("NaN", 30), instance="2") | {f'up{{{AUDIT}, instance="1"}}': rising((0, 30))},
+        series=_size((4096, 30)) | _size(("NaN", 30), instance="2") | {UP["audit"]: rising((0, 30))},
         firing={15: [], 29: []},
     ),
 )
