@@ -1,6 +1,12 @@
 """The smallest example, examples/timestamps.py, on a real broker."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from examples.timestamps import TOPIC, consume, produce
@@ -27,3 +33,32 @@ def test_the_smallest_example_carries_a_timestamp_from_producer_to_consumer(brok
         reader.join()
     assert len(seen) == 1, f"seen: {seen}"
     assert seen[0].endswith("+00:00")
+
+
+@contextlib.contextmanager
+def program(broker: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the example as a person does, in a folder of its own."""
+    environment = os.environ | {"BROKER": broker, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen(
+        [sys.executable, "-m", "examples.timestamps"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_smallest_example_runs_until_ctrl_c(broker: str, tmp_path: Path) -> None:
+    with program(broker, tmp_path) as process:
+        assert process.stdout is not None
+        shown = (line for line in process.stdout if line.endswith("+00:00\n"))  # between log lines
+        first, second = next(shown), next(shown)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert "" < first < second
+    assert (process.returncode, "Traceback" in errors) == (0, False)
