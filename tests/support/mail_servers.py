@@ -110,6 +110,12 @@ class _Session(SMTP):
         else:
             await super().smtp_DATA(arg)
 
+    async def handle_EHLO(  # noqa: N802
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*replies[:1], "250-PIPELINING", *replies[1:]]
+
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:

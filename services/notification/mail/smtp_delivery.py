@@ -77,20 +77,34 @@ def _deliver(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult:
 
 
 def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
-    """Send MAIL, RCPT and DATA. Returns the result if the server refuses one, None if it waits for the content."""
+    """Send MAIL, RCPT and DATA. Returns the result if the server refuses one, None if it waits for the content.
+
+    They go out together where the server offers it (RFC 2920). After a refusal the connection is closed without the
+    final dot, so a server that waits for the content all the same takes no mail.
+    """
+    mail_from, others = _commands(mail)
+    together = smtp.has_extn("pipelining")
     try:
-        code, reply = smtp.mail(mail.sender, ["SMTPUTF8"] if mail.needs_utf8 else [])
+        smtp.send(b"".join([mail_from, *others]) if together else mail_from)
+        code, reply = smtp.getreply()
     except OSError as error:
         return DeliveryResult(DeliveryStatus.UNTRIED, error_text(error))
     status = reply_status(code)
-    if status is DeliveryStatus.SENT:
-        code, reply = smtp.rcpt(mail.recipient)
-        status = recipient_status(code, reply)
-    if status is DeliveryStatus.SENT:
-        code, reply = smtp.docmd("DATA")
-        status = reply_status(code)
+    for command, meaning in zip(others, (recipient_status, lambda code, _: reply_status(code)), strict=True):
+        if status is not DeliveryStatus.SENT:
+            break
+        if not together:
+            smtp.send(command)
+        code, reply = smtp.getreply()
+        status = meaning(code, reply)
     if code == READY_FOR_DATA:
         return None
     return DeliveryResult(
         DeliveryStatus.DEFERRED if status is DeliveryStatus.SENT else status, reply_codes(code, reply)
     )
+
+
+def _commands(mail: Mail) -> tuple[bytes, tuple[bytes, bytes]]:
+    options = " SMTPUTF8" if mail.needs_utf8 else ""
+    mail_from = f"MAIL FROM:{smtplib.quoteaddr(mail.sender)}{options}\r\n"
+    return mail_from.encode(), (f"RCPT TO:{smtplib.quoteaddr(mail.recipient)}\r\n".encode(), b"DATA\r\n")

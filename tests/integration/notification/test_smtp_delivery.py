@@ -12,6 +12,7 @@ from services.notification.mail.smtp_connection import Server
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
 from tests.support.builders import a_telemetry
+from tests.support.certificates import Tapped
 from tests.support.mail_servers import DIALOGUE, HOST, MailServer, Script
 from tests.support.notification_builders import a_claimed_intent
 
@@ -103,6 +104,38 @@ def test_each_step_of_the_dialogue_may_fail_in_its_own_way(
     steps: int, reply: bytes | None, status: DeliveryStatus
 ) -> None:
     assert attempt(*DIALOGUE[:steps], reply).status is status
+
+
+PIPELINING = (DIALOGUE[0], b"250-hello\r\n250 PIPELINING", *DIALOGUE[2:])
+
+
+@pytest.mark.parametrize(
+    ("steps", "replies", "status"),
+    [
+        (5, (b"250 taken",), DeliveryStatus.SENT),
+        (2, (b"451 try later", b"503 no sender", b"503 no sender"), DeliveryStatus.DEFERRED),
+        (3, (b"550 5.1.1 no such user", b"354 go on"), DeliveryStatus.BOUNCED),
+        (3, (b"550 5.1.1 no such user", b"554 no valid recipients"), DeliveryStatus.BOUNCED),
+        (4, (b"452 no room",), DeliveryStatus.DEFERRED),
+        (2, (None,), DeliveryStatus.UNTRIED),
+        (3, (None,), DeliveryStatus.DEFERRED),
+        (5, (None,), DeliveryStatus.UNKNOWN),
+    ],
+)
+def test_with_pipelining_each_reply_has_the_same_meaning(
+    steps: int, replies: Sequence[bytes | None], status: DeliveryStatus
+) -> None:
+    assert attempt(*PIPELINING[:steps], *replies).status is status
+
+
+def test_with_pipelining_sender_recipient_and_data_leave_together(server: MailServer) -> None:
+    proxy = Tapped(server.port)
+    mailer = a_mailer(proxy.port)
+    mailer.connect()
+    assert mailer.deliver(INTENT).status is DeliveryStatus.SENT
+    mailer.close()
+    proxy.close()
+    assert b"MAIL FROM:<hello@eventline.local>\r\nRCPT TO:<ada@example.org>\r\nDATA\r\n" in proxy.pieces
 
 
 def test_a_server_that_is_silent_after_the_final_dot_leaves_the_outcome_unknown() -> None:
