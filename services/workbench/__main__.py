@@ -27,9 +27,11 @@ from services.workbench.local import sink as mail_sink
 from services.workbench.local.system import MAILS, verify_audit
 from services.workbench.mails import newest
 from services.workbench.settings import WorkbenchSettings
+from services.workbench.tour.run import Tour, for_enter, for_nothing
 
 NEXT = """
 What to do next
+  make tour             see one after the other what this system is about, three minutes
   make run STATE=demo   start the system again on the demo's data; it prints its addresses
   make verify           check every entry of the audit log that the demo left behind
   make help             everything else
@@ -66,6 +68,17 @@ def run(
         problems = Run(_settings(), console, state).stay()
     for problem in problems:
         console.print(f"[bold red]WRONG[/] {problem}", highlight=False, soft_wrap=True)
+    sys.exit(WRONG if problems else 0)
+
+
+@app.command()
+def tour(
+    *, unattended: Annotated[bool, typer.Option("--unattended", help="Do not wait for Enter between stops.")] = False
+) -> None:
+    """Show the three patterns, a mail without its source, lag, and a changed audit entry, on a system of its own."""
+    attended = sys.stdin.isatty() and not unattended
+    with reported():
+        problems = Tour(_settings(), Console(), for_enter if attended else for_nothing).play()
     sys.exit(WRONG if problems else 0)
 
 

@@ -1,0 +1,1 @@
+"""The tour: stops on one running system, each of which demonstrates a property and checks it."""

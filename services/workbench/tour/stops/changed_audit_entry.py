@@ -1,0 +1,83 @@
+"""One byte of the audit log changed in its database, and found by verification."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from services.audit.store import entries
+from services.contracts.catalog import USER_EVENTS
+from services.workbench.local.system import verify_audit
+from services.workbench.polling import until
+from services.workbench.tour.scene import PATIENCE_S, Scene
+from services.workbench.tour.stop import Stop
+
+BEFORE, AFTER = b"hedy@example.org", b"hedi@example.org"
+
+
+def _play(scene: Scene) -> None:
+    user = scene.register("Hedy Lamarr")
+    position, place = until("the entry", lambda: _entries(scene, user.correlation_id), bool, PATIENCE_S)[0]
+    code, output = _verify(scene)
+    scene.check("`verify` finds the audit log whole.", code == 0, output)
+    with _changed(scene, position):
+        scene.screen.step(f"one byte of entry {position} ({place}) changed: {BEFORE.decode()} → {AFTER.decode()}")
+        code, output = _verify(scene)
+        scene.screen.say(output, "red")
+    scene.check(
+        "`verify` fails, and names the entry and its place.",
+        code == 1 and place in output and f"at position {position}:" in output,
+        (code, output),
+    )
+    scene.screen.step("the byte has its old value again")
+    code, output = _verify(scene)
+    scene.check("`verify` finds the audit log whole again.", code == 0, output)
+    scene.screen.say(
+        "Not protected: somebody who can write the database and recomputes the whole chain is found only by comparing "
+        "the chain's head with one that was kept elsewhere (docs/faq.md).",
+        "dim",
+    )
+
+
+def _entries(scene: Scene, correlation_id: str) -> list[tuple[int, str]]:
+    """Return position and place of the facts that a command led to."""
+    query = select(entries.c.position, entries.c.partition, entries.c.offset).where(
+        entries.c.correlation_id == correlation_id, entries.c.topic == USER_EVENTS.name
+    )
+    with scene.store("audit") as database, database.read() as connection:
+        return [
+            (row.position, f"{USER_EVENTS.name}[{row.partition}]@{row.offset}") for row in connection.execute(query)
+        ]
+
+
+@contextlib.contextmanager
+def _changed(scene: Scene, position: int) -> Iterator[None]:
+    """Change one byte of an entry's value, and change it back at the end."""
+    with contextlib.closing(sqlite3.connect(scene.folder / "audit.db")) as database:
+        _replace(database, position, BEFORE, AFTER)
+        try:
+            yield
+        finally:
+            _replace(database, position, AFTER, BEFORE)
+
+
+def _replace(database: sqlite3.Connection, position: int, old: bytes, new: bytes) -> None:
+    with database:
+        [value] = database.execute("SELECT value FROM entries WHERE position = ?", (position,)).fetchone()
+        database.execute("UPDATE entries SET value = ? WHERE position = ?", (value.replace(old, new), position))
+
+
+def _verify(scene: Scene) -> tuple[int, str]:
+    """Run the audit service's own verification; return its exit code and last line."""
+    done = verify_audit(scene.settings, scene.folder)
+    return done.returncode, (done.stdout + done.stderr).strip().splitlines()[-1]
+
+
+STOP = Stop(
+    title="One byte of the audit log is changed, and found",
+    shows="The audit service records every record of every topic. Each entry has a hash over its bytes and the hash of "
+    "the entry before it: a chain. Somebody changes one letter of an address in the database, past the service.",
+    look_at=("the entry that `verify` names: the one that was changed", "its exit code: 1, so that a script notices"),
+    play=_play,
+)
