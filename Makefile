@@ -41,6 +41,9 @@ demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=
 run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C; STATE=demo starts on the demo's data
 	@$(BIN)/python -m services.workbench run --state $(or $(STATE),run)
 
+tour: $(PACKAGES_READY) $(KAFKA_READY) ## show patterns, an outage, lag and a changed audit entry one after the other; ARGS=--unattended waits for no Enter
+	@$(BIN)/python -m services.workbench tour $(ARGS)
+
 load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with MAX_RATE=1
 	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MAX_RATE),--max-rate) $(ARGS)
 
@@ -185,6 +188,6 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 		| awk '/Downloaded from/ { if (++files % 50 == 0) { print " " files " of about 400 files downloaded"; fflush() } } /ERROR/'
 	@touch $@
 
-.PHONY: demo run load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run tour load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help
 .PHONY: golden

@@ -20,7 +20,7 @@ PORTS = (
 )
 DEADLINE = 120.0
 BEGUN = "registered"
-OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "backlog", "sink"}
+OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "tour", "backlog", "sink"}
 
 Settings = dict[str, str]
 

@@ -11,10 +11,11 @@ from rich.console import Console
 
 from services.console.failures import UsageError
 from services.workbench.local.lifecycle import Lifecycle
+from services.workbench.local.ports import HOST
 from services.workbench.local.system import System, local_programs
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.tour.itinerary import STOPS
-from services.workbench.tour.ports import live_page, own_system
+from services.workbench.tour.ports import own_system
 from services.workbench.tour.scene import NotShownError, Place, Scene
 from services.workbench.tour.screen import Screen
 from services.workbench.tour.stop import Stop
@@ -23,12 +24,13 @@ WELCOME = (
     "A user, a notification and an audit service start on this machine, with a Kafka broker and a mail server. They "
     "exchange data only through Kafka topics. Every stop states what it shows, does it for real, and checks it."
 )
-NEXT = """\
-make run                  the same system, up until Ctrl-C; its live page is {page}
-make demo                 1,000 users, and a count of every effect
-docs/concepts.md          the terms that you have seen: topic, partition, offset, group, outbox, lag
-docs/life-of-an-event.md  one command through the code, file by file
-docs/faq.md               exactly once? what is not protected?"""
+NEXT = (
+    ("make run", "the same system, up until Ctrl-C; its live page is {page}"),
+    ("make demo", "1,000 users, and a count of every effect"),
+    ("docs/concepts.md", "the terms that you have seen: topic, partition, offset, group, lag, outbox"),
+    ("docs/life-of-an-event.md", "one command through the code, file by file"),
+    ("docs/faq.md", "exactly once? what is not protected?"),
+)
 
 
 def for_enter(screen: Screen) -> None:
@@ -79,13 +81,10 @@ class Tour:
 
     def _on_a_system(self, place: Place) -> list[str]:
         with System(local_programs(*place)) as system:
-            life = Lifecycle(system, place.settings, lambda text: self._screen.say(text, "dim"))
-            problems: list[str] = []
+            life = Lifecycle(system, place.settings, self._screen.step)
             try:
                 life.start()
-                self._play_stops(Scene(place, system, life, self._screen))
-            except (NotShownError, TimeoutError) as error:
-                problems = [str(error)]
+                problems = played(self._stops, Scene(place, system, life, self._screen), self._wait)
             except KeyboardInterrupt:
                 self._screen.say("stopping in order; once more Ctrl-C kills")
                 life.end()
@@ -93,22 +92,30 @@ class Tour:
             life.end()
         return problems + life.problems
 
-    def _play_stops(self, scene: Scene) -> None:
-        for number, stop in enumerate(self._stops, 1):
-            self._screen.title(number, len(self._stops), stop.title)
-            self._screen.say(stop.shows)
-            self._screen.points(stop.look_at)
-            self._screen.blank()
-            stop.play(scene)
-            scene.system.require_running()
-            self._wait(self._screen)
-
     def _end(self) -> None:
         self._screen.blank()
         self._screen.say(f"All {len(self._stops)} stops showed what they claim.", "bold green")
         self._screen.blank()
         self._screen.say("Where to go from here", "bold")
-        self._screen.say(NEXT.format(page=live_page(self._given) or f"http://127.0.0.1:{self._given.page_port}/"))
+        page = f"http://{HOST}:{self._given.page_port}/"
+        self._screen.pairs([(name, text.format(page=page)) for name, text in NEXT])
+
+
+def played(stops: Sequence[Stop], scene: Scene, wait: Callable[[Screen], None]) -> list[str]:
+    """Play stops up to the first that does not show what it claims, and return what is wrong with it."""
+    for number, stop in enumerate(stops, 1):
+        scene.screen.title(number, len(stops), stop.title)
+        scene.screen.say(stop.shows)
+        scene.screen.blank()
+        scene.screen.points(stop.look_at)
+        scene.screen.blank()
+        try:
+            stop.play(scene)
+        except (NotShownError, TimeoutError) as error:
+            return [f"stop {number}, {stop.title}: {error}"]
+        scene.system.require_running()
+        wait(scene.screen)
+    return []
 
 
 @contextlib.contextmanager

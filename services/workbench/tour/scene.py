@@ -1,6 +1,7 @@
 """The running system as a stop of the tour uses it: commands, records, mails, stores, parts, and checks."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,11 @@ class Scene:
         self.system = system
         self.life = life
         self.screen = screen
-        self.topics = KafkaAdmin(self.settings.client, "tour")
+
+    @functools.cached_property
+    def topics(self) -> KafkaAdmin:
+        """The admin client of the broker."""
+        return KafkaAdmin(self.settings.client, "tour")
 
     def check(self, claim: str, holds: object, seen: object) -> None:
         """Print a claim that holds. Raises NotShownError with what was seen instead."""
@@ -58,7 +63,7 @@ class Scene:
 
     def url(self, service: str) -> str:
         """Return the address of a service's API."""
-        return f"http://{HOST}:{getattr(self.settings, f'{service}_port')}"
+        return f"http://{HOST}:{self.settings.port(service)}"
 
     def register(self, full_name: str) -> Reply:
         """Register a user with a login and an address of the first name. Raises NotShownError."""
@@ -137,23 +142,21 @@ class Scene:
 
     def start(self, part: str) -> None:
         """Start a part and wait until it is ready. Raises ProcessError."""
-        self.screen.step(f"{part} service: start")
         self.life.launch([part])
 
     def stop(self, part: str) -> None:
         """Stop a part in order. Raises ProcessError."""
-        self.screen.step(f"{part} service: stop")
         self.life.stop([part])
 
     def kill(self, part: str) -> None:
         """End a part with SIGKILL."""
-        self.screen.step(f"{part} service: kill -9")
         self.system.kill(part)
+        self.screen.step(f"killed {part} (SIGKILL)")
 
     def link_journey(self, correlation_id: str) -> None:
         """Print the address of the page that draws everything a command led to."""
         url = f"{self.url('audit')}/audit/journeys/{correlation_id}.html"
-        self.screen.link("the whole journey, drawn, while the tour waits here:", url)
+        self.screen.link("All that this command led to is drawn on this page, while the tour waits here:", url)
 
     @contextlib.contextmanager
     def store(self, service: str) -> Iterator[Database]:

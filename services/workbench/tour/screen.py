@@ -36,29 +36,26 @@ class Screen:
 
     def points(self, points: Sequence[str]) -> None:
         """Print a list of things to look at."""
-        table = Table.grid(padding=(0, 1))
-        for point in points:
-            table.add_row("[cyan]•[/]", Text(point))
         self._indented(Text("Look at", "bold cyan"))
-        self._indented(table)
+        for point in points:
+            self._hanging("[cyan]•[/]", point)
 
     def step(self, text: str) -> None:
         """Print one thing that was done to the system."""
-        self._indented(Text.assemble(("▸ ", "bold cyan"), printable(text)))
+        self._hanging("[bold cyan]▸[/]", text)
 
     def evidence(self, text: str) -> None:
         """Print a claim that was checked and holds."""
-        table = Table.grid(padding=(0, 1))
-        table.add_row("[bold green]✔[/]", Text(printable(text)))
-        self._indented(table)
+        self._hanging("[bold green]✔[/]", text)
 
     def wrong(self, text: str) -> None:
         """Print a problem."""
         self._console.print(Text.assemble(("WRONG ", "bold red"), printable_lines(text)), soft_wrap=True)
 
     def link(self, text: str, url: str) -> None:
-        """Print an address, which is never broken into two lines."""
-        self._console.print(Text.assemble("  ", (text, "dim"), " ", url), soft_wrap=True)
+        """Print an address on a line of its own, which is never broken."""
+        self.say(text, "dim")
+        self._console.print(Text(f"  {url}"), soft_wrap=True)
 
     def record(self, record: Record, marked: Sequence[str] = ()) -> None:
         """Print a record as it was on the wire. The key, headers and value in `marked` stand out."""
@@ -77,9 +74,17 @@ class Screen:
         """Print anything that rich can render."""
         self._indented(table)
 
+    def pairs(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Print names, each with its explanation."""
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True, style="bold")
+        for name, text in pairs:
+            table.add_row(name, text)
+        self._indented(table)
+
     def bar(self, text: str) -> None:
         """Print a line of a chart."""
-        self._console.print(f"  {text}", style="yellow", highlight=False, no_wrap=True, overflow="crop")
+        self._console.print(f"  {text}", style="magenta", highlight=False, no_wrap=True, overflow="crop")
 
     def blank(self) -> None:
         """Print an empty line."""
@@ -90,9 +95,14 @@ class Screen:
         grid.add_column(no_wrap=True, style="dim")
         grid.add_column(overflow="fold")
         for name, value in parts.items():
-            style = "bold yellow" if name in marked else ""
+            style = "bold magenta" if name in marked else ""
             grid.add_row(Text(name, style), Text(printable_lines(value), style))
         self._indented(Panel(grid, title=Text(title, "bold"), title_align="left", box=box.ROUNDED, border_style="dim"))
+
+    def _hanging(self, sign: str, text: str) -> None:
+        table = Table.grid(padding=(0, 1))
+        table.add_row(sign, Text(printable(text)))
+        self._indented(table)
 
     def _indented(self, content: RenderableType) -> None:
         self._console.print(Padding(content, (0, 2)))

@@ -1,1 +1,1 @@
-"""The stops of the tour, a module each. Its `STOP` is listed in `tour/itinerary.py`."""
+"""The stops of the tour, a module each. The itinerary lists each `STOP`."""

@@ -24,9 +24,10 @@ def _play(scene: Scene) -> None:
     )
     scene.check("Its key is the user's id.", notice.key == user.user_id.encode(), notice.key)
     mail = scene.mail(user.correlation_id)
+    took = f"{mail.received_at * 1000 - notice.timestamp_ms:,.0f} ms"
     scene.screen.mail(mail)
     scene.check(
-        f"{len(value)} bytes of notice led to a mail to the right address, which is not in the notice.",
+        f"{took} later there is a mail to the right address, which is not in the {len(value)} bytes of the notice.",
         mail.recipients == ["ada@example.org"] and b"@" not in value,
         (mail.recipients, value),
     )

@@ -63,7 +63,7 @@ def replay(user_id: str, facts: Sequence[Record]) -> Iterator[UserState]:
 
 def _table(facts: Sequence[Record], states: Sequence[UserState]) -> Table:
     table = Table.grid(padding=(0, 1))
-    table.add_column(style="bold yellow", no_wrap=True)
+    table.add_column(style="bold magenta", no_wrap=True)
     table.add_column(overflow="fold")
     for record, state in zip(facts, states, strict=True):
         what = Text.assemble((record.header("ce_type") or "", "bold"), " ", (record.value or b"").decode())

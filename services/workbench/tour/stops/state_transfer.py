@@ -29,7 +29,7 @@ def _play(scene: Scene) -> None:
     scene.check("The notification service's database has the same record: its replica.", copy == state, copy)
     mails = until("two mails", lambda: scene.mails(user.correlation_id), lambda found: len(found) == 2, PATIENCE_S)  # noqa: PLR2004
     scene.check(
-        "From it the mails about the change got the old and the new address. Nobody asked the user service.",
+        "From it the mails about the change went to the old and to the new address.",
         {address for mail in mails for address in mail.recipients} == {"grace@example.org", MOVED_TO},
         [mail.recipients for mail in mails],
     )
