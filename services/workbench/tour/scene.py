@@ -35,7 +35,7 @@ class NotShownError(Exception):
 
 
 class Place(NamedTuple):
-    """What the tour runs on: its settings, and the folder with stores, logs and mails."""
+    """The system's settings, and the folder with stores, logs and mails."""
 
     settings: WorkbenchSettings
     folder: Path

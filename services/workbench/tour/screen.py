@@ -58,7 +58,7 @@ class Screen:
         self._console.print(Text(f"  {url}"), soft_wrap=True)
 
     def record(self, record: Record, marked: Sequence[str] = ()) -> None:
-        """Print a record as it was on the wire. The key, headers and value in `marked` stand out."""
+        """Print a record as it was on the wire. The key, headers and value in `marked` are highlighted."""
         parts = {"key": _text(record.key)}
         parts |= {name: _text(value) for name, value in record.headers or ()}
         parts["value"] = _text(record.value)
