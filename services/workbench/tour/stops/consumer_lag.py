@@ -105,7 +105,7 @@ STOP = Stop(
     "the place that is in its own database, so that nothing is missing and nothing is recorded twice.",
     look_at=(
         "the bars: the lag of the consumer group audit, in records, once a second",
-        "no movement at first: the broker waits 6 s for a member that is silent before another gets its partitions",
+        "after the start, perhaps no movement at first: until 6 s after the kill the broker waits for the dead member",
         "the numbers at the end: records on all topics, and entries in the audit log",
     ),
     play=_play,
