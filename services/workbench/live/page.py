@@ -25,6 +25,7 @@ from services.workbench.local.sink import Mail
 from services.workbench.settings import WorkbenchSettings
 
 PAGE = Path(__file__).with_name("page.html")
+DOCS = Path(__file__).parents[3] / "docs"
 PATIENCE = aiohttp.ClientTimeout(10)
 POLL_S = 0.15
 FOLLOW_S = 60.0  # how long an event is followed
@@ -90,6 +91,7 @@ class LivePage:
                 web.get("/faults", self._faults),
                 web.post("/faults", self._break),
                 web.delete("/faults", self._heal),
+                web.static("/docs", DOCS),
             ]
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -103,7 +105,8 @@ class LivePage:
     async def _page(self, _: web.Request) -> web.Response:
         meanings = {name: known.meaning for table in (VERBS, POISONS) for name, known in table.items()}
         text = PAGE.read_text()
-        for place, value in (("/*ADDRESSES*/{}", self._addresses()), ("/*MEANINGS*/{}", meanings)):
+        values = {"/*ADDRESSES*/{}": self._addresses(), "/*LINKS*/[]": self._links(), "/*MEANINGS*/{}": meanings}
+        for place, value in values.items():
             text = text.replace(place, msgspec.json.encode(value).decode())
         headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
         return web.Response(text=text, content_type="text/html", headers=headers)
@@ -111,6 +114,15 @@ class LivePage:
     def _addresses(self) -> Mapping[str, str]:
         apis = {name: f"http://{HOST}:{self._settings.port(name)}" for name in SERVICES}
         return apis | {"broker": self._settings.bootstrap_servers}
+
+    def _links(self) -> list[tuple[str, str]]:
+        apis = [(f"{name} API", f"http://{HOST}:{self._settings.port(name)}/schema") for name in SERVICES]
+        metrics = [
+            (f"{name} metrics", f"http://{HOST}:{self._settings.metrics_port(name)}/metrics") for name in SERVICES
+        ]
+        log = f"http://{HOST}:{self._settings.port('audit')}/audit/entries?limit=20"
+        others = [("audit log", log), ("mails as JSON", "/mails"), ("topics and events", "/docs/events.html")]
+        return [*apis, *others, *metrics]
 
     async def _snapshots(self, request: web.Request) -> web.StreamResponse:
         async def events() -> AsyncIterator[object]:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from services.contracts.service_list import SERVICES
 from services.workbench.local.system import clean_environment
 from tests.integration.workbench.test_run import await_text, running
 from tests.support.browser import watched_page
@@ -66,6 +67,12 @@ def test_a_changed_address_leads_to_two_mails_and_its_journey_opens(page: Page) 
     expect(page.get_by_role("heading", name="Journey of one command")).to_be_visible()
     page.locator("svg a").first.click()
     expect(page.locator("section.record:target")).to_contain_text("ce_correlationid")
+
+
+def test_every_link_at_the_top_answers(page: Page) -> None:
+    links: list[str] = page.eval_on_selector_all("#links a", "links => links.map(link => link.href)")
+    assert len(links) == 2 * len(SERVICES) + 3
+    assert {link: httpx.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
 def test_any_id_leads_to_a_journey_or_a_list_to_choose_from(page: Page) -> None:
