@@ -13,6 +13,7 @@ from services.notification.mail.smtp_connection import Server, connect, error_te
 from services.notification.mail.smtp_replies import recipient_status, reply_codes, reply_status
 from services.notification.mail.templates import CannotComposeError, Composer, Mail
 
+DATA = b"DATA\r\n"
 READY_FOR_DATA = 354
 NO_UTF8 = "the address needs SMTPUTF8, which the mail server does not offer"
 
@@ -90,13 +91,13 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
     except OSError as error:
         return DeliveryResult(DeliveryStatus.UNTRIED, error_text(error))
     status = reply_status(code)
-    for command, meaning in zip(others, (recipient_status, lambda code, _: reply_status(code)), strict=True):
+    for command in others:
         if status is not DeliveryStatus.SENT:
             break
         if not together:
             smtp.send(command)
         code, reply = smtp.getreply()
-        status = meaning(code, reply)
+        status = reply_status(code) if command is DATA else recipient_status(code, reply)
     if code == READY_FOR_DATA:
         return None
     return DeliveryResult(
@@ -107,4 +108,4 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
 def _commands(mail: Mail) -> tuple[bytes, tuple[bytes, bytes]]:
     options = " SMTPUTF8" if mail.needs_utf8 else ""
     mail_from = f"MAIL FROM:{smtplib.quoteaddr(mail.sender)}{options}\r\n"
-    return mail_from.encode(), (f"RCPT TO:{smtplib.quoteaddr(mail.recipient)}\r\n".encode(), b"DATA\r\n")
+    return mail_from.encode(), (f"RCPT TO:{smtplib.quoteaddr(mail.recipient)}\r\n".encode(), DATA)
