@@ -104,7 +104,7 @@ def test_the_command_clears_and_prints_users_and_correlation_id(users: Store, da
 @pytest.mark.parametrize(
     ("arguments", "code", "advice"),
     [
-        ((), 2, "name users or give --since"),
+        ((), 2, "name the users by their ids"),
         (("--since", "2026-01-01T00:00:00"), 2, "has no time zone"),
         (("--since", "yesterday"), 2, "Invalid isoformat"),
         ((NOBODY,), 1, "there is no user"),
