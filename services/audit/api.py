@@ -29,7 +29,8 @@ class EntryBody(msgspec.Struct, frozen=True):
     """An entry and the record it covers. `value` is the text of a JSON value; `value_base64` has any other value.
 
     Personal data is masked in `headers` and `value`, and `value_base64` is null; with `personal=true` they are as
-    recorded. A dead letter's `headers` have its reason: `dlq_reason`, `dlq_topic`, `dlq_detail`.
+    recorded. A header is a list of its name and its value. Those of a dead letter have its reason: `dlq_reason`,
+    `dlq_topic`, `dlq_detail`.
 
     Of a value that no topic's limit allows uncompressed, `value_base64` has the first 64 KiB. `value_size` and
     `value_sha256` are the length and the digest of a value that is not shown whole, else null.
@@ -49,7 +50,7 @@ class EntryBody(msgspec.Struct, frozen=True):
     event_id: str | None
     time: str | None
     recorded_at: str
-    headers: list[tuple[str, str | None]]
+    headers: list[list[str | None]]  # a tuple would have a schema that OpenAPI's linter refuses
     value: str | None
     value_base64: bytes | None
     value_size: int | None
@@ -155,7 +156,7 @@ def _body(found: Found, *, personal: bool) -> EntryBody:
         event_id=None if event_id is None else event_id.decode(errors="replace"),
         time=None if entry.event_time is None else to_text(from_micros(entry.event_time)),
         recorded_at=to_text(from_micros(entry.recorded_at)),
-        headers=text_headers(entry, personal=personal),
+        headers=[list(header) for header in text_headers(entry, personal=personal)],
         value=shown.text,
         value_base64=shown.content,
         value_size=shown.size,
@@ -202,7 +203,7 @@ DOCUMENT = ApiDocument(
                     event_id="01936d5e-0000-7000-8000-000000000002",
                     time="2026-11-22T12:00:00.000000Z",
                     recorded_at="2026-11-22T12:00:00.250000Z",
-                    headers=[("ce_type", "user.notice"), ("ce_correlationid", "command-1")],
+                    headers=[["ce_type", "user.notice"], ["ce_correlationid", "command-1"]],
                     value='{"version":1}',
                     value_base64=None,
                     value_size=None,
