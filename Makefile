@@ -98,6 +98,7 @@ lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python -m tests.support.jargon
+	! git grep -nE '^(<{7}|>{7}) ' # what a merge left behind
 
 bench: $(PACKAGES_READY) $(KAFKA_READY) ## compare with hand-written minimal loops and other libraries; ARGS="a c" chooses
 	@$(BIN)/python -m services.workbench.bench $(ARGS)
