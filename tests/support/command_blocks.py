@@ -19,6 +19,10 @@ PART = re.compile(
     r"^(?P<heading>#+ [^\n]*)$|^<!-- (?P<comment>[^\n]*) -->$|^```(?P<language>\S*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+VARIABLES = {
+    "ARGS",
+    *re.findall(r"^([A-Z_]+) \?=", (ROOT / "Makefile").read_text(), re.MULTILINE),
+}  # `make` exports them
 EXECUTED_BY = "executed by "
 PATIENCE_S = 300.0
 
@@ -83,7 +87,8 @@ def argv(commands: str) -> tuple[str, ...]:
 
 def environment(**more: str) -> dict[str, str]:
     """Return a person's environment: without settings, without those of a `make` that runs the tests, and with more."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "MAKE", "MFLAGS"))}
+    others = ("APP_", "MAKE", "MFLAGS")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(others) and name not in VARIABLES}
     return own | more
 
 
