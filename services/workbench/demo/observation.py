@@ -14,7 +14,7 @@ from services.contracts import catalog
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers
 from services.contracts.notification import NotificationQueued
 from services.workbench.demo.counting import Effect, Sighting
-from services.workbench.local.sink import Mail
+from services.workbench.local.sink import AddedLines, Mail
 
 PAGE = 1000
 PATIENCE_SECONDS = 0.05
@@ -60,25 +60,18 @@ class Inbox:
     """The mails that the sink wrote down. A system somewhere else has its sink there: then the path is None."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._read = 0
+        self._lines = None if path is None else AddedLines(path)
         self.mails: list[Mail] = []
 
     @property
     def is_known(self) -> bool:
         """True if mails can be read."""
-        return self._path is not None
+        return self._lines is not None
 
     def poll(self) -> None:
-        """Read the lines that were added; a line that is still being written waits."""
-        if self._path is None or not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._read)
-            added = file.read()
-        whole = added[: added.rfind(b"\n") + 1]
-        self._read += len(whole)
-        self.mails += [msgspec.json.decode(line, type=Mail) for line in whole.splitlines()]
+        """Read the mails that were added."""
+        if self._lines:
+            self.mails += [msgspec.json.decode(line, type=Mail) for line in self._lines.read()]
 
     def seen(self) -> list[Sighting]:
         """Return each mail by its Message-ID and as an effect of its command."""

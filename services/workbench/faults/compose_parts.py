@@ -4,10 +4,10 @@ import asyncio
 import json
 
 from k8s.command import CommandError, run
-from services.workbench.faults.table import BROKER, DATABASE, MAIL, PARTS, Fault
+from services.workbench.faults.table import BROKER, DATABASE, PARTS, Fault
 from services.workbench.local.system import ROOT
 
-CONTAINERS = {name: name for name in PARTS} | {BROKER: "kafka", DATABASE: "postgres", MAIL: "mail"}
+CONTAINERS = {name: name for name in PARTS} | {BROKER: "kafka", DATABASE: "postgres"}
 
 
 class ComposeParts:

@@ -22,10 +22,11 @@ from services.workbench.faults.table import VERBS, Fault, FaultError
 from services.workbench.live.status import Snapshot
 from services.workbench.local.ports import HOST
 from services.workbench.local.sink import Mail
+from services.workbench.local.system import ROOT
 from services.workbench.settings import WorkbenchSettings
 
 PAGE = Path(__file__).with_name("page.html")
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = ROOT / "docs"
 PATIENCE = aiohttp.ClientTimeout(10)
 POLL_S = 0.15
 FOLLOW_S = 60.0  # how long an event is followed
@@ -116,11 +117,12 @@ class LivePage:
         return apis | {"broker": self._settings.bootstrap_servers}
 
     def _links(self) -> list[tuple[str, str]]:
-        apis = [(f"{name} API", f"http://{HOST}:{self._settings.port(name)}/schema") for name in SERVICES]
+        at = self._addresses()
+        apis = [(f"{name} API", f"{at[name]}/schema") for name in SERVICES]
         metrics = [
             (f"{name} metrics", f"http://{HOST}:{self._settings.metrics_port(name)}/metrics") for name in SERVICES
         ]
-        log = f"http://{HOST}:{self._settings.port('audit')}/audit/entries?limit=20"
+        log = f"{at['audit']}/audit/entries?limit=20"
         others = [("audit log", log), ("mails as JSON", "/mails"), ("topics and events", "/docs/events.html")]
         return [*apis, *others, *metrics]
 

@@ -26,7 +26,7 @@ from services.workbench.live.page import NEWEST_MAILS, Feed, LivePage
 from services.workbench.live.status import Moment, rows, snapshot
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.sink import Mail
+from services.workbench.local.sink import AddedLines, Mail
 from services.workbench.local.system import MAILS, System, local_programs, require_ports
 from services.workbench.scrape import scrape
 from services.workbench.settings import WorkbenchSettings
@@ -152,20 +152,13 @@ class Mails:
     """The mails in a file that grows, each line read only once."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read = 0
+        self._lines = AddedLines(path)
         self._newest: deque[bytes] = deque(maxlen=NEWEST_MAILS)
         self.number = 0
 
     def read(self) -> None:
         """Read what was added."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._read)
-            whole = file.read().rpartition(b"\n")
-        self._read += len(whole[0]) + len(whole[1])
-        added = whole[0].splitlines()
+        added = self._lines.read()
         self.number += len(added)
         self._newest.extend(added)
 

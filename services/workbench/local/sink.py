@@ -30,6 +30,25 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
+class AddedLines:
+    """The lines of a file that grows, such as the sink's: each is returned once, and whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = 0
+
+    def read(self) -> list[bytes]:
+        """Return the lines that were added; one that is still being written waits."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._read += len(whole)
+        return whole.splitlines()
+
+
 class Recorder:
     """The handler that aiosmtpd calls for each mail."""
 

@@ -11,12 +11,12 @@ import typer
 from services.console.failures import UsageError
 from services.contracts.service_list import LOCAL, ROWS
 from services.workbench.failures import reported
+from services.workbench.local.system import ROOT
 from services.workbench.new_service import change
 from services.workbench.new_service.request import NewService, requested
 from services.workbench.new_service.rows import inserted, removed, rows
 from services.workbench.new_service.templates import files, owned
 
-ROOT = Path(__file__).parents[3]
 GENERATORS = ("k8s.dashboards", "k8s.alerts", "k8s.charts", "services.workbench.documents")
 KEPT = ("user", "notification", "audit")  # not made by this generator
 WRITTEN = """\

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from services.workbench.local.system import ROOT
 from services.workbench.new_service.new_file import NewFile
 
-ROOT = Path(__file__).parents[3]
 MODEL = "audit"
 UMBRELLA = Path("charts/eventline/charts")
 GENERATED = ".schema.json"  # `python -m k8s.charts` writes it

@@ -18,6 +18,7 @@ from services.console.lag import lags, unasked
 from services.contracts.catalog import Topic
 from services.user.api_schemas import UserBody
 from services.workbench.demo.client import Reply
+from services.workbench.demo.observation import Inbox
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.sink import Mail
@@ -49,6 +50,7 @@ class Scene:
         self.system = system
         self.life = life
         self.screen = screen
+        self._inbox = Inbox(self.folder / MAILS)
 
     @functools.cached_property
     def topics(self) -> KafkaAdmin:
@@ -126,9 +128,8 @@ class Scene:
         return {mail.correlation_id for mail in self._sink()}
 
     def _sink(self) -> list[Mail]:
-        path = self.folder / MAILS
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the last may be half written
-        return [msgspec.json.decode(line, type=Mail) for line in lines]
+        self._inbox.poll()
+        return self._inbox.mails
 
     def mail(self, correlation_id: str) -> Mail:
         """Wait for the mail that a command led to, and return it."""

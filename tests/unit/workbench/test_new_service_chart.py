@@ -2,7 +2,8 @@
 
 import re
 
-from services.workbench.new_service.chart import MODEL, ROOT, chart_files
+from services.workbench.local.system import ROOT
+from services.workbench.new_service.chart import MODEL, chart_files
 
 DESCRIPTION = "The billing service: the newest record of each key of user.state.v1"
 FILES = {str(file.path): file for file in chart_files("billing", DESCRIPTION)}
