@@ -9,7 +9,8 @@ import math
 from typing import Any
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from services.chassis.http.problems import MEDIA_TYPE, problem
 
@@ -31,6 +32,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._request_s = request_s
         self._deadline: asyncio.TimerHandle | None = None
+        self._served: RequestResponseCycle | None = None  # the newest request whose answer was begun
         self._unread: asyncio.TimerHandle | None = None  # runs while the client leaves a part of an answer unread
         self._head = 0  # bytes of the head received so far; -1 in a body
         self._arriving = False  # between the first and the last byte of a request
@@ -42,8 +44,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the time limits."""
+        """Stop the time limits and the answer under way: uvicorn itself stops that of the last pipelined request."""
         self._stop_timer()
+        self.pipeline.clear()
+        if self._served and not self._served.response_complete:
+            self._served.disconnected = True
+            self._served.message_event.set()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -91,6 +97,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._unread.cancel()
             self._unread = None
         super().resume_writing()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse malformed HTTP."""

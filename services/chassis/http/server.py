@@ -16,6 +16,7 @@ from services.chassis.telemetry.health import Health
 
 GRACE_S = 10  # for in-flight requests when the service stops
 STOP_POLL_S = 0.05
+KEEP_ALIVE_S = 75  # longer than clients and proxies keep an idle connection: one that both drop at once costs a request
 
 
 class Server:
@@ -38,6 +39,7 @@ class Server:
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
         )
 
     def run(self, stop: threading.Event) -> None:

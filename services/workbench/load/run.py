@@ -25,6 +25,9 @@ from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage, too_large
 
 CONNECTIONS = 256  # beyond it requests wait here, which their latency counts
+IDLE_S = (
+    2.5  # a connection idle for longer is not used again: a service that stops cuts idle ones after its drain delay
+)
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -100,7 +103,7 @@ async def populated(
     """Yield a load whose population is registered, with all that follows from it. Raises RefusedError."""
     patience, run = settings.deadline.total_seconds(), population.run
     starts = KafkaAdmin(target.kafka, "console").ends(partitions())
-    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
     with contextlib.closing(Log(target.kafka, f"console-{run}", starts)) as log:
         async with aiohttp.ClientSession(connector=connector) as session:
             trail = AuditTrail(session, target.audit_url, starts)
