@@ -28,6 +28,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         topics=tuple(topic.name for topic in TOPICS),
         handle=Handler(partial(store.Log, origin=origin), topic_ids.id_of, telemetry.clock),
         broker=topic_ids,
+        gather_s=0.1,  # nobody waits for an entry
     )
     entries = api.routes(partial(database.reader(store.find), origin=origin))
     components = [

@@ -41,6 +41,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
+        gather_s=0.1,
     )
     events = Publication(USER_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
     components = [

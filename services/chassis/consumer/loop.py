@@ -5,6 +5,7 @@ to Kafka afterwards is a hint for lag tools and is never read back.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -17,10 +18,12 @@ from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.messages.record import TopicPartition
 from services.chassis.net.backoff import Backoff
+from services.chassis.net.pace import Pace
 from services.chassis.telemetry.metrics.consuming import BATCH_SIZE, LOST_RACES, PAUSED
 from services.chassis.telemetry.telemetry import Telemetry
 
 POLL_S = 0.25
+HINT_S = 1.0  # between two commits to Kafka while records arrive
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger()
@@ -46,6 +49,8 @@ class Consumer:
         self._processor = BatchProcessor(subscription, database, self._offsets, telemetry)
         self._retried_partitions: frozenset[TopicPartition] = frozenset()  # parked records there were retried
         self._backoff = Backoff(*BACKOFF_S)
+        self._pace = Pace(subscription.gather_s)
+        self._hint_at = 0.0
         self._is_paused = False
         self._reported = ""
         self._paused.set(1)
@@ -69,6 +74,7 @@ class Consumer:
                 while not stop.is_set():
                     self._health.beat(self.name)
                     self.process_batch(member)
+                self._hint(member)
             except DEPENDENCY_ERRORS as error:
                 # Raised during the assignment, or a refusal: only a new member gets an assignment.
                 self._back_off(error, stop.wait)
@@ -86,7 +92,10 @@ class Consumer:
         if self._is_paused:
             self._try_to_resume(member)
             return
+        self._pace.wait()
         records, ends = member.poll(self._subscription.batch, POLL_S), member.take_ends()
+        if 0 < len(records) < self._subscription.batch:
+            self._pace.count()
         self._offsets.keep_replays(member.assigned)
         try:
             self._retry_parked(member, idle=not records)
@@ -105,8 +114,14 @@ class Consumer:
             self._check_joined(member)
             if records:
                 self._sizes.observe(len(records))
-            if hints := self._offsets.hints(member.assigned, ends):
-                member.commit(hints)
+            self._offsets.reached(ends)
+            if not records or time.monotonic() >= self._hint_at:
+                self._hint(member)
+
+    def _hint(self, member: GroupMember) -> None:
+        self._hint_at = time.monotonic() + HINT_S
+        if hints := self._offsets.hints(member.assigned):
+            member.commit(hints)
 
     def _retry_parked(self, member: GroupMember, *, idle: bool) -> None:
         # At each assignment, as this code may be newer than the one that parked; and on request, while idle.

@@ -124,15 +124,16 @@ class OffsetTracker:
             ends[key] = record.offset + 1
         return {TopicPartition(*key): Position(self._topic_ids[key[0]], end) for key, end in ends.items()}
 
-    def hints(
-        self, assigned: Iterable[TopicPartition], ends: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int]:
+    def reached(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Take over ends that were reached with a batch whose effects are stored."""
+        self._ends |= ends
+
+    def hints(self, assigned: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offsets to commit to Kafka: where the next record may be, if the group's offset differs.
 
-        `ends` were reached with the last batch, whose effects are stored. Positions are returned at each assignment, as
-        an operator may have reset the group's offsets, which are never read back.
+        Positions are returned at each assignment, as an operator may have reset the group's offsets, which are never
+        read back.
         """
-        self._ends |= ends
         hints = {partition: max(self.next(partition), self._ends.get(partition, 0)) for partition in assigned}
         changed = {partition: offset for partition, offset in hints.items() if offset != self._hinted.get(partition, 0)}
         self._hinted = hints

@@ -73,6 +73,7 @@ class Subscription(msgspec.Struct, frozen=True):
     `parked_keys_ceiling` is the most keys that may be parked; with 0 a record that cannot be applied stops the
     consumer. `partitions` has the expected number by topic; an added one stops the consumer. Others are not checked.
     With `needed` the service is not ready before it has partitions, nor while the broker refuses its member.
+    While records arrive steadily, a batch has those of `gather_s` seconds.
     """
 
     group: str
@@ -86,3 +87,4 @@ class Subscription(msgspec.Struct, frozen=True):
     parked_keys_ceiling: int = 0
     partitions: Mapping[str, int] = {}
     needed: bool = True
+    gather_s: float = 0.0

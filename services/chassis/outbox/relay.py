@@ -13,6 +13,7 @@ from services.chassis.database.database import UNAVAILABLE
 from services.chassis.messages.clock import seconds_since
 from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.net.backoff import Backoff
+from services.chassis.net.pace import Pace
 from services.chassis.outbox import divergence_check, event_store, stopped_events
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.event_publisher import EventPublisher, Outbox
@@ -29,6 +30,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 IDLE_S = 0.25  # polling interval for events of other processes; those of this process wake the relay
 RENEW_S = 5.0
 BACKOFF_S = (1.0,)
+GATHER_S = 0.01  # while events are appended steadily
 
 log = structlog.get_logger()
 
@@ -47,6 +49,7 @@ class Relay:
         self._health = telemetry.health
         self._clock = telemetry.clock
         self._backoff = Backoff(*BACKOFF_S)
+        self._pace = Pace(GATHER_S)
         telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED), self._backlog)
 
     def run(self, stop: threading.Event) -> None:
@@ -98,11 +101,13 @@ class Relay:
                     self._outbox.leases.renew(lease)
                     self._outbox.check_topics()
                     self._publisher.idle(lease)  # also while there is always something to publish
+                self._pace.wait()
                 self._appended.clear()
                 stopping = stop.is_set()  # read before the store: events appended before the stop are seen
                 chunk = self._publisher.next_chunk(cursor)
                 if chunk and self._publisher.publish(lease, chunk):
                     cursor = chunk[-1].sequence
+                    self._pace.count()
                 elif stopping and not chunk:
                     return
                 elif not chunk:

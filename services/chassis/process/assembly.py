@@ -34,6 +34,7 @@ from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
 
 Prepare = Callable[[], None]
+GATHER_S = 0.02
 
 
 class DeadLetterPolicy(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ class Consumption(msgspec.Struct, frozen=True):
 
     `partitions` holds the expected number by topic; a topic without an entry is not checked. Each commit sets
     `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given. A service is ready
-    without partitions if they are not `needed`.
+    without partitions if they are not `needed`. While records arrive steadily, a batch has those of `gather_s` seconds.
     """
 
     topics: tuple[str, ...]
@@ -58,6 +59,7 @@ class Consumption(msgspec.Struct, frozen=True):
     commit_signals: tuple[threading.Event, ...] = ()
     broker: Broker | None = None
     needed: bool = True
+    gather_s: float = GATHER_S
 
 
 class Assembly:
@@ -96,6 +98,7 @@ class Assembly:
             parked_keys_ceiling=policy.ceilings.consumer_parked_ceiling if policy else 0,
             partitions=consumption.partitions,
             needed=consumption.needed,
+            gather_s=consumption.gather_s,
         )
         return Consumer(subscription, self.database, self.telemetry)
 

@@ -12,6 +12,7 @@ import structlog
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.messages.clock import seconds_since
 from services.chassis.net.backoff import Backoff
+from services.chassis.net.pace import Pace
 from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.telemetry import Telemetry
 from services.chassis.telemetry.tracing import Work, span
@@ -26,6 +27,7 @@ from services.notification.domain import (
 )
 from services.notification.metrics import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 
+GATHER_S = 0.05  # while mails become due steadily
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
@@ -97,6 +99,7 @@ class Sender:
         self._server_up = telemetry.metrics.gauge(MAIL_SERVER_UP)
         self._server_up.set(1)
         self._backoff = Backoff(*BACKOFF_S)
+        self._pace = Pace(GATHER_S)
         for outcome in OUTCOMES.values():
             self._mails.labels(outcome)
 
@@ -124,8 +127,11 @@ class Sender:
 
     def step(self, stop: threading.Event) -> bool:
         """Claim mails and send them. Returns True if there were any. Raises OSError: the mail server is unreachable."""
+        self._pace.wait()
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
+        if 0 < len(claims) < self._limits.claim:
+            self._pace.count()
         latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
         results: list[Delivered] = []
         try:
