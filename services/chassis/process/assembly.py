@@ -34,7 +34,7 @@ from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
 
 Prepare = Callable[[], None]
-GATHER_S = 0.02
+GATHER_S = 0.05
 
 
 class DeadLetterPolicy(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from services.notification.domain import (
 )
 from services.notification.metrics import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
 
-GATHER_S = 0.05  # while mails become due steadily
+GATHER_S = 0.1  # while mails become due steadily
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
@@ -130,7 +130,7 @@ class Sender:
         self._pace.wait()
         claimed_at = time.monotonic()
         claims = self._queue.claim(self._limits.claim)
-        if 0 < len(claims) < self._limits.claim:
+        if len(claims) < self._limits.claim:
             self._pace.count()
         latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
         results: list[Delivered] = []
