@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import yaml
+import msgspec
 
 from services.chassis.http.server import KEEP_ALIVE_S
 from services.chassis.settings.environment import duration
@@ -13,6 +13,6 @@ CHARTS = Path(__file__).parents[3] / "charts"
 
 
 def test_a_connection_is_no_longer_idle_than_a_serving_or_a_stopping_service_allows() -> None:
-    values = [yaml.safe_load((CHARTS / name / "values.yaml").read_text()) for name in SERVICES]
+    values = [msgspec.yaml.decode((CHARTS / name / "values.yaml").read_bytes()) for name in SERVICES]
     drains = [duration(chart["settings"]["drainDelay"]).total_seconds() for chart in values]
     assert min(KEEP_ALIVE_S, *drains) >= 2 * IDLE_S
