@@ -1,6 +1,5 @@
 """The configuration of a consumer: group, topics, handler, and the interfaces that it needs of Kafka."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -62,6 +61,13 @@ class GroupMember(Protocol):
         """Leave the group."""
 
 
+class Signal(Protocol):
+    """A signal to another thread, such as an event."""
+
+    def set(self) -> None:
+        """Give it."""
+
+
 StartOffsets = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
 JoinGroup = Callable[[str, Sequence[str], StartOffsets], GroupMember]  # group, topics, start offsets
 
@@ -83,7 +89,7 @@ class Subscription(msgspec.Struct, frozen=True):
     broker: Broker
     dead_letters: DeadLetters | None = None
     batch: int = 1000
-    commit_signals: tuple[threading.Event, ...] = ()
+    commit_signals: tuple[Signal, ...] = ()
     parked_keys_ceiling: int = 0
     partitions: Mapping[str, int] = {}
     needed: bool = True

@@ -16,7 +16,7 @@ from services.chassis.consumer.dead_letters import DeadLetters
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.settings import HeldRecordSettings
-from services.chassis.consumer.subscription import Handler, Subscription
+from services.chassis.consumer.subscription import Handler, Signal, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.database.health_check import DatabaseHealthCheck
@@ -56,7 +56,7 @@ class Consumption(msgspec.Struct, frozen=True):
     handle: Handler
     policy: DeadLetterPolicy | None = None
     partitions: Mapping[str, int] = {}
-    commit_signals: tuple[threading.Event, ...] = ()
+    commit_signals: tuple[Signal, ...] = ()
     broker: Broker | None = None
     needed: bool = True
     gather_s: float = GATHER_S
