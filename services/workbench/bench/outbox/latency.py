@@ -41,7 +41,7 @@ class TimedProducer(Producer):
     def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Publish, and note the time for each event."""
         sent = super().publish(records)
-        self._acknowledged += [time.perf_counter()] * (sent.total() // RECORDS)
+        self._acknowledged.extend([time.perf_counter()] * (sent.total() // RECORDS))
         return sent
 
 
