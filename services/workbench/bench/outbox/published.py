@@ -1,4 +1,4 @@
-"""(i): the outbox in the figures that comparable projects publish, beside theirs, on both databases.
+"""(i): the outbox in the figures that comparable projects publish, beside published, on both databases.
 
 Theirs is a Java outbox on two virtual CPUs: 600 events a second, and a backlog of 700,000 events.
 """
@@ -41,8 +41,8 @@ def _round(sizes: Sizes, urls: Urls, say: Say) -> Iterator[Pair]:
             url = urls[database](here.folder)
             ours.prepare("user", here.bootstrap, url)
             found = percentiles(latencies(here, url, RATE, 5 * sizes.seconds), list(THEIRS_MS))
-        for rank, theirs in THEIRS_MS.items():
-            yield Pair(f"{database}, {RATE:,.0f} events/s, p{rank}", AGAINST, theirs, found[rank] * MS)
+        for rank, published in THEIRS_MS.items():
+            yield Pair(f"{database}, {RATE:,.0f} events/s, p{rank}", AGAINST, published, found[rank] * MS)
     for database in urls:
         say(f"{database}: backlog of {sizes.backlog:,} events")
         with tempfile.TemporaryDirectory(prefix="eventline-bench-") as name:

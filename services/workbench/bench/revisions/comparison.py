@@ -58,10 +58,10 @@ def pairs(against: str, before: Visit, after: Visit) -> Iterator[Pair]:
 
 
 def _latencies(against: str, which: tuple[str, int], before: Outcome, after: Outcome) -> Iterator[Pair]:
-    (where, rank), theirs, ours = which, _durations(before), _durations(after)
-    for name in theirs:
-        if rank in theirs[name] and rank in ours[name]:  # a short load has none of some
-            its, own = theirs[name][rank] * MS, ours[name][rank] * MS
+    (where, rank), earlier, present = which, _durations(before), _durations(after)
+    for name in earlier:
+        if rank in earlier[name] and rank in present[name]:  # a short load has none of some
+            its, own = earlier[name][rank] * MS, present[name][rank] * MS
             yield Pair(f"{name}, {where}", against, its, own, f"ms, p{rank}")
 
 

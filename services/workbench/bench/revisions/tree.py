@@ -20,7 +20,7 @@ HOME = ROOT / ".eventline" / "bench-before-venv"  # for a revision whose package
 
 
 class RevisionError(ValueError):
-    """A revision cannot be exported; the message says what to do."""
+    """A revision cannot be exported; the message gives the next step."""
 
 
 class Tree(msgspec.Struct, frozen=True):

@@ -42,7 +42,7 @@ class Durations(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """What was measured. `idle` is processor time by service, seconds per second; `maximum` is in requests a second."""
+    """Measurements of one visit. `idle` is processor time by service, seconds per second; `maximum` is in requests a second."""
 
     slow: Outcome
     idle: Mapping[str, float]
@@ -65,7 +65,7 @@ def visit(tree: Tree, search: Search, durations: Durations, say: Say) -> Visit:
 
     tell("start")
     with _started(tree) as started:
-        return asyncio.run(_measured(started, search, _Told(durations, tell)))
+        return asyncio.run(_measured(started, search, _Course(durations, tell)))
 
 
 class _Started(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class _Started(msgspec.Struct, frozen=True):
     settings: WorkbenchSettings
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Course(msgspec.Struct, frozen=True):
     durations: Durations
     tell: Say
 
@@ -90,14 +90,14 @@ def _started(tree: Tree) -> Iterator[_Started]:
             yield _Started(of_local(system, settings, folder, []), settings)
 
 
-async def _measured(started: _Started, search: Search, told: _Told) -> Visit:
+async def _measured(started: _Started, search: Search, course: _Course) -> Visit:
     async with _populated(started) as play:
-        slow = await _at(play, Pace(SLOW, told.durations.slow), told.tell)
-        told.tell("idle")
-        idle = await _idle(play, told.durations.slow)
-        maximum = await _maximum(search.first, play, told)
+        slow = await _at(play, Pace(SLOW, course.durations.slow), course.tell)
+        course.tell("idle")
+        idle = await _idle(play, course.durations.slow)
+        maximum = await _maximum(search.first, play, course)
         rate = SHARE * (search.reference or maximum)
-        steady = await _at(play, Pace(rate, told.durations.steady), told.tell)
+        steady = await _at(play, Pace(rate, course.durations.steady), course.tell)
     return Visit(slow, idle, maximum, steady)
 
 
@@ -123,9 +123,9 @@ async def _idle(play: Play, seconds: float) -> dict[str, float]:
     return {name: max(after[name].cpu_seconds - before[name].cpu_seconds, TICK_S) / seconds for name in SERVICES}
 
 
-async def _maximum(first: float, play: Play, told: _Told) -> float:
+async def _maximum(first: float, play: Play, course: _Course) -> float:
     async def at(rate: float) -> Outcome:
-        return await _at(play, Pace(rate, told.durations.step), told.tell)
+        return await _at(play, Pace(rate, course.durations.step), course.tell)
 
     return await lowered(first, at)
 

@@ -8,11 +8,11 @@ from rich.console import Console
 from services.workbench.bench.outcome import Outcome, Pair, Part, Say, run, table
 
 
-def played(rounds: int, turns: list[list[Pair]], most_rounds: int = 9, said: int = 1) -> tuple[list[Outcome], str]:
+def played(rounds: int, turns: list[list[Pair]], most_rounds: int = 9, announced: int = 1) -> tuple[list[Outcome], str]:
     left = iter(turns)
 
     def measure(say: Say) -> Iterable[Pair]:
-        for number in range(said):
+        for number in range(announced):
             say(f"step {number}")
         return next(left)
 
@@ -48,5 +48,5 @@ def test_a_long_part_has_fewer_rounds_than_are_asked_for() -> None:
 
 
 def test_more_steps_than_announced_are_shown_too() -> None:
-    _, shown = played(1, [[Pair("case", "other", 1, 1)]], said=3)
+    _, shown = played(1, [[Pair("case", "other", 1, 1)]], announced=3)
     assert "(x) step 2" in shown
