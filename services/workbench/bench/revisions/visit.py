@@ -42,7 +42,7 @@ class Durations(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Measurements of one visit. `idle` is processor time by service, seconds per second; `maximum` is in requests a second."""
+    """Measurements of one visit. `idle` is seconds of processor time per second, `maximum` requests a second."""
 
     slow: Outcome
     idle: Mapping[str, float]
