@@ -15,7 +15,7 @@ from services.workbench.bench.revisions.tree import Tree
 from services.workbench.bench.revisions.visit import Visit, VisitError, lowered
 from services.workbench.load.outcome import Outcome
 from services.workbench.local.processes import Program
-from tests.unit.workbench.test_maximum_rate import an_outcome
+from tests.support.load_outcomes import an_outcome
 
 
 def a_load(rate: float, mails: Mapping[int, float]) -> Outcome:
