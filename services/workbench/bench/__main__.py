@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 
 from services.chassis.telemetry import logs
-from services.workbench.bench import competitors, consumers, registrations, relaying, scraping, tracing
-from services.workbench.bench.outbox import published
+from services.workbench.bench import competitors, consumers, registrations, scraping, tracing
+from services.workbench.bench.outbox import published, relaying
 from services.workbench.bench.outcome import WIDTH, Outcome, run, table
 from services.workbench.bench.revisions import comparison, tree
 from services.workbench.bench.setting import Sizes, machine

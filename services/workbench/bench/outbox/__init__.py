@@ -1,1 +1,1 @@
-"""Outbox figures as comparable projects publish them: commit to acknowledgement, and the drain of a backlog."""
+"""The relay against a bare producer, and the outbox figures that comparable projects publish."""
