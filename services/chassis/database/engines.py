@@ -4,7 +4,6 @@ SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at their b
 """
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +79,9 @@ def postgresql_engine(url: str | URL) -> Engine:
             raise
 
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "do_executemany", _copy)
     event.listen(engine, "handle_error", _without_values)
     event.listen(engine, "handle_error", _read_only, retval=True)
     return engine
-
-
-def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[object]], _: object) -> bool:
-    """Send rows as COPY takes them, several times as fast as a statement for each; other statements are left alone."""
-    if not statement.startswith("COPY "):
-        return False
-    with cursor.copy(statement.encode()) as copy:
-        for row in rows:
-            copy.write_row(row)
-    return True
 
 
 def _without_values(context: ExceptionContext) -> None:
