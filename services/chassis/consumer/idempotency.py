@@ -20,6 +20,7 @@ from sqlalchemy import (
 from services.chassis.consumer.decoding import Event
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
+from services.chassis.database.statements import Statement
 
 inbox = Table(
     "inbox",
@@ -32,7 +33,11 @@ inbox = Table(
     UniqueConstraint("source", "subject", "version"),
 )
 # One query per source, with a plain IN: for a row value IN a list SQLite scans the whole table.
-BY_SOURCE = select(inbox).where(inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids"))
+BY_SOURCE = Statement(
+    select(inbox.c.event_id, inbox.c.version, inbox.c.digest).where(
+        inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids")
+    )
+)
 Key = tuple[str, str]  # source, event id
 
 
@@ -121,8 +126,8 @@ def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]
         ids[event.envelope.source].append(event.envelope.id)
     found: dict[Key, Applied] = {}
     for source, wanted in ids.items():
-        for row in connection.execute(BY_SOURCE, {"source": source, "ids": wanted}):
-            found[source, row.event_id] = Applied(row.version, row.event_id, row.digest)
+        for event_id, version, digest in BY_SOURCE.rows(connection, source=source, ids=wanted):
+            found[source, event_id] = Applied(version, event_id, digest)
     return found
 
 

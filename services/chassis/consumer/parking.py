@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
+from services.chassis.database.statements import Statement
 from services.chassis.database.text import escaped, storable, unescaped
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.record import Record, TopicPartition
@@ -53,6 +54,7 @@ parked = Table(
     Index("parked_by_key", "topic", "key"),
 )
 Place = tuple[str, str]  # topic, key
+ANY = Statement(select(parked.c.offset).limit(1))
 
 
 class Parked(msgspec.Struct, frozen=True):
@@ -70,7 +72,7 @@ def key_of(record: Record) -> str:
 
 def blocked(connection: Connection, records: Sequence[Record]) -> set[Place]:
     """Return those keys of a batch, by topic, that have parked records."""
-    if connection.scalar(select(parked.c.offset).limit(1)) is None:
+    if not ANY.rows(connection):
         return set()
     keys = {key_of(record) for record in records}
     query = select(parked.c.topic, parked.c.key).where(bulk.one_of(parked.c.key, "keys")).distinct()

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 metadata = MetaData()  # of every table that this process knows
 
-NOTED = "noted"
+NOTED, THEN = "noted", "then"
 WRITE_TURN_S = 10.0  # how long a thread waits for the other writers of this process to SQLite
 SLOW_WRITE_S = 5.0  # a write that takes longer counts as a failure until it ends
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
@@ -105,9 +105,10 @@ class Database:
         Waits for other writers. Raises one of UNAVAILABLE when the database is unreachable or busy for too long.
         """
         noted: Counter[str] = Counter()
+        then: list[Callable[[], object]] = []
         try:
             with self._timed("write"), self._observed_write(), self._turn(), self._engine.connect() as connection:
-                writer = connection.execution_options(writes=True, **{NOTED: noted})
+                writer = connection.execution_options(writes=True, **{NOTED: noted, THEN: then})
                 with writer.begin():
                     yield writer
         except UNAVAILABLE as error:
@@ -116,6 +117,8 @@ class Database:
         else:
             self._write_failure = None
             self._observer.committed(noted)
+            for call in then:
+                call()
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -155,6 +158,11 @@ class Database:
 def note(connection: Connection, what: Iterable[str]) -> None:
     """Count what a transaction does, to be reported once it is committed."""
     connection.get_execution_options().get(NOTED, Counter()).update(what)
+
+
+def after_commit(connection: Connection, call: Callable[[], object]) -> None:
+    """Call a function once a transaction of `Database.write` is known to be committed, and not otherwise."""
+    connection.get_execution_options()[THEN].append(call)
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:

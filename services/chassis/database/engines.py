@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import OperationalError
 
+from services.chassis.database import statements
 from services.chassis.database import url as database_url
 from services.chassis.database.bounded_connection import STATEMENT_S, BoundedConnection
 
@@ -54,7 +55,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    statements.run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN", ())
 
 
 def postgresql_engine(url: str | URL) -> Engine:

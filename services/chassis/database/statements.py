@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Select, Update
+from sqlalchemy.exc import NoResultFound
 
 Values = Sequence[object] | dict[str, object]
 Row = tuple[Any, ...]
@@ -24,6 +25,12 @@ class Statement:
         """Return the rows as plain tuples."""
         rows: list[Row] = self._run(connection, values).fetchall()
         return rows
+
+    def row(self, connection: Connection, **values: object) -> Row:
+        """Return the only row. Raises NoResultFound for none."""
+        for row in self.rows(connection, **values):
+            return row
+        raise NoResultFound(f"No row was found by {self._clause}")
 
     def execute(self, connection: Connection, **values: object) -> int:
         """Return the number of rows that were changed."""

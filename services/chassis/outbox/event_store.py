@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     select,
     update,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata, note
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.outbox.record_size import require_fit
@@ -55,11 +57,13 @@ events = Table(
     UniqueConstraint("subject", "version"),
 )
 LARGEST_SKEW_US = 60_000_000  # between the clocks of replicas: times go back only where a clock was wrong by more
-LAST_VERSIONS = (
+LAST_VERSIONS = Statement(
     select(events.c.subject, func.max(events.c.version))
     .where(bulk.one_of(events.c.subject, "subjects"))
     .group_by(events.c.subject)
 )
+LOCK = Statement(select(counter.c.last_sequence, counter.c.last_time).with_for_update())
+ADVANCE = Statement(update(counter).values(last_sequence=bindparam("sequence"), last_time=bindparam("time")))
 METADATA = msgspec.json.Decoder(Metadata)
 
 
@@ -82,16 +86,16 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
     is `now`, or that of the last event if it is later by at most LARGEST_SKEW_US. The caller's transaction commits.
     Raises EventTooLargeError for an event that could never be published.
     """
-    last = connection.execute(select(counter).with_for_update()).one()
-    time = _not_before(to_micros(now), last.last_time)
+    last, last_time = LOCK.row(connection)
+    time = _not_before(to_micros(now), last_time)
     pending = PendingEvents(from_micros(time))
     yield pending
     require_fit(pending.events)
-    rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last.last_sequence + 1)]
+    rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last + 1)]
     if rows:
         bulk.insert(connection, events, rows)
         note(connection, (event.type for event in pending.events))
-        connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
+        ADVANCE.execute(connection, sequence=last + len(rows), time=time)
 
 
 def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
@@ -127,7 +131,7 @@ def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
 
 def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
     """Return the last version of each subject that has one."""
-    return {row.subject: row[1] for row in connection.execute(LAST_VERSIONS, {"subjects": subjects})}
+    return dict(LAST_VERSIONS.rows(connection, subjects=subjects)) if subjects else {}
 
 
 def _not_before(now: int, last: int) -> int:
