@@ -13,14 +13,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
-    Boolean,
     Column,
     Connection,
     Dialect,
-    Integer,
-    LargeBinary,
-    SmallInteger,
     Table,
     Text,
     TypeDecorator,
@@ -31,16 +26,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from services.chassis.database import statements
+from services.chassis.database import json_rows, statements
+from services.chassis.database.json_rows import Names, quoted
 
 Rows = Sequence[tuple[object, ...]]
-Names = tuple[str, ...]
-
-
 COPIED_BYTES = 64 * 1024
 LEAST_COPY = 24  # rows: fewer are faster as JSON, which takes one round trip instead of three
-# In JSON; the others are texts. The smaller integers first, as BigInteger and SmallInteger are kinds of Integer.
-JSON_TYPES = ((SmallInteger, "smallint"), (BigInteger, "bigint"), (Integer, "integer"), (Boolean, "boolean"))
 
 
 def blob(content: bytes | None) -> bytearray | bytes | None:
@@ -80,8 +71,8 @@ def change(connection: Connection, table: Table, name: str, same: Names, rows: R
     if not rows:
         return 0
     if connection.dialect.name == "postgresql":
-        text = _update_from_json(table, name, same)
-        return int(statements.run(connection, text, [_json(("new", *same), rows)]).rowcount)
+        text = json_rows.update(table, name, same)
+        return int(statements.run(connection, text, [json_rows.rows(("new", *same), rows)]).rowcount)
     return statements.run_many(connection, _update(table, name, same), rows)
 
 
@@ -90,13 +81,13 @@ def _write(connection: Connection, table: Table, names: Names, rows: Rows, then:
         return 0
     names = names or _all(table)
     if connection.dialect.name == "postgresql":
-        text = f"{_insert_from_json(table, names)} {then}"
-        return int(statements.run(connection, text, [_json(names, rows)]).rowcount)
+        text = f"{json_rows.insert(table, names)} {then}"
+        return int(statements.run(connection, text, [json_rows.rows(names, rows)]).rowcount)
     return statements.run_many(connection, f"{_insert(table, names)} {then}", rows)
 
 
 def _copy(connection: Connection, table: Table, rows: Rows, names: Names) -> None:
-    text = f"COPY {table.name} ({_quoted(names or _all(table))}) FROM STDIN"
+    text = f"COPY {table.name} ({quoted(names or _all(table))}) FROM STDIN"
     with statements.cursor_of(connection, text) as cursor, cursor.copy(text) as copy:
         for row in rows:
             copy.write_row(row)
@@ -143,14 +134,7 @@ def _any(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa
 
 @functools.cache
 def _insert(table: Table, names: Names) -> str:
-    return f"INSERT INTO {table.name} ({_quoted(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # our own
-
-
-@functools.cache
-def _insert_from_json(table: Table, names: Names) -> str:
-    values = ", ".join(_from_json(table.c[name]) for name in names)
-    given = _records([(name, table.c[name]) for name in names])
-    return f"INSERT INTO {table.name} ({_quoted(names)}) SELECT {values} FROM {given}"  # noqa: S608  # our own names
+    return f"INSERT INTO {table.name} ({quoted(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # our own
 
 
 @functools.cache
@@ -159,7 +143,7 @@ def _overwriting(table: Table) -> tuple[Callable[[tuple[object, ...]], object], 
     others = [name for name in _all(table) if name not in keys]
     overwrite = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
     key = operator.itemgetter(*(_all(table).index(name) for name in keys))
-    return key, f"ON CONFLICT ({_quoted(keys)}) DO UPDATE SET {overwrite}"
+    return key, f"ON CONFLICT ({quoted(keys)}) DO UPDATE SET {overwrite}"
 
 
 @functools.cache
@@ -168,44 +152,5 @@ def _update(table: Table, name: str, same: Names) -> str:
     return f'UPDATE {table.name} SET "{name}" = ? WHERE {where}'  # noqa: S608  # our own names
 
 
-@functools.cache
-def _update_from_json(table: Table, name: str, same: Names) -> str:
-    keys = tuple(column.name for column in table.primary_key)
-    given = _records([("new", table.c[name]), *((column, table.c[column]) for column in same)])
-    on, locked = _equal("old", "given", same), _equal("old", "locked", keys)
-    order = ", ".join(f'old."{key}"' for key in keys)
-    return (
-        f"WITH locked AS (SELECT {order}, given.new FROM {given} JOIN {table.name} old ON {on}"  # noqa: S608  # our own
-        f" ORDER BY {order} FOR UPDATE OF old)"
-        f' UPDATE {table.name} old SET "{name}" = locked.new FROM locked WHERE {locked}'
-    )
-
-
-def _equal(one: str, other: str, names: Names) -> str:
-    return " AND ".join(f'{one}."{name}" = {other}."{name}"' for name in names)
-
-
-def _records(columns: Sequence[tuple[str, Column[Any]]]) -> str:
-    listed = ", ".join(f'"{name}" {_json_type(column)}' for name, column in columns)
-    return f"json_to_recordset(%s::json) AS given({listed})"
-
-
-def _json_type(column: Column[Any]) -> str:
-    return next((name for kind, name in JSON_TYPES if isinstance(column.type, kind)), "text")
-
-
-def _from_json(column: Column[Any]) -> str:
-    given = f'given."{column.name}"'
-    return f"decode({given}, 'base64')" if isinstance(column.type, LargeBinary) else given
-
-
-def _json(names: Names, rows: Rows) -> str:
-    return msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()
-
-
 def _all(table: Table) -> Names:
     return tuple(column.name for column in table.c)
-
-
-def _quoted(names: Names) -> str:
-    return ", ".join(f'"{name}"' for name in names)
