@@ -15,7 +15,6 @@ from sqlalchemy import (
     Column,
     Connection,
     Integer,
-    Row,
     SmallInteger,
     String,
     Table,
@@ -64,6 +63,12 @@ LAST_VERSIONS = Statement(
 )
 LOCK = Statement(select(counter.c.last_sequence, counter.c.last_time).with_for_update())
 ADVANCE = Statement(update(counter).values(last_sequence=bindparam("sequence"), last_time=bindparam("time")))
+FOLLOWING = Statement(
+    select(events)
+    .where(events.c.sequence > bindparam("after"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("number", type_=Integer))
+)
 METADATA = msgspec.json.Decoder(Metadata)
 
 
@@ -100,8 +105,7 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
 
 def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
     """Return up to `limit` events that follow a sequence number, in order."""
-    query = select(events).where(events.c.sequence > after).order_by(events.c.sequence).limit(limit)
-    return [_stored(row) for row in connection.execute(query)]
+    return [_stored(row) for row in FOLLOWING.rows(connection, after=after, number=limit)]
 
 
 def these(connection: Connection, sequences: Sequence[int]) -> list[StoredEvent]:
@@ -145,7 +149,7 @@ def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
     return (sequence, *named, time, event.data, event.state, origin)
 
 
-def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
+def _stored(row: Sequence[Any]) -> StoredEvent:
     # Unpacked: access by column name costs 3 µs more per event.
     sequence, event_id, subject, version, kind, time, data, state, origin = row
     event = NewEvent(event_id, subject, version, kind, data, METADATA.decode(origin), state)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, bindparam, select, update
 
 from services.chassis.database.database import Database, metadata, now_ms
 
@@ -21,6 +21,8 @@ relay = Table(
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
 )
+
+HELD = update(relay).where(relay.c.epoch == bindparam("held"))
 
 
 class LeaseLostError(Exception):
@@ -83,6 +85,6 @@ class Leases:
             return int(connection.execute(select(relay.c.cursor)).scalar_one())
 
     def _set(self, connection: Connection, lease: Lease, **values: object) -> None:
-        moved = connection.execute(update(relay).where(relay.c.epoch == lease.epoch).values(**values))
+        moved = connection.execute(HELD, {"held": lease.epoch, **values})
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")

@@ -105,16 +105,15 @@ class Relay:
                 self._appended.clear()
                 stopping = stop.is_set()  # read before the store: events appended before the stop are seen
                 chunk = self._publisher.next_chunk(cursor)
-                if chunk and self._publisher.publish(lease, chunk):
-                    cursor = chunk[-1].sequence
+                if chunk.events and self._publisher.publish(lease, chunk):
+                    cursor = chunk.events[-1].sequence
                     self._pace.count()
-                elif stopping and not chunk:
+                elif stopping and not chunk.events:
                     return
-                elif not chunk:
-                    self._publisher.idle(lease)
-                    self._appended.wait(IDLE_S)
                 self._health.has(self.name)  # it publishes, or nothing waits
                 self._halted.set(0)
+                if chunk.is_last and not stopping and not self._appended.wait(IDLE_S):
+                    self._publisher.idle(lease)
         finally:
             self._publisher.close()
 
