@@ -39,7 +39,7 @@ class RequestChecks:
                     self._names[path, method.upper()] = _query(operation.parameters or [])
 
     async def __call__(self, request: Incoming) -> Response[None] | None:
-        """Raise Refused for a malformed request; answer OPTIONS, for which Litestar 2.25 lists one method of several."""
+        """Raise Refused for a malformed request; answer OPTIONS: Litestar 2.25 lists one method of several."""
         if request.method == "OPTIONS":
             return _options(request)
         if request.scope["query_string"]:

@@ -44,9 +44,7 @@ stopped = Table(
 )
 OPEN = stopped.c.decision.is_distinct_from("skip")
 ANY = Statement(select(stopped.c.sequence).where(OPEN).limit(1))
-OF_SUBJECTS = Statement(
-    select(stopped.c.subject).where(OPEN, bulk.one_of(stopped.c.subject, "subjects")).distinct()
-)
+OF_SUBJECTS = Statement(select(stopped.c.subject).where(OPEN, bulk.one_of(stopped.c.subject, "subjects")).distinct())
 
 
 class Stopped(msgspec.Struct, frozen=True):
