@@ -18,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.schema import Table
 
+from services.chassis.database.checkpoints import Checkpoints
 from services.chassis.database.engines import postgresql_engine, sqlite_engine
 
 P = ParamSpec("P")
@@ -49,6 +50,7 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
         self._write_lock = threading.Lock()
+        self._checkpoints = Checkpoints(self._engine, self._write_lock)  # idle with PostgreSQL
         self._writing: dict[object, float] = {}  # the starts of the writes under way
         self._write_failure: str | None = None
         self._write_ended = time.monotonic()
@@ -122,6 +124,7 @@ class Database:
 
     def close(self) -> None:
         """Close every pooled connection."""
+        self._checkpoints.close()
         self._engine.dispose()
 
     @contextmanager
@@ -133,6 +136,7 @@ class Database:
             raise PoolTimeoutError(f"other writes of this process have taken {WRITE_TURN_S:g} s")
         try:
             yield
+            self._checkpoints.wrote()
         finally:
             self._write_lock.release()
 

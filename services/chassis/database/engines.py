@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 from services.chassis.database import statements
 from services.chassis.database import url as database_url
 from services.chassis.database.bounded_connection import STATEMENT_S, BoundedConnection
+from services.chassis.database.checkpoints import LOG_BYTES, LONGEST_LOG_PAGES
 
-CHECKPOINT_PAGES = 4000  # of 4 KiB: with the default of 1,000 every other batch waits for the database file as well
 BUSY_TIMEOUT_S = 5  # how long SQLite waits for another process's lock
 # A plan that is kept may be of the time when tables were empty: it reads them whole until they are analysed.
 FRESH_PLANS = "plan_cache_mode=force_custom_plan"
@@ -50,7 +50,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
