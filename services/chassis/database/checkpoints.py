@@ -16,7 +16,7 @@ PAGE = 4096
 LOG_PAGES = 4000  # a smaller log means more writes to the database file: pages that change often are written once
 LOG_BYTES = LOG_PAGES * PAGE
 LONGEST_LOG_PAGES = 10 * LOG_PAGES  # from here on commits checkpoint too, in case the thread cannot
-PASSES = 4  # each copies what was committed during the one before; more than that, and the writers must wait
+PASSES = 2  # while others write: the second copies what was committed during the first, and waits for the disk
 PAUSE_S = 0.5  # after a checkpoint that was not complete, because of a reader
 TURN_S = 1.0
 STOP_S = 10.0
@@ -75,8 +75,8 @@ class Checkpoints:
         """Copy the log to the database file, the last of it while no write of this process runs."""
         with closing(self._engine.raw_connection()) as connection:
             driver: sqlite3.Connection = connection.driver_connection  # type: ignore[assignment]  # the dialect's
-            if any(_is_complete(driver) for _ in range(PASSES)):
-                return True
+            for _ in range(PASSES):
+                _is_complete(driver)
             if not self._write_lock.acquire(timeout=TURN_S):
                 return False
             try:
@@ -86,6 +86,6 @@ class Checkpoints:
 
 
 def _is_complete(connection: sqlite3.Connection) -> bool:
-    """Checkpoint without waiting for anybody. Returns True if the whole log is in the database file."""
+    """Checkpoint without waiting for anybody. Returns True if the log as it was then is in the database file."""
     _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return bool(pages == copied)
