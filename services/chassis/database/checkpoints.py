@@ -11,13 +11,14 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 PAGE = 4096
 LOG_PAGES = 4000  # a smaller log means more writes to the database file: pages that change often are written once
 LOG_BYTES = LOG_PAGES * PAGE
 LONGEST_LOG_PAGES = 10 * LOG_PAGES  # from here on commits checkpoint too, in case the thread cannot
 PASSES = 2  # while others write: the second copies what was committed during the first, and waits for the disk
-PAUSE_S = 0.5  # after a checkpoint that was not complete, because of a reader
+PAUSE_S = 0.5  # after a checkpoint that was not complete, because of a reader or an error
 TURN_S = 1.0
 STOP_S = 10.0
 
@@ -58,18 +59,17 @@ class Checkpoints:
             self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        while True:
+        while not self._stop.is_set():
             self._due.wait()
-            if self._stop.is_set():
-                return
-            self._due.clear()
-            try:
-                complete = self._checkpoint()
-            except sqlite3.Error as error:  # a full disk fails the writers as well, and they report it
-                log.warning("checkpoint failed, trying again after a write", error=str(error))
-                complete = False
-            if not complete:
+            if not self._stop.is_set() and not self._succeeds():
                 self._stop.wait(PAUSE_S)
+
+    def _succeeds(self) -> bool:
+        try:
+            return self._checkpoint()
+        except (sqlite3.Error, SQLAlchemyError) as error:  # a full disk fails the writers as well, and they report it
+            log.warning("checkpoint failed, trying again", error=str(error))
+            return False
 
     def _checkpoint(self) -> bool:
         """Copy the log to the database file, the last of it while no write of this process runs."""
@@ -80,7 +80,10 @@ class Checkpoints:
             if not self._write_lock.acquire(timeout=TURN_S):
                 return False
             try:
-                return _is_complete(driver)
+                if _is_complete(driver):
+                    self._due.clear()  # under the lock: no write is overlooked
+                    return True
+                return False
             finally:
                 self._write_lock.release()
 
