@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
     Column,
     Connection,
     Dialect,
@@ -24,7 +23,6 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeEngine
 
 from services.chassis.database import json_rows, statements
 from services.chassis.database.json_rows import Names, quoted
@@ -94,17 +92,13 @@ def _copy(connection: Connection, table: Table, rows: Rows, names: Names) -> Non
 
 
 class _Texts(TypeDecorator[Collection[str]]):
-    """Many texts as one parameter: a JSON array on SQLite, an array on PostgreSQL."""
+    """Many texts as one parameter, a JSON array."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return Text() if dialect.name == "sqlite" else dialect.type_descriptor(ARRAY(Text))
-
-    def process_bind_param(self, value: Collection[str] | None, dialect: Dialect) -> str | list[str]:
-        values = list(value or ())
-        return msgspec.json.encode(values).decode() if dialect.name == "sqlite" else values
+    def process_bind_param(self, value: Collection[str] | None, dialect: Dialect) -> str:  # noqa: ARG002  # SQLAlchemy's
+        return msgspec.json.encode(list(value or ())).decode()
 
 
 class _OneOf(FunctionElement[bool]):
@@ -129,7 +123,8 @@ def _listed(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # n
 @compiles(_OneOf, "postgresql")
 def _any(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # SQLAlchemy's protocol
     column, values = (compiler.process(part, **options) for part in element.clauses)
-    return f"{column} = ANY({values})"
+    # An array as a parameter costs the client eight times as much.
+    return f"{column} = ANY(ARRAY(SELECT json_array_elements_text({values}::json)))"
 
 
 @functools.cache

@@ -50,7 +50,7 @@ def count(database: Database) -> int:
 
 
 def await_small_log(database: Database, file: Path) -> None:
-    """Write small transactions until the log is small again: only a write begins it anew."""
+    """Write small transactions until the log is small again: only a write begins it again."""
 
     def is_small() -> bool:
         with database.write() as connection:
