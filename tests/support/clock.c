@@ -1,7 +1,9 @@
 /* A wall clock with an offset: preloaded into one process, it adds the seconds that a mapped file holds. Timers and
-   the monotonic clock stay as they are. (libfaketime 0.9.10 breaks Python's sleep when it leaves them alone.) */
+   the monotonic clock stay as they are, and so do waits: the kernel ends them by its own clock. (libfaketime 0.9.10 breaks Python's sleep when it leaves them alone.) */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -40,4 +42,14 @@ time_t time(time_t *result) {
   clock_gettime(CLOCK_REALTIME, &now);
   if (result) *result = now.tv_sec;
   return now.tv_sec;
+}
+
+/* librdkafka waits until a moment of the wall clock: without this it would wait for a day after a jump ahead. */
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
+  static int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+  struct timespec moment = *until;
+  if (!wait) wait = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2"); /* the first version has other types */
+  if (!wait) wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+  if (offset && until->tv_sec > 1000000000) moment.tv_sec -= *offset; /* less is the monotonic clock */
+  return wait(condition, mutex, &moment);
 }
