@@ -3,12 +3,12 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,11 +45,10 @@ time_t time(time_t *result) {
 }
 
 /* librdkafka waits until a moment of the wall clock: without this it would wait for a day after a jump ahead. */
-int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex, const struct timespec *until) {
-  static int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+  static int (*wait)(cnd_t *, mtx_t *, const struct timespec *);
   struct timespec moment = *until;
-  if (!wait) wait = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2"); /* the first version has other types */
-  if (!wait) wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
-  if (offset && until->tv_sec > 1000000000) moment.tv_sec -= *offset; /* less is the monotonic clock */
+  if (!wait) wait = dlsym(RTLD_NEXT, "cnd_timedwait");
+  if (offset) moment.tv_sec -= *offset;
   return wait(condition, mutex, &moment);
 }
