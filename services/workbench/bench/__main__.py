@@ -12,6 +12,7 @@ from rich.console import Console
 
 from services.chassis.telemetry import logs
 from services.workbench.bench import competitors, consumers, registrations, scraping, tracing
+from services.workbench.bench.mails import sending
 from services.workbench.bench.outbox import published, relaying
 from services.workbench.bench.outcome import WIDTH, Outcome, run, table
 from services.workbench.bench.revisions import comparison, tree
@@ -25,6 +26,7 @@ PARTS = {
     "e": scraping.part,
     "f": tracing.part,
     "g": comparison.part,
+    "h": sending.part,
     "i": published.part,
 }
 INTERRUPTED = 130

@@ -61,13 +61,14 @@ def _round(here: Place, python: Path, urls: Urls, say: Say) -> Iterator[Pair]:
             say(f"{database}: {name}")
             url = fresh(here.folder)
             ours.prepare("notification", here.bootstrap, url)
-            result = _run(python, name, here.bootstrap, url, records)
+            result = measured(python, name, here.bootstrap, url, str(records))
             _require_effect(name, url, users)
             yield Pair(f"notification, {database}", result.library, result.rate, mine)
 
 
-def _run(python: Path, name: str, bootstrap: str, url: str, records: int) -> Result:
-    argv = [str(python), "-m", f"services.workbench.bench.theirs.{name}", bootstrap, url, str(records)]
+def measured(python: Path, name: str, *arguments: str) -> Result:
+    """Run a program of `theirs` and return its result. Raises CompetitorError."""
+    argv = [str(python), "-m", f"services.workbench.bench.theirs.{name}", *arguments]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     if done.returncode != 0:

@@ -3,12 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 from prometheus_client import Counter
 
 from services.audit import bootstrap as audit
 from services.audit.settings import Settings as AuditSettings
+from services.chassis.database.database import Database
 from services.chassis.process.runtime import Plan, collect_rarely
 from services.chassis.settings.environment import load
 from services.chassis.telemetry.metrics.consuming import CONSUMED
@@ -17,6 +19,7 @@ from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.chassis.telemetry.tracing import OFF, Tracing
 from services.notification import bootstrap as notification
 from services.notification.settings import Settings as NotificationSettings
+from services.notification.store import views
 from services.user import bootstrap as user
 from services.user.settings import Settings as UserSettings
 
@@ -37,8 +40,8 @@ def environment(bootstrap: str, url: str) -> dict[str, str]:
 
 def plan_notification(variables: Mapping[str, str], instruments: Telemetry) -> Plan:
     """Return the notification service."""
-    smtp = {"APP_SMTP_HOST": "127.0.0.1", "APP_SMTP_PORT": "1"}  # its senders are not started
-    return notification.build(load(NotificationSettings, {**variables, **smtp}), instruments)
+    smtp = {"APP_SMTP_HOST": "127.0.0.1", "APP_SMTP_PORT": "1"}  # where its senders are not started
+    return notification.build(load(NotificationSettings, {**smtp, **variables}), instruments)
 
 
 def plan_audit(variables: Mapping[str, str], instruments: Telemetry) -> Plan:
@@ -76,18 +79,30 @@ def relay(bootstrap: str, url: str, expected: int) -> float:
     return _run(plan, "relay", lambda: _total(instruments.metrics.counter(SENT)), expected)
 
 
+def send(bootstrap: str, url: str, smtp_port: int, expected: int) -> float:
+    """Send a store's queued mails by all senders; return mails per second until the last outcome is committed."""
+    instruments = telemetry("notification")
+    plan = PLANS["notification"](environment(bootstrap, url) | {"APP_SMTP_PORT": str(smtp_port)}, instruments)
+    with closing(Database(url)) as database:
+        unfinished = database.reader(views.unfinished)
+        return _run(plan, "sender", lambda: expected - sum(state.number for state in unfinished()), expected)
+
+
 def _run(plan: Plan, name: str, count: Callable[[], int], expected: int) -> float:
+    """Run the components whose names begin with a name until the count is as expected."""
     collect_rarely()
-    component = next(part for part in plan.components if part.name == name)
     stop = threading.Event()
-    thread = threading.Thread(target=component.run, args=(stop,))
-    thread.start()
+    parts = [part for part in plan.components if part.name.startswith(name)]
+    threads = [threading.Thread(target=part.run, args=(stop,)) for part in parts]
+    for thread in threads:
+        thread.start()
     try:
         first, started = _await(count, 1)
         done, ended = _await(count, expected)
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
         plan.close()
     return (done - first) / (ended - started)
 
