@@ -1,1 +1,1 @@
-"""Mails of the bench: our senders against a loop over smtplib and aiosmtplib, the same bytes to the same sink."""
+"""Mails of the bench: our senders against loops over smtplib and aiosmtplib, the same bytes to the same sink."""
