@@ -6,7 +6,8 @@ from pathlib import Path
 from services.chassis.consumer.decoding import Decoder
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_id
-from services.chassis.process.assembly import Assembly, Consumption, DeadLetterPolicy
+from services.chassis.process.assembly import Assembly, Consumption
+from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -46,12 +47,13 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     assembly = PublishingAssembly(NAME, REVISIONS, settings, telemetry)
     database = assembly.database
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
+    holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     senders = _senders(settings, assembly, telemetry)
     api = Api(database.reader(views.version), database.reader(views.notifications))
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
+        held=holding.records,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
         commit_signals=tuple(sender.wake for sender in senders),
     )
@@ -62,12 +64,14 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         replaying=lambda: consumer.replaying,
     )
     events = Publication(NOTIFICATION_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
+    relay = assembly.relay(events, settings.relay_lease)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         consumer,
         JoinMonitor(waiting, settings.replica_wait, telemetry),
         *senders,
-        assembly.relay(events, settings.relay_lease),
+        relay,
+        holding.letters(relay.leads),
     ]
     history = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
     return assembly.plan(components, partial(restore.restore_if_empty, database, history), needs_broker=True)

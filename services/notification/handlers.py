@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 from sqlalchemy import Connection
 
-from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.consumer.held.reasons import Refusal
 from services.chassis.consumer.idempotency import Applied, Verdict, deduplicate, newest
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database.text import storable

@@ -9,7 +9,8 @@ from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
-from services.chassis.process.assembly import Consumption, DeadLetterPolicy
+from services.chassis.process.assembly import Consumption
+from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -35,20 +36,23 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     handler = CommandHandler(database, tools, assembly.appended, telemetry)
     group_commit = GroupCommit(Retrying(handler), settings.writer_group, telemetry)
     api = Api(group_commit, database.reader(store.read_user), database.reader(store.read_page), new_id)
+    holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     failures = Consumption(
         topics=(NOTIFICATION_EVENTS.name,),
         handle=BounceHandler(tools),
-        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
+        held=holding.records,
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
         gather_s=0.1,
     )
     events = Publication(USER_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
+    relay = assembly.relay(events, settings.relay_lease)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         group_commit,
         assembly.consumer(failures),
-        assembly.relay(events, settings.relay_lease),
+        relay,
+        holding.letters(relay.leads),
     ]
     return assembly.plan(components, needs_broker=False)
 

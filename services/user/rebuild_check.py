@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 import msgspec
 from rich.console import Console
 
-from services.chassis.consumer import offset_store, parking
+from services.chassis.consumer import offset_store
+from services.chassis.consumer.held.held_records import HeldRecords
+from services.chassis.consumer.held.table import held
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import JoinGroup, Subscription
@@ -23,6 +25,7 @@ from services.user import rebuild
 LOOK_S = 0.2
 STUCK_S = 30.0
 GROUP = "user-rebuild"
+UNLIMITED = 2**31
 PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
 
 
@@ -56,16 +59,18 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
     """Fold the whole topic into a database. Returns the number of keys that had to be parked. Raises StuckError."""
     rebuild.rebuilt.create(database.engine)
     offset_store.progress.create(database.engine)
-    parking.parked.create(database.engine)
+    held.create(database.engine)
+    own = telemetry("rebuild")
+    records = HeldRecords(own.clock, dead_letters_ceiling=UNLIMITED, parked_keys_ceiling=UNLIMITED)
     subscription = Subscription(
         group=f"{GROUP}-{time.time_ns()}",
         topics=(USER_EVENTS.name,),
         handle=rebuild.Fold(),
         join_group=inputs.join_group,
         broker=inputs.broker,
-        parked_keys_ceiling=2**31,
+        held=records,
     )
-    stop, own = threading.Event(), telemetry("rebuild")
+    stop = threading.Event()
     consumer = Consumer(subscription, database, own)
     thread = threading.Thread(target=consumer.run, args=(stop,), daemon=True)
     ends = inputs.broker.ends(PARTITIONS)
@@ -77,7 +82,7 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
         stop.set()
         thread.join()
     with database.read() as connection:
-        return parking.count_keys(connection)
+        return records.count_keys(connection)
 
 
 def _await_end(folded: Callable[[], int | None], ends: int, output: Console, health: Health) -> None:

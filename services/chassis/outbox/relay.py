@@ -50,7 +50,12 @@ class Relay:
         self._clock = telemetry.clock
         self._backoff = Backoff(*BACKOFF_S)
         self._pace = Pace(GATHER_S)
+        self._leads = False
         telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED), self._backlog)
+
+    def leads(self) -> bool:
+        """Return whether this process has the lease. Thread-safe."""
+        return self._leads
 
     def run(self, stop: threading.Event) -> None:
         """Take the lease when it is free, publish, and release it at the end."""
@@ -78,10 +83,12 @@ class Relay:
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
         self._epoch.set(lease.epoch)
+        self._leads = True
         try:
             self._check_divergence(lease)
             self._publish(lease, stop)
         finally:
+            self._leads = False
             self._epoch.set(0)
             self._give_back(lease)
 

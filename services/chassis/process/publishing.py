@@ -16,7 +16,6 @@ from services.chassis.outbox.event_publisher import Outbox, Records
 from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.relay import Relay
 from services.chassis.process.assembly import Assembly
-from services.chassis.process.runtime import Component
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -35,7 +34,7 @@ class Publication(msgspec.Struct, frozen=True):
 class PublishingAssembly(Assembly):
     """Builds the components of a service with an outbox."""
 
-    def relay(self, publication: Publication, lease: timedelta) -> Component:
+    def relay(self, publication: Publication, lease: timedelta) -> Relay:
         """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
         partitions = publication.partitions
         outbox = Outbox(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.consumer.held.reasons import Refusal
 from services.chassis.consumer.idempotency import deduplicate
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.event import Metadata
