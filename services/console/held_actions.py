@@ -80,9 +80,7 @@ def _each(options: ActOptions, act: Callable[[Database, Plan], None], *, force: 
 
 def _retry(database: Database, plan: Plan, options: RetryOptions) -> None:
     if plan.exhausted:
-        typer.echo(
-            f"{_counted(plan.exhausted)} stay as they are: {ATTEMPTS} retries failed; --force retries them again"
-        )
+        typer.echo(f"{_counted(plan.exhausted)} stay: {ATTEMPTS} retries of each failed; --force retries them again")
     if plan.overtakes and not (options.reason and options.acknowledge):
         first = next(one for one in plan.left_out if one.state is State.DEAD)
         reason = f"{first.record.place} is an earlier record of the same key and would be overtaken"

@@ -1,4 +1,4 @@
-"""Record of what operators do to held records. The one place where an action becomes an event."""
+"""Record of what operators do to held records: the one place where an action becomes an event."""
 
 import structlog
 from sqlalchemy import Connection

@@ -23,8 +23,8 @@ def _behind(group: str, topic: str) -> str:
     return f'job="{group}", {WHERE}, {_place(group, topic)}'
 
 
-def _letters(*phases: tuple[float | str, int]) -> dict[str, str]:
-    return {f'topic_end_offset{{{PROBE}, messaging_destination_name="notification.dlq.v1"}}': flat(*phases)}
+def _dead(reason: str, *phases: tuple[float | str, int], instance: str = "1") -> dict[str, str]:
+    return _of("held_records", f'{USER}, state="dead", reason="{reason}"', *phases, instance=instance)
 
 
 def _members(*phases: tuple[float | str, int]) -> dict[str, str]:
@@ -143,17 +143,31 @@ CASES = (
         firing={10: [], 20: [], 29: []},
     ),
     Case(
-        alert="DeadLettersWritten",
-        story="a dead letter fires for a quarter of an hour, also the first one",
-        series=_letters((0, 10), (1, 40)),
-        firing={9: [], 12: [f'{NOTIFICATION}, messaging_destination_name="notification.dlq.v1"'], 30: []},
+        alert="DeadRecordsHeld",
+        story="records become dead for two reasons, as both replicas know, and an operator retries them",
+        series=_dead("malformed", (0, 10), (2, 10), (0, 10))
+        | _dead("invalid", (0, 10), (1, 10), (0, 10))
+        | _dead("malformed", (0, 10), (2, 10), (0, 10), instance="2"),
+        firing={9: [], 12: [USER], 22: []},
     ),
     Case(
-        alert="DeadLettersWritten",
-        story="old letters, a broker that is unreachable meanwhile, and records of other topics",
-        series=_letters((7, 10), ("_", 5), (7, 25))
-        | {f'topic_end_offset{{{PROBE}, messaging_destination_name="{EVENTS}"}}': "0+50x40"},
-        firing={9: [], 16: [], 39: []},
+        alert="DeadRecordsHeld",
+        story="a record is parked, and nobody knows while the database is unreachable",
+        series=_of("held_records", f'{USER}, state="parked", reason="newer_version"', (3, 30))
+        | _dead("malformed", (0, 10), ("NaN", 10), (0, 10)),
+        firing={5: [], 15: [], 25: []},
+    ),
+    Case(
+        alert="DeadLettersUnpublished",
+        story="the dead-letter topic is unreachable",
+        series=_of("dead_letters_unpublished_age_seconds", USER, (0, 10), (400, 10), (0, 10)),
+        firing={9: [], 11: [], 15: [USER], 22: []},
+    ),
+    Case(
+        alert="DeadLettersUnpublished",
+        story="letters wait for less than five minutes",
+        series=_of("dead_letters_unpublished_age_seconds", USER, (0, 10), (250, 20)),
+        firing={9: [], 20: [], 29: []},
     ),
     Case(
         alert="KeysParked",

@@ -1,4 +1,4 @@
-"""`console held` on a service's own database: what is held is listed and shown, a retry requested, a record discarded."""
+"""`console held` on a service's own database: records are listed and shown, a retry requested, one discarded."""
 
 from collections.abc import Iterator
 from pathlib import Path

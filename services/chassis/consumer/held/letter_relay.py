@@ -80,6 +80,9 @@ class LetterRelay:
         self._producer = self._producer or self._target.open_producer()
         try:
             self._producer.publish(letter(one, self._target.topic, self._target.group) for one in letters)
+        except ConnectionError:
+            self._close()
+            raise
         except RecordRefusedError as error:
             self._close()
             self._refused(letters, error)
@@ -101,7 +104,6 @@ class LetterRelay:
     def _failed(self, error: Exception) -> None:
         log.warning("letters wait", topic=self._target.topic, error=str(error))
         self._health.lacks(self.name, str(error), needed=False)
-        self._close()
 
     def _close(self) -> None:
         if self._producer:
