@@ -27,13 +27,8 @@ class UnknownIdError(Exception):
     """Nothing has the id that was asked for; the message names the searched places."""
 
 
-class UnfinishedError(Exception):
-    """What was asked for is not done completely; the message names what is left and where to look."""
-
-
 Codes = Mapping[type[BaseException], int]
 CODES: Codes = {
-    UnfinishedError: WRONG,
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,

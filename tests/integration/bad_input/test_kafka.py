@@ -28,7 +28,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Headers, Outgoing, Record
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import telemetry
-from services.console.held_record import verdict
+from services.console.held.record import verdict
 from services.contracts import catalog
 from services.contracts.envelope import LARGEST_RECORD
 from services.user import publisher

@@ -38,7 +38,7 @@ def test_a_refused_record_is_held_in_the_transaction_of_the_batch_and_the_others
 
 def test_a_batch_that_is_rolled_back_holds_nothing(world: World) -> None:
     def fail() -> None:
-        raise OperationalError("any", {}, Exception("the database went away before the commit"))
+        raise OperationalError("any", {}, Exception("the database is unreachable"))
 
     world.write("a", "bad")
     world.before_commit = fail

@@ -21,8 +21,9 @@ from services.chassis.consumer.subscription import Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.printable import UNPRINTABLE
 from services.chassis.messages.record import Record, TopicPartition
-from services.console import events, held
-from services.console.held_options import ListOptions
+from services.console import events
+from services.console.held import commands as held
+from services.console.held.options import ListOptions
 from services.contracts.envelope import schema_of, to_headers
 from services.notification.store.tables import intents
 from tests.support.audit_log import all_entries, record_all

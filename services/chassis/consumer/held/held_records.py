@@ -1,4 +1,4 @@
-"""What a consumer does with the records that it cannot apply, in the transaction of its batch."""
+"""Holding of records that a consumer cannot apply, in the transaction of its batch."""
 
 import threading
 import time

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.chassis.consumer.held.reasons import OPEN, State
+from services.chassis.consumer.held.reasons import State
 from services.chassis.database.text import escaped
 from services.chassis.messages.record import Record
 
@@ -35,11 +35,6 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     def place(self) -> Place:
         """The topic and the key, whose order it is part of."""
         return self.record.topic, key_of(self.record)
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether it is neither applied nor discarded."""
-        return self.state in OPEN
 
     @property
     def is_exhausted(self) -> bool:

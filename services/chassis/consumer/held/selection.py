@@ -1,4 +1,4 @@
-"""What operators do with held records: they select some by filters, list them, and request a retry or discard them.
+"""Selection of held records by operators: filters, lists, requests of a retry, and discards.
 
 The consumer that owns the partition retries; discarding needs no consumer.
 """

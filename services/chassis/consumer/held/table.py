@@ -101,9 +101,9 @@ def _row(one: Held) -> tuple[object, ...]:
     return (*place, key_of(record), record.value, headers, absent, *why, *retry, one.state is State.DEAD, None, None)
 
 
-def detail(words: str) -> str:
+def detail(content: str) -> str:
     """Return a detail as it is stored."""
-    return storable(words)[:LONGEST_DETAIL]
+    return storable(content)[:LONGEST_DETAIL]
 
 
 def from_row(row: Row[*tuple[Any, ...]]) -> Held:

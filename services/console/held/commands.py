@@ -3,6 +3,7 @@
 Works on a service's own database: that of APP_DATABASE_URL, or without it those of `make run`.
 """
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -18,10 +19,12 @@ from services.chassis.consumer.held.record import Held, key_of
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import from_micros, seconds_since, utc_now
 from services.chassis.messages.printable import printable
-from services.console import held_actions, held_record
-from services.console.failures import UnknownIdError, reported
+from services.console.failures import WRONG, UnknownIdError, reported
 from services.console.flags import flags
-from services.console.held_options import ActOptions, ListOptions, RetryOptions, filters, place
+from services.console.held import actions
+from services.console.held import record as in_full
+from services.console.held.actions import UnfinishedError
+from services.console.held.options import ActOptions, ListOptions, RetryOptions, filters, place
 from services.console.running import opened_databases
 
 LONGEST = 60  # characters of a detail in a list; `show` has all
@@ -51,19 +54,23 @@ def show(
         if not found:
             raise UnknownIdError(f"{record} is not held: see `console held list`")
     for one in found:
-        typer.echo("\n".join(held_record.lines(one, personal=personal)))
+        typer.echo("\n".join(in_full.lines(one, personal=personal)))
 
 
 def retry(options: RetryOptions) -> None:
     """Request a retry of records, in order, and wait for it. Shows what it would do; `--yes` does it."""
     with reported():
-        held_actions.retry(options)
+        try:
+            actions.retry(options)
+        except UnfinishedError as error:
+            typer.echo(str(error), err=True)
+            sys.exit(WRONG)
 
 
 def discard(options: ActOptions) -> None:
     """Give up records for good. Shows what it would do; `--yes --acknowledge --reason TEXT` does it."""
     with reported():
-        held_actions.discard(options)
+        actions.discard(options)
 
 
 def _list(database: Database, wanted: selection.Filters, limit: int) -> int:
