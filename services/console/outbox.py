@@ -11,8 +11,10 @@ from services.chassis.database.database import Database
 from services.chassis.messages.clock import seconds_since, utc_now
 from services.chassis.messages.printable import printable
 from services.chassis.outbox import stopped_events
+from services.chassis.outbox.operator_events import Action
 from services.chassis.outbox.stopped_events import NotFirstError, Stopped
 from services.console.failures import UnknownIdError, UsageError, reported
+from services.console.on_record import on_record
 from services.console.running import database_urls, opened_databases
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -36,10 +38,7 @@ def list_stopped() -> None:
 def retry(sequence: Annotated[int | None, typer.Argument(help="one event; without it, all of them")] = None) -> None:
     """Ask the running service to publish an event and those behind it again; it does so within seconds."""
     with reported():
-        asked = 0
-        for database in opened_databases():
-            with database.write() as connection:
-                asked += stopped_events.request_retry(connection, sequence)
+        asked = sum(_retry(database, sequence) for database in opened_databases())
         if not asked:
             raise UnknownIdError(f"{_named(sequence)} is stopped: see `console outbox list`")
     typer.echo(f"another try of {asked} events is asked for: see `console outbox list` and the service's log")
@@ -58,10 +57,21 @@ def skip(
     typer.echo(f"event {sequence} is skipped: {because}")
 
 
+def _retry(database: Database, sequence: int | None) -> int:
+    selection = "every stopped event" if sequence is None else f"sequence {sequence}"
+    with database.write() as connection:
+        if count := stopped_events.request_retry(connection, sequence):
+            on_record(connection, Action(name="outbox.retry", selection=selection, count=count))
+        return count
+
+
 def _skip(database: Database, sequence: int, because: str) -> bool:
     try:
         with database.write() as connection:
-            return stopped_events.skip(connection, sequence, because)
+            if skipped := stopped_events.skip(connection, sequence, because):
+                action = Action(name="outbox.skip", selection=f"sequence {sequence}", count=1, reason=because)
+                on_record(connection, action)
+            return skipped
     except NotFirstError as error:
         raise UsageError(str(error)) from error
 

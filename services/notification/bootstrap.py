@@ -72,6 +72,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         *senders,
         relay,
         holding.letters(relay.leads),
+        assembly.operator_relay(relay),
     ]
     history = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
     return assembly.plan(components, partial(restore.restore_if_empty, database, history), needs_broker=True)

@@ -9,6 +9,7 @@ from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
+from services.chassis.outbox.operator_events import system_operator
 from services.chassis.process.assembly import Consumption
 from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
@@ -53,16 +54,19 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.consumer(failures),
         relay,
         holding.letters(relay.leads),
+        assembly.operator_relay(relay),
     ]
     return assembly.plan(components, needs_broker=False)
 
 
 def build_contact_flags(settings: Settings) -> ContactFlags:
     """Return the flags of addresses, to be cleared beside the running service."""
-    return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now))
+    return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now), system_operator())
 
 
 def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
     """Return the comparison of the log with the service's own table."""
     admin = KafkaAdmin(settings, rebuild_check.GROUP)
-    return rebuild_check.Rebuild(partial(GroupConsumer, settings), admin, Database(settings.database))
+    return rebuild_check.Rebuild(
+        partial(GroupConsumer, settings), admin, Database(settings.database), system_operator()
+    )

@@ -16,7 +16,10 @@ from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import JoinGroup, Subscription
 from services.chassis.database.database import Database
+from services.chassis.messages.clock import utc_now
 from services.chassis.messages.record import TopicPartition
+from services.chassis.outbox import operator_events
+from services.chassis.outbox.operator_events import Action, Operator
 from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import USER_EVENTS
@@ -34,11 +37,12 @@ class StuckError(Exception):
 
 
 class Rebuild(msgspec.Struct, frozen=True):
-    """The log to fold, and the service's own database to compare with."""
+    """The log to fold, the service's own database to compare with, and the operator who compares."""
 
     join_group: JoinGroup
     broker: Broker
     own: Database
+    operator: Operator
 
 
 def check(inputs: Rebuild, output: Console) -> list[str]:
@@ -49,10 +53,20 @@ def check(inputs: Rebuild, output: Console) -> list[str]:
             if parked := _fold_into(scratch, inputs, output):
                 output.print(f"{parked} users could not be folded to their end")
             with scratch.read() as log, inputs.own.read() as own:
-                return rebuild.differences(rebuild.kept(own), rebuild.folded(log))
+                folded = rebuild.folded(log)
+                found = rebuild.differences(rebuild.kept(own), folded)
+            _put_on_record(inputs, len(folded))
+            return found
         finally:
             scratch.close()
             inputs.own.close()
+
+
+def _put_on_record(inputs: Rebuild, users: int) -> None:
+    what = f"{USER_EVENTS.name}, folded and compared with the store"
+    with inputs.own.write() as connection:
+        action = Action(name="store.rebuild", selection=what, count=users)
+        operator_events.record(connection, action, inputs.operator, utc_now())
 
 
 def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:

@@ -89,7 +89,8 @@ def test_a_topic_is_a_channel_with_its_settings_and_an_operation_for_each_servic
     mine = {
         name for name, operation in DOCUMENT["operations"].items() if operation["channel"]["$ref"].endswith(topic.name)
     }
-    wanted = {f"{reader}.receive.{topic.name}" for reader in topic.readers} | {f"{topic.publisher}.send.{topic.name}"}
+    doers = {"receive": topic.readers, "send": topic.publishers}
+    wanted = {f"{service}.{action}.{topic.name}" for action, services in doers.items() for service in services}
     assert mine == wanted
 
 

@@ -72,7 +72,7 @@ def a_topic(**changed: Any) -> Topic:
         name=f"test.{next(_numbers)}.v1",
         pattern=Pattern.NOTIFICATION,
         rule=Rule.ONCE,
-        publisher="test",
+        publishers=("test",),
         partitions=1,
     )
     return msgspec.structs.replace(usual, **changed)

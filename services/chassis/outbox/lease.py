@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, Text, select, update
 
 from services.chassis.database.database import Database, metadata, now_ms
 
@@ -20,6 +20,12 @@ relay = Table(
     Column("epoch", Integer, nullable=False),
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
+    # What operators ask of the relay, see relay_control.py. A program of an older version ignores it.
+    Column("paused_at", BigInteger),  # microseconds since 1970
+    Column("paused_by", Text),
+    Column("pause_reason", Text),
+    Column("republish_next", BigInteger),  # the first sequence number that is still to be published again
+    Column("republish_to", BigInteger),
 )
 
 
