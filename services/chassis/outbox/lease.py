@@ -20,7 +20,7 @@ relay = Table(
     Column("epoch", Integer, nullable=False),
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
-    # What operators ask of the relay, see relay_control.py. A program of an older version ignores it.
+    # Requests of operators. A program of an older version ignores them.
     Column("paused_at", BigInteger),  # microseconds since 1970
     Column("paused_by", Text),
     Column("pause_reason", Text),

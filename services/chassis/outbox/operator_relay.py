@@ -48,7 +48,7 @@ class OperatorRelay:
         self._producer: Publisher | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Look for events every second until the stop. What is not published by then waits for the next process."""
+        """Look for events every second until the stop. The next process publishes the rest."""
         while not stop.is_set():
             self._health.beat(self.name)
             try:

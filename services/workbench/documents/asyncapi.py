@@ -23,7 +23,7 @@ PATTERNS = {
     Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
     Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
     Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
-    Pattern.OPERATIONS: "What operators did with the tools of a service: who, what, why and how many.",
+    Pattern.OPERATIONS: "Actions of operators with the tools of a service: who, what, why and how many.",
 }
 RULES = {
     Rule.CONTIGUOUS: "A key's versions rise by one, from 1. A gap is an error.",
