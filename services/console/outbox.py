@@ -11,10 +11,9 @@ from services.chassis.database.database import Database
 from services.chassis.messages.clock import seconds_since, utc_now
 from services.chassis.messages.printable import printable
 from services.chassis.outbox import stopped_events
-from services.chassis.outbox.operator_events import Action
+from services.chassis.outbox.operator_events import Action, record_by_system_user
 from services.chassis.outbox.stopped_events import NotFirstError, Stopped
 from services.console.failures import UnknownIdError, UsageError, reported
-from services.console.on_record import on_record
 from services.console.running import database_urls, opened_databases
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -61,7 +60,7 @@ def _retry(database: Database, sequence: int | None) -> int:
     selection = "every stopped event" if sequence is None else f"sequence {sequence}"
     with database.write() as connection:
         if count := stopped_events.request_retry(connection, sequence):
-            on_record(connection, Action(name="outbox.retry", selection=selection, count=count))
+            record_by_system_user(connection, Action(name="outbox.retry", selection=selection, count=count))
         return count
 
 
@@ -70,7 +69,7 @@ def _skip(database: Database, sequence: int, because: str) -> bool:
         with database.write() as connection:
             if skipped := stopped_events.skip(connection, sequence, because):
                 action = Action(name="outbox.skip", selection=f"sequence {sequence}", count=1, reason=because)
-                on_record(connection, action)
+                record_by_system_user(connection, action)
             return skipped
     except NotFirstError as error:
         raise UsageError(str(error)) from error

@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from services.chassis.database.database import metadata
 from services.chassis.database.text import storable
-from services.chassis.messages.clock import from_micros, to_micros
+from services.chassis.messages.clock import from_micros, to_micros, utc_now
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.messages.ids import new_id
 from services.contracts.operations import ACTED, OperatorActed
@@ -114,6 +114,11 @@ def record(connection: Connection, action: Action, operator: Operator, now: date
     }
     connection.execute(insert(operations).values(row))
     return str(row["correlation_id"])
+
+
+def record_by_system_user(connection: Connection, action: Action) -> str:
+    """Append the event of an action that a command of this process's user takes now; see `record`."""
+    return record(connection, action, system_operator(), utc_now())
 
 
 def unpublished(connection: Connection, limit: int) -> list[StoredEvent]:

@@ -38,6 +38,7 @@ class OperatorRelay:
     """Publishes a store's operator events in order, at least once."""
 
     name = "operator-relay"
+    condition = "operations"
 
     def __init__(self, target: OperatorTopic, database: Database, telemetry: Telemetry) -> None:
         self._target = target
@@ -58,7 +59,7 @@ class OperatorRelay:
                 stop.wait(self._backoff.next())
             else:
                 self._backoff.reset()
-                self._health.has(self.name)
+                self._health.has(self.condition)
                 stop.wait(0 if more else IDLE_S)
         self._close()
 
@@ -80,7 +81,7 @@ class OperatorRelay:
     def _failed(self, error: Exception) -> None:
         self._close()  # a producer must not be used after an error
         log.warning("operator events are not published, trying again", error=str(error))
-        self._health.lacks(self.name, str(error), needed=False)
+        self._health.lacks(self.condition, str(error), needed=False)
 
     def _close(self) -> None:
         if self._producer:

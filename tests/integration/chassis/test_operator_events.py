@@ -110,8 +110,8 @@ def test_a_topic_that_takes_nothing_is_reported_and_the_actions_follow_in_order(
     first, log = act(database), FakeLog()
     log.refuse = 3
     with relaying(database, log) as telemetry:
-        until("a failure", telemetry.health.absent, lambda absent: "operator-relay" in absent)
-        assert "operator-relay" not in telemetry.health.missing(), "the service is ready without it"
+        until("a failure", telemetry.health.absent, lambda absent: "operations" in absent)
+        assert "operations" not in telemetry.health.missing(), "the service is ready without it"
         second = act(database)
         await_published(database)
         until("the failure is over", telemetry.health.absent, lambda absent: not absent)
