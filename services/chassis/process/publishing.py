@@ -17,6 +17,7 @@ from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.operator_relay import OperatorRelay, OperatorTopic
 from services.chassis.outbox.relay import Relay
 from services.chassis.process.assembly import Assembly
+from services.chassis.process.runtime import Component
 
 
 class Publication(msgspec.Struct, frozen=True):

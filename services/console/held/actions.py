@@ -120,8 +120,9 @@ def _in_chunks(
     done = 0
     for begin in range(0, len(rows), CHUNK):
         with database.write() as connection:
-            number = act(connection, rows[begin : begin + CHUNK])
-            operator_actions.record(connection, *action, number)
+            chunk = rows[begin : begin + CHUNK]
+            number = act(connection, chunk)
+            operator_actions.record(connection, action, chunk, number)
         done += number
     return done
 
