@@ -3,9 +3,11 @@
 from functools import partial
 from pathlib import Path
 
+from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Decoder
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_id
+from services.chassis.outbox import stopped_events
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
@@ -35,6 +37,7 @@ from services.notification.mail_queue import MailQueue
 from services.notification.settings import Settings
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
+from services.notification.store.tables import forgotten
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "notification"
@@ -52,7 +55,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     api = Api(database.reader(views.version), database.reader(views.notifications))
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
-        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
+        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock, settings.keep_inbox)),
         held=holding.records,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
         commit_signals=tuple(sender.wake for sender in senders),
@@ -68,6 +71,12 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     components = [
         assembly.http(api.routes(), DOCUMENT),
         consumer,
+        assembly.forgetting(
+            settings.forget_every,
+            idempotency.forgotten(settings.keep_inbox),
+            stopped_events.forgotten(settings.keep_skipped),
+            *forgotten(settings.keep_mails, settings.keep_addresses),
+        ),
         JoinMonitor(waiting, settings.replica_wait, telemetry),
         *senders,
         relay,

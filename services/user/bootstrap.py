@@ -3,11 +3,13 @@
 from functools import partial
 from pathlib import Path
 
+from services.chassis.consumer import idempotency
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
+from services.chassis.outbox import stopped_events
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
 from services.chassis.outbox.operator_events import system_operator
 from services.chassis.process.assembly import Consumption
@@ -40,7 +42,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     failures = Consumption(
         topics=(NOTIFICATION_EVENTS.name,),
-        handle=BounceHandler(tools),
+        handle=BounceHandler(tools, settings.keep_inbox),
         held=holding.records,
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
@@ -52,6 +54,12 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.http(api.routes(), DOCUMENT),
         group_commit,
         assembly.consumer(failures),
+        assembly.forgetting(
+            settings.forget_every,
+            idempotency.forgotten(settings.keep_inbox),
+            stopped_events.forgotten(settings.keep_skipped),
+            store.forgotten_replies(settings.keep_replies),
+        ),
         relay,
         holding.letters(relay.leads),
         assembly.operator_relay(relay),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.settings.environment import Natural, settings
+from services.chassis.settings.environment import Age, Natural, settings
 from services.chassis.telemetry.health import STALLED_AFTER_S
 
 STALLED_AFTER = timedelta(seconds=STALLED_AFTER_S)
@@ -43,7 +43,20 @@ class ConsumerSettings(KafkaSettings):
 
 @settings
 class HeldRecordSettings(ConsumerSettings):
-    """Ceilings of dead-letter handling and parking: dead letters per minute, and parked keys."""
+    """Ceilings of dead-letter handling and parking: dead letters per minute, and parked keys.
+
+    Old rows are looked for at each `forget_every`. `records_return` is the longest time for which Kafka keeps a record
+    of a topic with the rule `once`: retention, and the time until a segment is closed. The inbox recognises repeats for
+    `keep_inbox`.
+    """
 
     consumer_dead_letter_ceiling: Natural = 100
     consumer_parked_ceiling: Natural = 1000
+    forget_every: timedelta = timedelta(minutes=10)
+    records_return: Age = timedelta(days=37)
+    keep_inbox: Age = timedelta(days=45)
+
+    def problems(self) -> list[str]:
+        """Return contradictions between settings, a line each."""
+        again = "a record that Kafka still has could be applied twice"
+        return super().problems() + self.must_exceed("keep_inbox", "records_return", again)

@@ -5,6 +5,7 @@ A `bootstrap.py` creates one `Assembly`, asks it for components, adds its own an
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import Handler, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.database.forgetting import Forgetting, Forgotten
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.application import ApiDocument, application
@@ -92,6 +94,10 @@ class Assembly:
             gather_s=consumption.gather_s,
         )
         return Consumer(subscription, self.database, self.telemetry)
+
+    def forgetting(self, every: timedelta, *tables: Forgotten) -> Component:
+        """Return the deletion of old rows, which are looked for at an interval."""
+        return Forgetting(self.database, tables, every, self.telemetry)
 
     def plan(self, components: Sequence[Component], *prepare: Prepare, needs_broker: bool) -> Plan:
         """Return the plan: schema first, then `prepare`; components stop in order, health checks last.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Delete, Row, Select, delete, select
+from sqlalchemy import Connection, Delete, Row, Select, delete, exists, select, update
 
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
@@ -18,6 +18,12 @@ from services.notification.store.tables import addresses, intents, replica, wait
 REPLICAS = select(replica).where(one_of(replica.c.user_id, "ids"))
 ADDRESSES = select(addresses).where(one_of(addresses.c.user_id, "ids")).order_by("user_id", "version")
 DELETE_ADDRESSES = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
+NEWER = addresses.alias()
+FORMER = update(addresses).where(
+    one_of(addresses.c.user_id, "ids"),
+    addresses.c.former_since.is_(None),
+    exists().where(NEWER.c.user_id == addresses.c.user_id, NEWER.c.version > addresses.c.version),
+)
 WAITING = select(waiting).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
 RELEASE = delete(waiting).where(one_of(waiting.c.notice_id, "ids"))
 DECIDED = select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids"))
@@ -25,6 +31,7 @@ OPEN, SUPPRESSED = (
     IntentState.OPEN.value,
     IntentState.SUPPRESSED.value,
 )  # plain str: for a StrEnum the driver searches an adapter
+ADDRESS = ("user_id", "version", "email")
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
@@ -44,9 +51,11 @@ class Rows:
         bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
         self._delete(DELETE_ADDRESSES, [item.user_id for item in replicas if item.erased])
 
-    def add_addresses(self, moves: Sequence[Address]) -> None:
-        """Add to the history of addresses."""
-        bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves])
+    def add_addresses(self, moves: Sequence[Address], since: datetime) -> None:
+        """Add to the history of addresses; each user's earlier ones are former from now on."""
+        bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves], ADDRESS)
+        if later := [move.user_id for move in moves if move.version > 1]:  # a first address follows none
+            self._connection.execute(FORMER.values(former_since=to_micros(since)), {"ids": later})
 
     def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
         """Return each user's history, by version."""

@@ -1,12 +1,16 @@
 """Deduplication with the inbox: each event id of a source, and each version of a subject, is applied once."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Connection
 
 from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Event
 from services.chassis.database.database import Database, metadata
-from tests.support.builders import a_record, a_user_registered, an_envelope
+from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+
+REMEMBERING = idempotency.Remembering(NOW, timedelta(days=45))
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +28,7 @@ def an_event(number: int, value: bytes = b"{}", **envelope: object) -> Event:
 def deduplicate(database: Database, *events: Event) -> tuple[list[str], list[str], list[str]]:
     """Return the ids of new events, repeats, conflicts."""
     with database.write() as connection:
-        result = idempotency.deduplicate(connection, events)
+        result = idempotency.deduplicate(connection, events, REMEMBERING)
     new, repeats, conflicts = (
         [event.envelope.id for event in part] for part in (result.new, result.repeats, result.conflicts)
     )
@@ -76,7 +80,7 @@ def test_a_large_batch_is_stored_completely(database: Database) -> None:
 
 def deduplicated_and_failed(connection: Connection) -> Exception:
     """Deduplicate an event, and return an error to raise."""
-    assert idempotency.deduplicate(connection, [an_event(1)]).new != []
+    assert idempotency.deduplicate(connection, [an_event(1)], REMEMBERING).new != []
     return ZeroDivisionError()
 
 
