@@ -9,7 +9,7 @@ import msgspec
 from services.chassis.consumer.settings import STALLED_AFTER, HeldRecordSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.process.settings import ServiceSettings
-from services.chassis.settings.environment import Age, Natural, Port, Text, settings
+from services.chassis.settings.environment import Age, Natural, Port, Text, settings, too_short
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, is_mailbox
 
 
@@ -43,9 +43,11 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
         """Return the contradictions, a line each."""
         problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
         again = "a notice that is read again after a restore could be mailed twice"
-        problems += self.must_exceed("keep_mails", "records_return", again)
+        problems += too_short({"APP_KEEP_MAILS": self.keep_mails, "APP_RECORDS_RETURN": self.records_return}, again)
         late = "a notice that is read again could miss the address of its time"
-        problems += self.must_exceed("keep_addresses", "records_return", late)
+        problems += too_short(
+            {"APP_KEEP_ADDRESSES": self.keep_addresses, "APP_RECORDS_RETURN": self.records_return}, late
+        )
         if self.smtp_timeout * WAITS_PER_MAIL >= min(self.sender_claim_time, STALLED_AFTER):
             both = f"APP_SMTP_TIMEOUT ({self.smtp_timeout}), APP_SENDER_CLAIM_TIME ({self.sender_claim_time})"
             problems.append(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from services.chassis.consumer.settings import HeldRecordSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.process.settings import ServiceSettings
-from services.chassis.settings.environment import Age, Natural, settings
+from services.chassis.settings.environment import Age, Natural, settings, too_short
 
 
 @settings
@@ -23,7 +23,9 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""
         again = "a command that a client sends again could be executed twice"
-        return super().problems() + self.must_exceed("keep_replies", "retry_window", again)
+        return super().problems() + too_short(
+            {"APP_KEEP_REPLIES": self.keep_replies, "APP_RETRY_WINDOW": self.retry_window}, again
+        )
 
 
 @settings

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.settings.environment import Age, Natural, settings
+from services.chassis.settings.environment import Age, Natural, settings, too_short
 from services.chassis.telemetry.health import STALLED_AFTER_S
 
 STALLED_AFTER = timedelta(seconds=STALLED_AFTER_S)
@@ -59,4 +59,6 @@ class HeldRecordSettings(ConsumerSettings):
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""
         again = "a record that Kafka still has could be applied twice"
-        return super().problems() + self.must_exceed("keep_inbox", "records_return", again)
+        return super().problems() + too_short(
+            {"APP_KEEP_INBOX": self.keep_inbox, "APP_RECORDS_RETURN": self.records_return}, again
+        )

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Column, ColumnElement, Connection, Table, literal, literal_column, select, text, true
 
 from services.chassis.database.database import UNAVAILABLE, Database, now_ms
-from services.chassis.messages.clock import to_micros
+from services.chassis.messages.clock import MICROSECOND, to_micros
 from services.chassis.telemetry.metrics.storing import FORGETTING_HOLD, FORGOTTEN, TABLE_AGE, TABLE_OVERDUE, TABLE_ROWS
 from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
@@ -41,6 +41,10 @@ class Forgotten(msgspec.Struct, frozen=True):
     superseded: ColumnElement[bool] = true()
     dated: bool = False
 
+    def before(self, now: int) -> int:
+        """Return the age from which on rows stay."""
+        return now - self.keep // MICROSECOND
+
     def oldest(self, connection: Connection) -> int | None:
         """Return the age of the oldest row that has one."""
         query = select(self.age).where(self.age.is_not(None), self.condition).order_by(self.age).limit(1)
@@ -65,8 +69,7 @@ class Forgotten(msgspec.Struct, frozen=True):
 
     def delete(self, connection: Connection, now: int, limit: int) -> tuple[int, int]:
         """Look at up to `limit` rows that are old enough. Returns how many there were, and how many it deleted."""
-        old = self.age < now - self.keep // timedelta(microseconds=1)
-        chunk = self._chunk(connection, limit).where(old, self.condition).order_by(self.age)
+        chunk = self._chunk(connection, limit).where(self.age < self.before(now), self.condition).order_by(self.age)
         found = connection.execute(chunk).all()
         gone = [row[0] for row in found if row[1]]
         if gone:
@@ -120,9 +123,9 @@ class Forgetting(Periodic):
             yield self._every_s
 
     def _sweep(self, table: Forgotten) -> Iterator[float]:
-        deleted = 0
-        while self._is_due(table):
-            more, gone, rest = self._chunk(table)
+        deleted, started = 0, to_micros(self._clock())
+        while self._is_due(table, started):
+            more, gone, rest = self._chunk(table, started)
             deleted += gone
             if not more:
                 break
@@ -131,21 +134,21 @@ class Forgetting(Periodic):
             log.info("old rows deleted", table=table.table.name, rows=deleted)
         self._measure(table)
 
-    def _is_due(self, table: Forgotten) -> bool:
+    def _is_due(self, table: Forgotten, now: int) -> bool:
         # A look before a write: on SQLite a write that finds nothing would hold the others up as well.
         with self._database.read() as connection:
             oldest = table.oldest(connection)
             undated = table.dated and table.has_undated(connection)
-        return undated or (oldest is not None and oldest < to_micros(self._clock() - table.keep))
+        return undated or (oldest is not None and oldest < table.before(now))
 
-    def _chunk(self, table: Forgotten) -> tuple[bool, int, float]:
+    def _chunk(self, table: Forgotten, started_at: int) -> tuple[bool, int, float]:
         """Delete a chunk. Returns whether there may be more, how many rows it deleted, and the rest in seconds."""
         name = table.table.name
         limit = self._sizes[name]
         with self._database.write() as connection:
             started = time.perf_counter()
             # The earlier of two clocks: one that is far ahead must not delete everything.
-            now = min(to_micros(self._clock()), now_ms(connection) * 1000)
+            now = min(started_at, now_ms(connection) * 1000)
             dated = table.date(connection, now, limit)
             seen, gone = (0, 0) if dated else table.delete(connection, now, limit)
         held = time.perf_counter() - started

@@ -49,17 +49,18 @@ class Mixin:
         """Return contradictions between settings, a line each. A mixin adds its own to those of `super()`."""
         return []
 
-    def must_exceed(self, name: str, other: str, otherwise: str) -> list[str]:
-        """Return a line if the first of two ages is not longer than the second by MARGIN."""
-        first, second = getattr(self, name), getattr(self, other)
-        if first >= second * MARGIN:
-            return []
-        both = f"{PREFIX}{name.upper()} ({first}), {PREFIX}{other.upper()} ({second})"
-        return [f"{both}: the first must be at least {MARGIN} times the second, or {otherwise}"]
-
     def __repr__(self) -> str:
         """Return the name of the class alone: a value may be a password."""
         return f"{type(self).__name__}(…)"
+
+
+def too_short(ages: Mapping[str, timedelta], otherwise: str) -> list[str]:
+    """Return a line if the first of two ages, by setting, is not longer than the second by MARGIN."""
+    first, second = ages.values()
+    if first >= second * MARGIN:
+        return []
+    both = ", ".join(f"{name} ({age})" for name, age in ages.items())
+    return [f"{both}: the first must be at least {MARGIN} times the second, or {otherwise}"]
 
 
 def load(kind: type[S], environment: Mapping[str, str]) -> S:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Event
@@ -88,3 +88,38 @@ def test_a_batch_that_is_rolled_back_is_not_stored(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:
         raise deduplicated_and_failed(connection)
     assert deduplicate(database, an_event(1))[0] == ["id-1"]
+
+
+LONG_AGO = NOW - timedelta(days=50)
+
+
+def forget(database: Database, *ids: str) -> None:
+    """Delete rows as `chassis.database.forgetting` does."""
+    with database.write() as connection:
+        for event_id in ids:
+            connection.execute(delete(idempotency.inbox).where(idempotency.inbox.c.event_id == event_id))
+
+
+def test_a_forgotten_event_that_comes_again_is_a_repeat_as_its_subject_is_further(database: Database) -> None:
+    old = [an_event(number, time=LONG_AGO) for number in (1, 2, 3)]
+    deduplicate(database, *old)
+    forget(database, "id-1", "id-2")
+    assert deduplicate(database, *old) == ([], ["id-1", "id-2", "id-3"], [])
+
+
+def test_an_old_event_that_comes_for_the_first_time_is_new_as_no_later_one_of_its_subject_was_applied(
+    database: Database,
+) -> None:
+    assert deduplicate(database, an_event(1, time=LONG_AGO), an_event(2, time=LONG_AGO))[0] == ["id-1", "id-2"]
+    assert deduplicate(database, an_event(3, time=LONG_AGO))[0] == ["id-3"]
+    assert deduplicate(database, an_event(1, time=LONG_AGO, subject="other", id="other"))[0] == ["other"]
+
+
+def test_a_young_event_behind_later_ones_is_new_as_nothing_of_its_time_was_forgotten(database: Database) -> None:
+    deduplicate(database, an_event(5))
+    assert deduplicate(database, an_event(4))[0] == ["id-4"]
+
+
+def test_an_old_event_with_the_version_of_the_newest_is_still_a_conflict(database: Database) -> None:
+    deduplicate(database, an_event(2, time=LONG_AGO))
+    assert deduplicate(database, an_event(2, time=LONG_AGO, id="id-x"))[2] == ["id-x"]
