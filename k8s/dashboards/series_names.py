@@ -23,7 +23,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "http_response_status_code": ("4..", "5.."),
     "messaging_operation_name": ("commit", "publish"),
     "outcome": ("bounced", "deferred", "failed", "refused", "retried", "sent", "unknown"),
-    "table": ("addresses", "inbox", "intents", "replies", "stopped_events"),
+    "table": ("addresses", "held", "held_finished", "inbox", "intents", "replies", "stopped_events"),
     "state": ("attempting", "open", "unknown"),
 }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Decoder
+from services.chassis.consumer.held import table
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import stopped_events
@@ -74,6 +75,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.forgetting(
             settings.forget_every,
             idempotency.forgotten(settings.keep_inbox),
+            *table.forgotten(settings.keep_held),
             stopped_events.forgotten(settings.keep_skipped),
             *forgotten(settings.keep_mails, settings.keep_addresses),
         ),

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from services.chassis.consumer import idempotency
+from services.chassis.consumer.held import table
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
@@ -57,6 +58,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.forgetting(
             settings.forget_every,
             idempotency.forgotten(settings.keep_inbox),
+            *table.forgotten(settings.keep_held),
             stopped_events.forgotten(settings.keep_skipped),
             store.forgotten_replies(settings.keep_replies),
         ),

@@ -47,7 +47,7 @@ class HeldRecordSettings(ConsumerSettings):
 
     Old rows are looked for at each `forget_every`. `records_return` is the longest time for which Kafka keeps a record
     of a topic with the rule `once`: retention, and the time until a segment is closed. The inbox recognises repeats for
-    `keep_inbox`.
+    `keep_inbox`. Dead records with a published letter, and finished held records, stay for `keep_held`.
     """
 
     consumer_dead_letter_ceiling: Natural = 100
@@ -55,10 +55,14 @@ class HeldRecordSettings(ConsumerSettings):
     forget_every: timedelta = timedelta(minutes=10)
     records_return: Age = timedelta(days=37)
     keep_inbox: Age = timedelta(days=45)
+    keep_held: Age = timedelta(days=40)
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""
         again = "a record that Kafka still has could be applied twice"
-        return super().problems() + too_short(
-            {"APP_KEEP_INBOX": self.keep_inbox, "APP_RECORDS_RETURN": self.records_return}, again
-        )
+        unapplied = "a dead record that is retried could be taken for a repeat"
+        return [
+            *super().problems(),
+            *too_short({"APP_KEEP_INBOX": self.keep_inbox, "APP_RECORDS_RETURN": self.records_return}, again),
+            *too_short({"APP_KEEP_INBOX": self.keep_inbox, "APP_KEEP_HELD": self.keep_held}, unapplied),
+        ]

@@ -40,6 +40,12 @@ class Forgotten(msgspec.Struct, frozen=True):
     condition: ColumnElement[bool] = true()
     superseded: ColumnElement[bool] = true()
     dated: bool = False
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name in metrics and log lines: the table's, unless it is another."""
+        return self.name or self.table.name
 
     def before(self, now: int) -> int:
         """Return the age from which on rows stay."""
@@ -98,7 +104,7 @@ class Forgetting(Periodic):
         self._every_s = every.total_seconds()
         self._clock = telemetry.clock
         self._steps = self._sweeps()
-        self._sizes = dict.fromkeys((table.table.name for table in tables), LEAST_CHUNK)
+        self._sizes = dict.fromkeys((table.label for table in tables), LEAST_CHUNK)
         self._found: dict[str, tuple[int, int | None]] = {}  # rows, oldest age
         self._moved = time.monotonic()
         self._deleted = telemetry.metrics.counter(FORGOTTEN)
@@ -131,7 +137,7 @@ class Forgetting(Periodic):
                 break
             yield rest
         if deleted:
-            log.info("old rows deleted", table=table.table.name, rows=deleted)
+            log.info("old rows deleted", table=table.label, rows=deleted)
         self._measure(table)
 
     def _is_due(self, table: Forgotten, now: int) -> bool:
@@ -143,7 +149,7 @@ class Forgetting(Periodic):
 
     def _chunk(self, table: Forgotten, started_at: int) -> tuple[bool, int, float]:
         """Delete a chunk. Returns whether there may be more, how many rows it deleted, and the rest in seconds."""
-        name = table.table.name
+        name = table.label
         limit = self._sizes[name]
         with self._database.write() as connection:
             started = time.perf_counter()
@@ -159,13 +165,13 @@ class Forgetting(Periodic):
 
     def _measure(self, table: Forgotten) -> None:
         with self._database.read() as connection:
-            self._found[table.table.name] = (table.rows(connection), table.oldest(connection))
+            self._found[table.label] = (table.rows(connection), table.oldest(connection))
 
     def _reading(self) -> Sequence[Mapping[str, float]]:
         now, found = to_micros(self._clock()), dict(self._found)
         ages = {name: (now - oldest) / 1e6 if oldest else 0.0 for name, (_, oldest) in found.items()}
         late = max(0.0, time.monotonic() - self._moved - self._every_s)
-        keeps = {table.table.name: table.keep.total_seconds() for table in self._tables}
+        keeps = {table.label: table.keep.total_seconds() for table in self._tables}
         # A table that was never measured is as late as the loop itself.
         overdue = {name: max(late, ages.get(name, 0.0) - keep) for name, keep in keeps.items()}
         return {name: float(rows) for name, (rows, _) in found.items()}, ages, overdue

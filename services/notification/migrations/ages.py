@@ -27,3 +27,6 @@ def upgrade() -> None:
     op.create_index("addresses_former", "addresses", ["former_since"], postgresql_where=former, sqlite_where=former)
     finished = sa.text("due_at IS NULL")
     op.create_index("intents_finished", "intents", ["updated_at"], postgresql_where=finished, sqlite_where=finished)
+    for name in ("published", "finished"):  # of the table of held records
+        known = sa.text(f"{name}_at IS NOT NULL")
+        op.create_index(f"held_{name}", "held", [f"{name}_at"], postgresql_where=known, sqlite_where=known)

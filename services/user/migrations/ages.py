@@ -14,3 +14,6 @@ def upgrade() -> None:
     op.create_index("replies_by_age", "replies", ["stored_at"])
     op.add_column("inbox", sa.Column("applied_at", sa.BigInteger()))
     op.create_index("inbox_by_age", "inbox", ["applied_at"])
+    for name in ("published", "finished"):  # of the table of held records
+        known = sa.text(f"{name}_at IS NOT NULL")
+        op.create_index(f"held_{name}", "held", [f"{name}_at"], postgresql_where=known, sqlite_where=known)

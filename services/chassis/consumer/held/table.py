@@ -4,7 +4,7 @@ Programs of before it see the parked ones through a view; see `database.migratio
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,6 +32,7 @@ from services.chassis.consumer.held.reasons import State
 from services.chassis.consumer.held.record import Held, key_of
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
+from services.chassis.database.forgetting import Forgotten
 from services.chassis.database.text import storable, unescaped
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.record import Record
@@ -39,6 +40,7 @@ from services.chassis.messages.record import Record
 LONGEST_DETAIL = 1000
 KEY_IS_NULL, HEADERS_ARE_UNREADABLE = 1, 2
 PARKED = "state = 'parked'"
+PUBLISHED, FINISHED = "published_at IS NOT NULL", "finished_at IS NOT NULL"
 HEADERS = msgspec.json.Decoder(list[tuple[str, bytes | None]])
 
 held = Table(
@@ -70,7 +72,20 @@ held = Table(
         "held_to_retry", "topic", "partition", "offset", postgresql_where=text("again"), sqlite_where=text("again = 1")
     ),
     Index("held_to_publish", "since", postgresql_where=text("due"), sqlite_where=text("due = 1")),
+    Index("held_published", "published_at", postgresql_where=text(PUBLISHED), sqlite_where=text(PUBLISHED)),
+    Index("held_finished", "finished_at", postgresql_where=text(FINISHED), sqlite_where=text(FINISHED)),
 )
+
+
+def forgotten(keep: timedelta) -> tuple[Forgotten, ...]:
+    """Return the rows that are deleted: dead records whose letters are published, and finished records."""
+    published = held.c.state == State.DEAD.value, held.c.published_at.is_not(None), ~held.c.due, ~held.c.again
+    return (
+        Forgotten(held, held.c.published_at, keep, and_(*published)),
+        Forgotten(held, held.c.finished_at, keep, held.c.finished_at.is_not(None) & ~held.c.due, name="held_finished"),
+    )
+
+
 # Constants, not parameters: SQLite uses a partial index only for the very words of its condition.
 IS_PARKED = held.c.state == literal_column("'parked'")
 IS_OPEN = held.c.state.in_([literal_column("'parked'"), literal_column("'dead'")])
