@@ -221,15 +221,15 @@ def test_every_setting_of_a_service_is_read_somewhere(service: str) -> None:
         (
             {"APP_KEEP_INBOX": "40d", "APP_KEEP_HELD": "1d"},
             (
-                "APP_KEEP_INBOX (40 days, 0:00:00), APP_RECORDS_RETURN (37 days, 0:00:00): the first must be at least 1.1 "
-                "times the second, or a record that Kafka still has could be applied twice"
+                "APP_KEEP_INBOX (40 days, 0:00:00), APP_RECORDS_RETURN (37 days, 0:00:00): the first must be at least "
+                "1.1 times the second, or a record that Kafka still has could be applied twice"
             ),
         ),
         (
             {"APP_RETRY_WINDOW": "7d"},
             (
-                "APP_KEEP_REPLIES (7 days, 0:00:00), APP_RETRY_WINDOW (7 days, 0:00:00): the first must be at least 1.1 "
-                "times the second, or a command that a client sends again could be executed twice"
+                "APP_KEEP_REPLIES (7 days, 0:00:00), APP_RETRY_WINDOW (7 days, 0:00:00): the first must be at least "
+                "1.1 times the second, or a command that a client sends again could be executed twice"
             ),
         ),
     ],
