@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from itertools import count
 
 import msgspec
@@ -43,7 +44,7 @@ class Notification:
     def __init__(self, database: Database) -> None:
         self.database = prepare(database)
         self._decoder = Decoder({name: TYPES[name] for name in ("user.state", "user.notice")})
-        self._handler = Handler(Tools(self._decoder, Rows, ids(), lambda: NOW))
+        self._handler = Handler(Tools(self._decoder, Rows, ids(), lambda: NOW, timedelta(days=45)))
         self.handled: dict[str, list[int]] = defaultdict(list)
         self.broker = FakeBroker()
         for topic in (STATE.topic, NOTICE.topic):
