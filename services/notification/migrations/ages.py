@@ -8,8 +8,8 @@ import time
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 oldest_program = "0001"
 
 addresses = sa.table("addresses", sa.column("user_id"), sa.column("version"), sa.column("former_since"))

@@ -19,7 +19,7 @@ from services.user import store
 from tests.support.builders import a_telemetry
 
 ROOT = Path(services.__path__[0])
-LAST = {"user": "0004", "notification": "0003"}  # the revisions of before
+LAST = {"user": "0005", "notification": "0004"}  # the revisions of before
 INBOX = "INSERT INTO inbox (source, event_id, subject, version, digest) VALUES ('s', 'e{0}', 'u', {0}, 'd')"
 REPLY = "INSERT INTO replies (key, fingerprint, reply) VALUES ('k{0}', 'f', '{{}}')"
 ADDRESS = "INSERT INTO addresses (user_id, version, email) VALUES ('u', {0}, 'a{0}@example.org')"
