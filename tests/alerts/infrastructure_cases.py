@@ -130,7 +130,7 @@ CASES = (
     ),
     Case(
         alert="RowsNotDeleted",
-        story="the deletion stands still, then catches up",
+        story="the deletion stops, then catches up",
         series=_of("table_overdue_seconds", INBOX, (0, 10), (4000, 30), (0, 10)),
         firing={9: [], 15: [], 25: [INBOX], 41: []},
     ),
