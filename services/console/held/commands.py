@@ -4,13 +4,13 @@ Works on a service's own database: that of APP_DATABASE_URL, or without it those
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Annotated
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from services.chassis.consumer.held import selection
@@ -27,7 +27,7 @@ from services.console.held.actions import UnfinishedError
 from services.console.held.options import ActOptions, ListOptions, RetryOptions, filters, place
 from services.console.running import opened_databases
 
-LONGEST = 60  # characters of a detail in a list; `show` has all
+LONGEST = 70  # characters of a detail in a list; `show` has all
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
@@ -78,7 +78,9 @@ def _list(database: Database, wanted: selection.Filters, limit: int) -> int:
     rows = database.reader(selection.find)(wanted, limit)
     total = sum(group.number for group in groups)
     if total:
-        Console().print(_summary(groups), _records(rows))
+        Console().print(_summary(groups))
+        for line in chain.from_iterable(map(_lines, rows)):
+            typer.echo(line)
     if total > len(rows):
         typer.echo(f"the first {len(rows)} of {total:,}: filter them, or write --limit {total}")
     return total
@@ -96,18 +98,10 @@ def _summary(groups: Sequence[selection.Count]) -> Table:
     return table
 
 
-def _records(rows: Sequence[Held]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("Record", no_wrap=True)
-    for name in ("Key", "State", "Reason", "Detail"):
-        table.add_column(name, overflow="fold")
-    table.add_column("Failed", justify="right")
-    for one in rows:
-        detail = printable(one.detail)
-        short = detail if len(detail) <= LONGEST else f"{detail[: LONGEST - 1]}…"
-        cells = (one.record.place, printable(key_of(one.record))[:LONGEST], one.state, one.reason, short)
-        table.add_row(*map(escape, cells), str(one.attempts))
-    return table
+def _lines(one: Held) -> Iterator[str]:
+    detail, failed = printable(one.detail), f", {one.attempts} retries failed" if one.attempts else ""
+    yield f"{one.record.place}  {one.state}, {one.reason}{failed}, key {printable(key_of(one.record))[:LONGEST]}"
+    yield f"    {detail if len(detail) <= LONGEST else f'{detail[: LONGEST - 1]}…'}"
 
 
 app.command(name="list")(flags(ListOptions, list_held))
