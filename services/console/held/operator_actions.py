@@ -20,4 +20,5 @@ def record(connection: Connection, action: tuple[str, str], rows: Sequence[Held]
     selection = f"{rows[0].record.place} to {rows[-1].record.place}" if len(rows) > 1 else rows[0].record.place
     if inspect(connection).has_table(operations.name):
         record_by_system_user(connection, Action(name=name, selection=selection, count=number, reason=reason))
-    log.info("operator", action=name, selection=selection, reason=reason, records=number)
+    else:
+        log.info("operator", action=name, selection=selection, reason=reason, records=number)
