@@ -164,6 +164,7 @@ help: ## show this list
 #: journey    show everything that one command led to
 #: held       list the records that could not be applied, retry or discard them
 #: outbox     list the events that the broker refused for good, retry or skip them
+#: relay      show whether a service publishes its events, pause and resume it
 #: rebuild    compare the log with the user service's table
 #: probe      serve the lag as metrics
 

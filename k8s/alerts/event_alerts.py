@@ -42,6 +42,14 @@ ALERTS = (
         description="A topic has another number of partitions, or the store is older than the log; the log names it.",
     ),
     Alert(
+        name="RelayPaused",
+        when="max by (job, namespace) (relay_paused_seconds) > 15m",
+        lasting="0s",
+        severity="ticket",
+        summary="An operator paused {{ $labels.job }}'s relay {{ $value | humanizeDuration }} ago",
+        description="Events of {{ $labels.job }} wait in its store until somebody ends the pause.",
+    ),
+    Alert(
         name="ConsumerLagging",
         # The lowest that was seen: an age that could not be read (NaN) is no end of the lag.
         when=f'{LAG} (min_over_time(consumer_lag_seconds{{messaging_consumer_group_name!="audit"}}[2m])) > 1m',

@@ -96,6 +96,7 @@ OUTBOX = Row(
             queries=(
                 Query(most("job", of("outbox_pending_events")), "{{job}}"),
                 Query(most("job", of("outbox_stopped_events")), "{{job}}, stopped"),
+                Query(most("job", of("relay_paused_seconds")), "{{job}}, seconds paused"),
             ),
             unit="short",
             width=8,

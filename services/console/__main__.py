@@ -16,7 +16,7 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, journey, lag, lag_exporter, outbox, rebuild
+from services.console import events, journey, lag, lag_exporter, outbox, rebuild, relay
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
@@ -106,6 +106,7 @@ def _client() -> ConsoleSettings:
 
 app.add_typer(held_commands.app, name="held")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(relay.app, name="relay")
 app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))
 

@@ -95,6 +95,19 @@ CASES = (
         firing={29: []},
     ),
     Case(
+        alert="RelayPaused",
+        story="a pause of twenty minutes that was forgotten, as both processes report it, until it is ended",
+        series=_of("relay_paused_seconds", USER, (0, 5), (300, 5), (960, 10), (0, 5))
+        | _of("relay_paused_seconds", USER, (0, 5), (300, 5), (960, 10), (0, 5), instance="2"),
+        firing={4: [], 9: [], 12: [USER], 19: [USER], 22: []},
+    ),
+    Case(
+        alert="RelayPaused",
+        story="a pause of ten minutes",
+        series=_of("relay_paused_seconds", USER, (0, 5), (600, 10), (0, 5)),
+        firing={4: [], 14: [], 19: []},
+    ),
+    Case(
         alert="ConsumerLagging",
         story="the oldest record is minutes old, and once could not be read",
         series=_lag("notification", STATE, (0, 10), (120, 5), ("NaN", 1), (180, 4), (0, 10)),

@@ -22,7 +22,7 @@ from services.chassis.messages.publisher import (
 )
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_store, stopped_events
-from services.chassis.outbox.lease import Lease, Leases
+from services.chassis.outbox.lease import NOT_PAUSED, Lease, Leases, Pause, paused
 from services.chassis.outbox.spans import publishing
 from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.publishing import PUBLISH_LATENCY, SENT
@@ -61,9 +61,9 @@ class EventPublisher:
         self._limit = CHUNK
 
     def next_chunk(self, cursor: int) -> list[StoredEvent]:
-        """Return the events to publish next."""
+        """Return the events to publish next, none while an operator has paused the relay."""
         with self._outbox.database.read() as connection:
-            return event_store.read(connection, cursor, self._limit)
+            return event_store.read(connection, cursor, self._limit, NOT_PAUSED)
 
     def publish(self, lease: Lease, chunk: Sequence[StoredEvent]) -> bool:
         """Publish a chunk and move the cursor behind it. False: read a smaller one, a record of this one is refused.
@@ -86,15 +86,21 @@ class EventPublisher:
         self._count(free, sent, started)
         return True
 
-    def idle(self, lease: Lease) -> None:
-        """Serve the client's callbacks, and publish the stopped events whose retry is requested, each in its turn."""
+    def idle(self, lease: Lease) -> Pause | None:
+        """Serve the client's callbacks, and publish the stopped events whose retry is requested, each in its turn.
+
+        During a pause of the relay nothing is published, and the pause is returned.
+        """
         self._open().poll()
         with self._outbox.database.read() as connection:
+            if pause := paused(connection):
+                return pause
             waiting = event_store.these(connection, stopped_events.requested(connection))
         refused: set[str] = set()
         for stored in waiting:
             if stored.event.subject not in refused and not self._retry(lease, stored):
                 refused.add(stored.event.subject)
+        return None
 
     def close(self) -> None:
         """Drop what is queued in the client."""

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     Row,
@@ -94,9 +95,9 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
         connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
 
 
-def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
-    """Return up to `limit` events that follow a sequence number, in order."""
-    query = select(events).where(events.c.sequence > after).order_by(events.c.sequence).limit(limit)
+def read(connection: Connection, after: int, limit: int, *conditions: ColumnElement[bool]) -> list[StoredEvent]:
+    """Return up to `limit` events that follow a sequence number, in order; none unless the conditions hold."""
+    query = select(events).where(events.c.sequence > after, *conditions).order_by(events.c.sequence).limit(limit)
     return [_stored(row) for row in connection.execute(query)]
 
 

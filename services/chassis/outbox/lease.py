@@ -5,12 +5,25 @@ SKIP LOCKED would reorder events; connection poolers break session locks. Expiry
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, Text, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    exists,
+    select,
+    update,
+)
 
 from services.chassis.database.database import Database, metadata, now_ms
+from services.chassis.messages.clock import from_micros, to_micros
 
 relay = Table(
     "relay",
@@ -27,6 +40,17 @@ relay = Table(
     Column("republish_next", BigInteger),  # the first sequence number that is still to be published again
     Column("republish_to", BigInteger),
 )
+
+
+NOT_PAUSED = ~exists().where(relay.c.paused_at.is_not(None))
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A pause of the relay: since when, by whom and why. It is in the relay's row, so it survives hand-overs."""
+
+    since: datetime
+    by: str
+    reason: str
 
 
 class LeaseLostError(Exception):
@@ -92,3 +116,21 @@ class Leases:
         moved = connection.execute(update(relay).where(relay.c.epoch == lease.epoch).values(**values))
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")
+
+
+def paused(connection: Connection) -> Pause | None:
+    """Return the pause of the relay, if there is one."""
+    row = connection.execute(select(relay.c.paused_at, relay.c.paused_by, relay.c.pause_reason)).one()
+    return None if row.paused_at is None else Pause(from_micros(row.paused_at), row.paused_by, row.pause_reason)
+
+
+def pause(connection: Connection, new: Pause) -> bool:
+    """Pause the relay: it finishes the chunk under way. False if it is paused already; that pause stays."""
+    values = {"paused_at": to_micros(new.since), "paused_by": new.by, "pause_reason": new.reason}
+    return bool(connection.execute(update(relay).where(relay.c.paused_at.is_(None)).values(values)).rowcount)
+
+
+def resume(connection: Connection) -> bool:
+    """End the pause. False if there is none."""
+    values = {"paused_at": None, "paused_by": None, "pause_reason": None}
+    return bool(connection.execute(update(relay).where(relay.c.paused_at.is_not(None)).values(values)).rowcount)

@@ -17,13 +17,14 @@ from services.chassis.net.pace import Pace
 from services.chassis.outbox import divergence_check, event_store, stopped_events
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.event_publisher import EventPublisher, Outbox
-from services.chassis.outbox.lease import Lease, LeaseLostError
+from services.chassis.outbox.lease import Lease, LeaseLostError, paused
 from services.chassis.telemetry.metrics.publishing import (
     OUTBOX_AGE,
     OUTBOX_PENDING,
     OUTBOX_STOPPED,
     RELAY_EPOCH,
     RELAY_HALTED,
+    RELAY_PAUSED,
 )
 from services.chassis.telemetry.telemetry import Telemetry
 
@@ -51,7 +52,7 @@ class Relay:
         self._backoff = Backoff(*BACKOFF_S)
         self._pace = Pace(GATHER_S)
         self._leads = False
-        telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED), self._backlog)
+        telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED, RELAY_PAUSED), self._backlog)
 
     def leads(self) -> bool:
         """Return whether this process has the lease. Thread-safe."""
@@ -115,15 +116,26 @@ class Relay:
                 if chunk and self._publisher.publish(lease, chunk):
                     cursor = chunk[-1].sequence
                     self._pace.count()
+                    self._health.has(self.name)
                 elif stopping and not chunk:
                     return
                 elif not chunk:
-                    self._publisher.idle(lease)
-                    self._appended.wait(IDLE_S)
-                self._health.has(self.name)  # it publishes, or nothing waits
+                    self._rest(lease, stop)
                 self._halted.set(0)
         finally:
             self._publisher.close()
+
+    def _rest(self, lease: Lease, stop: threading.Event) -> None:
+        """Wait for events; during a pause for its end, which no event brings nearer."""
+        pause = self._publisher.idle(lease)
+        self._health.has(self.name)  # nothing waits, or nothing but the pause is in the way
+        if pause:
+            since = pause.since.isoformat(timespec="seconds")
+            reason = f"paused since {since} by {pause.by}: {pause.reason or 'no reason given'}; `console relay resume`"
+            self._health.lacks(self.name, reason, needed=False)
+            stop.wait(IDLE_S)
+        else:
+            self._appended.wait(IDLE_S)
 
     def _give_back(self, lease: Lease) -> None:
         try:
@@ -131,9 +143,11 @@ class Relay:
         except (*UNAVAILABLE, LeaseLostError) as error:
             log.warning("lease not given back, it ends by itself", error=str(error))
 
-    def _backlog(self) -> tuple[float, float, float]:
+    def _backlog(self) -> tuple[float, float, float, float]:
         cursor = self._outbox.leases.cursor()
         with self._outbox.database.read() as connection:
             number, oldest = event_store.backlog(connection, cursor)
-            stopped = stopped_events.count(connection)
-        return number, seconds_since(oldest, self._clock()) if oldest else 0.0, stopped
+            stopped, pause = stopped_events.count(connection), paused(connection)
+        now = self._clock()
+        age = seconds_since(oldest, now) if oldest else 0.0
+        return number, age, stopped, seconds_since(pause.since, now) if pause else 0.0

@@ -1,0 +1,75 @@
+"""`console relay`, run as an operator runs it: the commands of docs/operations.md, and what they refuse."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.chassis.database.database import Database
+from services.chassis.database.migrations import upgrade
+from services.chassis.outbox import lease, operator_events
+from services.contracts.operations import OperatorActed
+from services.user import bootstrap
+from tests.support.builders import append_events
+
+ROOT = Path(__file__).parents[3]
+SECTION = (ROOT / "docs/operations.md").read_text().partition("## Pause a relay\n")[2].partition("\n## ")[0]
+COMMANDS = SECTION.partition("```sh\n")[2].partition("```")[0]
+REASON = "Kafka moves to new disks"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path / 'user.db'}")
+    upgrade(database, bootstrap.REVISIONS)
+    append_events(database, 1, 2)
+    return database
+
+
+def relay(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"APP_DATABASE_URL": f"sqlite:///{folder / 'user.db'}"}
+    argv = (sys.executable, "-m", "services.console", "relay", *arguments)
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def acted(database: Database) -> list[OperatorActed]:
+    with database.read() as connection:
+        events = operator_events.unpublished(connection, 10)
+    return [msgspec.json.decode(stored.event.data, type=OperatorActed) for stored in events]
+
+
+def test_the_documented_commands_pause_show_and_resume_and_are_on_record(store: Database, tmp_path: Path) -> None:
+    (tmp_path / ".eventline").symlink_to(ROOT / ".eventline")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # noqa: S602  # a documented block
+        f"set -e\n{COMMANDS}",
+        shell=True,
+        executable="/bin/bash",
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    paused, shown, resumed = done.stdout.splitlines()
+    assert paused.startswith("paused: ")
+    assert shown.startswith("user: PAUSED for ")
+    assert f"{REASON}; published up to event 0; 2 wait" in shown
+    assert resumed.startswith("resumed: ")
+    found = [(fact.action, fact.count, fact.reason) for fact in acted(store)]
+    assert found == [("relay.pause", 2, REASON), ("relay.resume", 2, "")]
+    with store.read() as connection:
+        assert lease.paused(connection) is None
+
+
+def test_what_changes_nothing_is_refused_and_leaves_no_event(store: Database, tmp_path: Path) -> None:
+    done = relay(tmp_path, "resume")
+    assert (done.returncode, "the relay is not paused" in done.stderr) == (5, True), done.stderr
+    assert relay(tmp_path, "pause", "--reason", "a").returncode == 0
+    done = relay(tmp_path, "pause", "--reason", "b")
+    assert (done.returncode, "the relay is paused already" in done.stderr) == (5, True), done.stderr
+    assert [fact.reason for fact in acted(store)] == ["a"]
