@@ -14,11 +14,10 @@ from services.chassis.outbox import lease, operator_events
 from services.contracts.operations import OperatorActed
 from services.user import bootstrap
 from tests.support.builders import append_events
+from tests.support.command_blocks import blocks_for, execute
 
 ROOT = Path(__file__).parents[3]
-SECTION = (ROOT / "docs/operations.md").read_text().partition("## Pause a relay\n")[2].partition("\n## ")[0]
-COMMANDS = SECTION.partition("```sh\n")[2].partition("```")[0]
-REASON = "Kafka moves to new disks"
+REASON = "Kafka-moves"
 
 
 @pytest.fixture
@@ -43,19 +42,10 @@ def acted(database: Database) -> list[OperatorActed]:
 
 def test_the_documented_commands_pause_show_and_resume_and_are_on_record(store: Database, tmp_path: Path) -> None:
     (tmp_path / ".eventline").symlink_to(ROOT / ".eventline")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(  # noqa: S602  # a documented block
-        f"set -e\n{COMMANDS}",
-        shell=True,
-        executable="/bin/bash",
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    paused, shown, resumed = done.stdout.splitlines()
+    (block,) = blocks_for(__file__)
+    code, output = execute(block.text, {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert code == 0, output
+    paused, shown, resumed = output.splitlines()
     assert paused.startswith("paused: ")
     assert shown.startswith("user: PAUSED for ")
     assert f"{REASON}; published up to event 0; 2 wait" in shown
