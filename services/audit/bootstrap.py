@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from services.audit import api, store
+from services.audit.chain_heads import Heads
 from services.audit.handlers import Handler
 from services.audit.journeys import api as journeys
 from services.audit.journeys import search
@@ -26,7 +27,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     topic_ids = KnownIds(assembly.admin)
     records = Consumption(
         topics=tuple(topic.name for topic in TOPICS),
-        handle=Handler(partial(store.Log, origin=origin), topic_ids.id_of, telemetry.clock),
+        handle=Handler(partial(store.Log, origin=origin, heads=Heads()), topic_ids.id_of, telemetry.clock),
         broker=topic_ids,
         gather_s=0.1,  # nobody waits for an entry
     )

@@ -7,6 +7,7 @@ the head that precedes it.
 import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     case,
     func,
     select,
@@ -33,9 +35,11 @@ from sqlalchemy import (
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.exc import DBAPIError
 
+from services.audit.chain_heads import Chains, Heads
 from services.audit.domain import LONGEST_TEXT, NO_DIGEST, Chain, Entry, Found, LargeValue, Page, Query, new_chain
 from services.chassis.database import bulk
-from services.chassis.database.database import Database, insert_or_ignore, metadata
+from services.chassis.database.database import Database, after_commit, insert_or_ignore, metadata
+from services.chassis.database.statements import Statement
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 Rows = Select[Any]
@@ -96,6 +100,9 @@ entries = Table(
     Index("entries_by_time", "event_time", "position"),
 )
 
+LOCK = Statement(select(log.c.size).with_for_update())
+RESIZE = Statement(update(log).values(size=bindparam("size")))
+
 _SIZE = func.length(entries.c.value)
 HELD_VALUE = case((_SIZE <= LARGEST_VALUE, entries.c.value), else_=None).label("value")
 COLUMNS = [*(HELD_VALUE if column.name == "value" else column for column in entries.c), _SIZE.label("value_size")]
@@ -108,11 +115,12 @@ class StoreError(Exception):
 class Log:
     """The log, locked until the transaction's end, so that only one process appends at a time."""
 
-    def __init__(self, connection: Connection, origin: str) -> None:
+    def __init__(self, connection: Connection, origin: str, heads: Heads) -> None:
         self._connection = connection
         self._origin = origin
-        self.size: int = connection.execute(select(log.c.size).with_for_update()).scalar_one()
-        self._chains = read_chains(connection)
+        self._heads = heads
+        (self.size,) = LOCK.row(connection)
+        self._chains = heads.take(self.size) or read_chains(connection)
 
     def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
         """Return the chain of a partition, which the caller extends."""
@@ -127,7 +135,8 @@ class Log:
         touched = {(entry.topic_id, entry.partition) for entry in added}
         bulk.upsert(self._connection, chains, [msgspec.structs.astuple(self._chains[key]) for key in touched])
         self.size += len(added)
-        self._connection.execute(update(log).values(size=self.size))
+        RESIZE.execute(self._connection, size=self.size)
+        after_commit(self._connection, partial(self._heads.keep, self.size, self._chains))
 
 
 @contextmanager
@@ -170,7 +179,7 @@ def read_size(connection: Connection, origin: str) -> int:
     return int(row.size)
 
 
-def read_chains(connection: Connection) -> dict[tuple[str, int], Chain]:
+def read_chains(connection: Connection) -> Chains:
     """Return all chains by topic id and partition."""
     columns = [chains.c[name] for name in Chain.__struct_fields__]
     return {(row.topic_id, row.partition): Chain(*row) for row in connection.execute(select(*columns))}

@@ -27,9 +27,11 @@ from services.notification import publisher
 from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import JoinMonitor, WaitingNotices, observe_unfinished
+from services.notification.mail.bell import Bell
 from services.notification.mail.message import ascii_domain
+from services.notification.mail.recipient_domains import RecipientDomains
 from services.notification.mail.refusal_ceiling import RefusalCeiling
-from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.sender import Limits, Pool, Sender
 from services.notification.mail.smtp_connection import Login
 from services.notification.mail.smtp_connection import Server as MailServer
 from services.notification.mail.smtp_delivery import Mailer
@@ -52,14 +54,15 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     database = assembly.database
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
     holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
-    senders = _senders(settings, assembly, telemetry)
+    bell = Bell()
+    senders = _senders(settings, assembly, bell, telemetry)
     api = Api(database.reader(views.version), database.reader(views.notifications))
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
         handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock, settings.keep_inbox)),
         held=holding.records,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
-        commit_signals=tuple(sender.wake for sender in senders),
+        commit_signals=(bell,),
     )
     consumer = assembly.consumer(notices)
     waiting = WaitingNotices(
@@ -89,17 +92,16 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     return assembly.plan(components, partial(restore.restore_if_empty, database, history), needs_broker=True)
 
 
-def _senders(settings: Settings, assembly: Assembly, telemetry: Telemetry) -> list[Sender]:
+def _senders(settings: Settings, assembly: Assembly, bell: Bell, telemetry: Telemetry) -> list[Sender]:
     observe_unfinished(assembly.database.reader(views.unfinished), telemetry)
     claim_s = settings.sender_claim_time.total_seconds()
     mail_from = ascii_domain(settings.mail_from)
     queue = MailQueue(assembly.database, telemetry.clock, new_id, mail_from, assembly.appended, claim_s)
     limits = Limits.of(settings.sender_claim, settings.smtp_timeout.total_seconds(), claim_s)
     ceiling = RefusalCeiling(settings.refusal_ceiling, telemetry)
-    return [
-        Sender(f"sender-{number}", queue, _mailer(settings, ceiling), limits, telemetry)
-        for number in range(1, settings.sender_threads + 1)
-    ]
+    pool = Pool(queue, limits, RecipientDomains(max(1, settings.sender_threads // 2)), bell)
+    numbers = range(1, settings.sender_threads + 1)
+    return [Sender(f"sender-{number}", pool, _mailer(settings, ceiling), telemetry) for number in numbers]
 
 
 def _mailer(settings: Settings, ceiling: RefusalCeiling) -> Mailer:

@@ -25,6 +25,7 @@ from services.notification.domain import (
 from services.notification.store import intents
 
 NO_DETAIL = "the detail cannot be stored"
+Domains = frozenset[str]
 Results = Sequence[tuple[ClaimedIntent, DeliveryResult]]
 
 log = structlog.get_logger()
@@ -40,10 +41,14 @@ class MailQueue(msgspec.Struct, frozen=True):
     appended: threading.Event
     claim_s: float = CLAIM_S
 
-    def claim(self, limit: int) -> list[ClaimedIntent]:
-        """Claim up to `limit` due mails, each the oldest unfinished one of its user; committed on return."""
+    def claim(self, limit: int, *, but: Domains = frozenset(), only: Domains = frozenset()) -> list[ClaimedIntent]:
+        """Claim up to `limit` due mails, each the oldest unfinished one of its user; committed on return.
+
+        Mails to the domains in `but` are left; if there are domains in `only`, mails to all others are.
+        """
         with self.database.write() as connection:
-            return intents.claim(connection, limit, self.claim_s, self.mail_from)
+            rows = intents.claim(connection, limit, self.claim_s, intents.to_domains(but, only))
+            return intents.claimed(connection, rows, self.mail_from)
 
     def settle(self, results: Results, unused: Sequence[ClaimedIntent]) -> None:
         """Commit results with their events; release unused claims without counting a try.

@@ -19,6 +19,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
 
     `smtp_tls` is `off`, `starttls` (and never on without it) or `tls` from the first byte on; `smtp_ca_file` holds the
     certificates to trust in PEM, else the machine's own are trusted. Answers to mails go to `mail_from`.
+    Each of the `sender_threads` has a connection; at most half of these, or one, serve the same recipient domain.
     More than `refusal_ceiling` bounces a minute, or mails refused in a row, in one process are deferred.
     Finished mails are kept for `keep_mails`, and a user's former addresses for `keep_addresses`.
     """
@@ -31,8 +32,8 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     smtp_user: Text = ""
     smtp_password: Text = ""
     mail_from: Text = "hello@eventline.local"
-    sender_threads: Natural = 2
-    sender_claim: Natural = 10
+    sender_threads: Natural = 4
+    sender_claim: Natural = 50
     sender_claim_time: timedelta = timedelta(seconds=CLAIM_S)
     refusal_ceiling: Natural = 5
     replica_wait: timedelta = timedelta(seconds=60)

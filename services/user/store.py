@@ -25,6 +25,7 @@ from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.database.database import metadata
 from services.chassis.database.forgetting import Forgotten
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import to_micros
 from services.contracts.user import Status, UserState
 from services.user.commands import Answered, Change, Command, Register, Reply
@@ -57,12 +58,14 @@ replies = Table(
     Column("stored_at", BigInteger),  # microseconds since 1970; NULL: by a program that did not know the column
     Index("replies_by_age", "stored_at"),
 )
-USERS = select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids"))
+USERS = Statement(select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids")))
 # Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
 OWNED = or_(*(and_(reservations.c.kind == kind, one_of(reservations.c.key, kind)) for kind in ("login", "email")))
-OWNERS = select(reservations).where(OWNED)
-RELEASE = delete(reservations).where(OWNED)
-ANSWERS = select(replies).where(one_of(replies.c.key, "keys"))
+OWNERS = Statement(select(reservations).where(OWNED))
+RELEASE = Statement(delete(reservations).where(OWNED))
+ANSWERS = Statement(select(replies.c.key, replies.c.fingerprint, replies.c.reply).where(one_of(replies.c.key, "keys")))
+STATE = msgspec.json.Decoder(UserState)
+REPLY = msgspec.json.Decoder(Reply)
 Owner = tuple[str, str]  # kind, key
 
 
@@ -120,7 +123,7 @@ class Rows:
         gone = [owned for owned in before if after.get(owned) != before[owned]]
         fresh = [(*owned, user_id) for owned, user_id in after.items() if before.get(owned) != user_id]
         if gone:
-            self._connection.execute(RELEASE, _by_kind(gone))
+            RELEASE.execute(self._connection, **_by_kind(gone))
         bulk.insert(self._connection, reservations, fresh)
 
 
@@ -136,8 +139,7 @@ def read_user(connection: Connection, user_id: str) -> UserState | None:
 
 def read_page(connection: Connection, after: str, limit: int, status: Status | None) -> list[UserState]:
     """Return up to `limit` users whose ids follow `after`, in the order of ids; of one status, or of any."""
-    states = connection.scalars(page(after, limit, status))
-    return [msgspec.json.decode(state, type=UserState) for state in states]
+    return [STATE.decode(state) for state in connection.scalars(page(after, limit, status))]
 
 
 def page(after: str, limit: int, status: Status | None) -> Select[str]:
@@ -147,18 +149,16 @@ def page(after: str, limit: int, status: Status | None) -> Select[str]:
 
 
 def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
-    rows = connection.execute(USERS, {"ids": ids})
-    return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in rows}
+    return {user_id: STATE.decode(state) for user_id, state in USERS.rows(connection, ids=ids)}
 
 
 def _read_owners(connection: Connection, owned: set[Owner]) -> dict[Owner, str]:
-    rows = connection.execute(OWNERS, _by_kind(owned))
-    return {(row.kind, row.key): row.user_id for row in rows}
+    return {(kind, key): user_id for kind, key, user_id in OWNERS.rows(connection, **_by_kind(owned))}
 
 
 def _read_answers(connection: Connection, keys: set[str]) -> dict[str, Answered]:
-    rows = connection.execute(ANSWERS, {"keys": keys})
-    return {row.key: Answered(row.fingerprint, msgspec.json.decode(row.reply, type=Reply)) for row in rows}
+    found = ANSWERS.rows(connection, keys=keys)
+    return {key: Answered(bytes(fingerprint), REPLY.decode(reply)) for key, fingerprint, reply in found}
 
 
 def _by_kind(owned: Iterable[Owner]) -> dict[str, list[str]]:

@@ -4,6 +4,7 @@ import msgspec
 
 from services.audit import handlers, store
 from services.audit.bootstrap import REVISIONS
+from services.audit.chain_heads import Heads
 from services.audit.domain import Entry, Page, Query
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database import migrations
@@ -29,9 +30,14 @@ def open_log(database: Database, origin: str = ORIGIN) -> None:
 
 
 def record_all(database: Database, *records: Record) -> Outcome:
-    """Append a batch in its own transaction."""
+    """Append a batch in its own transaction, with no chain heads kept from the one before."""
+    return record_with(Heads(), database, *records)
+
+
+def record_with(heads: Heads, database: Database, *records: Record) -> Outcome:
+    """Append a batch as the replica that keeps these chain heads."""
     with database.write() as connection:
-        return handlers.record(store.Log(connection, ORIGIN), records, TOPIC_IDS.__getitem__, NOW)
+        return handlers.record(store.Log(connection, ORIGIN, heads), records, TOPIC_IDS.__getitem__, NOW)
 
 
 def find(database: Database, **filters: object) -> Page:

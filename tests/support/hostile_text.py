@@ -1,10 +1,13 @@
 """Hypothesis strategies of hostile text, and a search for what must not leave a personal field."""
 
+import sys
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+# So many brackets are decoded, and are too many for Python code that descends: from 3.12 on it takes one frame a level.
+NESTED = 600 if sys.version_info < (3, 12) else 1_000
 MARK = "qXpersonalX7"  # in every personal text that a test sends
 WORST = ["\0", "\r\nBcc: eve@evil.example", "=?utf-8?q?x=0D=0AReply-To:_eve@evil.example?=", "\x1b[2J", "\ud800"]
 PIECES = [

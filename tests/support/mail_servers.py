@@ -22,7 +22,8 @@ class MailServer:
 
     `replies` replaces its own replies, each once, by step: MAIL, AUTH, DATA, FINAL_DOT or a recipient. `steps` is the
     list of steps so far. `everybody` is the reply to every recipient. `after_mail` ends a connection that had a mail:
-    HANG_UP at once, another text as the reply to its next MAIL.
+    HANG_UP at once, another text as the reply to its next MAIL. RCPT to the domain `held` is answered after `release`;
+    `most_held` is the most connections that waited for it at a time.
     """
 
     def __init__(
@@ -40,6 +41,10 @@ class MailServer:
         self.steps: list[str] = []
         self.everybody: str | None = None
         self.after_mail: str | None = None
+        self.held: str | None = None
+        self.most_held = 0
+        self._waiting = 0
+        self._released = asyncio.Event()
         starttls = None if tls_first else certificate
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
@@ -75,6 +80,18 @@ class MailServer:
         self._thread.join(10)
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+    def release(self) -> None:
+        """Answer what is held, now and from now on."""
+        self._loop.call_soon_threadsafe(self._released.set)
+
+    async def hold(self, recipient: str) -> None:
+        """Wait for the release if a recipient is in the domain that is held."""
+        if self.held is not None and recipient.endswith(f"@{self.held}"):
+            self._waiting += 1
+            self.most_held = max(self.most_held, self._waiting)
+            await self._released.wait()
+            self._waiting -= 1
 
     async def _end(self) -> None:
         self._server.close()
@@ -127,6 +144,7 @@ class _Session(SMTP):
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        await self._owner.hold(address)
         if answer := self._owner.answer(address) or self._owner.everybody:
             return answer
         envelope.rcpt_tos.append(address)

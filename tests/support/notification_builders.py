@@ -61,7 +61,7 @@ def a_handler(new_id: Callable[[], str]) -> Handler:
     return Handler(Tools(decoder, Rows, new_id, lambda: NOW, timedelta(days=45)))
 
 
-def a_claimed_intent(number: int = 1) -> ClaimedIntent:
+def a_claimed_intent(number: int = 1, recipient: str = "ada@example.org") -> ClaimedIntent:
     """Return the first claim of a welcome to Ada."""
     return ClaimedIntent(
         id=number,
@@ -75,7 +75,7 @@ def a_claimed_intent(number: int = 1) -> ClaimedIntent:
         correlation_id="correlation-1",
         traceparent=None,
         template="welcome",
-        recipient="ada@example.org",
+        recipient=recipient,
         queued_at=NOW,
         full_name="Ada Lovelace",
     )

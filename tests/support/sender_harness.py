@@ -10,8 +10,10 @@ from services.chassis.messages import event
 from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.notification.domain import ClaimedIntent, DeliveryResult
+from services.notification.mail.bell import Bell
+from services.notification.mail.recipient_domains import RecipientDomains
 from services.notification.mail.refusal_ceiling import RefusalCeiling
-from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.sender import Limits, Pool, Sender
 from services.notification.mail.smtp_connection import Server
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
@@ -38,13 +40,13 @@ class Mailroom:
         self._handler = a_handler(ids())
         self._ceiling = RefusalCeiling(5, a_telemetry())
 
-    def register(self, *users: int, locale: str = "en") -> None:
+    def register(self, *users: int, locale: str = "en", email: str = "ada@example.org") -> None:
         """Queue a welcome for each user."""
         records = [
             record
             for number in users
             for record in (
-                a_state_record(a_state(1, user_id=user(number), locale=locale)),
+                a_state_record(a_state(1, user_id=user(number), locale=locale, email=email)),
                 a_notice_record(1, user_id=user(number)),
             )
         ]
@@ -73,11 +75,15 @@ class Mailroom:
     def send(self, server: Server) -> None:
         """Send the due mails to a mail server. Raises ConnectionError: the server is unreachable."""
         mailer = Mailer(server, Composer(MAIL_FROM), self._ceiling)
-        sender = Sender("sender-1", self.queue, mailer, Limits.of(10, server.timeout_s, 60.0), a_telemetry())
+        sender = Sender("sender-1", self.pool(server.timeout_s), mailer, a_telemetry())
         try:
             sender.step(threading.Event())
         finally:
             mailer.close()
+
+    def pool(self, timeout_s: float = 5.0, share: int = 1) -> Pool:
+        """Return what senders of this store share."""
+        return Pool(self.queue, Limits.of(10, timeout_s, 60.0), RecipientDomains(share), Bell())
 
     def expire(self) -> None:
         """Let backoffs and claims end."""

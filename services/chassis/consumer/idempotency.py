@@ -30,6 +30,7 @@ from services.chassis.consumer.decoding import Event
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
 from services.chassis.database.forgetting import Forgotten
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import to_micros
 from services.chassis.settings.environment import MARGIN
 
@@ -46,12 +47,16 @@ inbox = Table(
     Index("inbox_by_age", "applied_at"),
 )
 # One query per source, with a plain IN: for a row value IN a list SQLite scans the whole table.
-NEWEST = (
+NEWEST = Statement(
     select(inbox.c.subject, func.max(inbox.c.version))
     .where(inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.subject, "subjects"))
     .group_by(inbox.c.subject)
 )
-BY_SOURCE = select(inbox).where(inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids"))
+BY_SOURCE = Statement(
+    select(inbox.c.event_id, inbox.c.version, inbox.c.digest).where(
+        inbox.c.source == bindparam("source"), bulk.one_of(inbox.c.event_id, "ids")
+    )
+)
 Key = tuple[str, str]  # source, event id
 
 
@@ -152,7 +157,7 @@ def _forgotten(connection: Connection, unknown: Sequence[Event], complete_since:
     found: dict[Key, Applied] = {}
     for source, events in old.items():
         subjects = [event.envelope.subject for event in events]
-        newest = {row.subject: row[1] for row in connection.execute(NEWEST, {"source": source, "subjects": subjects})}
+        newest: dict[str, int] = dict(NEWEST.rows(connection, source=source, subjects=subjects))
         for event in events:
             if event.envelope.version < newest.get(event.envelope.subject, 0):
                 found[_key(event)] = Applied(event.envelope.version, event.envelope.id, event.digest)
@@ -180,8 +185,8 @@ def _read(connection: Connection, events: Sequence[Event]) -> dict[Key, Applied]
         ids[event.envelope.source].append(event.envelope.id)
     found: dict[Key, Applied] = {}
     for source, wanted in ids.items():
-        for row in connection.execute(BY_SOURCE, {"source": source, "ids": wanted}):
-            found[source, row.event_id] = Applied(row.version, row.event_id, row.digest)
+        for event_id, version, digest in BY_SOURCE.rows(connection, source=source, ids=wanted):
+            found[source, event_id] = Applied(version, event_id, digest)
     return found
 
 

@@ -1,6 +1,5 @@
 """The configuration of a consumer: group, topics, handler, and the interfaces that it needs of Kafka."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -65,6 +64,13 @@ class GroupMember(Protocol):
         """Leave the group."""
 
 
+class Signal(Protocol):
+    """A signal to another thread, such as an event."""
+
+    def set(self) -> None:
+        """Give it."""
+
+
 StartOffsets = Callable[[Sequence[TopicPartition]], Mapping[TopicPartition, int]]
 JoinGroup = Callable[[str, Sequence[str], StartOffsets], GroupMember]  # group, topics, start offsets
 
@@ -85,7 +91,7 @@ class Subscription(msgspec.Struct, frozen=True):
     broker: Broker
     held: "HeldRecords | None" = None
     batch: int = 1000
-    commit_signals: tuple[threading.Event, ...] = ()
+    commit_signals: tuple[Signal, ...] = ()
     partitions: Mapping[str, int] = {}
     needed: bool = True
     gather_s: float = 0.0

@@ -18,6 +18,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql.schema import Table
 
+from services.chassis.database.checkpoints import Checkpoints
 from services.chassis.database.engines import postgresql_engine, sqlite_engine
 
 P = ParamSpec("P")
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 metadata = MetaData()  # of every table that this process knows
 
-NOTED = "noted"
+NOTED, THEN = "noted", "then"
 WRITE_TURN_S = 10.0  # how long a thread waits for the other writers of this process to SQLite
 SLOW_WRITE_S = 5.0  # a write that takes longer counts as a failure until it ends
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError)
@@ -49,6 +50,7 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._engine = sqlite_engine(url) if self.is_sqlite else postgresql_engine(url)
         self._write_lock = threading.Lock()
+        self._checkpoints = Checkpoints(self._engine, self._write_lock)  # idle with PostgreSQL
         self._writing: dict[object, float] = {}  # the starts of the writes under way
         self._write_failure: str | None = None
         self._write_ended = time.monotonic()
@@ -105,9 +107,10 @@ class Database:
         Waits for other writers. Raises one of UNAVAILABLE when the database is unreachable or busy for too long.
         """
         noted: Counter[str] = Counter()
+        then: list[Callable[[], object]] = []
         try:
             with self._timed("write"), self._observed_write(), self._turn(), self._engine.connect() as connection:
-                writer = connection.execution_options(writes=True, **{NOTED: noted})
+                writer = connection.execution_options(writes=True, **{NOTED: noted, THEN: then})
                 with writer.begin():
                     yield writer
         except UNAVAILABLE as error:
@@ -116,9 +119,12 @@ class Database:
         else:
             self._write_failure = None
             self._observer.committed(noted)
+            for call in then:
+                call()
 
     def close(self) -> None:
         """Close every pooled connection."""
+        self._checkpoints.close()
         self._engine.dispose()
 
     @contextmanager
@@ -130,6 +136,7 @@ class Database:
             raise PoolTimeoutError(f"other writes of this process have taken {WRITE_TURN_S:g} s")
         try:
             yield
+            self._checkpoints.wrote()
         finally:
             self._write_lock.release()
 
@@ -155,6 +162,11 @@ class Database:
 def note(connection: Connection, what: Iterable[str]) -> None:
     """Count what a transaction does, to be reported once it is committed."""
     connection.get_execution_options().get(NOTED, Counter()).update(what)
+
+
+def after_commit(connection: Connection, call: Callable[[], object]) -> None:
+    """Call a function once a transaction of `Database.write` is known to be committed, and not otherwise."""
+    connection.get_execution_options()[THEN].append(call)
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:

@@ -4,7 +4,6 @@ SQLite runs in WAL mode with `synchronous=FULL`; writes take its lock at their b
 """
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.exc import OperationalError
 
+from services.chassis.database import statements
 from services.chassis.database import url as database_url
 from services.chassis.database.bounded_connection import STATEMENT_S, BoundedConnection
+from services.chassis.database.checkpoints import LOG_BYTES, LONGEST_LOG_PAGES
 
-CHECKPOINT_PAGES = 4000  # of 4 KiB: with the default of 1,000 every other batch waits for the database file as well
 BUSY_TIMEOUT_S = 5  # how long SQLite waits for another process's lock
 # A plan that is kept may be of the time when tables were empty: it reads them whole until they are analysed.
 FRESH_PLANS = "plan_cache_mode=force_custom_plan"
@@ -50,12 +50,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={LONGEST_LOG_PAGES}")
+    connection.execute(f"PRAGMA journal_size_limit={LOG_BYTES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    statements.run(connection, "BEGIN IMMEDIATE" if writes else "BEGIN", ())
 
 
 def postgresql_engine(url: str | URL) -> Engine:
@@ -80,20 +81,9 @@ def postgresql_engine(url: str | URL) -> Engine:
             raise
 
     event.listen(engine, "do_connect", connect)
-    event.listen(engine, "do_executemany", _copy)
     event.listen(engine, "handle_error", _without_values)
     event.listen(engine, "handle_error", _read_only, retval=True)
     return engine
-
-
-def _copy(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[object]], _: object) -> bool:
-    """Send rows as COPY takes them, several times as fast as a statement for each; other statements are left alone."""
-    if not statement.startswith("COPY "):
-        return False
-    with cursor.copy(statement.encode()) as copy:
-        for row in rows:
-            copy.write_row(row)
-    return True
 
 
 def _without_values(context: ExceptionContext) -> None:

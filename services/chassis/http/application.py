@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 from services.chassis.http import api_docs, problems
 from services.chassis.http.answer_deadline import AnswerDeadline
 from services.chassis.http.limits import LARGEST_BODY
-from services.chassis.http.request_checks import METHODS, ParameterGuard, check
+from services.chassis.http.request_checks import METHODS, RequestChecks
 
 DESCRIPTION = (
     "There is no authentication: any client that reaches this API may use it. "
@@ -36,11 +36,10 @@ class ApiDocument(msgspec.Struct, frozen=True):
 
 def application(handlers: Sequence[ControllerRouterHandler], document: ApiDocument) -> Litestar:
     """Return an application whose every error is a problem detail."""
-    guard = ParameterGuard()
+    checks = RequestChecks()
     app = Litestar(
         route_handlers=handlers,
-        before_request=check,
-        guards=[guard],
+        before_request=checks,
         middleware=[AnswerDeadline],
         exception_handlers=problems.HANDLERS,
         openapi_config=_openapi(document),
@@ -48,7 +47,7 @@ def application(handlers: Sequence[ControllerRouterHandler], document: ApiDocume
         logging_config=None,
     )
     _complete(app, document)
-    guard.learn(app)
+    checks.learn(app)
     return app
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
+from litestar.datastructures import MultiDict
 from litestar.openapi.spec import Parameter
 
 from services.chassis.http.problems import Refused
@@ -22,19 +21,53 @@ LARGEST_INTEGER = 2**63 - 1  # of both databases and of Kafka
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-async def check(request: Incoming) -> Response[None] | None:
-    """Raise Refused for a malformed request; answer OPTIONS, for which Litestar 2.25 lists one method of several."""
-    if request.method == "OPTIONS":
-        paths = (route for route in request.app.routes if route.path_format == request.scope["path_template"])
-        allowed = ", ".join(sorted(method for route in paths for method in route.methods))
-        return Response(None, status_code=204, headers={"Allow": allowed})
-    for name in SINGLE_HEADERS:
-        if len(request.headers.getall(name, [])) > 1:
-            raise Refused(400, f"the header {name} is given more than once: send it once")
-    if "data" in request.route_handler.parsed_fn_signature.parameters:  # the route takes a body
-        _refuse_other_media(request)
-        _refuse_malformed(await request.body())
-    return None
+class RequestChecks:
+    """Refuses malformed requests, and query parameters that the application's OpenAPI document does not list.
+
+    Litestar ignores an unknown parameter: a filter with a typo in its name would find everything. Litestar's guards
+    would do for parameters, but each guard costs a copy of the route handler, and a thread if it is no coroutine.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, str], frozenset[str]] = {}
+
+    def learn(self, app: Litestar) -> None:
+        """Read the parameters of each operation."""
+        for path, item in (app.openapi_schema.paths or {}).items():
+            for method in METHODS:
+                if operation := getattr(item, method):
+                    self._names[path, method.upper()] = _query(operation.parameters or [])
+
+    async def __call__(self, request: Incoming) -> Response[None] | None:
+        """Raise Refused for a malformed request; answer OPTIONS: Litestar 2.25 lists one method of several."""
+        if request.method == "OPTIONS":
+            return _options(request)
+        if request.scope["query_string"]:
+            known = self._names.get((request.scope["path_template"], request.method), frozenset())
+            _refuse_other_parameters(request.query_params, known)
+        for name in SINGLE_HEADERS:
+            if len(request.headers.getall(name, [])) > 1:
+                raise Refused(400, f"the header {name} is given more than once: send it once")
+        if "data" in request.route_handler.parsed_fn_signature.parameters:  # the route takes a body
+            _refuse_other_media(request)
+            _refuse_malformed(await request.body())
+        return None
+
+
+def _options(request: Incoming) -> Response[None]:
+    paths = (route for route in request.app.routes if route.path_format == request.scope["path_template"])
+    allowed = ", ".join(sorted(method for route in paths for method in route.methods))
+    return Response(None, status_code=204, headers={"Allow": allowed})
+
+
+def _refuse_other_parameters(given: MultiDict[Any], known: frozenset[str]) -> None:
+    """Raise Refused for an unknown or a repeated parameter."""
+    if invalid := sorted(name for name in given if any("\0" in value for value in given.getall(name))):
+        raise Refused(422, f"parameter {', '.join(invalid)[:LONGEST_SHOWN]!r} has a NUL, which is no character")
+    if unknown := sorted(set(given) - known):
+        raise Refused(422, _unknown(unknown, known))
+    if repeated := sorted(name for name in known if len(given.getall(name, [])) > 1):
+        raise Refused(422, f"parameter {', '.join(repeated)} is given more than once")
 
 
 def _refuse_other_media(request: Incoming) -> None:
@@ -75,36 +108,6 @@ def _is_json(body: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-class ParameterGuard:
-    """Accepts the query parameters that the OpenAPI document of the application lists, each at most once.
-
-    Litestar ignores an unknown parameter: a filter with a typo in its name would find everything.
-    """
-
-    def __init__(self) -> None:
-        self._names: dict[tuple[str, str], frozenset[str]] = {}
-
-    def learn(self, app: Litestar) -> None:
-        """Read the parameters of each operation."""
-        for path, item in (app.openapi_schema.paths or {}).items():
-            for method in METHODS:
-                if operation := getattr(item, method):
-                    self._names[path, method.upper()] = _query(operation.parameters or [])
-
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        """Raise Refused for an unknown or a repeated parameter."""
-        if not connection.scope["query_string"] or connection.scope.get("method", "") == "OPTIONS":
-            return
-        known = self._names.get((connection.scope["path_template"], str(connection.scope.get("method"))), frozenset())
-        given = connection.query_params
-        if invalid := sorted(name for name in given if any("\0" in value for value in given.getall(name))):
-            raise Refused(422, f"parameter {', '.join(invalid)[:LONGEST_SHOWN]!r} has a NUL, which is no character")
-        if unknown := sorted(set(given) - known):
-            raise Refused(422, _unknown(unknown, known))
-        if repeated := sorted(name for name in known if len(given.getall(name, [])) > 1):
-            raise Refused(422, f"parameter {', '.join(repeated)} is given more than once")
 
 
 def _query(parameters: list[Any]) -> frozenset[str]:

@@ -37,6 +37,7 @@ class Server:
             ws="none",  # a WebSocket would leave the protocol and its limits
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # nothing here reads the client's address
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             timeout_keep_alive=KEEP_ALIVE_S,

@@ -28,6 +28,7 @@ from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.publishing import PUBLISH_LATENCY, SENT
 from services.chassis.telemetry.telemetry import Telemetry
 
+UNPAUSED = event_store.following(NOT_PAUSED)
 CHUNK = 1000  # events published and acknowledged together
 REMEDY = "`console outbox list` shows it; `console outbox retry` or `skip` decides"
 log = structlog.get_logger()
@@ -49,6 +50,28 @@ class Outbox(msgspec.Struct, frozen=True):
     check_topics: CheckTopics = lambda: None
 
 
+class Chunk(msgspec.Struct, frozen=True):
+    """Events to publish next. `blocked` are those subjects of theirs that have stopped events.
+
+    `is_last`: the store had no more of them. `pause`: why there are none, if an operator has paused the relay.
+    """
+
+    events: Sequence[StoredEvent]
+    blocked: set[str]
+    is_last: bool
+    pause: Pause | None = None
+
+    @property
+    def free(self) -> Sequence[StoredEvent]:
+        """The events that can be published now."""
+        return [stored for stored in self.events if stored.event.subject not in self.blocked]
+
+    @property
+    def behind(self) -> Sequence[StoredEvent]:
+        """The events that wait behind an earlier one of their subject."""
+        return [stored for stored in self.events if stored.event.subject in self.blocked]
+
+
 class EventPublisher:
     """Publishes the chunks of an outbox. After any error it must be closed; the next chunk opens another producer."""
 
@@ -60,18 +83,21 @@ class EventPublisher:
         self._producer: Publisher | None = None
         self._limit = CHUNK
 
-    def next_chunk(self, cursor: int) -> list[StoredEvent]:
+    def next_chunk(self, cursor: int) -> Chunk:
         """Return the events to publish next, none while an operator has paused the relay."""
         with self._outbox.database.read() as connection:
-            return event_store.read(connection, cursor, self._limit, NOT_PAUSED)
+            found = event_store.read(connection, cursor, self._limit, UNPAUSED)
+            blocked = stopped_events.blocked(connection, found) if found else set()
+            pause = None if found else paused(connection)
+        return Chunk(found, blocked, is_last=len(found) < self._limit, pause=pause)
 
-    def publish(self, lease: Lease, chunk: Sequence[StoredEvent]) -> bool:
+    def publish(self, lease: Lease, chunk: Chunk) -> bool:
         """Publish a chunk and move the cursor behind it. False: read a smaller one, a record of this one is refused.
 
         Raises ConnectionError, LeaseLostError.
         """
         started = time.perf_counter()
-        free = self._free(chunk)
+        free = chunk.free
         try:
             sent = self._send(free)
         except RecordRefusedError as error:
@@ -81,37 +107,31 @@ class EventPublisher:
                 return False
             self._pass(lease, chunk, free, str(error))
             return True
-        self._pass(lease, chunk, free)
+        self._pass(lease, chunk)
         self._limit = min(2 * self._limit, CHUNK)
         self._count(free, sent, started)
         return True
 
-    def idle(self, lease: Lease) -> Pause | None:
+    def idle(self, lease: Lease) -> None:
         """Serve the client's callbacks, and publish the stopped events whose retry is requested, each in its turn.
 
-        During a pause of the relay nothing is published, and the pause is returned.
+        During a pause of the relay nothing is published.
         """
         self._open().poll()
         with self._outbox.database.read() as connection:
-            if pause := paused(connection):
-                return pause
+            if paused(connection):
+                return
             waiting = event_store.these(connection, stopped_events.requested(connection))
         refused: set[str] = set()
         for stored in waiting:
             if stored.event.subject not in refused and not self._retry(lease, stored):
                 refused.add(stored.event.subject)
-        return None
 
     def close(self) -> None:
         """Drop what is queued in the client."""
         if self._producer:
             self._producer.close()
             self._producer = None
-
-    def _free(self, chunk: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
-        with self._outbox.database.read() as connection:
-            blocked = stopped_events.blocked(connection, chunk)
-        return [stored for stored in chunk if stored.event.subject not in blocked] if blocked else chunk
 
     def _send(self, events: Sequence[StoredEvent]) -> Mapping[str, int]:
         producer = self._open()
@@ -123,23 +143,12 @@ class EventPublisher:
         self._producer = self._producer or self._outbox.open_producer()
         return self._producer
 
-    def _pass(
-        self,
-        lease: Lease,
-        chunk: Sequence[StoredEvent],
-        free: Sequence[StoredEvent],
-        reason: str = "",
-    ) -> None:
-        """Move the cursor behind a chunk, and store which of its events are stopped.
-
-        These are all that were not free, and with a reason the free ones, which are refused.
-        """
-        now, tried = self._telemetry.clock(), {stored.sequence for stored in free}
-        refused = free if reason else []
-        with self._outbox.leases.writing(lease, cursor=chunk[-1].sequence) as connection:
-            blocked = stopped_events.blocked(connection, chunk)
+    def _pass(self, lease: Lease, chunk: Chunk, refused: Sequence[StoredEvent] = (), reason: str = "") -> None:
+        """Move the cursor behind a chunk, and store which of its events are stopped: the refused, and those behind."""
+        now, behind = self._telemetry.clock(), chunk.behind
+        with self._outbox.leases.writing(lease, cursor=chunk.events[-1].sequence) as connection:
+            blocked = stopped_events.blocked(connection, behind) if behind else set()
             stopped_events.put(connection, refused, reason, now)
-            behind = [stored for stored in chunk if stored.sequence not in tried]
             stopped_events.put(connection, behind, stopped_events.BEHIND, now)
             # A subject may have been freed meanwhile: nobody would decide about what is put behind it only now.
             for stored in behind:

@@ -16,12 +16,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     func,
     select,
     update,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata, note
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.outbox.record_size import require_fit
@@ -56,11 +57,22 @@ events = Table(
     UniqueConstraint("subject", "version"),
 )
 LARGEST_SKEW_US = 60_000_000  # between the clocks of replicas: times go back only where a clock was wrong by more
-LAST_VERSIONS = (
+LAST_VERSIONS = Statement(
     select(events.c.subject, func.max(events.c.version))
     .where(bulk.one_of(events.c.subject, "subjects"))
     .group_by(events.c.subject)
 )
+LOCK = Statement(select(counter.c.last_sequence, counter.c.last_time).with_for_update())
+ADVANCE = Statement(update(counter).values(last_sequence=bindparam("sequence"), last_time=bindparam("time")))
+
+
+def following(*conditions: ColumnElement[bool]) -> Statement:
+    """Return the query of the events that follow a sequence number, none unless the conditions hold."""
+    query = select(events).where(events.c.sequence > bindparam("after"), *conditions)
+    return Statement(query.order_by(events.c.sequence).limit(bindparam("number", type_=Integer)))
+
+
+FOLLOWING = following()
 METADATA = msgspec.json.Decoder(Metadata)
 
 
@@ -83,22 +95,21 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
     is `now`, or that of the last event if it is later by at most LARGEST_SKEW_US. The caller's transaction commits.
     Raises EventTooLargeError for an event that could never be published.
     """
-    last = connection.execute(select(counter).with_for_update()).one()
-    time = _not_before(to_micros(now), last.last_time)
+    last, last_time = LOCK.row(connection)
+    time = _not_before(to_micros(now), last_time)
     pending = PendingEvents(from_micros(time))
     yield pending
     require_fit(pending.events)
-    rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last.last_sequence + 1)]
+    rows = [_row(sequence, time, event) for sequence, event in enumerate(pending.events, last + 1)]
     if rows:
         bulk.insert(connection, events, rows)
         note(connection, (event.type for event in pending.events))
-        connection.execute(update(counter).values(last_sequence=last.last_sequence + len(rows), last_time=time))
+        ADVANCE.execute(connection, sequence=last + len(rows), time=time)
 
 
-def read(connection: Connection, after: int, limit: int, *conditions: ColumnElement[bool]) -> list[StoredEvent]:
-    """Return up to `limit` events that follow a sequence number, in order; none unless the conditions hold."""
-    query = select(events).where(events.c.sequence > after, *conditions).order_by(events.c.sequence).limit(limit)
-    return [_stored(row) for row in connection.execute(query)]
+def read(connection: Connection, after: int, limit: int, query: Statement = FOLLOWING) -> list[StoredEvent]:
+    """Return up to `limit` events that follow a sequence number, in order."""
+    return [_stored(row) for row in query.rows(connection, after=after, number=limit)]
 
 
 def these(connection: Connection, sequences: Sequence[int]) -> list[StoredEvent]:
@@ -128,7 +139,7 @@ def backlog(connection: Connection, after: int) -> tuple[int, datetime | None]:
 
 def last_versions(connection: Connection, subjects: Sequence[str]) -> dict[str, int]:
     """Return the last version of each subject that has one."""
-    return {row.subject: row[1] for row in connection.execute(LAST_VERSIONS, {"subjects": subjects})}
+    return dict(LAST_VERSIONS.rows(connection, subjects=subjects)) if subjects else {}
 
 
 def _not_before(now: int, last: int) -> int:
@@ -142,7 +153,7 @@ def _row(sequence: int, time: int, event: NewEvent) -> tuple[object, ...]:
     return (sequence, *named, time, event.data, event.state, origin)
 
 
-def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
+def _stored(row: Sequence[Any]) -> StoredEvent:
     # Unpacked: access by column name costs 3 µs more per event.
     sequence, event_id, subject, version, kind, time, data, state, origin = row
     event = NewEvent(event_id, subject, version, kind, data, METADATA.decode(origin), state)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     exists,
     select,
     update,
@@ -41,7 +42,7 @@ relay = Table(
     Column("republish_to", BigInteger),
 )
 
-
+HELD = update(relay).where(relay.c.epoch == bindparam("held"))
 NOT_PAUSED = ~exists().where(relay.c.paused_at.is_not(None))
 
 
@@ -113,7 +114,7 @@ class Leases:
             return int(connection.execute(select(relay.c.cursor)).scalar_one())
 
     def _set(self, connection: Connection, lease: Lease, **values: object) -> None:
-        moved = connection.execute(update(relay).where(relay.c.epoch == lease.epoch).values(**values))
+        moved = connection.execute(HELD, {"held": lease.epoch, **values})
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")
 

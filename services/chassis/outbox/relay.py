@@ -17,7 +17,7 @@ from services.chassis.net.pace import Pace
 from services.chassis.outbox import divergence_check, event_store, stopped_events
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.event_publisher import EventPublisher, Outbox
-from services.chassis.outbox.lease import Lease, LeaseLostError, paused
+from services.chassis.outbox.lease import Lease, LeaseLostError, Pause, paused
 from services.chassis.telemetry.metrics.publishing import (
     OUTBOX_AGE,
     OUTBOX_PENDING,
@@ -113,29 +113,26 @@ class Relay:
                 self._appended.clear()
                 stopping = stop.is_set()  # read before the store: events appended before the stop are seen
                 chunk = self._publisher.next_chunk(cursor)
-                if chunk and self._publisher.publish(lease, chunk):
-                    cursor = chunk[-1].sequence
+                if chunk.events and self._publisher.publish(lease, chunk):
+                    cursor = chunk.events[-1].sequence
                     self._pace.count()
-                    self._health.has(self.name)
-                elif stopping and not chunk:
+                elif stopping and not chunk.events:
                     return
-                elif not chunk:
-                    self._rest(lease, stop)
+                self._health.has(self.name)  # it publishes, or nothing waits, or nothing but a pause is in the way
                 self._halted.set(0)
+                if chunk.is_last and not stopping and self._is_idle(chunk.pause, stop):
+                    self._publisher.idle(lease)
         finally:
             self._publisher.close()
 
-    def _rest(self, lease: Lease, stop: threading.Event) -> None:
-        """Wait for events; during a pause for its end, which no event brings nearer."""
-        pause = self._publisher.idle(lease)
-        self._health.has(self.name)  # nothing waits, or nothing but the pause is in the way
+    def _is_idle(self, pause: Pause | None, stop: threading.Event) -> bool:
+        """Wait for events, during a pause for its end, which no event brings nearer. False: there are events."""
         if pause:
             since = pause.since.isoformat(timespec="seconds")
             reason = f"paused since {since} by {pause.by}: {pause.reason or 'no reason given'}; `console relay resume`"
             self._health.lacks(self.name, reason, needed=False)
-            stop.wait(IDLE_S)
-        else:
-            self._appended.wait(IDLE_S)
+            return not stop.wait(IDLE_S)
+        return not self._appended.wait(IDLE_S)
 
     def _give_back(self, lease: Lease) -> None:
         try:

@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     Integer,
     String,
@@ -26,6 +25,7 @@ from sqlalchemy import (
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
 from services.chassis.database.forgetting import Forgotten
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.event import StoredEvent
 
@@ -43,6 +43,9 @@ stopped = Table(
     Column("decision", String(8)),
     Column("because", Text),  # the operator's reason to skip it
 )
+OPEN = stopped.c.decision.is_distinct_from("skip")
+ANY = Statement(select(stopped.c.sequence).where(OPEN).limit(1))
+OF_SUBJECTS = Statement(select(stopped.c.subject).where(OPEN, bulk.one_of(stopped.c.subject, "subjects")).distinct())
 
 
 class Stopped(msgspec.Struct, frozen=True):
@@ -67,10 +70,9 @@ def forgotten(keep: timedelta) -> Forgotten:
 
 def blocked(connection: Connection, events: Sequence[StoredEvent]) -> set[str]:
     """Return those subjects of a chunk that have stopped events."""
-    if connection.scalar(select(stopped.c.sequence).where(_open()).limit(1)) is None:
+    if not ANY.rows(connection):
         return set()
-    query = select(stopped.c.subject).where(_open(), bulk.one_of(stopped.c.subject, "subjects")).distinct()
-    return set(connection.scalars(query, {"subjects": {stored.event.subject for stored in events}}))
+    return {subject for (subject,) in OF_SUBJECTS.rows(connection, subjects={one.event.subject for one in events})}
 
 
 def put(connection: Connection, events: Iterable[StoredEvent], reason: str, now: datetime) -> None:
@@ -82,7 +84,7 @@ def put(connection: Connection, events: Iterable[StoredEvent], reason: str, now:
 def requested(connection: Connection) -> list[int]:
     """Return the sequence numbers of all stopped events of subjects with a requested retry, in order."""
     again = select(stopped.c.subject).where(stopped.c.decision == "retry")
-    query = select(stopped.c.sequence).where(_open(), stopped.c.subject.in_(again)).order_by(stopped.c.sequence)
+    query = select(stopped.c.sequence).where(OPEN, stopped.c.subject.in_(again)).order_by(stopped.c.sequence)
     return list(connection.scalars(query))
 
 
@@ -93,14 +95,14 @@ def remove(connection: Connection, sequence: int) -> None:
 
 def failed_again(connection: Connection, event: StoredEvent, reason: str) -> None:
     """Store the reason of a failed retry, and clear the request of its subject."""
-    connection.execute(update(stopped).where(_open(), stopped.c.subject == event.event.subject).values(decision=None))
+    connection.execute(update(stopped).where(OPEN, stopped.c.subject == event.event.subject).values(decision=None))
     same = stopped.c.sequence == event.sequence
     connection.execute(update(stopped).where(same).values(reason=reason[:LONGEST_REASON]))
 
 
 def request_retry(connection: Connection, sequence: int | None = None) -> int:
     """Request a retry of an event and those behind it, or of all. Returns the number of events."""
-    statement = update(stopped).where(_open()).values(decision="retry")
+    statement = update(stopped).where(OPEN).values(decision="retry")
     if sequence is not None:
         subject = select(stopped.c.subject).where(stopped.c.sequence == sequence).scalar_subquery()
         statement = statement.where(stopped.c.subject == subject)
@@ -113,14 +115,14 @@ def skip(connection: Connection, sequence: int, because: str) -> bool:
     Raises NotFirstError for an event that another one of its subject precedes.
     """
     of_subject = stopped.c.subject == select(stopped.c.subject).where(stopped.c.sequence == sequence).scalar_subquery()
-    waiting = list(connection.scalars(select(stopped.c.sequence).where(_open(), of_subject).order_by("sequence")))
+    waiting = list(connection.scalars(select(stopped.c.sequence).where(OPEN, of_subject).order_by("sequence")))
     if sequence not in waiting:
         return False
     if sequence != waiting[0]:
         raise NotFirstError(f"event {waiting[0]} of the same subject comes first: decide on that one")
     decided = {"decision": "skip", "because": because[:LONGEST_REASON]}
     connection.execute(update(stopped).where(stopped.c.sequence == sequence).values(decided))
-    connection.execute(update(stopped).where(_open(), of_subject).values(decision="retry"))
+    connection.execute(update(stopped).where(OPEN, of_subject).values(decision="retry"))
     return True
 
 
@@ -135,8 +137,4 @@ def listed(connection: Connection) -> list[Stopped]:
 
 def count(connection: Connection) -> int:
     """Return the number of stopped events that wait for a decision or a retry."""
-    return connection.scalar(select(func.count()).where(_open())) or 0
-
-
-def _open() -> ColumnElement[bool]:
-    return stopped.c.decision.is_distinct_from("skip")
+    return connection.scalar(select(func.count()).where(OPEN)) or 0

@@ -15,7 +15,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
-from services.chassis.consumer.subscription import Handler, Subscription
+from services.chassis.consumer.subscription import Handler, Signal, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.database.forgetting import Forgetting, Forgotten
@@ -52,7 +52,7 @@ class Consumption(msgspec.Struct, frozen=True):
     handle: Handler
     held: "HeldRecords | None" = None
     partitions: Mapping[str, int] = {}
-    commit_signals: tuple[threading.Event, ...] = ()
+    commit_signals: tuple[Signal, ...] = ()
     broker: Broker | None = None
     needed: bool = True
     gather_s: float = GATHER_S

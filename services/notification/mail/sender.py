@@ -1,6 +1,5 @@
 """Sender of due mails: claims intents, delivers their mails one by one and stores the results."""
 
-import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -10,38 +9,22 @@ import msgspec
 import structlog
 
 from services.chassis.database.database import UNAVAILABLE
-from services.chassis.messages.clock import seconds_since
 from services.chassis.net.backoff import Backoff
 from services.chassis.net.pace import Pace
-from services.chassis.telemetry.metrics.registry import observe
 from services.chassis.telemetry.telemetry import Telemetry
-from services.chassis.telemetry.tracing import Work, span
-from services.notification.domain import (
-    CLAIM_S,
-    WAITS_PER_MAIL,
-    ClaimedIntent,
-    DeliveryResult,
-    DeliveryStatus,
-    IntentState,
-    state_after,
-)
-from services.notification.metrics import MAIL_LATENCY, MAIL_SERVER_UP, MAILS
+from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, ClaimedIntent, DeliveryStatus
+from services.notification.mail.attempt import NO_TRY, Attempts, Delivered, Mailer, Results
+from services.notification.mail.bell import Bell
+from services.notification.mail.recipient_domains import Domains, RecipientDomains
+from services.notification.metrics import MAIL_SERVER_UP
 
 GATHER_S = 0.1  # while mails become due steadily
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
+KEPT_S = 5.0  # an idle connection, which servers keep for longer
+SETTLE_S = 0.25  # results wait so long at most: a process that dies then repeats few mails
+SLOW_CLAIM = 1  # mails to slow domains, between the claims of all others
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
-NO_TRY = {DeliveryStatus.UNTRIED, DeliveryStatus.DROPPED}
-SENDING = Work("send mail", "client")
-OUTCOMES = {
-    IntentState.SENT: "sent",
-    IntentState.FAILED: "failed",
-    IntentState.OPEN: "retried",
-    IntentState.UNKNOWN: "unknown",
-}
-
-Delivered = tuple[ClaimedIntent, DeliveryResult]
-Results = Sequence[Delivered]
 
 log = structlog.get_logger()
 
@@ -49,24 +32,11 @@ log = structlog.get_logger()
 class Queue(Protocol):
     """Durable queue of intents; see `mail_queue.MailQueue`."""
 
-    def claim(self, limit: int) -> list[ClaimedIntent]:
-        """Claim due intents under a lease."""
+    def claim(self, limit: int, *, but: Domains = frozenset(), only: Domains = frozenset()) -> list[ClaimedIntent]:
+        """Claim due intents under a lease: all `but` those to some domains, or the `only` ones to some."""
 
     def settle(self, results: Results, unused: Sequence[ClaimedIntent]) -> None:
         """Commit the results; release the unused claims."""
-
-
-class Mailer(Protocol):
-    """A connection to the mail server; see `smtp_delivery.Mailer`."""
-
-    def connect(self) -> None:
-        """Connect if not connected. Raises OSError."""
-
-    def deliver(self, intent: ClaimedIntent) -> DeliveryResult:
-        """Render and deliver the mail of an intent. A failure is a status, not an exception."""
-
-    def close(self) -> None:
-        """Close the connection, if open."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -82,33 +52,36 @@ class Limits(msgspec.Struct, frozen=True):
         return Limits(claim, smtp_timeout_s * WAITS_PER_MAIL, claim_s)
 
 
+class Pool(msgspec.Struct, frozen=True):
+    """Objects that the senders of one process share. The bell is rung when mails were queued."""
+
+    queue: Queue
+    limits: Limits
+    domains: RecipientDomains
+    bell: Bell
+
+
 class Sender:
     """Sends until stopped; then it finishes the current mail and releases the other claims."""
 
-    def __init__(self, name: str, queue: Queue, mailer: Mailer, limits: Limits, telemetry: Telemetry) -> None:
+    def __init__(self, name: str, pool: Pool, mailer: Mailer, telemetry: Telemetry) -> None:
         self.name = name
-        self.wake = threading.Event()  # set when mails were queued
-        self._queue = queue
+        self._pool = pool
         self._mailer = mailer
-        self._limits = limits
+        self._attempts = Attempts(mailer, telemetry)
         self._health = telemetry.health
-        self._clock = telemetry.clock
-        self._tracing = telemetry.tracing
-        self._mails = telemetry.metrics.counter(MAILS)
-        self._latencies = telemetry.metrics.histogram(MAIL_LATENCY)
         self._server_up = telemetry.metrics.gauge(MAIL_SERVER_UP)
         self._server_up.set(1)
         self._backoff = Backoff(*BACKOFF_S)
         self._pace = Pace(GATHER_S)
-        for outcome in OUTCOMES.values():
-            self._mails.labels(outcome)
+        self._slow_first = False
+        self._worked_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set."""
         try:
             while not stop.is_set():
                 self._health.beat(self.name)
-                self.wake.clear()
                 try:
                     worked = self.step(stop)
                 except UNAVAILABLE as error:
@@ -120,8 +93,7 @@ class Sender:
                     continue
                 self._backoff.reset()
                 if not worked:
-                    self._mailer.close()
-                    self.wake.wait(IDLE_S)
+                    self._rest()
         finally:
             self._mailer.close()
 
@@ -129,56 +101,70 @@ class Sender:
         """Claim mails and send them. Returns True if there were any. Raises OSError: the mail server is unreachable."""
         self._pace.wait()
         claimed_at = time.monotonic()
-        claims = self._queue.claim(self._limits.claim)
-        if len(claims) < self._limits.claim:
+        claims = self._claim()
+        if len(claims) < self._pool.limits.claim:
             self._pace.count()
-        latest_start = claimed_at + self._limits.claim_s - self._limits.mail_s
-        results: list[Delivered] = []
+        else:
+            self._pool.bell.set()  # there may be more than this sender can take
+        if claims:
+            self._send_all(claims, claimed_at, stop)
+            self._worked_at = time.monotonic()
+        return bool(claims)
+
+    def _claim(self) -> list[ClaimedIntent]:
+        """Claim mails to slow domains and mails to all others by turns."""
+        slow = self._pool.domains.slow()
+        self._slow_first = not self._slow_first and self._has_turn(slow)
+        if self._slow_first and (claims := self._pool.queue.claim(SLOW_CLAIM, only=slow)):
+            return claims
+        claims = self._pool.queue.claim(self._pool.limits.claim, but=slow)
+        if claims or self._slow_first or not self._has_turn(slow):
+            return claims
+        return self._pool.queue.claim(SLOW_CLAIM, only=slow)
+
+    def _has_turn(self, slow: Domains) -> bool:
+        return bool(slow) and self._pool.domains.has_place()
+
+    def _send_all(self, claims: Sequence[ClaimedIntent], claimed_at: float, stop: threading.Event) -> None:
+        """Send claimed mails, store results every SETTLE_S and at the end, and release the claims that remain."""
+        until = claimed_at + self._pool.limits.claim_s
+        left, results, settled_at = {claim.id: claim for claim in claims}, list[Delivered](), claimed_at
         try:
             for claim in claims:
-                if stop.is_set() or (delivered := self._send(claim, latest_start)) is None:
+                if stop.is_set():
                     break
+                if (delivered := self._send(claim, until - self._pool.limits.mail_s)) is None:
+                    continue
                 results.append(delivered)
+                del left[claim.id]
                 if delivered[1].status is DeliveryStatus.UNTRIED:
                     raise ConnectionError(f"the mail server ended the dialogue: {delivered[1].detail}")
+                if time.monotonic() - settled_at > SETTLE_S:
+                    self._settle(results, [], until)
+                    results, settled_at = [], time.monotonic()
         finally:
-            if claims:
-                self._settle(results, claims[len(results) :], claimed_at + self._limits.claim_s)
-        return bool(claims)
+            if results or left:
+                self._settle(results, list(left.values()), until)
 
     def _send(self, claim: ClaimedIntent, latest_start: float) -> Delivered | None:
         """Deliver one mail, once more at once if the server ended a connection that it had taken mails on.
 
-        Returns None if it is too late to start. Raises OSError: the mail server is unreachable.
+        Returns None if it is too late to start or its domain has its share of the connections. Raises OSError: the
+        mail server is unreachable.
         """
-        delivered: Delivered | None = None
-        while delivered is None or delivered[1].status is DeliveryStatus.DROPPED:
+        while True:
             self._mailer.connect()  # before the clock is read: it may take long
-            if time.monotonic() > latest_start:
-                return None
-            delivered = self._deliver(claim)
-        return delivered
-
-    def _deliver(self, intent: ClaimedIntent) -> Delivered:
-        """Deliver one mail. Returns the intent with its span's trace context."""
-        self._health.beat(self.name)
-        started = time.perf_counter()
-        with span(self._tracing, SENDING, intent.traceparent) as sending:
-            result = self._mailer.deliver(intent)
-            sending.note({"eventline.mail.template": intent.template, "eventline.mail.fate": result.status.value})
-            if result.status not in NO_TRY:
-                self._count(intent, result)
-                _log_result(intent, result, time.perf_counter() - started)
-        return msgspec.structs.replace(intent, traceparent=sending.traceparent), result
-
-    def _count(self, intent: ClaimedIntent, result: DeliveryResult) -> None:
-        self._server_up.set(1)
-        state = state_after(result.status, intent.tries, intent.unknown_tries)
-        self._mails.labels(OUTCOMES[state]).inc()
-        if state is IntentState.SENT:
-            self._backoff.reset()
-            seconds = seconds_since(intent.queued_at, self._clock())
-            observe(self._latencies.labels(intent.template), min(seconds, MAIL_LATENCY.longest))
+            with self._pool.domains.place(claim.recipient) as is_free:
+                if not is_free or time.monotonic() > latest_start:
+                    return None
+                self._health.beat(self.name)
+                delivered = self._attempts.deliver(claim)
+            if delivered[1].status not in NO_TRY:
+                self._server_up.set(1)
+            if delivered[1].status is DeliveryStatus.SENT:
+                self._backoff.reset()
+            if delivered[1].status is not DeliveryStatus.DROPPED:
+                return delivered
 
     def _settle(self, results: Results, unused: Sequence[ClaimedIntent], until: float) -> None:
         # Results must be stored before the lease ends, else the mails are sent again.
@@ -186,34 +172,19 @@ class Sender:
         while True:
             self._health.beat(self.name)
             try:
-                return self._queue.settle(results, unused)
+                return self._pool.queue.settle(results, unused)
             except UNAVAILABLE as error:
                 if time.monotonic() > until:
                     raise
                 log.warning("cannot store delivery results, trying again", error=str(error))
-                _pause(backoff.next())
+                threading.Event().wait(backoff.next())
+
+    def _rest(self) -> None:
+        if time.monotonic() - self._worked_at > KEPT_S:
+            self._mailer.close()
+        self._pool.bell.wait(IDLE_S)
 
     def _back_off(self, error: Exception, stop: threading.Event) -> None:
         seconds = self._backoff.next()
         log.warning("cannot send now, trying again", sender=self.name, error=str(error), seconds=seconds)
         stop.wait(seconds)
-
-
-def _log_result(intent: ClaimedIntent, result: DeliveryResult, seconds: float) -> None:
-    sent = result.status is DeliveryStatus.SENT
-    log.log(
-        logging.INFO if sent else logging.WARNING,
-        "mail sent" if sent else "mail not sent",
-        intent=intent.id,
-        template=intent.template,
-        tries=intent.tries,
-        fate=result.status.value,
-        detail=result.detail,
-        duration_ms=round(seconds * 1000, 1),
-        ce_id=intent.event_id,
-        correlation_id=intent.correlation_id,
-    )
-
-
-def _pause(seconds: float) -> None:
-    threading.Event().wait(seconds)

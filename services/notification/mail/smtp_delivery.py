@@ -89,7 +89,9 @@ def _announce(smtp: smtplib.SMTP, mail: Mail) -> DeliveryResult | None:
         smtp.send(b"".join([mail_from, *others]) if together else mail_from)
         code, reply = smtp.getreply()
     except OSError as error:
-        return DeliveryResult(DeliveryStatus.UNTRIED, error_text(error))
+        # A server that takes all three together may check the recipient before it replies to the first.
+        is_late = together and isinstance(error.__context__, TimeoutError)
+        return DeliveryResult(DeliveryStatus.DEFERRED if is_late else DeliveryStatus.UNTRIED, error_text(error))
     status = reply_status(code)
     for command in others:
         if status is not DeliveryStatus.SENT:

@@ -3,35 +3,47 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import starmap
 
 import msgspec
-from sqlalchemy import Connection, Delete, Row, Select, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
+from services.chassis.database.statements import Row, Statement
 from services.chassis.messages.clock import to_micros
 from services.contracts.user import UserState
 from services.notification.domain import Address, Intent, IntentState, Notice, Replica
 from services.notification.store.tables import addresses, intents, replica, waiting
 
-REPLICAS = select(replica).where(one_of(replica.c.user_id, "ids"))
-ADDRESSES = select(addresses).where(one_of(addresses.c.user_id, "ids")).order_by("user_id", "version")
-DELETE_ADDRESSES = delete(addresses).where(one_of(addresses.c.user_id, "ids"))
-NEWER = addresses.alias()
-FORMER = update(addresses).where(
-    one_of(addresses.c.user_id, "ids"),
-    addresses.c.former_since.is_(None),
-    exists().where(NEWER.c.user_id == addresses.c.user_id, NEWER.c.version > addresses.c.version),
+REPLICAS = Statement(select(replica).where(one_of(replica.c.user_id, "ids")))
+ADDRESS = ("user_id", "version", "email")  # columns of an Address
+ADDRESSES = Statement(
+    select(*(addresses.c[name] for name in ADDRESS))
+    .where(one_of(addresses.c.user_id, "ids"))
+    .order_by("user_id", "version")
 )
-WAITING = select(waiting).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
-RELEASE = delete(waiting).where(one_of(waiting.c.notice_id, "ids"))
-DECIDED = select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids"))
+DELETE_ADDRESSES = Statement(delete(addresses).where(one_of(addresses.c.user_id, "ids")))
+NEWER = addresses.alias()
+FORMER = Statement(
+    update(addresses)
+    .where(
+        one_of(addresses.c.user_id, "ids"),
+        addresses.c.former_since.is_(None),
+        exists().where(NEWER.c.user_id == addresses.c.user_id, NEWER.c.version > addresses.c.version),
+    )
+    .values(former_since=bindparam("now"))
+)
+NOTICE = ("notice_id", "user_id", "version", "type", "correlation_id", "traceparent")  # columns of a Notice
+WAITING = Statement(
+    select(*(waiting.c[name] for name in NOTICE)).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
+)
+RELEASE = Statement(delete(waiting).where(one_of(waiting.c.notice_id, "ids")))
+DECIDED = Statement(select(intents.c.notice_id, intents.c.recipient).where(one_of(intents.c.notice_id, "ids")))
 OPEN, SUPPRESSED = (
     IntentState.OPEN.value,
     IntentState.SUPPRESSED.value,
 )  # plain str: for a StrEnum the driver searches an adapter
-ADDRESS = ("user_id", "version", "email")
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
@@ -55,21 +67,18 @@ class Rows:
         """Add to the history of addresses; each user's earlier ones are former from now on."""
         bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves], ADDRESS)
         if later := [move.user_id for move in moves if move.version > 1]:  # a first address follows none
-            self._connection.execute(FORMER.values(former_since=to_micros(since)), {"ids": later})
+            FORMER.execute(self._connection, ids=later, now=to_micros(since))
 
     def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
         """Return each user's history, by version."""
         histories: defaultdict[str, list[Address]] = defaultdict(list)
-        for row in self._read(ADDRESSES, user_ids):
-            histories[row.user_id].append(Address(row.user_id, row.version, row.email))
+        for address in starmap(Address, self._read(ADDRESSES, user_ids)):
+            histories[address.user_id].append(address)
         return histories
 
     def waiting(self, user_ids: Collection[str]) -> list[Notice]:
         """Return the notices that wait for their users' states, each user's by version."""
-        return [
-            Notice(row.notice_id, row.user_id, row.version, row.type, row.correlation_id, row.traceparent)
-            for row in self._read(WAITING, user_ids)
-        ]
+        return list(starmap(Notice, self._read(WAITING, user_ids)))
 
     def add_waiting(self, notices: Sequence[Notice], since: datetime) -> None:
         """Store notices that wait for their users' states."""
@@ -82,22 +91,22 @@ class Rows:
 
     def decided(self, notice_ids: Collection[str]) -> set[tuple[str, str | None]]:
         """Return (notice id, recipient) of the intents that exist for notices."""
-        return {(row.notice_id, row.recipient) for row in self._read(DECIDED, notice_ids)}
+        return set(self._read(DECIDED, notice_ids))
 
     def add_intents(self, fresh: Sequence[Intent], queued_at: datetime) -> None:
         """Insert intents, open or suppressed."""
         moment = to_micros(queued_at)
         bulk.insert(self._connection, intents, [_intent_row(intent, moment) for intent in fresh], INTENT)
 
-    def _read(self, query: Select[*tuple[object, ...]], ids: Collection[str]) -> Sequence[Row[*tuple[object, ...]]]:
-        return self._connection.execute(query, {"ids": ids}).all() if ids else []
+    def _read(self, query: Statement, ids: Collection[str]) -> Sequence[Row]:
+        return query.rows(self._connection, ids=ids) if ids else []
 
-    def _delete(self, statement: Delete, ids: Collection[str]) -> None:
+    def _delete(self, statement: Statement, ids: Collection[str]) -> None:
         if ids:
-            self._connection.execute(statement, {"ids": ids})
+            statement.execute(self._connection, ids=ids)
 
-    def _replica(self, row: Sequence[Any]) -> Replica:
-        user_id, version, event_id, digest, state = row  # faster than access by name
+    def _replica(self, row: Row) -> Replica:
+        user_id, version, event_id, digest, state = row
         return Replica(user_id, version, event_id, digest, None if state is None else self._decoder.decode(state))
 
 

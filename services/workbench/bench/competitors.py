@@ -4,10 +4,8 @@ The programs are in `theirs`; they run in an environment of their own, for their
 one broker to its end.
 """
 
-import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from services.chassis.database.database import Database
 from services.workbench.bench import ours, workload
 from services.workbench.bench.consumers import JOINED
 from services.workbench.bench.databases import Urls, databases
+from services.workbench.bench.environment import environment
 from services.workbench.bench.outcome import Pair, Part, Say
 from services.workbench.bench.setting import Place, Sizes, place
 
@@ -44,23 +43,11 @@ class Result(msgspec.Struct, frozen=True):
 @contextmanager
 def part(sizes: Sizes) -> Iterator[Part]:
     """Yield the part, the libraries installed and the log written."""
-    python = installed()
+    python = environment(HOME, LOCK, "the compared libraries")
     with place(sizes) as here, databases() as urls:
         workload.publish(here.settings, sizes.users)
         steps = (len(PROGRAMS) + 1) * len(urls)
         yield Part("d", "records/s", steps, lambda say: _round(here, python, urls, say))
-
-
-def installed() -> Path:
-    """Return the Python that has the libraries, installing them where the lock has changed."""
-    uv, python, stamp = Path(sys.executable).parent / "uv", HOME / "bin" / "python", HOME / "lock.sha256"
-    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != digest:
-        sys.stdout.write(f"setting up: the compared libraries (uv) in {HOME} ...\n")
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, HOME], check=True)
-        subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", LOCK], check=True)
-        stamp.write_text(digest)
-    return python
 
 
 def _round(here: Place, python: Path, urls: Urls, say: Say) -> Iterator[Pair]:

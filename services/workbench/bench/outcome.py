@@ -1,6 +1,8 @@
 """Results of the bench: pairs of rates by turns, part by part; their medians, ratios and spread in one table."""
 
+import itertools
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -10,25 +12,31 @@ from rich.table import Table
 
 Say = Callable[[str], None]
 COLUMNS = ("bench", "case", "against", "its", "ours", "ratio", "spread")
+ROUND = 100  # above it decimals are noise
 WIDTH = 130  # where nobody watches, as in a log
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """Two rates per second, measured one after the other: that of what we are compared with, and ours."""
+    """Two figures, measured one after the other: that of what we are compared with, and ours.
+
+    They are rates in the part's unit, unless the pair names its own.
+    """
 
     case: str
     against: str
     its: float
     own: float
+    unit: str = ""
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A part of the bench. `measure` runs one round, and announces each of its `steps`."""
+    """A part of the bench. `measure` runs one round, and announces each of its `steps`; of long ones there are few."""
 
     name: str
     unit: str
     steps: int
     measure: Callable[[Say], Iterable[Pair]]
+    most_rounds: int = sys.maxsize
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -47,13 +55,17 @@ def run(part: Part, rounds: int, console: Console) -> list[Outcome]:
     """Measure a part in rounds, with a progress bar. Raises what its measurements raise."""
     columns = (*Progress.get_default_columns()[:3], TimeElapsedColumn())
     pairs: list[Pair] = []
+    rounds = min(rounds, part.most_rounds)
     # No thread that draws beside what is measured in this process: the bar moves with each step.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task(part.name, total=rounds * part.steps)
-        done = iter(range(rounds * part.steps))
+        done = itertools.count()
 
         def say(what: str) -> None:
-            progress.update(task, description=f"({part.name}) {what}", completed=next(done), refresh=True)
+            completed = min(next(done), rounds * part.steps - 1)  # a search may have more steps than announced
+            progress.update(task, description=f"({part.name}) {what}", completed=completed, refresh=True)
+            if not console.is_terminal:
+                console.print(f"({part.name}) {what}", highlight=False)
 
         for _ in range(rounds):
             pairs += part.measure(say)
@@ -76,15 +88,19 @@ def table(outcomes: Iterable[Outcome]) -> Table:
 
 def _cells(outcome: Outcome) -> Sequence[str]:
     spread = f"{min(outcome.ratios):.2f} to {max(outcome.ratios):.2f}"
-    rates = (f"{outcome.its:,.0f}", f"{outcome.own:,.0f}")
+    rates = (_figure(outcome.its), _figure(outcome.own))
     return (outcome.case, outcome.against, *rates, f"{outcome.ratio:.2f}", spread)
 
 
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= ROUND else f"{value:.2f}"
+
+
 def _outcomes(part: Part, pairs: Iterable[Pair]) -> list[Outcome]:
-    cases: dict[tuple[str, str], list[Pair]] = {}
+    cases: dict[tuple[str, str, str], list[Pair]] = {}
     for pair in pairs:
-        cases.setdefault((pair.case, pair.against), []).append(pair)
-    return [_outcome(f"({part.name}) {part.unit}", case) for case in cases.values()]
+        cases.setdefault((pair.unit or part.unit, pair.case, pair.against), []).append(pair)
+    return [_outcome(f"({part.name}) {unit}", case) for (unit, _, _), case in cases.items()]
 
 
 def _outcome(bench: str, pairs: Sequence[Pair]) -> Outcome:

@@ -28,11 +28,13 @@ PAGE = 4096
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is measured: registrations on the log, rounds, seconds a case of (b)."""
+    """How much is measured: registrations on the log, rounds, seconds a case of (b), the earlier revision of (g)."""
 
     users: int = int(os.environ.get("BENCH_USERS", "20000"))
     rounds: int = int(os.environ.get("BENCH_ROUNDS", "5"))
     seconds: float = float(os.environ.get("BENCH_SECONDS", "3"))
+    backlog: int = int(os.environ.get("BENCH_BACKLOG", "700000"))  # events, of (i)
+    before: str = "15c6b5b"  # as it was before the work on speed began
 
 
 class Place(msgspec.Struct, frozen=True):

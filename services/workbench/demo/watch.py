@@ -91,9 +91,12 @@ class Watch:
         audit = [count(ENTRIES, name, places, self._trail.seen(name)) for name, places in self._log.places.items()]
         return [*log, *(mails if self._inbox.is_known else ()), *audit]
 
+    def mailed(self) -> list[tuple[str, float]]:
+        """Return the command and the epoch seconds of each mail that the sink accepted."""
+        return [(mail.correlation_id, mail.received_at) for mail in self._inbox.mails]
+
     def durations(self) -> dict[str, list[float]]:
         """Return seconds from the commands' first attempts to their effects."""
-        mails = [(mail.correlation_id, mail.received_at) for mail in self._inbox.mails]
         facts = [
             (entry.correlation_id or "", entry.recorded_at.timestamp())
             for entry in self._trail.entries
@@ -101,7 +104,7 @@ class Watch:
         ]
         return {
             "its answer": [command.seconds for command in self.accepted],
-            "its first mail in the inbox": latencies(self.accepted, mails),
+            "its first mail in the inbox": latencies(self.accepted, self.mailed()),
             "its fact in the audit trail": latencies(self.accepted, facts),
         }
 

@@ -11,7 +11,7 @@ import msgspec
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
 from services.contracts.envelope import ID, schema_of
 from services.workbench.documents.goldens import golden, headers_of
-from services.workbench.documents.schemas import VERSION
+from services.workbench.documents.schemas import VERSION, unindented
 
 Node = dict[str, Any]
 BINDING = {"bindingVersion": "0.5.0"}
@@ -182,4 +182,4 @@ def _schemas() -> dict[str, Node]:
     # Under one name each, so that tools show them; msgspec's dialect adds nothing here to the document's.
     _, shapes = msgspec.json.schema_components(TYPES.values(), ref_template="#/components/schemas/{name}")
     required = [name for name in HEADERS if name not in OPTIONAL]
-    return {"Envelope": {"type": "object", "required": required, "properties": HEADERS}} | shapes
+    return {"Envelope": {"type": "object", "required": required, "properties": HEADERS}} | unindented(shapes)

@@ -1,5 +1,7 @@
 """The JSON Schema of every type, out of its struct; a type's `ce_dataschema` is the `$id` of its schema."""
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,4 +20,10 @@ def schemas() -> dict[str, Schema]:
 
 
 def _schema(name: str, struct: type[msgspec.Struct]) -> Schema:
-    return {"$schema": DIALECT, "$id": schema_of(name, VERSION), **msgspec.json.schema(struct)}
+    shape = msgspec.json.schema(struct)
+    return {"$schema": DIALECT, "$id": schema_of(name, VERSION), **shape, "$defs": unindented(shape["$defs"])}
+
+
+def unindented(shapes: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Return shapes with the same descriptions under every Python: 3.13 and later unindent docstrings themselves."""
+    return {name: shape | {"description": inspect.cleandoc(shape["description"])} for name, shape in shapes.items()}

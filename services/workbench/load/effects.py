@@ -69,6 +69,10 @@ class Effects:
         """Return seconds from each command's intended start to its first `notification.queued`, by its ce_time."""
         return latencies(commands, self._log.queued)
 
+    def mails(self, commands: Iterable[Accepted]) -> list[float]:
+        """Return seconds from each command's intended start to its first mail in the sink; none if that is not seen."""
+        return latencies(commands, self._watch.mailed())
+
     def _count(self, accepted: Sequence[Accepted]) -> Sequence[Line]:
         self._watch.accepted = settled(accepted, {command for command, _ in self._log.queued})
         return self._watch.lines()

@@ -17,8 +17,8 @@ LONGEST_P99 = 0.25
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One load. `offered` and `achieved` are requests a second; an error is an answer that is not achieved.
 
-    `answers` and `intents` are percentiles by rank (100 is the longest) from the intended start. `commands` are the
-    accepted writes; reads ride along in `cpu_per_command`. `settling` is the time from the last answer
+    `answers`, `intents` and `mails` are percentiles by rank (100 is the longest) from the intended start. `commands`
+    are the accepted writes; reads ride along in `cpu_per_command`. `settling` is the time from the last answer
     until all effects had arrived and were read and counted.
     """
 
@@ -34,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     resident: Mapping[str, int]
     lines: Sequence[Line]
     problems: Sequence[str]
+    mails: Mapping[int, float] = {}
 
     @property
     def is_kept(self) -> bool:

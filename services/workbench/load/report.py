@@ -70,6 +70,7 @@ def _durations(outcome: Outcome) -> Table:
     for name, found in outcome.answers.items():
         _row(table, f"its answer, {name}", found)
     _row(table, "its decision to mail", outcome.intents)
+    _row(table, "its first mail in the sink", outcome.mails)
     return table
 
 

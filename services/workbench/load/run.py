@@ -75,6 +75,7 @@ class Load:
             commands=len(commands),
             answers=outcome.answers(measured),
             intents=percentiles(self._effects.intents(commands), outcome.RANKS),
+            mails=percentiles(self._effects.mails(commands), outcome.RANKS),
             errors=outcome.errors(measured),
             settling=time.monotonic() - ended,
             cpu_per_command=_per_command(before, after, len(commands)),

@@ -62,22 +62,27 @@ def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterato
     require_ports(settings)
     shutil.rmtree(folder, ignore_errors=True)
     with System(local_programs(settings, folder)) as system:
-
-        async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
-            return of_system(system, *SERVICES)
-
         life = Lifecycle(system, settings, say)
         life.start()
-        yield Target(
-            user_url=f"http://{HOST}:{settings.port('user')}",
-            audit_url=f"http://{HOST}:{settings.port('audit')}",
-            kafka=settings.client,
-            mails=folder / MAILS,
-            used=used,
-            require_running=system.require_running,
-            problems=life.problems,
-        )
+        yield of_local(system, settings, folder, life.problems)
         life.end()
+
+
+def of_local(system: System, settings: WorkbenchSettings, folder: Path, problems: list[str]) -> Target:
+    """Return a local system that runs, with its state in a folder."""
+
+    async def used(_: aiohttp.ClientSession) -> Mapping[str, Usage]:
+        return of_system(system, *SERVICES)
+
+    return Target(
+        user_url=f"http://{HOST}:{settings.port('user')}",
+        audit_url=f"http://{HOST}:{settings.port('audit')}",
+        kafka=settings.client,
+        mails=folder / MAILS,
+        used=used,
+        require_running=system.require_running,
+        problems=problems,
+    )
 
 
 def _named(settings: WorkbenchSettings, options: LoadOptions) -> Target:

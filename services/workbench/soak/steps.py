@@ -146,6 +146,7 @@ def _figures(result: Result) -> list[str]:
         f"offered {last.offered:,.1f}/s, achieved {last.achieved:,.1f}/s for {lasted:,.0f} s; errors: {errors}",
         f"{last.requests:,} requests, {last.commands:,} of them commands",
         f"request {_percentiles(last.answers['all'])}; command to mail intent {_percentiles(last.intents)}",
+        f"command to mail {_percentiles(last.mails)}",
         f"CPU per command, ms: {cpu}; together {sum(last.cpu_per_command.values()) * 1000:.2f}",
         f"resident at the end, MiB: {memory}",
         ", ".join(f"{name} {sum(getattr(line, name) for line in last.lines):,}" for name in ("missing", "repeated")),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from services.audit import handlers, store
+from services.audit.chain_heads import Heads
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
 from services.contracts import catalog, notification, user
@@ -67,10 +68,10 @@ def fill(database: Database, size: int) -> Command:
     """Write a log of so many entries with the audit service's own handler. Returns the long command in its middle."""
     long = _command(size // SHORT // 2, MAILS)
     store.create_log(database, ORIGIN)
-    records = itertools.islice(_records(long), size)
+    records, heads = itertools.islice(_records(long), size), Heads()
     for batch in iter(lambda: list(itertools.islice(records, BATCH)), []):
         with database.write() as connection:
-            handlers.record(store.Log(connection, ORIGIN), batch, TOPIC_IDS.__getitem__, START)
+            handlers.record(store.Log(connection, ORIGIN, heads), batch, TOPIC_IDS.__getitem__, START)
     return long
 
 

@@ -22,12 +22,13 @@ from tests.support.builders import a_record, a_user_registered, an_envelope
 from tests.support.query_plans import full_scans, plans
 
 COMMAND, USER, FACT, SENT, MAIL = "command-1", "user-1", new_id(), new_id(), new_id()
+NOW = utc_now()  # the ids' own time, however much later the test runs
 MESSAGE_ID = f"<{MAIL}@eventline.local>"
 
 
 def records() -> Iterator[Record]:
     """Return a fact without state and notice, a mail, and a change of the same user whose notice came first."""
-    common = {"time": utc_now(), "subject": USER}
+    common = {"time": NOW, "subject": USER}
     fact = an_envelope(id=FACT, correlation_id=COMMAND, **common)
     yield a_record(fact, a_user_registered())
     sent = an_envelope(id=SENT, type="notification.sent", correlation_id=COMMAND, causation_id=FACT, **common)

@@ -68,11 +68,32 @@ def test_bulk_writes_insert_overwrite_or_leave_alone(database: Database) -> None
         assert sorted(tuple(row) for row in connection.execute(select(numbers))) == [(1, 10), (2, 2), (3, 3)]
 
 
-def test_bulk_rows_arrive_as_they_were_given(database: Database) -> None:
-    rows = [("tab\tand\\N", b"\x00\xff\\n", None, False), ("\r\nä\U0001f600", None, 2**62, True)]
+def test_the_last_of_the_rows_with_one_key_remains(database: Database) -> None:
+    with database.write() as connection:
+        bulk.upsert(connection, numbers, [(1, 1), (2, 2), (1, 3)])
+        assert bulk.insert_new(connection, numbers, [(3, 1), (3, 2)]) == 1
+    with database.read() as connection:
+        assert sorted(tuple(row) for row in connection.execute(select(numbers))) == [(1, 3), (2, 2), (3, 1)]
+
+
+def test_a_column_is_changed_where_others_have_the_given_values(database: Database) -> None:
+    with database.write() as connection:
+        bulk.insert(connection, numbers, [(1, 1), (2, 2), (3, 3)])
+        assert bulk.change(connection, numbers, "value", ("id", "value"), [(9, 3, 3), (8, 2, 1), (7, 1, 1)]) == 2
+    with database.read() as connection:
+        assert sorted(tuple(row) for row in connection.execute(select(numbers))) == [(1, 7), (2, 2), (3, 9)]
+
+
+@pytest.mark.parametrize("copies", [1, bulk.LEAST_COPY], ids=["a few", "many"])
+def test_bulk_rows_arrive_as_they_were_given(database: Database, copies: int) -> None:
+    given: list[tuple[str, bytes | None, int | None, bool]] = [
+        ("tab\tand\\N\\u0000", b"\x00\xff\\n", None, False),
+        ("\r\nä\U0001f600", None, 2**62, True),
+    ]
+    rows = [(f"{copy}{text}", blob, number, flag) for copy in range(copies) for text, blob, number, flag in given]
     with database.write() as connection:
         things.create(connection)
-        bulk.insert(connection, things, [(text, bulk.blob(content), *others) for text, content, *others in rows])
+        bulk.insert(connection, things, [(text, bulk.blob(blob), *others) for text, blob, *others in rows])
         assert {tuple(row) for row in connection.execute(select(things))} == set(rows)
 
 

@@ -1,6 +1,7 @@
 """The relay: in order, acknowledged before the cursor moves, alone, and starting again after any doubt."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,7 +16,7 @@ from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_publisher, event_store, lease
 from services.chassis.outbox import relay as module
-from services.chassis.outbox.event_publisher import Outbox
+from services.chassis.outbox.event_publisher import Chunk, EventPublisher, Outbox
 from services.chassis.outbox.lease import Lease, Leases
 from services.chassis.outbox.relay import Relay
 from services.chassis.telemetry.telemetry import Telemetry
@@ -106,6 +107,32 @@ def test_events_appended_while_it_runs_are_published_too(database: Database, log
             append_events(database, version)
             await_cursor(database, version)
     assert numbers(log) == [1, 1, 2, 2, 3, 3]
+
+
+def test_after_the_last_event_the_store_is_read_again_only_when_there_is_more(
+    database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_S", PATIENCE_S)
+    appended, reads = threading.Event(), Counter[int]()
+    outbox = Outbox(database, Leases(database, "mine", LONG), two_records, log.open_producer)
+    relay = Relay(outbox, appended, a_telemetry())
+    next_chunk = EventPublisher.next_chunk
+
+    def counted(publisher: EventPublisher, cursor: int) -> Chunk:
+        reads[cursor] += 1
+        return next_chunk(publisher, cursor)
+
+    monkeypatch.setattr(EventPublisher, "next_chunk", counted)
+    append_events(database, 1)
+    with running(relay) as stop:
+        await_cursor(database, 1)
+        append_events(database, 2)
+        appended.set()
+        await_cursor(database, 2)
+        assert reads == {0: 1, 1: 1}
+        stop.set()
+        appended.set()
+    assert numbers(log) == [1, 1, 2, 2]
 
 
 def test_after_a_failure_a_new_producer_starts_from_the_first_unacknowledged(database: Database, log: FakeLog) -> None:

@@ -52,6 +52,21 @@ def test_a_claim_carries_the_fields_of_its_mail(room: Mailroom) -> None:
     assert claim.locale == "de-AT"
 
 
+def test_mails_to_some_domains_are_claimed_apart_from_all_others(room: Mailroom) -> None:
+    for number, email in enumerate(("ada@slow.org", "ada@not-slow.org", "ada@x.slow.org", "a%b@sl_w.org"), start=1):
+        room.register(number, email=email)
+    slow = frozenset({"slow.org", "sl_w.org", "nobody.org"})
+    assert [claim.recipient for claim in room.queue.claim(9, but=slow)] == ["ada@not-slow.org", "ada@x.slow.org"]
+    assert [claim.recipient for claim in room.queue.claim(1, only=slow)] == ["ada@slow.org"]
+    assert [claim.recipient for claim in room.queue.claim(9)] == ["a%b@sl_w.org"]
+
+
+def test_a_users_mail_to_a_domain_that_is_left_out_keeps_its_later_mails_back(room: Mailroom) -> None:
+    room.register(1, email="ada@slow.org")
+    room.move(1, 2)
+    assert room.queue.claim(9, but=frozenset({"slow.org"})) == []
+
+
 def test_claimers_in_threads_never_get_the_same_intent(room: Mailroom) -> None:
     room.register(*range(60))
     claimed: list[int] = []

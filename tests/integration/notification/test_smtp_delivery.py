@@ -128,6 +128,17 @@ def test_with_pipelining_each_reply_has_the_same_meaning(
     assert attempt(*PIPELINING[:steps], *replies).status is status
 
 
+@pytest.mark.parametrize(
+    ("dialogue", "status"),
+    [(DIALOGUE, DeliveryStatus.UNTRIED), (PIPELINING, DeliveryStatus.DEFERRED)],
+    ids=["", "piped"],
+)
+def test_a_silence_that_the_recipient_may_have_caused_counts_as_a_try(
+    dialogue: Sequence[bytes], status: DeliveryStatus
+) -> None:
+    assert attempt(*dialogue[:2], timeout_s=0.2).status is status
+
+
 def test_with_pipelining_sender_recipient_and_data_leave_together(server: MailServer) -> None:
     proxy = Tapped(server.port)
     mailer = a_mailer(proxy.port)

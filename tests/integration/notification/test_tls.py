@@ -12,7 +12,7 @@ import trustme
 
 from services.chassis.database.database import Database
 from services.notification.mail.refusal_ceiling import RefusalCeiling
-from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.sender import Sender
 from services.notification.mail.smtp_connection import Login, Server, connect
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
@@ -119,9 +119,8 @@ def test_a_refused_login_sends_nothing_and_no_secret_is_logged(
         target = Server(HOST, server.port, 5.0, trust, login=LOGIN)
         sender = Sender(
             "s",
-            room.queue,
+            room.pool(),
             Mailer(target, Composer(MAIL_FROM), RefusalCeiling(10, a_telemetry())),
-            Limits.of(10, 5.0, 60.0),
             a_telemetry(),
         )
         with structlog.testing.capture_logs() as lines:

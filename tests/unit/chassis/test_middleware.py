@@ -1,6 +1,7 @@
 """Around every request: what is read of its head, its span, its line, and what the handlers are given."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -93,3 +94,12 @@ def test_a_bugs_answer_is_an_error_on_its_span_and_a_clients_is_not() -> None:
 
 def told(span: Recorded) -> dict[str, str | int]:
     return {**span.work.attributes, **span.noted}
+
+
+def test_a_request_is_checked_without_another_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("work was handed to a thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    answered, _ = send("/seen/ada", tracing.OFF)
+    assert answered.status_code == 200

@@ -10,6 +10,7 @@ from services.chassis.messages.record import Record
 from services.console import events as module
 from services.console.events import HIDDEN, EventsOptions, line, show, wanted
 from services.contracts import envelope
+from tests.support.hostile_text import NESTED
 
 MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AN_ENVELOPE = envelope.Envelope(
@@ -55,7 +56,7 @@ def test_an_address_is_hidden_wherever_it_stands(reason: str) -> None:
     [
         (a_record(None), "(tombstone)"),
         (a_record(b"\xff{ada@example.org"), "(17 bytes that are no JSON)"),
-        (a_record(b"[" * 600 + b"]" * 600), "(1200 bytes that are no JSON)"),
+        (a_record(b"[" * NESTED + b"]" * NESTED), f"({2 * NESTED} bytes that are no JSON)"),
         (a_record(b"{}", headers=False), "(no envelope) {}"),
     ],
     ids=["tombstone", "no JSON", "deeply nested", "no envelope"],

@@ -1,7 +1,7 @@
 """The sender with a fake queue and a fake mail server: its claims, its stop and the claims it releases."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -13,12 +13,15 @@ from structlog.testing import capture_logs
 from services.chassis.telemetry.health import Health
 from services.chassis.telemetry.telemetry import Telemetry
 from services.notification.domain import ClaimedIntent, DeliveryResult, DeliveryStatus
-from services.notification.mail.sender import Limits, Sender
+from services.notification.mail.bell import Bell
+from services.notification.mail.recipient_domains import SLOW_S, Domains, RecipientDomains, domain_of
+from services.notification.mail.sender import Limits, Pool, Sender
 from tests.support.builders import NOW, Recording, a_telemetry
 from tests.support.fakes import FakeClock
 from tests.support.notification_builders import a_claimed_intent
 
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NONE: Domains = frozenset()
 SENT = DeliveryResult(DeliveryStatus.SENT, "250 ok")
 
 
@@ -31,8 +34,10 @@ class FakeQueue:
         self.unused: list[ClaimedIntent] = []
         self.unavailable = 0
 
-    def claim(self, limit: int) -> list[ClaimedIntent]:
-        taken, self.claims = self.claims[:limit], self.claims[limit:]
+    def claim(self, limit: int, *, but: Domains = NONE, only: Domains = NONE) -> list[ClaimedIntent]:
+        due = [claim for claim in self.claims if _is_to(claim, only or {domain_of(claim.recipient)}, but)]
+        taken = due[:limit]
+        self.claims = [claim for claim in self.claims if claim not in taken]
         return taken
 
     def settle(self, results: Sequence[tuple[ClaimedIntent, DeliveryResult]], unused: Sequence[ClaimedIntent]) -> None:
@@ -41,6 +46,10 @@ class FakeQueue:
             raise OperationalError("settle", {}, ConnectionError("the database is unreachable"))
         self.results += results
         self.unused += unused
+
+
+def _is_to(claim: ClaimedIntent, only: Collection[str], but: Domains) -> bool:
+    return domain_of(claim.recipient) in set(only) - but
 
 
 class FakeMailer:
@@ -68,10 +77,14 @@ class FakeMailer:
         self.closed += 1
 
 
+def a_pool(queue: FakeQueue, limits: Limits | None = None, domains: RecipientDomains | None = None) -> Pool:
+    return Pool(queue, limits or Limits(10, 40.0), domains or RecipientDomains(1), Bell())
+
+
 def a_sender(
     queue: FakeQueue, mailer: FakeMailer, limits: Limits | None = None, telemetry: Telemetry | None = None
 ) -> Sender:
-    return Sender("sender-1", queue, mailer, limits or Limits(10, 40.0), telemetry or a_telemetry())
+    return Sender("sender-1", a_pool(queue, limits), mailer, telemetry or a_telemetry())
 
 
 def numbers(claims: Sequence[ClaimedIntent]) -> list[int]:
@@ -84,6 +97,38 @@ def test_claimed_mails_are_sent_in_order_and_settled_together() -> None:
     assert mailer.message_ids == ["<n-1@example.org>", "<n-2@example.org>"]
     assert queue.results == [(a_claimed_intent(1), SENT), (a_claimed_intent(2), SENT)]
     assert queue.unused == []
+
+
+def test_mails_to_slow_domains_and_all_others_are_claimed_by_turns() -> None:
+    now = FakeClock(NOW)
+    domains = RecipientDomains(1, lambda: now().timestamp())
+    with domains.place("ada@slow.org"):
+        now.now += timedelta(seconds=SLOW_S)
+    slow = [a_claimed_intent(number, recipient="ada@slow.org") for number in (1, 2)]
+    queue = FakeQueue(*slow, *(a_claimed_intent(number) for number in (3, 4, 5)))
+    now.now += timedelta(seconds=1)
+    mailer = FakeMailer()
+    mailer.on_deliver = lambda: setattr(now, "now", now.now + timedelta(seconds=SLOW_S))
+    sender = Sender("sender-1", a_pool(queue, Limits(3, 40.0), domains), mailer, a_telemetry())
+    sent = [(sender.step(threading.Event()), numbers([claim for claim, _ in queue.results])) for _ in range(2)]
+    assert sent == [(True, [1]), (True, [1, 3, 4, 5])]
+
+
+def test_mails_whose_domain_has_its_share_of_the_connections_are_released_and_the_others_sent() -> None:
+    domains = RecipientDomains(1, lambda: 0.0)
+    queue = FakeQueue(a_claimed_intent(1, recipient="ada@slow.org"), a_claimed_intent(2))
+    sender = Sender("sender-1", a_pool(queue, domains=domains), FakeMailer(), a_telemetry())
+    with domains.place("bob@slow.org"):
+        sender.step(threading.Event())
+    assert (numbers([claim for claim, _ in queue.results]), numbers(queue.unused)) == ([2], [1])
+
+
+def test_results_of_a_long_claim_are_stored_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.notification.mail.sender.SETTLE_S", 0.0)
+    queue, mailer, stored = FakeQueue(a_claimed_intent(1), a_claimed_intent(2), a_claimed_intent(3)), FakeMailer(), []
+    mailer.on_deliver = lambda: stored.append(len(queue.results))
+    a_sender(queue, mailer).step(threading.Event())
+    assert (stored, numbers([claim for claim, _ in queue.results])) == ([0, 1, 2], [1, 2, 3])
 
 
 def test_without_due_mails_nothing_is_settled() -> None:
@@ -254,7 +299,7 @@ def test_outcomes_are_counted_and_the_latency_of_sent_mails_is_measured() -> Non
 def test_a_mails_span_is_in_the_trace_of_its_intent_and_the_event_of_its_outcome_leads_on_from_it() -> None:
     made, queue = Recording(), FakeQueue(msgspec.structs.replace(a_claimed_intent(1), traceparent=SAMPLED))
     telemetry = msgspec.structs.replace(a_telemetry(), tracing=made)
-    Sender("sender-1", queue, FakeMailer(), Limits(10, 40.0), telemetry).step(threading.Event())
+    a_sender(queue, FakeMailer(), telemetry=telemetry).step(threading.Event())
     (span,) = made.spans
     assert (span.parent, span.work.kind, span.noted["eventline.mail.fate"]) == (SAMPLED, "client", "sent")
     assert [claim.traceparent for claim, _ in queue.results] == [span.traceparent]

@@ -8,23 +8,7 @@ from services.workbench.demo.counting import Line
 from services.workbench.load.generator import Measured, Sample
 from services.workbench.load.maximum_rate import maximum_rate
 from services.workbench.load.outcome import Outcome, achieved, answers, errors, offered
-
-
-def an_outcome(offered: float, kept: float, p99: float = 0.01, lines: tuple[Line, ...] = ()) -> Outcome:
-    return Outcome(
-        offered=offered,
-        achieved=kept,
-        requests=1,
-        commands=1,
-        answers={"all": {50: 0.01, 99: p99}},
-        intents={},
-        errors={},
-        settling=0.0,
-        cpu_per_command={},
-        resident={},
-        lines=lines,
-        problems=(),
-    )
+from tests.support.load_outcomes import an_outcome
 
 
 def search(limit: float) -> tuple[float, list[float]]:

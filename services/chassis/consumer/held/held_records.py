@@ -12,12 +12,15 @@ from services.chassis.consumer.held.reasons import Refusal, State, Why
 from services.chassis.consumer.held.record import Held, Place, key_of
 from services.chassis.consumer.held.table import IS_OPEN, IS_PARKED, held
 from services.chassis.database import bulk
+from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import Clock, to_micros
 from services.chassis.messages.record import Record, TopicPartition
 
 ROUND = 100  # records that are retried in one transaction
 BEHIND = Why("behind", "behind an earlier one of its key")
 UNMARKED = {"again": False, "alone": False}
+ANY_PARKED = Statement(select(held.c.offset).where(IS_PARKED).limit(1))
+ANY_REQUESTED = Statement(select(held.c.offset).where(held.c.again).limit(1))
 BLOCKED = select(held.c.topic, held.c.key).where(IS_PARKED, bulk.one_of(held.c.key, "keys")).distinct()
 
 
@@ -89,14 +92,14 @@ class HeldRecords:
 
     def has_parked(self, connection: Connection) -> bool:
         """Return whether any record is parked."""
-        return connection.scalar(select(held.c.offset).where(IS_PARKED).limit(1)) is not None
+        return bool(ANY_PARKED.rows(connection))
 
     def requested(self, connection: Connection, partitions: Collection[TopicPartition]) -> list[Held]:
         """Return the records of partitions to retry next, each key's in order.
 
         A parked record is retried together with all parked ones of its key.
         """
-        if connection.scalar(select(held.c.offset).where(held.c.again).limit(1)) is None:
+        if not ANY_REQUESTED.rows(connection):
             return []
         queues = held.alias()
         with_queue = select(queues.c.topic, queues.c.key).where(queues.c.again == true(), queues.c.alone == false())

@@ -1,0 +1,1 @@
+"""The relay against a bare producer, and the outbox figures that comparable projects publish."""

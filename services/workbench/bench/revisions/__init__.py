@@ -1,0 +1,1 @@
+"""Two git revisions of the whole system, started and loaded by turns by one load generator."""

@@ -1,0 +1,1 @@
+"""The bench: arguments, ratios, and what two revisions are compared by."""
