@@ -27,8 +27,13 @@ class UnknownIdError(Exception):
     """Nothing has the id that was asked for; the message names the searched places."""
 
 
+class UnfinishedError(Exception):
+    """What was requested is not done, or not yet; the message says how far it is, and where to look."""
+
+
 Codes = Mapping[type[BaseException], int]
 CODES: Codes = {
+    UnfinishedError: WRONG,
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,

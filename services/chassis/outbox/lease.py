@@ -38,8 +38,6 @@ relay = Table(
     Column("paused_at", BigInteger),  # microseconds since 1970
     Column("paused_by", Text),
     Column("pause_reason", Text),
-    Column("republish_next", BigInteger),  # the first sequence number that is still to be published again
-    Column("republish_to", BigInteger),
 )
 
 HELD = update(relay).where(relay.c.epoch == bindparam("held"))
@@ -135,3 +133,16 @@ def resume(connection: Connection) -> bool:
     """End the pause. False if there is none."""
     values = {"paused_at": None, "paused_by": None, "pause_reason": None}
     return bool(connection.execute(update(relay).where(relay.c.paused_at.is_not(None)).values(values)).rowcount)
+
+
+def rewind(connection: Connection, first: int) -> int:
+    """Let the events from a sequence number on be published again. Returns up to which one they were published.
+
+    The relay that leads loses its lease at its next write. The lease still lasts to its end, so that nobody publishes
+    while records of that relay may be under way.
+    """
+    published = int(connection.execute(select(relay.c.cursor).with_for_update()).scalar_one())
+    if not 1 <= first <= published:
+        raise ValueError(f"event {first} is none of the {published:,} that are published")
+    connection.execute(update(relay).values(cursor=first - 1, epoch=relay.c.epoch + 1))
+    return published

@@ -118,7 +118,8 @@ class Relay:
                     self._pace.count()
                 elif stopping and not chunk.events:
                     return
-                self._health.has(self.name)  # it publishes, or nothing waits, or nothing but a pause is in the way
+                if not chunk.pause:
+                    self._health.has(self.name)  # it publishes, or nothing waits
                 self._halted.set(0)
                 if chunk.is_last and not stopping and self._is_idle(chunk.pause, stop):
                     self._publisher.idle(lease)

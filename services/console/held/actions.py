@@ -19,7 +19,7 @@ from services.chassis.consumer.held.reasons import OPEN, State
 from services.chassis.consumer.held.record import ATTEMPTS, Held
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import utc_now
-from services.console.failures import UnknownIdError, UsageError
+from services.console.failures import UnfinishedError, UnknownIdError, UsageError
 from services.console.held import operator_actions
 from services.console.held.options import ActOptions, RetryOptions, filters
 from services.console.running import opened_databases
@@ -29,10 +29,6 @@ POLL_S = 0.2
 STUCK_S = 30.0  # without a retry: no consumer owns the partition, or it waits for something
 DRY_RUN = "nothing is changed: add --yes"
 CONSENT = "write --reason TEXT, which is recorded, and --acknowledge"
-
-
-class UnfinishedError(Exception):
-    """Some retries are not done, or failed; the message names their number, and where to look."""
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -3,7 +3,6 @@
 Works on a service's own database: that of APP_DATABASE_URL, or without it those of `make run`.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Annotated
@@ -19,11 +18,10 @@ from services.chassis.consumer.held.record import Held, key_of
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import from_micros, seconds_since, utc_now
 from services.chassis.messages.printable import printable
-from services.console.failures import WRONG, UnknownIdError, reported
+from services.console.failures import UnknownIdError, reported
 from services.console.flags import flags
 from services.console.held import actions
 from services.console.held import record as in_full
-from services.console.held.actions import UnfinishedError
 from services.console.held.options import ActOptions, ListOptions, RetryOptions, filters, place
 from services.console.running import opened_databases
 
@@ -60,11 +58,7 @@ def show(
 def retry(options: RetryOptions) -> None:
     """Request a retry of records, in order, and wait for it. Shows what it would do; `--yes` does it."""
     with reported():
-        try:
-            actions.retry(options)
-        except UnfinishedError as error:
-            typer.echo(str(error), err=True)
-            sys.exit(WRONG)
+        actions.retry(options)
 
 
 def discard(options: ActOptions) -> None:

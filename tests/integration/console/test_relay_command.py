@@ -63,3 +63,39 @@ def test_what_changes_nothing_is_refused_and_leaves_no_event(store: Database, tm
     done = relay(tmp_path, "pause", "--reason", "b")
     assert (done.returncode, "the relay is paused already" in done.stderr) == (5, True), done.stderr
     assert [fact.reason for fact in acted(store)] == ["a"]
+
+
+def publish_all(database: Database, number: int) -> None:
+    with database.write() as connection:
+        connection.execute(lease.relay.update().values(cursor=number))
+
+
+def test_publishing_again_shows_what_it_would_do_and_does_it_on_request(store: Database, tmp_path: Path) -> None:
+    publish_all(store, 2)
+    done = relay(tmp_path, "republish", "--from", "2")
+    assert (done.returncode, done.stdout.startswith("events 2 to 2 would be published again")) == (0, True), done.stderr
+    done = relay(tmp_path, "republish", "--from", "1", "--yes", "--no-wait", "--reason", REASON)
+    assert (done.returncode, done.stdout.startswith("requested: events 1 to 2; ")) == (0, True), done.stderr
+    assert relay(tmp_path, "status").stdout.startswith("user: published up to event 0; 2 wait")
+    assert [(fact.action, fact.selection, fact.count, fact.reason) for fact in acted(store)] == [
+        ("relay.republish", "events 1 to 2", 2, REASON)
+    ]
+
+
+def test_what_was_not_published_cannot_be_published_again(store: Database, tmp_path: Path) -> None:
+    publish_all(store, 1)
+    done = relay(tmp_path, "republish", "--from", "2", "--yes")
+    assert (done.returncode, done.stderr) == (2, "--from 2: only the events 1 to 1 were published\n")
+    assert acted(store) == []
+
+
+def test_the_wait_ends_with_the_last_event(store: Database, tmp_path: Path) -> None:
+    publish_all(store, 2)
+    argv = (sys.executable, "-m", "services.console", "relay", "republish", "--from", "1", "--yes")
+    environment = os.environ | {"APP_DATABASE_URL": f"sqlite:///{tmp_path / 'user.db'}"}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        assert child.stdout.readline().startswith("requested: ")
+        publish_all(store, 2)
+        assert child.stdout.read() == "published up to event 2\n"
+    assert child.returncode == 0

@@ -34,8 +34,7 @@ def create_actions() -> None:
 
 
 def extend_relay() -> None:
-    """Add to the relay's row a pause and the range to publish again."""
-    for name in ("paused_at", "republish_next", "republish_to"):
-        op.add_column("relay", sa.Column(name, sa.BigInteger()))
+    """Add a pause to the relay's row."""
+    op.add_column("relay", sa.Column("paused_at", sa.BigInteger()))
     for name in ("paused_by", "pause_reason"):
         op.add_column("relay", sa.Column(name, sa.Text()))
