@@ -33,7 +33,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     smtp_password: Text = ""
     mail_from: Text = "hello@eventline.local"
     sender_threads: Natural = 4
-    sender_claim: Natural = 50
+    sender_claim: Natural = 20
     sender_claim_time: timedelta = timedelta(seconds=CLAIM_S)
     refusal_ceiling: Natural = 5
     replica_wait: timedelta = timedelta(seconds=60)

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
+from services.notification.settings import Settings
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.faults.effects import problems, value
@@ -19,7 +20,9 @@ pytestmark = pytest.mark.long
 USERS = 150
 DAY_S, HOUR_S = 86_400, 3600
 ENTRIES_WHILE_AHEAD = 60
-SEND_WINDOW = 20  # mails in hand: they repeat when their claims end at the jump, and at the kill
+SEND_WINDOW = (
+    Settings.sender_threads * Settings.sender_claim
+)  # mails in hand: they repeat when their claims end at the jump, and at the kill
 
 
 @pytest.mark.parametrize("victim", [*SERVICES, LAG_EXPORTER, "sink", "broker"])

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from services.contracts.service_list import SERVICES
+from services.notification.settings import Settings
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.faults.effects import problems
 
 USERS = 150
 OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in SERVICES if name != "user"]
-SEND_WINDOW = 20  # mails that two senders may have in hand
+SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from services.contracts.service_list import SERVICES
+from services.notification.settings import Settings
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.processes import Program
@@ -16,7 +17,7 @@ from services.workbench.settings import WorkbenchSettings
 from tests.faults.effects import problems, value
 
 USERS = 150
-SEND_WINDOW = 20  # mails that two senders may have in hand
+SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 REPLICATED = ("user", "notification")
 
 

@@ -1,12 +1,14 @@
 /* A wall clock with an offset: preloaded into one process, it adds the seconds that a mapped file holds. Timers and
-   the monotonic clock stay as they are. (libfaketime 0.9.10 breaks Python's sleep when it leaves them alone.) */
+   the monotonic clock stay as they are, and so do waits: the kernel ends them by its own clock. (libfaketime 0.9.10 breaks Python's sleep when it leaves them alone.) */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,4 +42,13 @@ time_t time(time_t *result) {
   clock_gettime(CLOCK_REALTIME, &now);
   if (result) *result = now.tv_sec;
   return now.tv_sec;
+}
+
+/* librdkafka waits until a moment of the wall clock: without this it would wait for a day after a jump ahead. */
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+  static int (*wait)(cnd_t *, mtx_t *, const struct timespec *);
+  struct timespec moment = *until;
+  if (!wait) wait = dlsym(RTLD_NEXT, "cnd_timedwait");
+  if (offset) moment.tv_sec -= *offset;
+  return wait(condition, mutex, &moment);
 }

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Dialect,
+    LargeBinary,
     Table,
     Text,
     TypeDecorator,
@@ -42,7 +43,9 @@ def blob(content: bytes | None) -> bytearray | bytes | None:
 
 def insert(connection: Connection, table: Table, rows: Rows, names: Names = ()) -> None:
     """Insert tuples in the order of the table's columns, or of those that are named. Nothing for no rows."""
-    if connection.dialect.name == "postgresql" and len(rows) >= LEAST_COPY:
+    if connection.dialect.name == "postgresql" and _are_large(table, rows, names):
+        statements.run_many(connection, _insert(table, names or _all(table), "%s"), rows)
+    elif connection.dialect.name == "postgresql" and len(rows) >= LEAST_COPY:
         _copy(connection, table, rows, names)
     else:
         _write(connection, table, names, rows)
@@ -127,9 +130,20 @@ def _any(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa
     return f"{column} = ANY(ARRAY(SELECT json_array_elements_text({values}::json)))"
 
 
+def _are_large(table: Table, rows: Rows, names: Names) -> bool:
+    """Return whether a row has a value of which JSON, as COPY, would hold several copies in memory."""
+    places = _blobs(table, names or _all(table))
+    return any(len(value) > COPIED_BYTES for row in rows for place in places if isinstance(value := row[place], bytes))
+
+
 @functools.cache
-def _insert(table: Table, names: Names) -> str:
-    return f"INSERT INTO {table.name} ({quoted(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608  # our own
+def _blobs(table: Table, names: Names) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(names) if isinstance(table.c[name].type, LargeBinary))
+
+
+@functools.cache
+def _insert(table: Table, names: Names, mark: str = "?") -> str:
+    return f"INSERT INTO {table.name} ({quoted(names)}) VALUES ({', '.join([mark] * len(names))})"  # noqa: S608  # our own
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from services.notification.metrics import MAIL_SERVER_UP
 GATHER_S = 0.1  # while mails become due steadily
 IDLE_S = 0.5  # poll interval for mails of other processes and ended backoffs
 KEPT_S = 5.0  # an idle connection, which servers keep for longer
-SETTLE_S = 0.25  # results wait so long at most: a process that dies then repeats few mails
+SETTLE_S = 0.1  # results wait so long at most: a process that dies then repeats few mails
 SLOW_CLAIM = 1  # mails to slow domains, between the claims of all others
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0)  # while the mail server or the database is unreachable
 SETTLE_BACKOFF_S = (0.1, 0.2, 0.5)
