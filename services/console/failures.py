@@ -33,7 +33,6 @@ class UnfinishedError(Exception):
 
 Codes = Mapping[type[BaseException], int]
 CODES: Codes = {
-    UnfinishedError: WRONG,
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,
@@ -45,6 +44,7 @@ CODES: Codes = {
     FileNotFoundError: 8,
     PartitionReadError: 9,
     TopicsError: 9,
+    UnfinishedError: 10,
 }
 ADVICE: Mapping[type[BaseException], str] = {
     BrokerUnavailableError: "no broker answers: start one with `make run`, or set APP_KAFKA_BOOTSTRAP_SERVERS to one",
