@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Sequence
 from io import BufferedReader
 from typing import AnyStr, Self
@@ -45,6 +46,7 @@ class MailServer:
         self.most_held = 0
         self._waiting = 0
         self._released = asyncio.Event()
+        self._sessions = weakref.WeakSet[_Session]()
         starttls = None if tls_first else certificate
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
@@ -99,6 +101,14 @@ class MailServer:
         for task in talks:
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+        for session in list(self._sessions):
+            if isinstance(session.transport, asyncio.Transport):
+                session.transport.abort()  # closed, one with TLS would wait for its client's farewell
+        await asyncio.sleep(0)  # connections are let go in the loop's next round
+
+    def meet(self, session: "_Session") -> None:
+        """Take note of a new session, whose connection ends with the server."""
+        self._sessions.add(session)
 
     def answer(self, key: str) -> str | None:
         """Return the configured reply to a step, None if there is none."""
@@ -114,6 +124,7 @@ class _Session(SMTP):
         self._owner = owner
         self._had_mail = False
         super().__init__(self, **options)  # type: ignore[arg-type]  # handed on
+        owner.meet(self)
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802  # its name
         if answer := self._owner.answer("AUTH"):

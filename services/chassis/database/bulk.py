@@ -1,8 +1,9 @@
 """Many rows in one statement, handed to the driver as they are.
 
 On SQLite a statement runs for each row, within the process. On PostgreSQL the rows are one JSON text, or a COPY: a
-statement for each costs client and server four times as much. SQLAlchemy builds and converts each row's parameters;
-for batches of a thousand plain tuples that costs more than the database does (DECISIONS 6).
+statement for each costs client and server four times as much, and only large values have one. SQLAlchemy builds and
+converts each row's parameters; for batches of a thousand plain tuples that costs more than the database does
+(DECISIONS 6).
 """
 
 import functools
