@@ -23,6 +23,7 @@ from services.chassis.outbox.lease import Pause
 from services.chassis.outbox.operator_events import Action, record_by_system_user, system_operator
 from services.console.failures import UnfinishedError, UnknownIdError, UsageError, reported
 from services.console.running import database_urls, opened_databases
+from services.contracts.service_list import PUBLISHERS
 
 POLL_S = 0.2
 STUCK_S = 60.0  # a lease ends in 20 s with the usual setting
@@ -36,7 +37,7 @@ NEXT = "the services' metric relay_paused_seconds and the alert RelayPaused show
 def status() -> None:
     """Show of each service how far its relay is, what waits, and a pause with its reason."""
     with reported():
-        lines = [f"{_name(database)}: {database.reader(_status)()}" for database in opened_databases()]
+        lines = [f"{_name(database)}: {database.reader(_status)()}" for database in opened_databases(PUBLISHERS)]
     typer.echo("\n".join(lines))
 
 
@@ -110,9 +111,9 @@ def _await_published(database: Database, start: int, last: int) -> None:
 
 @contextmanager
 def _only_database() -> Iterator[Database]:
-    if len(database_urls()) > 1:
+    if len(database_urls(PUBLISHERS)) > 1:
         raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-    yield from opened_databases()
+    yield from opened_databases(PUBLISHERS)
 
 
 def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise: str) -> None:

@@ -23,6 +23,7 @@ from services.console.failures import UnfinishedError, UnknownIdError, UsageErro
 from services.console.held import operator_actions
 from services.console.held.options import ActOptions, RetryOptions, filters
 from services.console.running import opened_databases
+from services.contracts.service_list import PARKING
 
 CHUNK = 200
 POLL_S = 0.2
@@ -65,7 +66,7 @@ def _each(options: ActOptions, act: Callable[[Database, Plan], None], *, force: 
     wanted, found = filters(options, options.records), 0
     if not set(wanted.states) <= set(OPEN):
         raise UsageError(f"--state {options.state}: only records that are {' or '.join(OPEN)} can be acted on")
-    for database in opened_databases():
+    for database in opened_databases(PARKING):
         with database.read() as connection:
             rows = selection.find(connection, wanted)
             exhausted = [] if force else [one for one in rows if one.is_exhausted]

@@ -24,6 +24,7 @@ from services.console.held import actions
 from services.console.held import record as in_full
 from services.console.held.options import ActOptions, ListOptions, RetryOptions, filters, place
 from services.console.running import opened_databases
+from services.contracts.service_list import PARKING
 
 LONGEST = 70  # characters of a detail in a list; `show` has all
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -33,7 +34,7 @@ def list_held(options: ListOptions) -> None:
     """Show what is held: how many for which reason, then the records themselves."""
     with reported():
         wanted, shown = filters(options), 0
-        for database in opened_databases():
+        for database in opened_databases(PARKING):
             shown += _list(database, wanted, options.limit)
     if not shown:
         typer.echo("no record is held" if options == ListOptions(limit=options.limit) else "no such record is held")
@@ -48,7 +49,7 @@ def show(
     """Show one record with its headers, the reason, and what the present code makes of it."""
     with reported():
         wanted = selection.Filters(tuple(State), records=(place(record),))
-        found = [one for database in opened_databases() for one in database.reader(selection.whole)(wanted)]
+        found = [one for database in opened_databases(PARKING) for one in database.reader(selection.whole)(wanted)]
         if not found:
             raise UnknownIdError(f"{record} is not held: see `console held list`")
     for one in found:
