@@ -167,6 +167,7 @@ FORGETTING = Row(
             normal="level once rows are as old as they may get: days for replies, weeks for the others.",
             act="more commands make more rows; otherwise see whether rows are overdue.",
             runbook="RowsNotDeleted",
+            good=Good.ZERO,
         ),
         Series(
             title="How old is the oldest row of each table?",
@@ -176,6 +177,7 @@ FORGETTING = Row(
             normal="rises to the table's setting, and stays there.",
             act="above it, old rows are not deleted: see which are overdue.",
             runbook="RowsNotDeleted",
+            good=Good.ZERO,
         ),
         Series(
             title="How overdue are old rows?",
@@ -197,6 +199,7 @@ FORGETTING = Row(
             normal="as many as arrived one setting's time before.",
             act="none while rows are overdue: see the log of the service.",
             runbook="RowsNotDeleted",
+            good=Good.ZERO,
         ),
         Series(
             title="How long does a deletion hold other writers up?",
@@ -204,9 +207,10 @@ FORGETTING = Row(
             unit="s",
             width=12,
             most=HOLD_S,
-            normal="some milliseconds: chunks become smaller where they take longer.",
+            normal="some milliseconds: chunks become smaller where they take longer. Nothing while nothing is deleted.",
             act="all writes are slow then: see the disk, and how long writes take on Services.",
             runbook="RowsNotDeleted",
+            good=Good.EMPTY,
             steps=style.above(HOLD_S),
         ),
     ),

@@ -108,6 +108,8 @@ class Forgetting(Periodic):
         self._found: dict[str, tuple[int, int | None]] = {}  # rows, oldest age
         self._moved = time.monotonic()
         self._deleted = telemetry.metrics.counter(FORGOTTEN)
+        for table in tables:
+            self._deleted.labels(table.label)  # from 0 on, so that the first deletions are a rise
         self._held = telemetry.metrics.histogram(FORGETTING_HOLD)
         telemetry.metrics.on_scrape_together((TABLE_ROWS, TABLE_AGE, TABLE_OVERDUE), self._reading)
 
