@@ -307,7 +307,7 @@ BY_PROMTOOL_ALONE = {
     "DeadLettersUnpublished": "no part can be broken that only letters need; test_held_kafka.py does without the topic",
     "MailsRefused": "the mail sink accepts every mail",
     "RelayPaused": "a pause counts after a quarter of an hour; test_relay_pause.py pauses a relay",
-    "RowsNotDeleted": "rows are kept for weeks; test_forgetting.py has overdue ones",
+    "RowsNotDeleted": "rows are kept for weeks; test_forgetting.py reads its metric",
     "RelayHalted": "partitions cannot be removed again; test_kafka_offsets.py halts a relay",
     "VolumeSpaceLow": "no kubelet reports volumes here",
     "VolumeFillsSoon": "no kubelet reports volumes here",
