@@ -28,7 +28,7 @@ class UnknownIdError(Exception):
 
 
 class UnfinishedError(Exception):
-    """What was requested is not done, or not yet; the message says how far it is, and where to look."""
+    """A request is not done, or not yet; the message has how far it is, and where to look."""
 
 
 Codes = Mapping[type[BaseException], int]

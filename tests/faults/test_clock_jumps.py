@@ -60,7 +60,7 @@ def test_a_clock_that_jumps_a_day_ahead_and_back_loses_nothing(victim: str, tmp_
 
 
 async def refused(run: Trial, service: str) -> None:
-    """Wait until the service says that the broker refuses its records, and whose clock is wrong."""
+    """Wait until the log of the service has the refusal of its records, and whose clock is wrong."""
     log, deadline = run.folder / f"{service}.log", time.monotonic() + READY_S
     while f"{REFUSED} on topic" not in (text := log.read_text()) or "correct this host's clock" not in text:
         assert time.monotonic() < deadline, text[-2000:]
