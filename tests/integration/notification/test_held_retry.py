@@ -1,9 +1,8 @@
 """A decoder that was wrong for one type: a thousand records are dead, it is corrected, and an operator retries them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import count
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import Outcome, Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record, TopicPartition
-from services.console.held import actions, operator_actions
+from services.console.held import actions
 from services.console.held.options import RetryOptions
 from services.contracts.catalog import TYPES, USER_NOTICES, USER_STATE
 from services.contracts.user import UserNotice
@@ -26,16 +25,14 @@ from services.notification.handlers import Handler, Tools
 from services.notification.store.batch import Rows
 from services.notification.store.tables import intents, replica
 from tests.support.builders import NOW, a_telemetry, ids
+from tests.support.console_process import console
 from tests.support.fakes import FakeBroker
+from tests.support.killed import KILLED, through
 from tests.support.notification_builders import a_notice_record, a_state, a_state_record, prepare
 
 USERS, VERSIONS = 250, 4
 STATE, NOTICE = TopicPartition(USER_STATE.name, 0), TopicPartition(USER_NOTICES.name, 0)
 PEOPLE = [f"01936d5e-0000-7000-8000-{number:012}" for number in range(USERS)]
-
-
-class KilledError(BaseException):
-    """The command ends here: nothing handles it."""
 
 
 class Notification:
@@ -111,27 +108,16 @@ def retry(key: str | None = None, *, force: bool = False) -> None:
     actions.retry(RetryOptions(cause="invalid", key=key, yes=True, wait=False, force=force))
 
 
-def killed_at(call: int) -> Callable[..., None]:
-    calls = count(1)
-
-    def record(*_: object) -> None:
-        if next(calls) == call:
-            raise KilledError
-
-    return record
-
-
 def test_a_thousand_dead_records_are_applied_once_and_in_order_by_a_retry_that_was_killed_halfway(
-    notification: Notification, monkeypatch: pytest.MonkeyPatch
+    notification: Notification, database_url: str
 ) -> None:
     notification.break_decoder(broken=False)
     newer = PEOPLE[::2]
     notification.write(STATE, [a_state_record(a_state(VERSIONS + 1, user_id=one, name="Newer")) for one in newer])
     notification.work()
-    with monkeypatch.context() as patch:
-        patch.setattr(operator_actions, "record", killed_at(3))  # within the third transaction of five
-        with pytest.raises(KilledError):
-            retry()
+    halfway = through("after", 3, "services.console.held.operator_actions:record")  # in the third transaction of five
+    command = ("held", "retry", "--cause", "invalid", "--yes", "--no-wait")
+    assert console({"APP_DATABASE_URL": database_url}, *command, through=halfway) == (KILLED, "")
     notification.work_off()
     assert notification.held(State.APPLIED) == 400
     retry()
