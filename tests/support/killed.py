@@ -16,7 +16,7 @@ KILLED = -signal.SIGKILL  # the exit code, as `subprocess` returns it
 
 
 def through(when: str, number: int, function: str) -> tuple[str, ...]:
-    """Return what stands between `python -m` and the program."""
+    """Return the arguments between `python -m` and the program."""
     return "tests.support.killed", when, str(number), function
 
 
