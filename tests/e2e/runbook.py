@@ -11,10 +11,10 @@ COMMAND = re.compile(r"^(kubectl .*)$|`(kubectl [^`]*)`", re.MULTILINE)
 ROW = re.compile(r"^\| `([^`…]*)[^`]*` \| `([^`…]*)", re.MULTILINE)  # up to what differs in each command
 
 
-def command(name: str, words: str, values: Mapping[str, str]) -> str:
-    """Return the one command of a runbook that has these words, with values for its placeholders."""
-    found = [block or inline for block, inline in COMMAND.findall((FOLDER / f"{name}.md").read_text())]
-    (text,) = [one for one in found if words in one]
+def command(name: str, part: str, values: Mapping[str, str]) -> str:
+    """Return the one command of a runbook that contains `part`, with values for its placeholders."""
+    found: list[str] = [block or inline for block, inline in COMMAND.findall((FOLDER / f"{name}.md").read_text())]
+    (text,) = [one for one in found if part in one]
     for placeholder, value in values.items():
         text = text.replace(placeholder, value)
     return text

@@ -112,9 +112,9 @@ def publish_poison(watched: Watched) -> None:
         producer.publish(records("json", utc_now(), [str(uuid.uuid4()) for _ in range(POISON)]))
 
 
-def follow(watched: Watched, runbook: str, words: str, **values: str) -> str:
-    """Run the command of a runbook that has these words, and return its output."""
-    return watched.operate(command(runbook, words, {"JOB": JOB, "…": "published by a test"} | values))
+def follow(watched: Watched, runbook: str, part: str, **values: str) -> str:
+    """Run the command of a runbook that contains `part`, and return its output."""
+    return watched.operate(command(runbook, part, {"JOB": JOB, "…": "published by a test"} | values))
 
 
 def alerts(watched: Watched, *, firing: bool = False) -> set[str]:
