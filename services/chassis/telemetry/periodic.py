@@ -21,7 +21,7 @@ class Periodic(ABC):
         """Check once and return the seconds until the next check. An exception ends the process."""
 
     def run(self, stop: threading.Event) -> None:
-        """Check until `stop` is set, with heartbeats: an interval may be longer than a loop that moves may be silent."""
+        """Check until `stop` is set, with heartbeats in between: an interval may be longer than the limit of health."""
         while not stop.is_set():
             self._health.beat(self.name)
             rest = self.check()
