@@ -88,6 +88,7 @@ def _check_who_did_it(story: Story, watched: Watched, since: str) -> None:
     entries = until("the actions' entries", lambda: story.operations(SUBJECT, since), lambda found: len(found) == 2)
     facts = [json.loads(entry["value"]) for entry in entries]
     assert [(fact["action"], fact["count"]) for fact in facts] == [("held.retry", 2), ("held.discard", POISON)]
+    assert facts[0]["selection"].startswith("user.state.v1[")
     who = {"operator": "uid 10001", "host": watched.operate(f"{IN_POD}cat /etc/hostname").strip(), "verified": False}
     for entry, fact in zip(entries, facts, strict=True):
         assert fact | who == fact
