@@ -71,7 +71,7 @@ def _put_on_record(inputs: Rebuild, users: int) -> None:
 
 
 def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
-    """Fold the whole topic into a database. Returns the number of keys with records that it cannot apply. Raises StuckError."""
+    """Fold the whole topic into a database. Returns the number of keys that failed. Raises StuckError."""
     rebuild.rebuilt.create(database.engine)
     offset_store.progress.create(database.engine)
     held.create(database.engine)
