@@ -60,8 +60,8 @@ events: $(PACKAGES_READY) ## follow the records of all topics; ARGS="--type user
 lag: $(PACKAGES_READY) ## show how far each consumer group is behind
 	@$(BIN)/python -m services.console lag
 
-parked: $(PACKAGES_READY) ## list the records that could not be applied
-	@$(BIN)/python -m services.console parked list
+held: $(PACKAGES_READY) ## list the records that could not be applied
+	@$(BIN)/python -m services.console held list
 
 mails: $(PACKAGES_READY) ## show the newest mails of make run
 	@$(BIN)/python -m services.workbench mails $(ARGS)
@@ -162,8 +162,9 @@ help: ## show this list
 #: lag        show how far each consumer group is behind
 #: events     show records, decoded, a line for each
 #: journey    show everything that one command led to
-#: parked     list the records that could not be applied, and retry them
+#: held       list the records that could not be applied, retry or discard them
 #: outbox     list the events that the broker refused for good, retry or skip them
+#: relay      show whether a service publishes its events, pause and resume it
 #: rebuild    compare the log with the user service's table
 #: probe      serve the lag as metrics
 
@@ -189,6 +190,6 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 		| awk '/Downloaded from/ { if (++files % 50 == 0) { print " " files " of about 400 files downloaded"; fflush() } } /ERROR/'
 	@touch $@
 
-.PHONY: demo run tour load verify journey events lag parked mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run tour load verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help
 .PHONY: golden

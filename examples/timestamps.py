@@ -28,7 +28,7 @@ from services.chassis.messages.record import Outgoing, Record
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import Pattern, Rule, Topic
 
-TOPIC = Topic(name="timestamps.v1", pattern=Pattern.NOTIFICATION, rule=Rule.ONCE, publisher="clock")
+TOPIC = Topic(name="timestamps.v1", pattern=Pattern.NOTIFICATION, rule=Rule.ONCE, publishers=("clock",))
 STATE = Path(".eventline/timestamps.db")
 
 

@@ -42,6 +42,14 @@ ALERTS = (
         description="A topic has another number of partitions, or the store is older than the log; the log names it.",
     ),
     Alert(
+        name="RelayPaused",
+        when="max by (job, namespace) (relay_paused_seconds) > 15m",
+        lasting="0s",
+        severity="ticket",
+        summary="An operator paused {{ $labels.job }}'s relay {{ $value | humanizeDuration }} ago",
+        description="Events of {{ $labels.job }} wait in its store until somebody ends the pause.",
+    ),
+    Alert(
         name="ConsumerLagging",
         # The lowest that was seen: an age that could not be read (NaN) is no end of the lag.
         when=f'{LAG} (min_over_time(consumer_lag_seconds{{messaging_consumer_group_name!="audit"}}[2m])) > 1m',
@@ -78,15 +86,20 @@ ALERTS = (
         description="Its database or broker is unreachable, or it has no partitions or lacks a right; it logs which.",
     ),
     Alert(
-        name="DeadLettersWritten",
-        # By the topic, not by the counter: the counter is born with its first letter, and a rise from nothing is none.
-        when="sum by (namespace, messaging_destination_name) "
-        '(delta(topic_end_offset{messaging_destination_name=~".+[.]dlq[.]v1"}[15m])) > 0',
+        name="DeadRecordsHeld",
+        when='sum by (job, namespace) (max by (job, namespace, reason) (held_records{state="dead"})) > 0',
         lasting="0s",
         severity="ticket",
-        labels={"job": '{{ reReplaceAll "[.]dlq[.].+" "" $labels.messaging_destination_name }}'},
-        summary=f"Dead letters on {TOPIC}",
-        description="Records that can never be applied were put there in a quarter of an hour, with their reasons.",
+        summary="{{ $labels.job }} holds {{ $value }} dead records",
+        description="They can never be applied as they are: retry them with a corrected decoder, or discard them.",
+    ),
+    Alert(
+        name="DeadLettersUnpublished",
+        when="max by (job, namespace) (dead_letters_unpublished_age_seconds) > 5m",
+        lasting="2m",
+        severity="ticket",
+        summary="{{ $labels.job }}'s dead letters have waited {{ $value | humanizeDuration }} to be published",
+        description="The records are held, and other effects go on; their letters are not on the dead-letter topic.",
     ),
     Alert(
         name="KeysParked",

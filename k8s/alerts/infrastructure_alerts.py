@@ -71,6 +71,14 @@ unless on (namespace) group by (namespace) (consumer_lag_records)""",
         description="Facts are kept for ever: see that the volume, and the backups, of {{ $labels.job }} keep up.",
     ),
     Alert(
+        name="RowsNotDeleted",
+        when="max by (job, namespace, table) (table_overdue_seconds) > 1h",
+        lasting="10m",
+        severity="ticket",
+        summary="{{ $labels.job }} has not deleted old rows of {{ $labels.table }} for {{ $value | humanizeDuration }}",
+        description="The table {{ $labels.table }} of {{ $labels.job }} grows for as long. Nothing is wrong otherwise.",
+    ),
+    Alert(
         name="VolumeSpaceLow",
         when=f"""min by (namespace, persistentvolumeclaim) (
   kubelet_volume_stats_available_bytes / kubelet_volume_stats_capacity_bytes

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from services.chassis.kafka.security import KafkaSecurity
-from services.chassis.settings.environment import Mixin
+from services.chassis.settings.environment import Age, Mixin
 from services.console.lag_exporter import LagExporterSettings
 from services.contracts.service_list import LAG_EXPORTER, SERVICES
 
@@ -38,6 +38,7 @@ OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
     "smtp_password",
 }
 DURATION = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}
+AGE = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"}
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -68,11 +69,14 @@ def _camel(name: str) -> str:
 
 def _written(default: object) -> str:
     if isinstance(default, timedelta):
-        return f"{default.total_seconds():g}s"
+        days = default // timedelta(days=1)
+        return f"{days}d" if days and default == timedelta(days=days) else f"{default.total_seconds():g}s"
     return str(default)
 
 
 def _schema(kind: Any) -> dict[str, Any]:
+    if kind == Age:
+        return AGE
     if kind is timedelta:
         return DURATION
     schema = msgspec.json.schema(str if kind is Path else kind)

@@ -17,12 +17,13 @@ VALUES: Mapping[str, Sequence[str]] = {
     "messaging_destination_name": sorted(topic.name for topic in TOPICS),
     "type": sorted(TYPES),
     "ceiling": ("dead_letters", "parked_keys"),
-    "client": ("consumer", "dead-letters", "relay"),
+    "client": ("consumer", "dead-letters", "operations", "relay"),
     "db_operation_name": ("read", "write"),
     "http_request_method": ("DELETE", "GET", "PATCH", "POST"),
     "http_response_status_code": ("4..", "5.."),
     "messaging_operation_name": ("commit", "publish"),
     "outcome": ("bounced", "deferred", "failed", "refused", "retried", "sent", "unknown"),
+    "table": ("addresses", "held", "held_finished", "inbox", "intents", "replies", "stopped_events"),
     "state": ("attempting", "open", "unknown"),
 }
 

@@ -158,7 +158,7 @@ CONSUMERS = Row(
             width=6,
             most=1,
             normal="zero. A race is lost when partitions move from one process to another.",
-            act="paused: its database, or the broker for its dead letters, is unreachable. Many races: a rebalance.",
+            act="paused: its database is unreachable, or it lacks partitions or a right. Many races: a rebalance.",
             runbook="ConsumerPaused",
             good=Good.ZERO,
         ),

@@ -10,8 +10,8 @@ DEAD_LETTERS = Stat(
     queries=(Query(new_dead_letters()),),
     unit="short",
     normal="zero in the time that this page shows.",
-    act="read them, they carry origin and reason: python -m services.console events --topic user.dlq.v1.",
-    runbook="DeadLettersWritten",
+    act="python -m services.console held list --state dead shows them with their reasons.",
+    runbook="DeadRecordsHeld",
     good=Good.ZERO,
     steps=style.NONE_ALLOWED,
 )
@@ -20,7 +20,7 @@ PARKED_KEYS = Stat(
     queries=(Query(per("", of("parked_keys"))),),
     unit="short",
     normal="zero.",
-    act="python -m services.console parked list shows what waits and why; others go on meanwhile.",
+    act="python -m services.console held list shows what waits and why; others go on meanwhile.",
     runbook="KeysParked",
     good=Good.ZERO,
     steps=style.NONE_ALLOWED,
@@ -37,9 +37,9 @@ def dead_letters_by_reason(width: int) -> Bars:
         unit="locale",
         width=width,
         normal="nothing here, in the time that this page shows.",
-        act="the reason shows what is wrong: malformed and invalid are the publisher's doing. Each record is whole on "
-        "its dead-letter topic.",
-        runbook="DeadLettersWritten",
+        act="the reason shows what is wrong: malformed and invalid are the publisher's doing, or our decoder's. The "
+        "consumer holds each record whole: python -m services.console held list.",
+        runbook="DeadRecordsHeld",
         good=Good.EMPTY,
         steps=style.NONE_ALLOWED,
     )

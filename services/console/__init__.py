@@ -1,1 +1,1 @@
-"""The operator's commands: topics, consumer lag, parked records, rebuild check and the lag probe."""
+"""The operator's commands: topics, consumer lag, held records, rebuild check and the lag probe."""

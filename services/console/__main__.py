@@ -16,10 +16,11 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, journey, lag, lag_exporter, outbox, parked, rebuild
+from services.console import events, journey, lag, lag_exporter, outbox, rebuild, relay
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
+from services.console.held import commands as held_commands
 from services.console.running import with_kafka
 from services.console.settings import ConsoleSettings
 
@@ -103,8 +104,9 @@ def _client() -> ConsoleSettings:
     return with_kafka(_settings(), os.environ).client
 
 
-app.add_typer(parked.app, name="parked")
+app.add_typer(held_commands.app, name="held")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(relay.app, name="relay")
 app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))
 

@@ -80,7 +80,7 @@ def wanted(record: Record, options: EventsOptions) -> bool:
 def line(record: Record, *, personal: bool, short: bool = False) -> str:
     """Return a record as a line: time, place, type, subject with version, correlation id, refusal, value."""
     envelope = _envelope(record)
-    value = " ".join(filter(None, (_refusal(record), "" if short else _value(record.value, personal=personal))))
+    value = " ".join(filter(None, (_refusal(record), "" if short else value_text(record.value, personal=personal))))
     if envelope is None:
         return f"{_time_of(record)} {record.place} (no envelope) {printable(value)}"
     what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
@@ -146,7 +146,8 @@ def _envelope(record: Record) -> Envelope | None:
         return None
 
 
-def _value(value: bytes | None, *, personal: bool) -> str:
+def value_text(value: bytes | None, *, personal: bool) -> str:
+    """Return a record's value as text on one line."""
     if value is None:
         return "(tombstone)"
     try:

@@ -27,6 +27,10 @@ class UnknownIdError(Exception):
     """Nothing has the id that was asked for; the message names the searched places."""
 
 
+class UnfinishedError(Exception):
+    """A request is not done, or not yet; the message has how far it is, and where to look."""
+
+
 Codes = Mapping[type[BaseException], int]
 CODES: Codes = {
     UsageError: 2,  # as click's own
@@ -40,6 +44,7 @@ CODES: Codes = {
     FileNotFoundError: 8,
     PartitionReadError: 9,
     TopicsError: 9,
+    UnfinishedError: 10,
 }
 ADVICE: Mapping[type[BaseException], str] = {
     BrokerUnavailableError: "no broker answers: start one with `make run`, or set APP_KAFKA_BOOTSTRAP_SERVERS to one",

@@ -11,9 +11,11 @@ from services.chassis.database.database import Database
 from services.chassis.messages.clock import seconds_since, utc_now
 from services.chassis.messages.printable import printable
 from services.chassis.outbox import stopped_events
+from services.chassis.outbox.operator_events import Action, record_by_system_user
 from services.chassis.outbox.stopped_events import NotFirstError, Stopped
 from services.console.failures import UnknownIdError, UsageError, reported
 from services.console.running import database_urls, opened_databases
+from services.contracts.service_list import PUBLISHERS
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 Sequence = Annotated[int, typer.Argument(help="the event's sequence number")]
@@ -23,7 +25,9 @@ Sequence = Annotated[int, typer.Argument(help="the event's sequence number")]
 def list_stopped() -> None:
     """Show every stopped event with the broker's reason, and every event that was skipped."""
     with reported():
-        found = [event for database in opened_databases() for event in database.reader(stopped_events.listed)()]
+        found = [
+            event for database in opened_databases(PUBLISHERS) for event in database.reader(stopped_events.listed)()
+        ]
     if not found:
         typer.echo("no event is stopped")
     for event in found:
@@ -36,10 +40,7 @@ def list_stopped() -> None:
 def retry(sequence: Annotated[int | None, typer.Argument(help="one event; without it, all of them")] = None) -> None:
     """Ask the running service to publish an event and those behind it again; it does so within seconds."""
     with reported():
-        asked = 0
-        for database in opened_databases():
-            with database.write() as connection:
-                asked += stopped_events.request_retry(connection, sequence)
+        asked = sum(_retry(database, sequence) for database in opened_databases(PUBLISHERS))
         if not asked:
             raise UnknownIdError(f"{_named(sequence)} is stopped: see `console outbox list`")
     typer.echo(f"another try of {asked} events is asked for: see `console outbox list` and the service's log")
@@ -51,17 +52,28 @@ def skip(
 ) -> None:
     """Never publish an event: readers get the next version of its subject after a hole. Those behind it go on."""
     with reported():
-        if len(database_urls()) > 1:
+        if len(database_urls(PUBLISHERS)) > 1:
             raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-        if not all(_skip(database, sequence, because) for database in opened_databases()):
+        if not all(_skip(database, sequence, because) for database in opened_databases(PUBLISHERS)):
             raise UnknownIdError(f"{_named(sequence)} is stopped: see `console outbox list`")
     typer.echo(f"event {sequence} is skipped: {because}")
+
+
+def _retry(database: Database, sequence: int | None) -> int:
+    selection = "every stopped event" if sequence is None else f"sequence {sequence}"
+    with database.write() as connection:
+        if count := stopped_events.request_retry(connection, sequence):
+            record_by_system_user(connection, Action(name="outbox.retry", selection=selection, count=count))
+        return count
 
 
 def _skip(database: Database, sequence: int, because: str) -> bool:
     try:
         with database.write() as connection:
-            return stopped_events.skip(connection, sequence, because)
+            if skipped := stopped_events.skip(connection, sequence, because):
+                action = Action(name="outbox.skip", selection=f"sequence {sequence}", count=1, reason=because)
+                record_by_system_user(connection, action)
+            return skipped
     except NotFirstError as error:
         raise UsageError(str(error)) from error
 

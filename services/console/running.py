@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -16,7 +16,7 @@ from services.chassis.database.url import address
 from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.settings import LOCALHOST, ConsoleSettings
-from services.contracts.service_list import COMPOSE, KIND, PARKING, SERVICES, Target, ports
+from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
 DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
@@ -130,9 +130,9 @@ def _answers(url: str) -> bool:
     return True
 
 
-def opened_databases() -> Iterator[Database]:
-    """Yield the database of APP_DATABASE_URL, or those of the services of `make run`."""
-    for url in database_urls():
+def opened_databases(services: Sequence[str]) -> Iterator[Database]:
+    """Yield the database of APP_DATABASE_URL, or those of services of `make run`."""
+    for url in database_urls(services):
         database = Database(address(url, os.environ.get("APP_DATABASE_PASSWORD", "")))
         try:
             yield database
@@ -142,12 +142,12 @@ def opened_databases() -> Iterator[Database]:
             database.close()
 
 
-def database_urls() -> list[str]:
+def database_urls(services: Sequence[str]) -> list[str]:
     """Return the URL of each database. Raises UsageError if there is none."""
     if given := os.environ.get("APP_DATABASE_URL"):
         return [given]
     folder = load(ConsoleSettings, os.environ).running_folder()
-    paths = [path for name in PARKING if (path := folder / f"{name}.db").exists()]
+    paths = [path for name in services if (path := folder / f"{name}.db").exists()]
     if not paths:
         raise UsageError(
             f"no store of `make run` in {folder}: start one, or name a service's database with APP_DATABASE_URL"

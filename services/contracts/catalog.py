@@ -11,9 +11,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from services.contracts import notification, user
+from services.contracts import notification, operations, user
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
-from services.contracts.service_list import PARKING, readers
+from services.contracts.service_list import PARKING, PUBLISHERS, readers
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
@@ -35,19 +35,21 @@ class Pattern(enum.StrEnum):
     STATE_TRANSFER = "event-carried state transfer"
     NOTIFICATION = "event notification"
     DEAD_LETTERS = "dead letters"
+    OPERATIONS = "operator actions"
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. `retention_ms` -1 means for ever; `publisher` is the name of a service.
+    """One topic. `retention_ms` -1 means for ever; `publishers` are names of services.
 
-    `source` and `types` are the `ce_source` and `ce_type` of its records; dead letters keep those they came with.
+    `sources` has the `ce_source` of each publisher's records, `types` their `ce_type`s; dead letters keep those they
+    came with.
     """
 
     name: str
     pattern: Pattern
     rule: Rule
-    publisher: str
-    source: str | None = None
+    publishers: tuple[str, ...]
+    sources: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     partitions: int = 6
     cleanup: Literal["delete", "compact"] = "delete"
@@ -87,13 +89,14 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "notification.suppressed": notification.NotificationSuppressed,
     "notification.sent": notification.NotificationSent,
     "notification.failed": notification.NotificationFailed,
+    operations.ACTED: operations.OperatorActed,
 }
 TYPE_NAMES = {struct: name for name, struct in TYPES.items()}
 
 
 def published_by(service: str) -> dict[str, int]:
-    """Return the topics to which a service publishes events, with their partitions."""
-    return {topic.name: topic.partitions for topic in TOPICS if topic.publisher == service and topic.types}
+    """Return the topics of a service's own events, with their partitions."""
+    return {topic.name: topic.partitions for topic in TOPICS if topic.publishers == (service,) and topic.types}
 
 
 def _names(facts: UnionType) -> tuple[str, ...]:
@@ -104,16 +107,16 @@ USER_EVENTS = Topic(
     name="user.events.v1",
     pattern=Pattern.EVENT_SOURCING,
     rule=Rule.CONTIGUOUS,
-    publisher="user",
-    source=user.EVENTS,
+    publishers=("user",),
+    sources=(user.EVENTS,),
     types=_names(user.Fact),
 )
 USER_STATE = Topic(
     name="user.state.v1",
     pattern=Pattern.STATE_TRANSFER,
     rule=Rule.NEWEST,
-    publisher="user",
-    source=user.STATE,
+    publishers=("user",),
+    sources=(user.STATE,),
     types=("user.state",),
     cleanup="compact",
 )
@@ -121,8 +124,8 @@ USER_NOTICES = Topic(
     name="user.notices.v1",
     pattern=Pattern.NOTIFICATION,
     rule=Rule.ONCE,
-    publisher="user",
-    source=user.NOTICES,
+    publishers=("user",),
+    sources=(user.NOTICES,),
     types=("user.notice",),
     retention_ms=7 * DAY_MS,
 )
@@ -130,8 +133,8 @@ NOTIFICATION_EVENTS = Topic(
     name="notification.events.v1",
     pattern=Pattern.DOMAIN_EVENTS,
     rule=Rule.ONCE,
-    publisher="notification",
-    source=notification.EVENTS,
+    publishers=("notification",),
+    sources=(notification.EVENTS,),
     types=_names(notification.Fact),
     retention_ms=30 * DAY_MS,
 )
@@ -140,11 +143,20 @@ DEAD_LETTERS = {
         name=f"{service}.dlq.v1",
         pattern=Pattern.DEAD_LETTERS,
         rule=Rule.ONCE,
-        publisher=service,
+        publishers=(service,),
         partitions=1,
         retention_ms=30 * DAY_MS,
         max_record_bytes=LARGEST_RECORD + DEAD_LETTER_HEADERS,
     )
     for service in PARKING
 }
-TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, *DEAD_LETTERS.values())
+OPERATIONS = Topic(
+    name=operations.TOPIC,
+    pattern=Pattern.OPERATIONS,
+    rule=Rule.ONCE,
+    publishers=PUBLISHERS,
+    sources=tuple(operations.source_of(service) for service in PUBLISHERS),
+    types=(operations.ACTED,),
+    partitions=1,
+)
+TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, *DEAD_LETTERS.values(), OPERATIONS)

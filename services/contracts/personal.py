@@ -2,7 +2,9 @@
 
 import re
 
-ADDRESS = re.compile(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+")
+# The place of a record, `user.state.v1[3]@17`, is no address; nor is the end of one, where a search goes on.
+PLACE = r"[\w.-]*\[?\d*\]@\d+(?=[\s<>,;:\"']|\Z)"
+ADDRESS = re.compile(rf"(?!{PLACE})[^\s<>,;:\"']+@[^\s<>,;:\"']+")
 MESSAGE_ID = "message_id"  # has the form of an address and names nobody
 HIDDEN = "(hidden)"
 

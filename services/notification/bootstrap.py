@@ -3,10 +3,14 @@
 from functools import partial
 from pathlib import Path
 
+from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Decoder
+from services.chassis.consumer.held import table
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_id
-from services.chassis.process.assembly import Assembly, Consumption, DeadLetterPolicy
+from services.chassis.outbox import stopped_events
+from services.chassis.process.assembly import Assembly, Consumption
+from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -36,6 +40,7 @@ from services.notification.mail_queue import MailQueue
 from services.notification.settings import Settings
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
+from services.notification.store.tables import forgotten
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "notification"
@@ -48,13 +53,14 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     assembly = PublishingAssembly(NAME, REVISIONS, settings, telemetry)
     database = assembly.database
     decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
+    holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     bell = Bell()
     senders = _senders(settings, assembly, bell, telemetry)
     api = Api(database.reader(views.version), database.reader(views.notifications))
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
-        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock)),
-        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
+        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock, settings.keep_inbox)),
+        held=holding.records,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
         commit_signals=(bell,),
     )
@@ -65,12 +71,22 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         replaying=lambda: consumer.replaying,
     )
     events = Publication(NOTIFICATION_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
+    relay = assembly.relay(events, settings.relay_lease)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         consumer,
+        assembly.forgetting(
+            settings.forget_every,
+            idempotency.forgotten(settings.keep_inbox),
+            *table.forgotten(settings.keep_held),
+            stopped_events.forgotten(settings.keep_skipped),
+            *forgotten(settings.keep_mails, settings.keep_addresses),
+        ),
         JoinMonitor(waiting, settings.replica_wait, telemetry),
         *senders,
-        assembly.relay(events, settings.relay_lease),
+        relay,
+        holding.letters(relay.leads),
+        assembly.operator_relay(relay),
     ]
     history = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
     return assembly.plan(components, partial(restore.restore_if_empty, database, history), needs_broker=True)

@@ -5,15 +5,15 @@ One call runs in the consumer's transaction, with a number of statements that do
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection
 
-from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
-from services.chassis.consumer.idempotency import Applied, Verdict, deduplicate, newest
+from services.chassis.consumer.held.reasons import Refusal
+from services.chassis.consumer.idempotency import Applied, Remembering, Verdict, deduplicate, newest
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock
@@ -39,8 +39,8 @@ class Rows(Protocol):
     def put_replicas(self, replicas: Collection[Replica]) -> None:
         """Insert or replace replicas; delete the address history of erased users."""
 
-    def add_addresses(self, addresses: Sequence[Address]) -> None:
-        """Add to the history of addresses."""
+    def add_addresses(self, addresses: Sequence[Address], since: datetime) -> None:
+        """Add to the history of addresses; each user's earlier ones are former from now on."""
 
     def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
         """Return each user's history, by version."""
@@ -68,6 +68,7 @@ class Tools(msgspec.Struct, frozen=True):
     open_rows: Callable[[Connection], Rows]
     new_id: Callable[[], str]
     clock: Clock
+    keep_inbox: timedelta
 
 
 class Handler:
@@ -93,15 +94,16 @@ class Batch:
         self._connection = connection
         self._rows = tools.open_rows(connection)
         self._new_id = tools.new_id
+        self._keep_inbox = tools.keep_inbox
         self._outcome = outcome
 
     def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
         """Write what the events change and return the events they lead to."""
         events = [event for event in events if self._is_consistent(event)]
         states = [event for event in events if not isinstance(event.data, UserNotice)]
-        fresh = self._fresh_notices([event for event in events if isinstance(event.data, UserNotice)])
+        fresh = self._fresh_notices([event for event in events if isinstance(event.data, UserNotice)], moment)
         replicas = self._rows.replicas({event.envelope.subject for event in states} | {n.user_id for n in fresh})
-        changed = self._apply(states, replicas)
+        changed = self._apply(states, replicas, moment)
         released = [
             notice for notice in self._rows.waiting(changed) if domain.is_joined(notice, replicas[notice.user_id])
         ]
@@ -125,15 +127,15 @@ class Batch:
             return False
         return True
 
-    def _fresh_notices(self, events: Sequence[Event]) -> list[Notice]:
-        deduplicated = deduplicate(self._connection, events)
+    def _fresh_notices(self, events: Sequence[Event], moment: datetime) -> list[Notice]:
+        deduplicated = deduplicate(self._connection, events, Remembering(moment, self._keep_inbox))
         self._outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
         for event in deduplicated.conflicts:
             self._refuse_conflict(event)
         self._note_applied(deduplicated.new)
         return [notice for notice in map(_notice, deduplicated.new) if notice.type in MAILED]
 
-    def _apply(self, events: Sequence[Event], replicas: dict[str, Replica]) -> set[str]:
+    def _apply(self, events: Sequence[Event], replicas: dict[str, Replica], moment: datetime) -> set[str]:
         """Apply states to `replicas` and to the store. Returns the users that changed."""
         changed: dict[str, Replica] = {}
         moves: list[Address] = []
@@ -151,7 +153,7 @@ class Batch:
             else:
                 self._refuse_conflict(event)
         self._note_applied(applied)
-        self._rows.add_addresses(moves)
+        self._rows.add_addresses(moves, moment)
         self._rows.put_replicas(changed.values())
         return changed.keys() | set()
 

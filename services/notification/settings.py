@@ -9,7 +9,7 @@ import msgspec
 from services.chassis.consumer.settings import STALLED_AFTER, HeldRecordSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.process.settings import ServiceSettings
-from services.chassis.settings.environment import Natural, Port, Text, settings
+from services.chassis.settings.environment import Age, Natural, Port, Text, settings, too_short
 from services.notification.domain import CLAIM_S, WAITS_PER_MAIL, is_mailbox
 
 
@@ -21,6 +21,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     certificates to trust in PEM, else the machine's own are trusted. Answers to mails go to `mail_from`.
     Each of the `sender_threads` has a connection; at most half of these, or one, serve the same recipient domain.
     More than `refusal_ceiling` bounces a minute, or mails refused in a row, in one process are deferred.
+    Finished mails are kept for `keep_mails`, and a user's former addresses for `keep_addresses`.
     """
 
     smtp_host: Text
@@ -36,10 +37,18 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
     sender_claim_time: timedelta = timedelta(seconds=CLAIM_S)
     refusal_ceiling: Natural = 5
     replica_wait: timedelta = timedelta(seconds=60)
+    keep_mails: Age = timedelta(days=45)
+    keep_addresses: Age = timedelta(days=45)
 
     def problems(self) -> list[str]:
         """Return the contradictions, a line each."""
         problems = [*super().problems(), *self._login_problems(), *self._trust_problems()]
+        again = "a notice that is read again after a restore could be mailed twice"
+        problems += too_short({"APP_KEEP_MAILS": self.keep_mails, "APP_RECORDS_RETURN": self.records_return}, again)
+        late = "a notice that is read again could miss the address of its time"
+        problems += too_short(
+            {"APP_KEEP_ADDRESSES": self.keep_addresses, "APP_RECORDS_RETURN": self.records_return}, late
+        )
         if self.smtp_timeout * WAITS_PER_MAIL >= min(self.sender_claim_time, STALLED_AFTER):
             both = f"APP_SMTP_TIMEOUT ({self.smtp_timeout}), APP_SENDER_CLAIM_TIME ({self.sender_claim_time})"
             problems.append(

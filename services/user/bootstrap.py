@@ -3,13 +3,18 @@
 from functools import partial
 from pathlib import Path
 
+from services.chassis.consumer import idempotency
+from services.chassis.consumer.held import table
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
+from services.chassis.outbox import stopped_events
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
-from services.chassis.process.assembly import Consumption, DeadLetterPolicy
+from services.chassis.outbox.operator_events import system_operator
+from services.chassis.process.assembly import Consumption
+from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -35,30 +40,43 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     handler = CommandHandler(database, tools, assembly.appended, telemetry)
     group_commit = GroupCommit(Retrying(handler), settings.writer_group, telemetry)
     api = Api(group_commit, database.reader(store.read_user), database.reader(store.read_page), new_id)
+    holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     failures = Consumption(
         topics=(NOTIFICATION_EVENTS.name,),
-        handle=BounceHandler(tools),
-        policy=DeadLetterPolicy(DEAD_LETTERS[NAME].name, settings),
+        handle=BounceHandler(tools, settings.keep_inbox),
+        held=holding.records,
         partitions={NOTIFICATION_EVENTS.name: NOTIFICATION_EVENTS.partitions},
         needed=False,
         gather_s=0.1,
     )
     events = Publication(USER_EVENTS.name, PUBLISHED, EVENTS, publisher.records)
+    relay = assembly.relay(events, settings.relay_lease)
     components = [
         assembly.http(api.routes(), DOCUMENT),
         group_commit,
         assembly.consumer(failures),
-        assembly.relay(events, settings.relay_lease),
+        assembly.forgetting(
+            settings.forget_every,
+            idempotency.forgotten(settings.keep_inbox),
+            *table.forgotten(settings.keep_held),
+            stopped_events.forgotten(settings.keep_skipped),
+            store.forgotten_replies(settings.keep_replies),
+        ),
+        relay,
+        holding.letters(relay.leads),
+        assembly.operator_relay(relay),
     ]
     return assembly.plan(components, needs_broker=False)
 
 
 def build_contact_flags(settings: Settings) -> ContactFlags:
     """Return the flags of addresses, to be cleared beside the running service."""
-    return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now))
+    return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now), system_operator())
 
 
 def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
     """Return the comparison of the log with the service's own table."""
     admin = KafkaAdmin(settings, rebuild_check.GROUP)
-    return rebuild_check.Rebuild(partial(GroupConsumer, settings), admin, Database(settings.database))
+    return rebuild_check.Rebuild(
+        partial(GroupConsumer, settings), admin, Database(settings.database), system_operator()
+    )

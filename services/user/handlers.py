@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -39,7 +40,7 @@ class Rows(Protocol):
     def answer(self, key: str, answered: Answered) -> None:
         """Store a reply."""
 
-    def write(self) -> None:
+    def write(self, now: datetime, /) -> None:
         """Write every change to the database."""
 
 
@@ -80,7 +81,7 @@ def execute(connection: Connection, pending: PendingEvents, commands: Sequence[C
     rows = tools.open_rows(connection, commands)
     group = Group(rows, tools.new_id)
     outcomes = group.decide_all(commands)
-    rows.write()
+    rows.write(pending.time)
     pending.events += group.events
     return outcomes
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, select
 
-from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
+from services.chassis.consumer.held.reasons import Refusal
 from services.chassis.consumer.idempotency import Applied, Verdict, contiguous
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database import bulk

@@ -1,9 +1,11 @@
 """The user service's tables, and the rows that a group of commands reads and writes."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Index,
@@ -22,7 +24,9 @@ from sqlalchemy import (
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
 from services.chassis.database.database import metadata
+from services.chassis.database.forgetting import Forgotten
 from services.chassis.database.statements import Statement
+from services.chassis.messages.clock import to_micros
 from services.contracts.user import Status, UserState
 from services.user.commands import Answered, Change, Command, Register, Reply
 from services.user.domain import key_of
@@ -51,13 +55,15 @@ replies = Table(
     Column("key", String(255), primary_key=True),
     Column("fingerprint", LargeBinary(32), nullable=False),
     Column("reply", Text, nullable=False),
+    Column("stored_at", BigInteger),  # microseconds since 1970; NULL: by a program that did not know the column
+    Index("replies_by_age", "stored_at"),
 )
 USERS = Statement(select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids")))
 # Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
 OWNED = or_(*(and_(reservations.c.kind == kind, one_of(reservations.c.key, kind)) for kind in ("login", "email")))
 OWNERS = Statement(select(reservations).where(OWNED))
 RELEASE = Statement(delete(reservations).where(OWNED))
-ANSWERS = Statement(select(replies).where(one_of(replies.c.key, "keys")))
+ANSWERS = Statement(select(replies.c.key, replies.c.fingerprint, replies.c.reply).where(one_of(replies.c.key, "keys")))
 STATE = msgspec.json.Decoder(UserState)
 REPLY = msgspec.json.Decoder(Reply)
 Owner = tuple[str, str]  # kind, key
@@ -102,11 +108,12 @@ class Rows:
         self._answers[key] = answered
         self._answered.append(key)
 
-    def write(self) -> None:
+    def write(self, now: datetime) -> None:
         """Write every change to the database."""
         bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
         self._write_owners()
-        bulk.insert(self._connection, replies, [_reply_row(key, self._answers[key]) for key in self._answered])
+        answers, stored_at = self._answers, to_micros(now)
+        bulk.insert(self._connection, replies, [_reply_row(key, answers[key], stored_at) for key in self._answered])
 
     def _owned_by(self, user: UserState) -> list[Owner]:
         return [owned for owned in _reserved_by([user]) if self._owners.get(owned) == user.user_id]
@@ -118,6 +125,11 @@ class Rows:
         if gone:
             RELEASE.execute(self._connection, **_by_kind(gone))
         bulk.insert(self._connection, reservations, fresh)
+
+
+def forgotten_replies(keep: timedelta) -> Forgotten:
+    """Return the replies that are deleted."""
+    return Forgotten(replies, replies.c.stored_at, keep, dated=True)
 
 
 def read_user(connection: Connection, user_id: str) -> UserState | None:
@@ -178,5 +190,5 @@ def _user_row(user: UserState) -> tuple[object, ...]:
     return (user.user_id, user.version, user.status.value, msgspec.json.encode(user).decode())
 
 
-def _reply_row(key: str, answered: Answered) -> tuple[object, ...]:
-    return (key, answered.fingerprint, msgspec.json.encode(answered.reply).decode())
+def _reply_row(key: str, answered: Answered, stored_at: int) -> tuple[object, ...]:
+    return (key, answered.fingerprint, msgspec.json.encode(answered.reply).decode(), stored_at)

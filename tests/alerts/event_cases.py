@@ -23,8 +23,8 @@ def _behind(group: str, topic: str) -> str:
     return f'job="{group}", {WHERE}, {_place(group, topic)}'
 
 
-def _letters(*phases: tuple[float | str, int]) -> dict[str, str]:
-    return {f'topic_end_offset{{{PROBE}, messaging_destination_name="notification.dlq.v1"}}': flat(*phases)}
+def _dead(reason: str, *phases: tuple[float | str, int], instance: str = "1") -> dict[str, str]:
+    return _of("held_records", f'{USER}, state="dead", reason="{reason}"', *phases, instance=instance)
 
 
 def _members(*phases: tuple[float | str, int]) -> dict[str, str]:
@@ -95,6 +95,19 @@ CASES = (
         firing={29: []},
     ),
     Case(
+        alert="RelayPaused",
+        story="a pause of twenty minutes that was forgotten, as both processes report it, until it is ended",
+        series=_of("relay_paused_seconds", USER, (0, 5), (300, 5), (960, 10), (0, 5))
+        | _of("relay_paused_seconds", USER, (0, 5), (300, 5), (960, 10), (0, 5), instance="2"),
+        firing={4: [], 9: [], 12: [USER], 19: [USER], 22: []},
+    ),
+    Case(
+        alert="RelayPaused",
+        story="a pause of ten minutes",
+        series=_of("relay_paused_seconds", USER, (0, 5), (600, 10), (0, 5)),
+        firing={4: [], 14: [], 19: []},
+    ),
+    Case(
         alert="ConsumerLagging",
         story="the oldest record is minutes old, and once could not be read",
         series=_lag("notification", STATE, (0, 10), (120, 5), ("NaN", 1), (180, 4), (0, 10)),
@@ -143,17 +156,31 @@ CASES = (
         firing={10: [], 20: [], 29: []},
     ),
     Case(
-        alert="DeadLettersWritten",
-        story="a dead letter fires for a quarter of an hour, also the first one",
-        series=_letters((0, 10), (1, 40)),
-        firing={9: [], 12: [f'{NOTIFICATION}, messaging_destination_name="notification.dlq.v1"'], 30: []},
+        alert="DeadRecordsHeld",
+        story="records become dead for two reasons, as both replicas know, and an operator retries them",
+        series=_dead("malformed", (0, 10), (2, 10), (0, 10))
+        | _dead("invalid", (0, 10), (1, 10), (0, 10))
+        | _dead("malformed", (0, 10), (2, 10), (0, 10), instance="2"),
+        firing={9: [], 12: [USER], 22: []},
     ),
     Case(
-        alert="DeadLettersWritten",
-        story="old letters, a broker that is unreachable meanwhile, and records of other topics",
-        series=_letters((7, 10), ("_", 5), (7, 25))
-        | {f'topic_end_offset{{{PROBE}, messaging_destination_name="{EVENTS}"}}': "0+50x40"},
-        firing={9: [], 16: [], 39: []},
+        alert="DeadRecordsHeld",
+        story="a record is parked, and nobody knows while the database is unreachable",
+        series=_of("held_records", f'{USER}, state="parked", reason="newer_version"', (3, 30))
+        | _dead("malformed", (0, 10), ("NaN", 10), (0, 10)),
+        firing={5: [], 15: [], 25: []},
+    ),
+    Case(
+        alert="DeadLettersUnpublished",
+        story="the dead-letter topic is unreachable",
+        series=_of("dead_letters_unpublished_age_seconds", USER, (0, 10), (400, 10), (0, 10)),
+        firing={9: [], 11: [], 15: [USER], 22: []},
+    ),
+    Case(
+        alert="DeadLettersUnpublished",
+        story="letters wait for less than five minutes",
+        series=_of("dead_letters_unpublished_age_seconds", USER, (0, 10), (250, 20)),
+        firing={9: [], 20: [], 29: []},
     ),
     Case(
         alert="KeysParked",

@@ -4,6 +4,7 @@ from tests.alerts.case import WHERE, Case, flat, rising
 
 GIB, MIB = 2**30, 2**20
 USER = f'job="user", {WHERE}'
+INBOX = f'{USER}, table="inbox"'
 NOTIFICATION = f'job="notification", {WHERE}'
 DEFERRED = f'mail_refusals_total{{{NOTIFICATION}, outcome="deferred", instance="1"}}'
 PROBE = f'job="console", {WHERE}, instance="1"'
@@ -126,6 +127,18 @@ CASES = (
         story="a database of the usual size, and one that nobody can ask",
         series=_of("database_size_bytes", USER, (9 * GIB, 20), ("NaN", 20)),
         firing={19: [], 39: []},
+    ),
+    Case(
+        alert="RowsNotDeleted",
+        story="the deletion stops, then catches up",
+        series=_of("table_overdue_seconds", INBOX, (0, 10), (4000, 30), (0, 10)),
+        firing={9: [], 15: [], 25: [INBOX], 41: []},
+    ),
+    Case(
+        alert="RowsNotDeleted",
+        story="rows wait for the next look",
+        series=_of("table_overdue_seconds", INBOX, (600, 40)),
+        firing={39: []},
     ),
     Case(
         alert="VolumeSpaceLow",

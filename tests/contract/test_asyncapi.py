@@ -13,13 +13,14 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from services.chassis.consumer.dead_letters import DeadLetters, Refusal
+from services.chassis.consumer.held.letter import letter
+from services.chassis.consumer.held.reasons import State
+from services.chassis.consumer.held.record import Held
 from services.contracts.catalog import TOPICS, TYPES, Topic
 from services.contracts.envelope import to_headers
 from services.workbench.documents.asyncapi import HEADERS, OPTIONAL, ORIGIN, document
 from services.workbench.documents.goldens import golden, headers_of
-from tests.support.builders import a_record, a_user_registered, an_envelope
-from tests.support.fakes import FakeLog
+from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
 
 STANDARD = Path(__file__).parent / "standard/schema-3.0.0.json.gz"
 DOCUMENT = document()
@@ -88,7 +89,8 @@ def test_a_topic_is_a_channel_with_its_settings_and_an_operation_for_each_servic
     mine = {
         name for name, operation in DOCUMENT["operations"].items() if operation["channel"]["$ref"].endswith(topic.name)
     }
-    wanted = {f"{reader}.receive.{topic.name}" for reader in topic.readers} | {f"{topic.publisher}.send.{topic.name}"}
+    doers = {"receive": topic.readers, "send": topic.publishers}
+    wanted = {f"{service}.{action}.{topic.name}" for action, services in doers.items() for service in services}
     assert mine == wanted
 
 
@@ -106,8 +108,7 @@ def test_the_headers_of_the_document_are_those_that_we_write() -> None:
 
 
 def test_the_headers_of_a_dead_letter_are_those_that_we_write() -> None:
-    log = FakeLog()
     record = a_record(an_envelope(), a_user_registered())
-    DeadLetters("test.dlq.v1", "test", log.open_producer, 10, lambda: 0.0).put([Refusal(record, "invalid", "d")], {})
-    (letter,) = log.records
-    assert {name for name, _ in letter.headers} - {name for name, _ in record.headers or ()} == set(ORIGIN)
+    one = Held(record=record, topic_id="", state=State.DEAD, reason="invalid", detail="d", since=NOW)
+    written = letter(one, "test.dlq.v1", "test")
+    assert {name for name, _ in written.headers} - {name for name, _ in record.headers or ()} == set(ORIGIN)

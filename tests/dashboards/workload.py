@@ -1,4 +1,4 @@
-"""A mixed load with faults: undecodable records, repeated records, a killed service."""
+"""A mixed load with faults: undecodable records, repeated records, a killed service; and an operator's action."""
 
 import contextlib
 import subprocess
@@ -19,7 +19,7 @@ from services.workbench.bench.workload import registered
 from services.workbench.local.system import System, clean_environment
 from services.workbench.local.trial import READY_S
 from tests.dashboards.watched import Watched
-from tests.support.console_process import argv, await_load
+from tests.support.console_process import argv, await_load, console
 
 RATE, POPULATION = 40, 50
 TICK_S = 3.0  # below Prometheus' interval: each sees something new
@@ -64,7 +64,7 @@ def _nonsense() -> list[Outgoing]:
 
 
 def _disturb(system: System, producer: Producer, tick: int) -> None:
-    """Inject faults that only a private system may have: a foreign user, a parked key, a killed service."""
+    """Do what only a private system may suffer: a foreign user, a parked key, a killed service, an operator's retry."""
     known = _records(1)
     producer.publish([known[STATE], known[NOTICE]])  # from the second tick on a repeat
     producer.publish([_of_newer_code(_records(2)[STATE])])
@@ -72,6 +72,15 @@ def _disturb(system: System, producer: Producer, tick: int) -> None:
         system.kill(VICTIM)
         system.start(VICTIM)
         system.wait_ready(READY_S, VICTIM)
+    if tick > KILLED:
+        _operate(system)
+
+
+def _operate(system: System) -> None:
+    """Request a retry of the dead records, which is an event of an operator's action."""
+    url = system.process("user").program.environment["APP_DATABASE_URL"]
+    code, output = console({"APP_DATABASE_URL": url}, "held", "retry", "--state", "dead", "--yes", "--no-wait")
+    assert code == 0, output
 
 
 def _records(user: int) -> Sequence[Outgoing]:

@@ -10,6 +10,8 @@ from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
+from tests.e2e.runbook import for_compose
+from tests.support.command_blocks import argv
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.target import BROKER, DATABASE
 
@@ -56,7 +58,7 @@ class ComposeTarget(Mailpit):
     def rebuild_notification(self) -> None:
         """Empty the database while the service is stopped; it migrates when it starts."""
         self.stop("notification")
-        self._psql(EMPTY)
+        self.psql(EMPTY)
         self.start("notification")
 
     def misfortunes(self) -> dict[str, str]:
@@ -67,13 +69,18 @@ class ComposeTarget(Mailpit):
 
     def replica(self) -> dict[str, str]:
         """Ask the database."""
-        return read_replica(self._psql)
+        return read_replica(self.psql)
+
+    def psql(self, sql: str) -> str:
+        """Run SQL in notification's database as its superuser. Raises CommandError."""
+        return self.compose("exec", "--no-TTY", PARTS[DATABASE], *PSQL, sql)
+
+    def operate(self, commands: str) -> str:
+        """Run a runbook's commands, translated for docker compose. Raises CommandError."""
+        return run(*argv(for_compose(commands)), environment=self._environment)
 
     def _said(self, line: str) -> str:
         return run("docker", "logs", "--tail", "60", line.partition(":")[0].strip("/"))
-
-    def _psql(self, sql: str) -> str:
-        return self.compose("exec", "--no-TTY", PARTS[DATABASE], *PSQL, sql)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl
+from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl, run
 from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
 from tests.e2e.pods import NAME, pods
 from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
+from tests.support.command_blocks import argv
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.target import BROKER, DATABASE
 
@@ -29,6 +30,7 @@ WORKLOADS = {name: f"deployment/{RELEASE}-{name}" for name in SERVICES} | {
     DATABASE: f"statefulset/{RELEASE}-postgres",
 }
 PATIENCE = "--timeout=240s"
+USUAL = f'kubectl() {{ command kubectl --context {CONTEXT} --namespace {NAMESPACE} "$@"; }}'
 
 
 class KindTarget(Mailpit):
@@ -41,6 +43,7 @@ class KindTarget(Mailpit):
         super().__init__(f"http://{address('mail')}")
         self.bootstrap_servers = address("kafka")
         self.urls: Mapping[str, str] = {name: f"http://{address(name)}" for name in SERVICES}
+        self.prometheus_url = f"http://{address('prometheus')}"
         self._replicas: dict[str, str] = {}
 
     def stop(self, part: str) -> None:
@@ -63,7 +66,7 @@ class KindTarget(Mailpit):
         """Empty the database while no pod runs, and migrate from the new pod, which waits for the schema."""
         part = "notification"
         self.stop(part)
-        self._psql(EMPTY)
+        self.psql(EMPTY)
         self._scale_up(part)
         kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod", "--selector", _selector(part), PATIENCE)
         kubectl("exec", WORKLOADS[part], "--", "python", "-m", f"services.{part}", "migrate")
@@ -82,7 +85,15 @@ class KindTarget(Mailpit):
 
     def replica(self) -> dict[str, str]:
         """Ask the database."""
-        return read_replica(self._psql)
+        return read_replica(self.psql)
+
+    def psql(self, sql: str) -> str:
+        """Run SQL in notification's database as its superuser. Raises CommandError."""
+        return kubectl("exec", WORKLOADS[DATABASE], "--", *PSQL, sql)
+
+    def operate(self, commands: str) -> str:
+        """Run a runbook's commands, with our cluster and namespace as the usual ones. Raises CommandError."""
+        return run(*argv(f"{USUAL}\n{commands}"))
 
     def _scale_down(self, part: str) -> None:
         self._replicas[part] = kubectl("get", WORKLOADS[part], "--output", "jsonpath={.spec.replicas}")
@@ -95,9 +106,6 @@ class KindTarget(Mailpit):
         kubectl("rollout", "status", WORKLOADS[part], PATIENCE)
         if part in self.urls:
             until(f"{part} answers", lambda: httpx.get(self.urls[part], timeout=5).status_code, passing=httpx.HTTPError)
-
-    def _psql(self, sql: str) -> str:
-        return kubectl("exec", WORKLOADS[DATABASE], "--", *PSQL, sql)
 
 
 def require_deployed() -> None:

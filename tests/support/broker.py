@@ -38,10 +38,17 @@ class Reader(Protocol):
 
 
 @contextmanager
-def running(folder: Path, topics: Sequence[Topic]) -> Iterator[tuple[str, System]]:
-    """Start a broker with its state in a folder; yield its address and the system whose part `broker` it is."""
+def running(
+    folder: Path,
+    topics: Sequence[Topic],
+    more: Mapping[str, str] = {},  # only read
+) -> Iterator[tuple[str, System]]:
+    """Start a broker with its state in a folder; yield its address and the system whose part `broker` it is.
+
+    `more` is further configuration of the broker.
+    """
     port, controller = free_ports(2)
-    with System([local_broker(port, controller, jars=JARS, state=folder, more=KEEPING)]) as system:
+    with System([local_broker(port, controller, jars=JARS, state=folder, more={**KEEPING, **more})]) as system:
         system.start("broker")
         system.wait_ready(READY_S, "broker")
         address = f"127.0.0.1:{port}"
@@ -72,7 +79,7 @@ def a_topic(**changed: Any) -> Topic:
         name=f"test.{next(_numbers)}.v1",
         pattern=Pattern.NOTIFICATION,
         rule=Rule.ONCE,
-        publisher="test",
+        publishers=("test",),
         partitions=1,
     )
     return msgspec.structs.replace(usual, **changed)

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from services.chassis.database.database import Database, metadata
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.messages.record import Record
-from services.chassis.outbox import event_store, lease, stopped_events
+from services.chassis.outbox import event_store, lease, operator_events, stopped_events
 from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.chassis.telemetry.tracing import Attributes, Work
 from services.contracts.envelope import Envelope, schema_of, to_headers
@@ -83,7 +83,8 @@ def a_new_event(number: int = 1, **changed: object) -> NewEvent:
 def an_event_store(database: Database) -> None:
     """Make the tables of an event store with their first rows, as a service's migration does."""
     with database.write() as connection:
-        metadata.create_all(connection, [event_store.events, event_store.counter, lease.relay, stopped_events.stopped])
+        tables = [event_store.events, event_store.counter, lease.relay, stopped_events.stopped]
+        metadata.create_all(connection, [*tables, operator_events.operations])
         connection.execute(insert(event_store.counter).values(id=1, last_sequence=0, last_time=0))
         connection.execute(insert(lease.relay).values(id=1, cursor=0, epoch=0, expires_at=0))
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.contracts.service_list import JOBS, SERVICES
@@ -38,11 +39,17 @@ def argv(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"services.{package}", *arguments)
 
 
-def console(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Run the console to its end; return its exit code and its output."""
+def console(settings: Settings, *arguments: str, through: Sequence[str] = ()) -> tuple[int, str]:
+    """Run the console to its end, through another program if one is given; return its exit code and its output."""
     environment = clean_environment(settings)
+    python, dash_m, *command = argv(*arguments)
     done = subprocess.run(
-        argv(*arguments), env=environment, capture_output=True, text=True, timeout=DEADLINE, check=False
+        (python, dash_m, *through, *command),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -10,7 +10,12 @@ from sqlalchemy import Column, Connection, Integer, String, Table, insert, selec
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.consumer import offset_store
-from services.chassis.consumer.dead_letters import DeadLetters, Refusal
+from services.chassis.consumer.held import held_metrics, letter_store, table
+from services.chassis.consumer.held.held_records import HeldRecords
+from services.chassis.consumer.held.letter_relay import LetterRelay, LetterTopic
+from services.chassis.consumer.held.reasons import Refusal
+from services.chassis.consumer.held.record import Held
+from services.chassis.consumer.held.selection import Filters, find
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import GroupMember, Outcome, StartOffsets, Subscription
 from services.chassis.database.database import Database, metadata
@@ -59,10 +64,11 @@ class World:
         self.letters = FakeLog()
         self.clock = FakeClock(NOW)
         self.telemetry: Telemetry = a_telemetry(self.clock)
+        self._observed: Telemetry | None = None
         self.batches: list[list[str]] = []
         self.before_commit: Callable[[], None] = lambda: None
         with self.database.write() as connection:
-            metadata.create_all(connection, [offset_store.progress, effects])
+            metadata.create_all(connection, [offset_store.progress, effects, table.held])
 
     def write(self, *values: str, to: TopicPartition = P0) -> None:
         for value in values:
@@ -82,10 +88,28 @@ class World:
         refused = [Refusal(record, "invalid", "it is bad") for record in bad]
         return Outcome(refused, [(record, "user.sang", NOW) for record in records])
 
-    def subscription(self, **changed: Any) -> Subscription:
-        letters = DeadLetters("group.dlq.v1", GROUP, self.letters.open_producer, 3, lambda: 0.0)
-        usual = Subscription(GROUP, (TOPIC,), self.handle, self.broker.join_group, self.broker, letters)
+    def subscription(self, ceiling: int = 3, parked_keys_ceiling: int = 0, **changed: Any) -> Subscription:
+        held = HeldRecords(self.clock, ceiling, parked_keys_ceiling, lambda: 0.0)
+        if parked_keys_ceiling and self._observed is not self.telemetry:
+            held_metrics.register(held, self.database, self.telemetry)
+            self._observed = self.telemetry
+        usual = Subscription(GROUP, (TOPIC,), self.handle, self.broker.join_group, self.broker, held)
         return msgspec.structs.replace(usual, **changed)
+
+    def relay(self) -> LetterRelay:
+        """Return a relay of letters; the test calls `publish`."""
+        target = LetterTopic("group.dlq.v1", GROUP, lambda: True, self.letters.open_producer, threading.Event())
+        return LetterRelay(target, self.database, self.telemetry)
+
+    def held(self, **filters: Any) -> list[Held]:
+        """Return the records that are held, without values and headers."""
+        with self.database.read() as connection:
+            return find(connection, Filters(**filters))
+
+    def due(self) -> list[Held]:
+        """Return the records whose letters are due."""
+        with self.database.read() as connection:
+            return letter_store.due(connection)
 
     def consumer(self, **changed: Any) -> tuple[Consumer, FakeMember]:
         """Return a consumer and its member; the test calls `process_batch`."""

@@ -1,6 +1,7 @@
 """Builders of the notification service's input records, claimed intents and handler."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from services.chassis.consumer.decoding import Decoder
@@ -57,7 +58,7 @@ def a_handler(new_id: Callable[[], str]) -> Handler:
     """Return the service's handler."""
     types = {name: TYPES[name] for name in ("user.state", "user.notice")}
     decoder = Decoder(types, tombstones=frozenset({USER_STATE.name}))
-    return Handler(Tools(decoder, Rows, new_id, lambda: NOW))
+    return Handler(Tools(decoder, Rows, new_id, lambda: NOW, timedelta(days=45)))
 
 
 def a_claimed_intent(number: int = 1, recipient: str = "ada@example.org") -> ClaimedIntent:

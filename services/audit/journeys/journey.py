@@ -25,7 +25,7 @@ from services.contracts.notification import (
 )
 
 TOPIC_ORDER = {topic.name: number for number, topic in enumerate(catalog.TOPICS)}
-PUBLISHERS = {topic.name: topic.publisher for topic in catalog.TOPICS}
+TOPICS = {topic.name: topic for topic in catalog.TOPICS}
 SHARED = (catalog.USER_EVENTS.name, catalog.USER_STATE.name, catalog.USER_NOTICES.name)  # a change is on each of them
 LONGEST_VALUE = 4096  # characters that are shown
 
@@ -116,7 +116,7 @@ def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEve
     return JourneyEvent(
         id=event_id,
         type=first.type or "unknown",
-        publisher=PUBLISHERS.get(headers.get("dlq_topic") or first.topic, "unknown"),
+        publisher=_publisher(headers.get("dlq_topic") or first.topic, headers.get("ce_source")),
         subject=first.subject,
         version=int(version) if version.isdigit() else None,
         time=None if first.event_time is None else to_text(from_micros(first.event_time)),
@@ -124,6 +124,13 @@ def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEve
         depth=0,
         records=records,
     )
+
+
+def _publisher(topic: str, source: str | None) -> str:
+    found = TOPICS.get(topic)
+    if found is None or len(found.publishers) == 1:
+        return found.publishers[0] if found else "unknown"
+    return dict(zip(found.sources, found.publishers, strict=True)).get(source or "", "unknown")
 
 
 def _record(entry: Entry, *, personal: bool) -> JourneyRecord:

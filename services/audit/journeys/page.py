@@ -23,6 +23,7 @@ KINDS = {
     catalog.Pattern.STATE_TRANSFER: "state",
     catalog.Pattern.NOTIFICATION: "notice",
     catalog.Pattern.DEAD_LETTERS: "dead",
+    catalog.Pattern.OPERATIONS: "operations",
 }
 TOPICS = {topic.name: topic for topic in catalog.TOPICS}
 
@@ -149,7 +150,7 @@ def _lane(y: int, name: str) -> Lane:
     topic = TOPICS.get(name)
     if topic is None:
         return Lane(y, name, "unknown", "not in the catalog", "dead")
-    return Lane(y, name, topic.publisher, topic.pattern.value, KINDS[topic.pattern])
+    return Lane(y, name, ", ".join(topic.publishers), topic.pattern.value, KINDS[topic.pattern])
 
 
 def _lines(dots: Sequence[Dot]) -> list[tuple[Dot, Dot]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from services.chassis.consumer.dead_letters import Reason, Refusal
+from services.chassis.consumer.held.reasons import DeadReason, Refusal
 from services.chassis.messages.record import Record
 from services.contracts import structured
 from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
@@ -52,7 +52,7 @@ class UnknownShapeError(Exception):
 
 
 class _RefusedError(Exception):
-    def __init__(self, reason: Reason, detail: str) -> None:
+    def __init__(self, reason: DeadReason, detail: str) -> None:
         super().__init__(detail[:LONGEST_DETAIL])  # it may quote a key of megabytes
         self.reason = reason
 

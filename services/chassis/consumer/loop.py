@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from services.chassis.consumer.batch_processor import DEPENDENCY_ERRORS, BatchProcessor
+from services.chassis.consumer.metrics import ConsumerMetrics
 from services.chassis.consumer.offset_store import OffsetConflictError
 from services.chassis.consumer.offset_tracker import OffsetTracker
+from services.chassis.consumer.retries import Retries
 from services.chassis.consumer.subscription import GroupMember, Subscription
 from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.kafka.admin import BrokerRefusedError
@@ -46,8 +48,9 @@ class Consumer:
         self._sizes = telemetry.metrics.histogram(BATCH_SIZE).labels(subscription.group)
         self._health = telemetry.health
         self._offsets = OffsetTracker(database, subscription.broker, subscription.partitions)
-        self._processor = BatchProcessor(subscription, database, self._offsets, telemetry)
-        self._retried_partitions: frozenset[TopicPartition] = frozenset()  # parked records there were retried
+        metrics = ConsumerMetrics(subscription, telemetry)
+        self._processor = BatchProcessor(subscription, database, self._offsets, metrics, telemetry)
+        self._retries = Retries(subscription.held, subscription, database, metrics) if subscription.held else None
         self._backoff = Backoff(*BACKOFF_S)
         self._pace = Pace(subscription.gather_s)
         self._hint_at = 0.0
@@ -69,7 +72,9 @@ class Consumer:
         """Consume until `stop` is set; the current batch is committed first."""
         while not stop.is_set():
             member = self._join()
-            self._is_paused, self._retried_partitions = False, frozenset()
+            self._is_paused = False
+            if self._retries:
+                self._retries.reset()
             try:
                 while not stop.is_set():
                     self._health.beat(self.name)
@@ -87,8 +92,6 @@ class Consumer:
 
     def process_batch(self, member: GroupMember) -> None:
         """Poll one batch, apply and commit it; while paused, try to resume instead."""
-        if self._subscription.dead_letters:
-            self._subscription.dead_letters.poll()
         if self._is_paused:
             self._try_to_resume(member)
             return
@@ -98,7 +101,8 @@ class Consumer:
             self._pace.count()
         self._offsets.keep_replays(member.assigned)
         try:
-            self._retry_parked(member, idle=not records)
+            if self._retries:
+                self._retries.run(member.assigned, idle=not records)
             if records:
                 self._processor.process(records)
         except OffsetConflictError as error:
@@ -122,14 +126,6 @@ class Consumer:
         self._hint_at = time.monotonic() + HINT_S
         if hints := self._offsets.hints(member.assigned):
             member.commit(hints)
-
-    def _retry_parked(self, member: GroupMember, *, idle: bool) -> None:
-        # At each assignment, as this code may be newer than the one that parked; and on request, while idle.
-        added = member.assigned - self._retried_partitions
-        self._processor.retry_parked(added, requested_only=False)
-        self._retried_partitions = member.assigned
-        if idle:
-            self._processor.retry_parked(member.assigned, requested_only=True)
 
     def _try_to_resume(self, member: GroupMember) -> None:
         try:

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import get_args
 
-from services.chassis.consumer.dead_letters import Reason
+from services.chassis.consumer.held.reasons import DEAD_REASONS, Refusal
 from services.chassis.consumer.subscription import Outcome, Subscription
 from services.chassis.messages.clock import seconds_since
 from services.chassis.messages.record import Record
@@ -44,10 +43,10 @@ class ConsumerMetrics:
             self._consumed.labels(SYSTEM, topic, group)
             self._repeats.labels(topic)
             self._implausible.labels(topic)
-        if subscription.dead_letters:
+        if subscription.held:
             for topic in subscription.topics:
                 self._not_subscribed.labels(topic)
-            for reason in get_args(Reason):
+            for reason in DEAD_REASONS:
                 self._dead_letters.labels(reason)
 
     def consumed(self, records: Sequence[Record]) -> None:
@@ -59,14 +58,17 @@ class ConsumerMetrics:
         """Observe the duration of a batch."""
         observe(self._durations, seconds)
 
+    def refused(self, refusals: Sequence[Refusal]) -> None:
+        """Count records that became dead."""
+        for refusal in refusals:
+            self._dead_letters.labels(refusal.reason).inc()
+
     def outcome(self, outcome: Outcome, is_replay: Callable[[Record], bool]) -> None:
         """Count a handler's results, and observe the end-to-end latency of its events."""
         for topic, number in outcome.repeats.items():
             self._repeats.labels(topic).inc(number)
         for topic, number in outcome.not_subscribed.items():
             self._not_subscribed.labels(topic).inc(number)
-        for refusal in outcome.refused:
-            self._dead_letters.labels(refusal.reason).inc()
         now = self._clock()
         live = [applied for applied in outcome.applied if not is_replay(applied[0])]
         self._latencies.add((kind, seconds_since(moment, now), record.context) for record, kind, moment in live)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.settings.environment import Natural, settings
+from services.chassis.settings.environment import Age, Natural, settings, too_short
 from services.chassis.telemetry.health import STALLED_AFTER_S
 
 STALLED_AFTER = timedelta(seconds=STALLED_AFTER_S)
@@ -43,7 +43,26 @@ class ConsumerSettings(KafkaSettings):
 
 @settings
 class HeldRecordSettings(ConsumerSettings):
-    """Ceilings of dead-letter handling and parking: dead letters per minute, and parked keys."""
+    """Ceilings of dead-letter handling and parking: dead letters per minute, and parked keys.
+
+    Old rows are looked for at each `forget_every`. `records_return` is the longest time for which Kafka keeps a record
+    of a topic with the rule `once`: retention, and the time until a segment is closed. The inbox recognises repeats for
+    `keep_inbox`. Dead records with a published letter, and finished held records, stay for `keep_held`.
+    """
 
     consumer_dead_letter_ceiling: Natural = 100
     consumer_parked_ceiling: Natural = 1000
+    forget_every: timedelta = timedelta(minutes=10)
+    records_return: Age = timedelta(days=37)
+    keep_inbox: Age = timedelta(days=45)
+    keep_held: Age = timedelta(days=40)
+
+    def problems(self) -> list[str]:
+        """Return contradictions between settings, a line each."""
+        again = "a record that Kafka still has could be applied twice"
+        unapplied = "a dead record that is retried could be taken for a repeat"
+        return [
+            *super().problems(),
+            *too_short({"APP_KEEP_INBOX": self.keep_inbox, "APP_RECORDS_RETURN": self.records_return}, again),
+            *too_short({"APP_KEEP_INBOX": self.keep_inbox, "APP_KEEP_HELD": self.keep_held}, unapplied),
+        ]

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from sqlalchemy import Connection
 
-from services.chassis.consumer.dead_letters import DeadLetters, Refusal
+from services.chassis.consumer.held.reasons import Refusal
 from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.messages.record import Record, TopicPartition
+
+if TYPE_CHECKING:  # its import declares a table, which a service that holds no records does not have
+    from services.chassis.consumer.held.held_records import HeldRecords
 
 
 class Outcome(msgspec.Struct):
@@ -73,11 +76,10 @@ JoinGroup = Callable[[str, Sequence[str], StartOffsets], GroupMember]  # group, 
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """A group, its topics and their handler. `dead_letters` is None for a handler that refuses nothing.
+    """A group, its topics and their handler. Without `held` a record that cannot be applied stops the consumer.
 
     `commit_signals` are set after each commit, so that the relay and others need not poll for the handler's writes.
-    `parked_keys_ceiling` is the most keys that may be parked; with 0 a record that cannot be applied stops the
-    consumer. `partitions` has the expected number by topic; an added one stops the consumer. Others are not checked.
+    `partitions` has the expected number by topic; an added one stops the consumer. Others are not checked.
     With `needed` the service is not ready before it has partitions, nor while the broker refuses its member.
     While records arrive steadily, a batch has those of `gather_s` seconds.
     """
@@ -87,10 +89,9 @@ class Subscription(msgspec.Struct, frozen=True):
     handle: Handler
     join_group: JoinGroup
     broker: Broker
-    dead_letters: DeadLetters | None = None
+    held: "HeldRecords | None" = None
     batch: int = 1000
     commit_signals: tuple[Signal, ...] = ()
-    parked_keys_ceiling: int = 0
     partitions: Mapping[str, int] = {}
     needed: bool = True
     gather_s: float = 0.0

@@ -1,7 +1,7 @@
 """Metrics of the Kafka clients of a process, from librdkafka's statistics. A closed client has none.
 
-One object per role of a client: relay, dead-letters or consumer. After a failure a new client takes the role; its
-own counts start at 0 again, and these counters go on.
+One object per role of a client: relay, dead-letters, operations or consumer. After a failure a new client takes the
+role; its own counts start at 0 again, and these counters go on.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from services.chassis.telemetry.metrics.kafka import (
 )
 from services.chassis.telemetry.metrics.publishing import OPERATION_DURATION
 
-CONSUMER, RELAY, DEAD_LETTERS = "consumer", "relay", "dead-letters"
+CONSUMER, RELAY, DEAD_LETTERS, OPERATIONS = "consumer", "relay", "dead-letters", "operations"
 REFUSED = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "_FATAL")  # shown from the start, for the alert
 PERCENTILES = ("50", "99")
 

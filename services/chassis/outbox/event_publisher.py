@@ -22,12 +22,13 @@ from services.chassis.messages.publisher import (
 )
 from services.chassis.messages.record import Outgoing
 from services.chassis.outbox import event_store, stopped_events
-from services.chassis.outbox.lease import Lease, Leases
+from services.chassis.outbox.lease import NOT_PAUSED, Lease, Leases, Pause, paused
 from services.chassis.outbox.spans import publishing
 from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.publishing import PUBLISH_LATENCY, SENT
 from services.chassis.telemetry.telemetry import Telemetry
 
+UNPAUSED = event_store.following(NOT_PAUSED)
 CHUNK = 1000  # events published and acknowledged together
 REMEDY = "`console outbox list` shows it; `console outbox retry` or `skip` decides"
 log = structlog.get_logger()
@@ -52,12 +53,13 @@ class Outbox(msgspec.Struct, frozen=True):
 class Chunk(msgspec.Struct, frozen=True):
     """Events to publish next. `blocked` are those subjects of theirs that have stopped events.
 
-    `is_last`: the store had no more of them.
+    `is_last`: the store had no more of them. `pause`: why there are none, if an operator has paused the relay.
     """
 
     events: Sequence[StoredEvent]
     blocked: set[str]
     is_last: bool
+    pause: Pause | None = None
 
     @property
     def free(self) -> Sequence[StoredEvent]:
@@ -82,11 +84,12 @@ class EventPublisher:
         self._limit = CHUNK
 
     def next_chunk(self, cursor: int) -> Chunk:
-        """Return the events to publish next."""
+        """Return the events to publish next, none while an operator has paused the relay."""
         with self._outbox.database.read() as connection:
-            found = event_store.read(connection, cursor, self._limit)
+            found = event_store.read(connection, cursor, self._limit, UNPAUSED)
             blocked = stopped_events.blocked(connection, found) if found else set()
-        return Chunk(found, blocked, is_last=len(found) < self._limit)
+            pause = None if found else paused(connection)
+        return Chunk(found, blocked, is_last=len(found) < self._limit, pause=pause)
 
     def publish(self, lease: Lease, chunk: Chunk) -> bool:
         """Publish a chunk and move the cursor behind it. False: read a smaller one, a record of this one is refused.
@@ -110,9 +113,14 @@ class EventPublisher:
         return True
 
     def idle(self, lease: Lease) -> None:
-        """Serve the client's callbacks, and publish the stopped events whose retry is requested, each in its turn."""
+        """Serve the client's callbacks, and publish the stopped events whose retry is requested, each in its turn.
+
+        During a pause of the relay nothing is published.
+        """
         self._open().poll()
         with self._outbox.database.read() as connection:
+            if paused(connection):
+                return
             waiting = event_store.these(connection, stopped_events.requested(connection))
         refused: set[str] = set()
         for stored in waiting:

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Integer,
     SmallInteger,
@@ -63,12 +64,15 @@ LAST_VERSIONS = Statement(
 )
 LOCK = Statement(select(counter.c.last_sequence, counter.c.last_time).with_for_update())
 ADVANCE = Statement(update(counter).values(last_sequence=bindparam("sequence"), last_time=bindparam("time")))
-FOLLOWING = Statement(
-    select(events)
-    .where(events.c.sequence > bindparam("after"))
-    .order_by(events.c.sequence)
-    .limit(bindparam("number", type_=Integer))
-)
+
+
+def following(*conditions: ColumnElement[bool]) -> Statement:
+    """Return the query of the events that follow a sequence number, none unless the conditions hold."""
+    query = select(events).where(events.c.sequence > bindparam("after"), *conditions)
+    return Statement(query.order_by(events.c.sequence).limit(bindparam("number", type_=Integer)))
+
+
+FOLLOWING = following()
 METADATA = msgspec.json.Decoder(Metadata)
 
 
@@ -103,9 +107,9 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
         ADVANCE.execute(connection, sequence=last + len(rows), time=time)
 
 
-def read(connection: Connection, after: int, limit: int) -> list[StoredEvent]:
+def read(connection: Connection, after: int, limit: int, query: Statement = FOLLOWING) -> list[StoredEvent]:
     """Return up to `limit` events that follow a sequence number, in order."""
-    return [_stored(row) for row in FOLLOWING.rows(connection, after=after, number=limit)]
+    return [_stored(row) for row in query.rows(connection, after=after, number=limit)]
 
 
 def these(connection: Connection, sequences: Sequence[int]) -> list[StoredEvent]:

@@ -5,12 +5,26 @@ SKIP LOCKED would reorder events; connection poolers break session locks. Expiry
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, SmallInteger, String, Table, bindparam, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    bindparam,
+    exists,
+    select,
+    update,
+)
 
 from services.chassis.database.database import Database, metadata, now_ms
+from services.chassis.messages.clock import from_micros, to_micros
 
 relay = Table(
     "relay",
@@ -20,9 +34,22 @@ relay = Table(
     Column("epoch", Integer, nullable=False),
     Column("holder", String(64)),
     Column("expires_at", BigInteger, nullable=False),  # milliseconds since 1970 by the database's clock
+    # Requests of operators. A program of an older version ignores them.
+    Column("paused_at", BigInteger),  # microseconds since 1970
+    Column("paused_by", Text),
+    Column("pause_reason", Text),
 )
 
 HELD = update(relay).where(relay.c.epoch == bindparam("held"))
+NOT_PAUSED = ~exists().where(relay.c.paused_at.is_not(None))
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A pause of the relay: since when, by whom and why. It is in the relay's row, so it survives hand-overs."""
+
+    since: datetime
+    by: str
+    reason: str
 
 
 class LeaseLostError(Exception):
@@ -88,3 +115,34 @@ class Leases:
         moved = connection.execute(HELD, {"held": lease.epoch, **values})
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")
+
+
+def paused(connection: Connection) -> Pause | None:
+    """Return the pause of the relay, if there is one."""
+    row = connection.execute(select(relay.c.paused_at, relay.c.paused_by, relay.c.pause_reason)).one()
+    return None if row.paused_at is None else Pause(from_micros(row.paused_at), row.paused_by, row.pause_reason)
+
+
+def pause(connection: Connection, new: Pause) -> bool:
+    """Pause the relay: it finishes the chunk under way. False if it is paused already; that pause stays."""
+    values = {"paused_at": to_micros(new.since), "paused_by": new.by, "pause_reason": new.reason}
+    return bool(connection.execute(update(relay).where(relay.c.paused_at.is_(None)).values(values)).rowcount)
+
+
+def resume(connection: Connection) -> bool:
+    """End the pause. False if there is none."""
+    values = {"paused_at": None, "paused_by": None, "pause_reason": None}
+    return bool(connection.execute(update(relay).where(relay.c.paused_at.is_not(None)).values(values)).rowcount)
+
+
+def rewind(connection: Connection, first: int) -> int:
+    """Let the events from a sequence number on be published again. Returns up to which one they were published.
+
+    The relay that leads loses its lease at its next write. The lease still lasts to its end, so that nobody publishes
+    while records of that relay may be under way.
+    """
+    published = int(connection.execute(select(relay.c.cursor).with_for_update()).scalar_one())
+    if not 1 <= first <= published:
+        raise ValueError(f"event {first} is none of the {published:,} that are published")
+    connection.execute(update(relay).values(cursor=first - 1, epoch=relay.c.epoch + 1))
+    return published

@@ -17,13 +17,14 @@ from services.chassis.net.pace import Pace
 from services.chassis.outbox import divergence_check, event_store, stopped_events
 from services.chassis.outbox.divergence_check import DivergedLogError
 from services.chassis.outbox.event_publisher import EventPublisher, Outbox
-from services.chassis.outbox.lease import Lease, LeaseLostError
+from services.chassis.outbox.lease import Lease, LeaseLostError, Pause, paused
 from services.chassis.telemetry.metrics.publishing import (
     OUTBOX_AGE,
     OUTBOX_PENDING,
     OUTBOX_STOPPED,
     RELAY_EPOCH,
     RELAY_HALTED,
+    RELAY_PAUSED,
 )
 from services.chassis.telemetry.telemetry import Telemetry
 
@@ -50,7 +51,12 @@ class Relay:
         self._clock = telemetry.clock
         self._backoff = Backoff(*BACKOFF_S)
         self._pace = Pace(GATHER_S)
-        telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED), self._backlog)
+        self._leads = False
+        telemetry.metrics.on_scrape_together((OUTBOX_PENDING, OUTBOX_AGE, OUTBOX_STOPPED, RELAY_PAUSED), self._backlog)
+
+    def leads(self) -> bool:
+        """Return whether this process has the lease. Thread-safe."""
+        return self._leads
 
     def run(self, stop: threading.Event) -> None:
         """Take the lease when it is free, publish, and release it at the end."""
@@ -78,10 +84,12 @@ class Relay:
     def _lead(self, lease: Lease, stop: threading.Event) -> None:
         log.info("relay leads", epoch=lease.epoch, cursor=lease.cursor)
         self._epoch.set(lease.epoch)
+        self._leads = True
         try:
             self._check_divergence(lease)
             self._publish(lease, stop)
         finally:
+            self._leads = False
             self._epoch.set(0)
             self._give_back(lease)
 
@@ -110,12 +118,22 @@ class Relay:
                     self._pace.count()
                 elif stopping and not chunk.events:
                     return
-                self._health.has(self.name)  # it publishes, or nothing waits
+                if not chunk.pause:
+                    self._health.has(self.name)  # it publishes, or nothing waits
                 self._halted.set(0)
-                if chunk.is_last and not stopping and not self._appended.wait(IDLE_S):
+                if chunk.is_last and not stopping and self._is_idle(chunk.pause, stop):
                     self._publisher.idle(lease)
         finally:
             self._publisher.close()
+
+    def _is_idle(self, pause: Pause | None, stop: threading.Event) -> bool:
+        """Wait for events, during a pause for its end, which no event brings nearer. False: there are events."""
+        if pause:
+            since = pause.since.isoformat(timespec="seconds")
+            reason = f"paused since {since} by {pause.by}: {pause.reason or 'no reason given'}; `console relay resume`"
+            self._health.lacks(self.name, reason, needed=False)
+            return not stop.wait(IDLE_S)
+        return not self._appended.wait(IDLE_S)
 
     def _give_back(self, lease: Lease) -> None:
         try:
@@ -123,9 +141,11 @@ class Relay:
         except (*UNAVAILABLE, LeaseLostError) as error:
             log.warning("lease not given back, it ends by itself", error=str(error))
 
-    def _backlog(self) -> tuple[float, float, float]:
+    def _backlog(self) -> tuple[float, float, float, float]:
         cursor = self._outbox.leases.cursor()
         with self._outbox.database.read() as connection:
             number, oldest = event_store.backlog(connection, cursor)
-            stopped = stopped_events.count(connection)
-        return number, seconds_since(oldest, self._clock()) if oldest else 0.0, stopped
+            stopped, pause = stopped_events.count(connection), paused(connection)
+        now = self._clock()
+        age = seconds_since(oldest, now) if oldest else 0.0
+        return number, age, stopped, seconds_since(pause.since, now) if pause else 0.0

@@ -3,14 +3,15 @@
 from datetime import timedelta
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.settings.environment import settings
+from services.chassis.settings.environment import Age, settings
 
 
 @settings
 class OutboxSettings(KafkaSettings):
-    """How long a relay may publish without renewing its lease."""
+    """How long a relay may publish without renewing its lease, and how long a skipped event is listed as skipped."""
 
     relay_lease: timedelta = timedelta(seconds=20)
+    keep_skipped: Age = timedelta(days=90)
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""

@@ -4,7 +4,7 @@ Other subjects go on. An operator has an event published again or skipped; each 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from services.chassis.database import bulk
 from services.chassis.database.database import metadata
+from services.chassis.database.forgetting import Forgotten
 from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import from_micros, to_micros
 from services.chassis.messages.event import StoredEvent
@@ -60,6 +61,11 @@ class Stopped(msgspec.Struct, frozen=True):
 
 class NotFirstError(ValueError):
     """Only the first stopped event of a subject can be skipped; the message names it."""
+
+
+def forgotten(keep: timedelta) -> Forgotten:
+    """Return the events that are no longer listed: those that were skipped."""
+    return Forgotten(stopped, stopped.c.since, keep, stopped.c.decision == "skip")
 
 
 def blocked(connection: Connection, events: Sequence[StoredEvent]) -> set[str]:

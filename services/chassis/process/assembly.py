@@ -4,21 +4,21 @@ A `bootstrap.py` creates one `Assembly`, asks it for components, adds its own an
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from litestar.types import ControllerRouterHandler
 
-from services.chassis.consumer.dead_letters import DeadLetters
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
-from services.chassis.consumer.settings import HeldRecordSettings
 from services.chassis.consumer.subscription import Handler, Signal, Subscription
 from services.chassis.database import migrations
 from services.chassis.database.database import UNAVAILABLE
+from services.chassis.database.forgetting import Forgetting, Forgotten
 from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.application import ApiDocument, application
@@ -26,26 +26,22 @@ from services.chassis.http.middleware import HostCheck, RequestTelemetry
 from services.chassis.http.server import Server
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
-from services.chassis.kafka.client_metrics import CONSUMER, DEAD_LETTERS, ClientMetrics
+from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
 from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
 
+if TYPE_CHECKING:  # its import declares a table, which a service that holds no records does not have
+    from services.chassis.consumer.held.held_records import HeldRecords
+
 Prepare = Callable[[], None]
 GATHER_S = 0.05
 
 
-class DeadLetterPolicy(msgspec.Struct, frozen=True):
-    """The dead-letter topic of a consumer, and the ceilings on dead letters and parked keys."""
-
-    topic: str
-    ceilings: HeldRecordSettings
-
-
 class Consumption(msgspec.Struct, frozen=True):
-    """Topics and handler of a consumer. Without a `policy` its handler refuses nothing and parks nothing.
+    """Topics and handler of a consumer. Without `held` a record that it cannot apply stops it.
 
     `partitions` holds the expected number by topic; a topic without an entry is not checked. Each commit sets
     `commit_signals` and `Assembly.appended`. `broker` is `Assembly.admin` if it is not given. A service is ready
@@ -54,7 +50,7 @@ class Consumption(msgspec.Struct, frozen=True):
 
     topics: tuple[str, ...]
     handle: Handler
-    policy: DeadLetterPolicy | None = None
+    held: "HeldRecords | None" = None
     partitions: Mapping[str, int] = {}
     commit_signals: tuple[Signal, ...] = ()
     broker: Broker | None = None
@@ -73,7 +69,6 @@ class Assembly:
         self._revisions = revisions
         self.settings = settings
         self.telemetry = telemetry
-        self._dead_letters: list[DeadLetters] = []
         self.database = measured(settings.database, telemetry.metrics)
         self.admin = KafkaAdmin(settings, group)
         self.appended = threading.Event()
@@ -84,23 +79,25 @@ class Assembly:
         return Server(app, self.settings, self.telemetry.health)
 
     def consumer(self, consumption: Consumption) -> Consumer:
-        """Return the batch consumer, with dead letters and parking where a policy is given."""
-        policy = consumption.policy
+        """Return the batch consumer."""
         subscription = Subscription(
             group=self.group,
             topics=consumption.topics,
             handle=consumption.handle,
             join_group=partial(GroupConsumer, self.settings, metrics=ClientMetrics(CONSUMER, self.telemetry.metrics)),
             broker=consumption.broker or self.admin,
-            dead_letters=self._open_dead_letters(policy) if policy else None,
+            held=consumption.held,
             batch=self.settings.consumer_batch,
             commit_signals=(self.appended, *consumption.commit_signals),
-            parked_keys_ceiling=policy.ceilings.consumer_parked_ceiling if policy else 0,
             partitions=consumption.partitions,
             needed=consumption.needed,
             gather_s=consumption.gather_s,
         )
         return Consumer(subscription, self.database, self.telemetry)
+
+    def forgetting(self, every: timedelta, *tables: Forgotten) -> Component:
+        """Return the deletion of old rows, which are looked for at an interval."""
+        return Forgetting(self.database, tables, every, self.telemetry)
 
     def plan(self, components: Sequence[Component], *prepare: Prepare, needs_broker: bool) -> Plan:
         """Return the plan: schema first, then `prepare`; components stop in order, health checks last.
@@ -111,7 +108,9 @@ class Assembly:
             BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker),
             DatabaseHealthCheck(self.database, self.telemetry),
         ]
-        return Plan(prepare=partial(self._prepare, prepare), components=[*components, *checks], close=self._close)
+        return Plan(
+            prepare=partial(self._prepare, prepare), components=[*components, *checks], close=self.database.close
+        )
 
     def _prepare(self, prepare: Sequence[Prepare]) -> None:
         migrations.prepare(self.database, self._revisions, migrate=self.settings.database_migrate)
@@ -120,18 +119,6 @@ class Assembly:
                 step()
         except UNAVAILABLE as error:
             raise ConnectionError(f"database: {error}") from error
-
-    def _close(self) -> None:
-        for dead_letters in self._dead_letters:
-            dead_letters.close()
-        self.database.close()
-
-    def _open_dead_letters(self, policy: DeadLetterPolicy) -> DeadLetters:
-        open_producer = self.producers(f"{self.group}-dead-letters", DEAD_LETTERS)
-        ceiling = policy.ceilings.consumer_dead_letter_ceiling
-        dead_letters = DeadLetters(policy.topic, self.group, open_producer, ceiling, time.monotonic)
-        self._dead_letters.append(dead_letters)
-        return dead_letters
 
     def producers(
         self,

@@ -9,11 +9,12 @@ from functools import partial
 
 import msgspec
 
-from services.chassis.kafka.client_metrics import RELAY
+from services.chassis.kafka.client_metrics import OPERATIONS, RELAY
 from services.chassis.kafka.latest_published import LatestPublished
 from services.chassis.messages.ids import new_holder
 from services.chassis.outbox.event_publisher import Outbox, Records
 from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.operator_relay import OperatorRelay, OperatorTopic
 from services.chassis.outbox.relay import Relay
 from services.chassis.process.assembly import Assembly
 from services.chassis.process.runtime import Component
@@ -35,7 +36,7 @@ class Publication(msgspec.Struct, frozen=True):
 class PublishingAssembly(Assembly):
     """Builds the components of a service with an outbox."""
 
-    def relay(self, publication: Publication, lease: timedelta) -> Component:
+    def relay(self, publication: Publication, lease: timedelta) -> Relay:
         """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
         partitions = publication.partitions
         outbox = Outbox(
@@ -47,3 +48,9 @@ class PublishingAssembly(Assembly):
             check_topics=partial(self.admin.require_partitions, partitions),
         )
         return Relay(outbox, self.appended, self.telemetry)
+
+    def operator_relay(self, relay: Relay) -> Component:
+        """Return the relay of operators' actions, which publishes while `relay` leads."""
+        open_producer = self.producers(f"{self.group}-operations", OPERATIONS)
+        target = OperatorTopic(self.group, relay.leads, open_producer)
+        return OperatorRelay(target, self.database, self.telemetry)

@@ -17,13 +17,16 @@ import msgspec
 
 PREFIX = "APP_"
 PLACEHOLDERS = frozenset({"changeme", "change-me", "todo", "xxx"})
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 LONGEST = timedelta(days=1)  # librdkafka takes no longer poll interval
+LONGEST_AGE = timedelta(days=36500)
+MARGIN = 1.1  # between two ages that depend on each other: the clocks that measure them differ
 
 Natural = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]  # librdkafka takes no larger batch
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Age = Annotated[timedelta, "may be longer than a day: rows and records are kept for it, nobody waits for it"]
 T = TypeVar("T")
 S = TypeVar("S", bound="Mixin")
 
@@ -49,6 +52,15 @@ class Mixin:
     def __repr__(self) -> str:
         """Return the name of the class alone: a value may be a password."""
         return f"{type(self).__name__}(…)"
+
+
+def too_short(ages: Mapping[str, timedelta], otherwise: str) -> list[str]:
+    """Return a line if the first of two ages, by setting, is not longer than the second by MARGIN."""
+    first, second = ages.values()
+    if first >= second * MARGIN:
+        return []
+    both = ", ".join(f"{name} ({age})" for name, age in ages.items())
+    return [f"{both}: the first must be at least {MARGIN} times the second, or {otherwise}"]
 
 
 def load(kind: type[S], environment: Mapping[str, str]) -> S:
@@ -104,18 +116,24 @@ def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own ty
         raise ValueError("is a placeholder: give the real value")
     if kind is timedelta:
         return duration(text)
+    if kind == Age:
+        return duration(text, LONGEST_AGE)
     if kind is Path:
         return Path(text)
     return msgspec.convert(text, kind, strict=False)
 
 
-def duration(text: str) -> timedelta:
-    """Return what a text such as 500ms, 10s or 5m means. Raises ValueError with the forms."""
-    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)", text.strip())
+def duration(text: str, longest: timedelta = LONGEST) -> timedelta:
+    """Return what a text such as 500ms, 10s, 5m or 7d means. Raises ValueError with the forms."""
+    match = re.fullmatch(r"([0-9]{1,13}(?:\.[0-9]{1,9})?)(ms|s|m|h|d)", text.strip())
     if match is None:
         raise ValueError("is not a duration: write a number with its unit, such as 500ms, 10s or 5m")
-    if (found := timedelta(seconds=float(match[1]) * UNITS[match[2]])) > LONGEST:
+    seconds = float(match[1]) * UNITS[match[2]]
+    if seconds > longest.total_seconds():
+        hours = f"{longest // timedelta(hours=1)} h"
         raise ValueError(
-            f"is longer than {LONGEST // timedelta(hours=1)} h: clients and waits have no longer time-outs"
+            f"is longer than {hours}: clients and waits have no longer time-outs"
+            if longest == LONGEST
+            else f"is longer than {hours}: write less"
         )
-    return found
+    return timedelta(seconds=seconds)

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 
 from services.chassis.telemetry.health import Health
 
+BEAT_S = 10.0
+
 
 class Periodic(ABC):
     """A component that calls `check` until it is stopped. A subclass sets `name`, as logs and probes show it."""
@@ -19,7 +21,10 @@ class Periodic(ABC):
         """Check once and return the seconds until the next check. An exception ends the process."""
 
     def run(self, stop: threading.Event) -> None:
-        """Check until `stop` is set, with a heartbeat before each check."""
+        """Check until `stop` is set, with heartbeats in between: an interval may be longer than the limit of health."""
         while not stop.is_set():
             self._health.beat(self.name)
-            stop.wait(self.check())
+            rest = self.check()
+            while rest > 0 and not stop.wait(min(rest, BEAT_S)):
+                self._health.beat(self.name)
+                rest -= BEAT_S

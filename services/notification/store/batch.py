@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import starmap
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
@@ -17,8 +17,23 @@ from services.notification.domain import Address, Intent, IntentState, Notice, R
 from services.notification.store.tables import addresses, intents, replica, waiting
 
 REPLICAS = Statement(select(replica).where(one_of(replica.c.user_id, "ids")))
-ADDRESSES = Statement(select(addresses).where(one_of(addresses.c.user_id, "ids")).order_by("user_id", "version"))
+ADDRESS = ("user_id", "version", "email")  # columns of an Address
+ADDRESSES = Statement(
+    select(*(addresses.c[name] for name in ADDRESS))
+    .where(one_of(addresses.c.user_id, "ids"))
+    .order_by("user_id", "version")
+)
 DELETE_ADDRESSES = Statement(delete(addresses).where(one_of(addresses.c.user_id, "ids")))
+NEWER = addresses.alias()
+FORMER = Statement(
+    update(addresses)
+    .where(
+        one_of(addresses.c.user_id, "ids"),
+        addresses.c.former_since.is_(None),
+        exists().where(NEWER.c.user_id == addresses.c.user_id, NEWER.c.version > addresses.c.version),
+    )
+    .values(former_since=bindparam("now"))
+)
 NOTICE = ("notice_id", "user_id", "version", "type", "correlation_id", "traceparent")  # columns of a Notice
 WAITING = Statement(
     select(*(waiting.c[name] for name in NOTICE)).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
@@ -48,9 +63,11 @@ class Rows:
         bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
         self._delete(DELETE_ADDRESSES, [item.user_id for item in replicas if item.erased])
 
-    def add_addresses(self, moves: Sequence[Address]) -> None:
-        """Add to the history of addresses."""
-        bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves])
+    def add_addresses(self, moves: Sequence[Address], since: datetime) -> None:
+        """Add to the history of addresses; each user's earlier ones are former from now on."""
+        bulk.insert(self._connection, addresses, [(move.user_id, move.version, move.email) for move in moves], ADDRESS)
+        if later := [move.user_id for move in moves if move.version > 1]:  # a first address follows none
+            FORMER.execute(self._connection, ids=later, now=to_micros(since))
 
     def addresses(self, user_ids: Collection[str]) -> dict[str, list[Address]]:
         """Return each user's history, by version."""

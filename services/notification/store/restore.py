@@ -5,6 +5,7 @@ its old Message-ID. A notice that is read again finds its intents and creates no
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -14,12 +15,14 @@ from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.database import bulk
 from services.chassis.database.database import Database
 from services.chassis.database.text import storable
-from services.chassis.messages.clock import to_micros
+from services.chassis.messages.clock import Clock, to_micros, utc_now
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
+from services.chassis.outbox import operator_events
 from services.chassis.outbox.event_store import counter, events
 from services.chassis.outbox.lease import relay
-from services.contracts.catalog import TYPE_NAMES
+from services.chassis.outbox.operator_events import Action, system_operator
+from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
 from services.contracts.envelope import Envelope
 from services.contracts.notification import (
     NotificationFailed,
@@ -56,7 +59,7 @@ def restore_if_empty(database: Database, read_history: Callable[[], Iterable[Seq
         log.info("restored from the log", last_sequence=last)
 
 
-def restore(database: Database, batches: Iterable[Sequence[Record]]) -> int:
+def restore(database: Database, batches: Iterable[Sequence[Record]], now: Clock = utc_now) -> int:
     """Restore events and intents. Returns the last sequence number, 0 without records. Raises RestoreError.
 
     Each batch has a transaction of its own, so that none is open while the log is read: the server, or another writer,
@@ -74,12 +77,16 @@ def restore(database: Database, batches: Iterable[Sequence[Record]]) -> int:
             _restore_events(connection, decoded.events)
             _restore_intents(connection, decoded.events)
     with database.write() as connection:
-        return last_sequence(connection, lock=True) or _finish(connection)
+        return last_sequence(connection, lock=True) or _finish(connection, now())
 
 
-def _finish(connection: Connection) -> int:
-    last, time = connection.execute(select(func.max(events.c.sequence), func.max(events.c.time))).one()
+def _finish(connection: Connection, now: datetime) -> int:
+    count, last, time = connection.execute(
+        select(func.count(), func.max(events.c.sequence), func.max(events.c.time))
+    ).one()
     if last:
+        action = Action(name="store.restore", selection=f"{NOTIFICATION_EVENTS.name} into an empty store", count=count)
+        operator_events.record(connection, action, system_operator(), now)
         connection.execute(update(counter).values(last_sequence=last, last_time=time))
         connection.execute(update(relay).values(cursor=last))
     return last or 0

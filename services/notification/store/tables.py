@@ -1,8 +1,11 @@
 """The tables of the notification service itself; the chassis has its own."""
 
+from datetime import timedelta
+
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from services.chassis.database.database import metadata
+from services.chassis.database.forgetting import Forgotten
 
 replica = Table(
     "replica",
@@ -19,6 +22,14 @@ addresses = Table(
     Column("user_id", String(64), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("email", Text, nullable=False),
+    # Microseconds since 1970. NULL: the newest address, or a former one since a program that did not know the column.
+    Column("former_since", BigInteger),
+)
+Index(
+    "addresses_former",
+    addresses.c.former_since,
+    postgresql_where=addresses.c.former_since.is_not(None),
+    sqlite_where=addresses.c.former_since.is_not(None),
 )
 waiting = Table(
     "waiting",
@@ -63,3 +74,17 @@ Index(
     postgresql_where=intents.c.due_at.is_not(None),
     sqlite_where=intents.c.due_at.is_not(None),
 )
+Index(
+    "intents_finished",
+    intents.c.updated_at,
+    postgresql_where=intents.c.due_at.is_(None),
+    sqlite_where=intents.c.due_at.is_(None),
+)
+
+
+def forgotten(keep_mails: timedelta, keep_addresses: timedelta) -> tuple[Forgotten, ...]:
+    """Return the rows that are deleted: finished mails and former addresses."""
+    return (
+        Forgotten(intents, intents.c.updated_at, keep_mails, intents.c.due_at.is_(None)),
+        Forgotten(addresses, addresses.c.former_since, keep_addresses, addresses.c.former_since.is_not(None)),
+    )

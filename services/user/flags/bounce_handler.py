@@ -5,12 +5,13 @@ A user who is unknown, or has another address by now, is not changed.
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from services.chassis.consumer.dead_letters import Refusal
 from services.chassis.consumer.decoding import Decoder, Event
-from services.chassis.consumer.idempotency import deduplicate
+from services.chassis.consumer.held.reasons import Refusal
+from services.chassis.consumer.idempotency import Remembering, deduplicate
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
@@ -26,8 +27,9 @@ SUBSCRIBED = {TYPE_NAMES[NotificationFailed]: NotificationFailed}
 class BounceHandler:
     """Handles the batches of `notification.events.v1`; see `chassis.consumer.subscription.Handler`."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, keep_inbox: timedelta) -> None:
         self._tools = tools
+        self._keep_inbox = keep_inbox
         self._decoder = Decoder(SUBSCRIBED)
 
     def __call__(self, connection: Connection, records: Sequence[Record]) -> Outcome:
@@ -36,12 +38,14 @@ class BounceHandler:
         outcome = Outcome(refused=decoded.refused, not_subscribed=decoded.not_subscribed)
         if decoded.events:  # most batches have none: they need not wait for the lock of the event store
             with appending(connection, self._tools.clock()) as pending:
-                commands = self._new_commands(connection, decoded.events, outcome)
+                commands = self._new_commands(connection, decoded.events, outcome, pending.time)
                 execute(connection, pending, commands, self._tools)
         return outcome
 
-    def _new_commands(self, connection: Connection, events: Sequence[Event], outcome: Outcome) -> list[Command]:
-        deduplicated = deduplicate(connection, events)
+    def _new_commands(
+        self, connection: Connection, events: Sequence[Event], outcome: Outcome, now: datetime
+    ) -> list[Command]:
+        deduplicated = deduplicate(connection, events, Remembering(now, self._keep_inbox))
         outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
         outcome.refused += [Refusal(event.record, "conflict", _differs(event)) for event in deduplicated.conflicts]
         outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in deduplicated.new]

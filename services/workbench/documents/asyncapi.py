@@ -3,6 +3,7 @@
 Payloads are the structs' schemas, headers the envelope's, examples the golden records.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ PATTERNS = {
     Pattern.STATE_TRANSFER: "The whole record after each fact: a reader builds its own copy and asks nobody.",
     Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
     Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
+    Pattern.OPERATIONS: "Actions of operators with the tools of a service: who, what, why and how many.",
 }
 RULES = {
     Rule.CONTIGUOUS: "A key's versions rise by one, from 1. A gap is an error.",
@@ -34,7 +36,7 @@ HEADERS: dict[str, Node] = {
     | {"description": "UUIDv7. Fact, state and notice of one change share it; a republish repeats it."},
     "ce_source": TEXT | {"description": "The stream of the event; with ce_id it is unique."},
     "ce_type": TEXT | {"description": "The type, which alone decides the shape of the data."},
-    "ce_subject": TEXT | {"description": "The id of the user that it is about; the record's key."},
+    "ce_subject": TEXT | {"description": "The user's id, or the tool that an operator used; the record's key."},
     "ce_time": {"type": "string", "format": "date-time", "description": "When it was committed, in UTC."},
     "ce_dataschema": TEXT | {"description": "The shape with its version: the $id of its JSON Schema."},
     "ce_sequence": {"type": "string", "pattern": "^[0-9]{20}$", "description": "The publisher's number, gapless."},
@@ -109,7 +111,7 @@ def _channel(topic: Topic) -> Node:
         "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions} | _configuration(topic) | BINDING},
         "x-pattern": topic.pattern.value,
         "x-rule": topic.rule.value,
-        "x-publisher": topic.publisher,
+        "x-publishers": list(topic.publishers),
         "x-readers": list(topic.readers),
     }
 
@@ -127,7 +129,8 @@ def _configuration(topic: Topic) -> Node:
 def _operations(topic: Topic) -> dict[str, Node]:
     channel = f"#/channels/{topic.name}"
     messages = [{"$ref": f"{channel}/messages/{kind}"} for kind in _carried(topic)]
-    doers = [("send", topic.publisher, "publishes"), *(("receive", reader, "reads") for reader in topic.readers)]
+    doers = [("send", name, "publishes") for name in topic.publishers]
+    doers += [("receive", name, "reads") for name in topic.readers]
     return {
         f"{service}.{action}.{topic.name}": {
             "action": action,
@@ -141,13 +144,13 @@ def _operations(topic: Topic) -> dict[str, Node]:
 
 
 def _messages() -> dict[str, Node]:
-    sources = {kind: topic.source for topic in TOPICS for kind in topic.types}
-    return {kind: _message(kind, source) for kind, source in sources.items()} | {DEAD_LETTER: _dead_letter()}
+    sources = {kind: topic.sources for topic in TOPICS for kind in topic.types}
+    return {kind: _message(kind, every) for kind, every in sources.items()} | {DEAD_LETTER: _dead_letter()}
 
 
-def _message(kind: str, source: str | None) -> Node:
-    known = {"ce_type": kind, "ce_source": source, "ce_dataschema": schema_of(kind, VERSION)}
-    fixed = {"properties": {name: {"const": value} for name, value in known.items()}}
+def _message(kind: str, sources: Sequence[str]) -> Node:
+    known = {"ce_type": [kind], "ce_source": sources, "ce_dataschema": [schema_of(kind, VERSION)]}
+    fixed = {"properties": {name: _one_of(values) for name, values in known.items()}}
     return {
         "name": kind,
         "title": kind,
@@ -155,9 +158,13 @@ def _message(kind: str, source: str | None) -> Node:
         "contentType": "application/json",
         "headers": {"type": "object", "allOf": [{"$ref": "#/components/schemas/Envelope"}, fixed]},
         "payload": {"$ref": f"#/components/schemas/{TYPES[kind].__name__}"},
-        "bindings": {"kafka": {"key": {"type": "string", "description": "The user's id, as in ce_subject."}} | BINDING},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "As ce_subject."}} | BINDING},
         "examples": [{"headers": headers_of(kind), "payload": msgspec.json.decode(golden(kind).value)}],
     }
+
+
+def _one_of(values: Sequence[str]) -> Node:
+    return {"const": values[0]} if len(values) == 1 else {"enum": list(values)}
 
 
 def _dead_letter() -> Node:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from services.contracts import notification, user
+from services.contracts import notification, operations, user
 from services.contracts.catalog import TOPICS, TYPE_NAMES
 from services.contracts.envelope import Envelope, schema_of
 from services.contracts.user import Personal, Preferences, Status
@@ -37,8 +37,17 @@ DATA: tuple[msgspec.Struct, ...] = (
         tries=1,
         personal=notification.Recipient("ada@example.org"),
     ),
+    operations.OperatorActed(
+        action="outbox.retry",
+        selection="sequence 12",
+        count=3,
+        reason="",
+        operator="grace",
+        host="ops-1",
+        verified=False,
+    ),
 )
-SOURCES = {kind: topic.source or "" for topic in TOPICS for kind in topic.types}
+SOURCES = {kind: topic.sources[0] for topic in TOPICS for kind in topic.types}
 
 
 def _envelope(kind: str) -> Envelope:
@@ -47,7 +56,7 @@ def _envelope(kind: str) -> Envelope:
         id="01936d5e-0000-7000-8000-00000000000e",
         source=source,
         type=kind,
-        subject=USER_ID,
+        subject="user.outbox" if kind == operations.ACTED else USER_ID,
         time=TIME,
         schema=schema_of(kind),
         sequence=41,

@@ -77,15 +77,15 @@ def text() -> str:
 
 
 def _services() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for topic in TOPICS for name in (topic.publisher, *topic.readers)))
+    return tuple(dict.fromkeys(name for topic in TOPICS for name in (*topic.publishers, *topic.readers)))
 
 
 def _of_service(service: str) -> Iterator[Grant]:
-    published = _names(topic for topic in TOPICS if topic.publisher == service)
-    own = _names(topic for topic in TOPICS if topic.publisher == service and topic.pattern in FACTS)
+    published = _names(topic for topic in TOPICS if service in topic.publishers)
+    own = _names(topic for topic in TOPICS if service in topic.publishers and topic.pattern in FACTS)
     read = _names(topic for topic in TOPICS if service in topic.readers)
     if published:
-        yield Grant(service, ("Write",), published, (), "it publishes, dead letters included")
+        yield Grant(service, ("Write",), published, (), "it publishes, with dead letters and operators' actions")
     if own:
         yield Grant(service, ("Read",), own, (), "before its relay publishes, it looks up the newest event of its own")
     yield Grant(service, ("Read",), read, (service,), "it reads, as a member of its group")

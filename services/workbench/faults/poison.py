@@ -41,7 +41,7 @@ POISONS: Mapping[str, Poison] = {
         meaning="a value above the topic's limit, compressed below it", value=b"x" * (LARGEST_RECORD + 1024)
     ),
     "version": Poison(
-        meaning="a newer version than the program knows; it stays parked, and `make parked` lists it",
+        meaning="a newer version than the program knows; it stays parked, and `make held` lists it",
         key=b"poison-version",
         version=99,
         parked=True,

@@ -73,7 +73,18 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
             figures(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
         ),
+        *_of_growth(size),
         *_of_journeys(size),
+    ]
+
+
+def _of_growth(size: Callable[[int, int], str]) -> list[Step]:
+    shows = "steady load with shortened ages: tables that forget stop growing, no deletion takes 50 ms"
+    program = ("services.workbench.soak.growth", "--seconds", size(240, 15))
+    read = figures(r"commands accepted|table|deletions")
+    return [
+        Step("growth", f"{shows} (SQLite)", _program(*program), read),
+        Step("growth-postgresql", f"{shows} (PostgreSQL)", _program(*program, "--postgresql"), read),
     ]
 
 

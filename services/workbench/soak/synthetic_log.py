@@ -16,7 +16,7 @@ from services.contracts.envelope import Envelope, schema_of, to_headers
 
 ORIGIN = "eventline.local/audit"
 TOPIC_IDS = {topic.name: f"{number:022}" for number, topic in enumerate(catalog.TOPICS)}
-SOURCES = {topic.name: topic.source or "" for topic in catalog.TOPICS}
+SOURCES = {topic.name: "".join(topic.sources[:1]) for topic in catalog.TOPICS}
 PARTITIONS = {topic.name: topic.partitions for topic in catalog.TOPICS}
 BATCH = 2000
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -17,7 +17,10 @@ import pytest
 from confluent_kafka import Producer as Client
 from sqlalchemy import text
 
-from services.chassis.consumer.dead_letters import CeilingError
+from services.chassis.consumer.held import selection
+from services.chassis.consumer.held.reasons import CeilingError, State
+from services.chassis.consumer.held.record import Held
+from services.chassis.consumer.held.selection import Filters
 from services.chassis.database.database import Database
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
@@ -25,6 +28,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Headers, Outgoing, Record
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import telemetry
+from services.console.held.record import verdict
 from services.contracts import catalog
 from services.contracts.envelope import LARGEST_RECORD
 from services.user import publisher
@@ -174,13 +178,18 @@ class World:
         measured = telemetry(service)
         plan: Plan = ours.PLANS[service](ours.environment(self.address, self.path(service)), measured)
         plan.prepare()
-        consumer = next(part for part in plan.components if part.name == "consumer")
+        parts = [part for part in plan.components if part.name in {"consumer", "relay", "letters"}]
         stop = threading.Event()
-        thread = threading.Thread(target=consumer.run, args=(stop,))
-        thread.start()
+        threads = [threading.Thread(target=part.run, args=(stop,)) for part in parts]
+        for thread in threads:
+            thread.start()
         self.await_progress(service)
+        if service != "audit":
+            due = "SELECT count(*) FROM held WHERE due"
+            until("every letter is published", lambda: self.value(service, due) == 0)
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
         plan.close()
 
     def path(self, service: str) -> str:
@@ -203,6 +212,14 @@ class World:
         until(
             f"{service} has applied {wanted} records", lambda: self.value(service, offsets), lambda seen: seen >= wanted
         )
+
+    def held(self, service: str) -> list[Held]:
+        """Return what a service holds as dead."""
+        database = Database(self.path(service))
+        with database.read() as connection:
+            found = selection.whole(connection, Filters(states=(State.DEAD,)))
+        database.close()
+        return found
 
     def dead_letters(self) -> list[Record]:
         """Read the dead-letter topic to its end."""
@@ -241,6 +258,16 @@ def test_a_bad_record_becomes_a_dead_letter_whole_or_is_passed_over(
     assert letters.get((sent.value or b"", sent.key), []) == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[row[0] for row in ROWS])
+def test_a_bad_record_is_held_with_the_reason_that_the_present_code_gives(world: World, number: int) -> None:
+    sent, expected = bad_record(number), ROWS[number][3]
+    held = [one for one in world.held("notification") if (one.record.key, one.record.value) == (sent.key, sent.value)]
+    assert [one.reason for one in held] == ([expected] if expected else [])
+    for one in held:
+        assert one.published_at is not None
+        assert expected in {verdict(one.record).partition(":")[0], "envelope", "invalid"}
+
+
 def test_row_same_version_with_other_id_or_content_is_a_conflict(
     letters: dict[tuple[bytes, bytes | None], list[str]],
 ) -> None:
@@ -276,7 +303,7 @@ def test_row_timestamp_moving_backwards(world: World) -> None:
 def test_row_newer_version_of_a_known_type_is_parked(world: World) -> None:
     user_id = user_of("newer version of a known type")
     assert world.version(user_id) is None
-    assert world.value("notification", f"SELECT count(*) FROM parked WHERE key = '{user_id}'") == 1  # noqa: S608
+    assert world.value("notification", f"SELECT count(*) FROM held WHERE state = 'parked' AND key = '{user_id}'") == 1  # noqa: S608
 
 
 def test_row_every_record_bad(world: World) -> None:

@@ -40,7 +40,7 @@ SOURCE = "/test/events"
 PARTITIONS = 2
 
 
-NEWEST = dict.fromkeys(SERVICES, "0001") | {"user": "0003", "notification": "0002"}
+NEWEST = dict.fromkeys(SERVICES, "0001") | {"user": "0006", "notification": "0005", "audit": "0002"}
 
 
 def revisions(name: str) -> Path:
@@ -73,7 +73,7 @@ def test_row_schema_older_then_migrated_by_command(tmp_path: Path) -> None:
     running = Running("user", environment, tmp_path)
     with running.system:
         running.system.start("user")
-        running.await_report("start: the database has schema none, this program needs 0003")
+        running.await_report("start: the database has schema none, this program needs 0006")
         assert migrated("user", APP_DATABASE_URL=environment["APP_DATABASE_URL"]) == (0, "")
         running.await_ready()
 

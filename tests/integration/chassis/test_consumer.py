@@ -100,7 +100,7 @@ def test_while_the_database_is_unreachable_the_member_is_paused_polled_and_resum
     for _ in range(4):
         consumer.process_batch(member)
     assert member.story == ["poll", "pause", "poll", "poll", "poll", "seek", "resume"]
-    assert len(world.letters.records) == 1
+    assert len(world.held()) == 1
     consumer.process_batch(member)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
 

@@ -8,7 +8,6 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from services.chassis.consumer import parking
 from services.contracts.envelope import to_headers
 from tests.support.builders import Recording, an_envelope
 from tests.support.consumer_harness import GROUP, P0, P1, TOPIC, World
@@ -22,8 +21,6 @@ NAMES = {"ce_id": an_envelope().id, "ce_type": "user.registered", "correlation_i
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(f"sqlite:///{tmp_path}/test.db")
-    with world.database.write() as connection:
-        parking.parked.create(connection)
     yield world
     world.database.close()
 
@@ -95,6 +92,7 @@ def test_the_handler_gets_the_span_of_each_record_and_parked_records_keep_their_
     lines_of(world, "batch")
     (span,) = made.spans
     assert (span.parent, span.error) == (SAMPLED, "")
+    world.relay().publish()
     assert ("traceparent", SAMPLED.encode()) in world.letters.records[0].headers
 
 

@@ -1,18 +1,17 @@
-"""The consumer: invalid records are dead-lettered, and it stops where going on would lose or falsify something."""
+"""The consumer: invalid records are held as dead, and it stops where going on would lose or falsify something."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.exc import OperationalError
 
 from services.chassis.consumer import loop as module
 from services.chassis.consumer import offset_store
 from services.chassis.consumer.batch_processor import CannotApplyError
-from services.chassis.consumer.dead_letters import CeilingError
+from services.chassis.consumer.held.reasons import CeilingError
 from services.chassis.consumer.offset_tracker import TopicChangedError
-from services.chassis.database.database import Database
 from services.chassis.kafka.group_consumer import PartitionReadError
+from services.chassis.messages.publisher import PublishError
 from tests.support.consumer_harness import P0, TOPIC, World, run_until
 
 
@@ -24,76 +23,63 @@ def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]
     world.database.close()
 
 
-def producer_that_notes_progress(world: World, progress_at_put: list[int]) -> Callable[[], Any]:
-    """Return an `open_producer` that notes the offsets that another process reads at that moment."""
-    open_producer = world.letters.open_producer
-    other = Database(world.database.engine.url.render_as_string(hide_password=False))
-
-    def opened() -> Any:  # a fake producer
-        with other.read() as connection:
-            progress_at_put.append(len(offset_store.read(connection, [P0])))
-        other.close()
-        return open_producer()
-
-    return opened
-
-
-def test_a_refused_record_is_dead_lettered_before_the_offsets_advance_and_the_others_are_applied(world: World) -> None:
+def test_a_refused_record_is_held_in_the_transaction_of_the_batch_and_the_others_are_applied(world: World) -> None:
     world.write("a", "bad", "b")
-    progress_at_put: list[int] = []
-    world.letters.open_producer = producer_that_notes_progress(world, progress_at_put)  # type: ignore[method-assign]
-    consumer, member = world.consumer()
+    consumer, member = world.consumer(parked_keys_ceiling=1)
     consumer.process_batch(member)
-    assert progress_at_put == [0]
-    assert world.letters.values() == [b"bad"]
+    (one,) = world.held()
+    assert (one.record.place, one.state, one.reason, one.detail) == ("numbers.v1[0]@1", "dead", "invalid", "it is bad")
+    assert (one.topic_id, one.since, one.attempts) == ("id-of-the-topic", world.clock(), 0)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 3})
+    assert world.letters.records == [], "the consumer waited for Kafka"
     assert world.metric("dead_letters_total", reason="invalid") == 1
+    assert world.metric("held_records", state="dead", reason="invalid") == 1
 
 
-def test_no_transaction_is_open_while_dead_letters_are_published(world: World) -> None:
+def test_a_batch_that_is_rolled_back_holds_nothing(world: World) -> None:
+    def fail() -> None:
+        raise OperationalError("any", {}, Exception("the database is unreachable"))
+
     world.write("a", "bad")
-    pool: QueuePool = world.database.engine.pool  # type: ignore[assignment]  # of either kind of database
-    open_producer, in_use = world.letters.open_producer, list[int]()
-
-    def opened() -> Any:  # a fake producer
-        in_use.append(pool.checkedout())
-        return open_producer()
-
-    world.letters.open_producer = opened  # type: ignore[method-assign]
+    world.before_commit = fail
     consumer, member = world.consumer()
     consumer.process_batch(member)
-    assert (in_use, world.letters.values(), world.effects()) == ([0], [b"bad"], ["a"])
+    assert (world.effects(), world.progress(), world.held()) == ([], {}, [])
 
 
-def test_while_the_dead_letter_topic_is_unreachable_no_offset_advances_and_nothing_is_lost(world: World) -> None:
-    world.write("a", "bad")
+def test_an_unreachable_dead_letter_topic_delays_no_effect_and_all_letters_follow(world: World) -> None:
     world.letters.refuse = 2
-    consumer, member = world.consumer()
-    consumer.process_batch(member)
-    assert (world.effects(), world.progress(), "pause" in member.story) == ([], {}, True)
-    for _ in range(4):
+    consumer, member = world.consumer(ceiling=10)
+    relay = world.relay()
+    for value in ("bad1", "a", "bad2", "b"):
+        world.write(value)
         consumer.process_batch(member)
-    assert (world.effects(), world.progress()) == (["a"], {0: 2})
-    assert world.letters.values()[-1] == b"bad"
+        if value.startswith("bad"):
+            with pytest.raises(PublishError):
+                relay.publish()
+    assert (world.effects(), world.progress()) == (["a", "b"], {0: 4})
+    assert relay.publish() == 2
+    assert {letter.value for letter in world.letters.records} == {b"bad1", b"bad2"}
+    assert (world.due(), len(world.held())) == ([], 2)
 
 
 def test_above_the_ceiling_the_consumer_stops_and_nothing_is_committed(world: World) -> None:
     world.write("bad1", "bad2", "bad3", "bad4")
     with pytest.raises(CeilingError, match=r"numbers\.v1\[0\]@3"):
         run_until(world, lambda: False)
-    assert (world.letters.records, world.progress()) == ([], {})
+    assert (world.held(), world.progress()) == ([], {})
 
 
-def test_a_handler_that_refuses_without_a_dead_letter_topic_stops_the_consumer(world: World) -> None:
+def test_a_handler_that_refuses_where_no_record_can_be_held_stops_the_consumer(world: World) -> None:
     world.write("bad")
-    with pytest.raises(CannotApplyError, match=r"numbers\.v1\[0\]@0: .*no dead-letter topic"):
-        run_until(world, lambda: False, dead_letters=None)
+    with pytest.raises(CannotApplyError, match=r"numbers\.v1\[0\]@0: .*no record can be held here"):
+        run_until(world, lambda: False, held=None)
 
 
 def test_a_failing_record_is_named_after_the_records_before_it_are_applied(world: World) -> None:
     world.write("a", "b", "poison", "c")
     with pytest.raises(CannotApplyError, match=r"^numbers\.v1\[0\]@2: ZeroDivisionError: division by zero$"):
-        run_until(world, lambda: False)
+        run_until(world, lambda: False, held=None)
     assert (world.effects(), world.progress()) == (["a", "b"], {0: 2})
 
 

@@ -1,12 +1,16 @@
 """Deduplication with the inbox: each event id of a source, and each version of a subject, is applied once."""
 
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Event
 from services.chassis.database.database import Database, metadata
-from tests.support.builders import a_record, a_user_registered, an_envelope
+from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+
+REMEMBERING = idempotency.Remembering(NOW, timedelta(days=45))
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +28,7 @@ def an_event(number: int, value: bytes = b"{}", **envelope: object) -> Event:
 def deduplicate(database: Database, *events: Event) -> tuple[list[str], list[str], list[str]]:
     """Return the ids of new events, repeats, conflicts."""
     with database.write() as connection:
-        result = idempotency.deduplicate(connection, events)
+        result = idempotency.deduplicate(connection, events, REMEMBERING)
     new, repeats, conflicts = (
         [event.envelope.id for event in part] for part in (result.new, result.repeats, result.conflicts)
     )
@@ -76,7 +80,7 @@ def test_a_large_batch_is_stored_completely(database: Database) -> None:
 
 def deduplicated_and_failed(connection: Connection) -> Exception:
     """Deduplicate an event, and return an error to raise."""
-    assert idempotency.deduplicate(connection, [an_event(1)]).new != []
+    assert idempotency.deduplicate(connection, [an_event(1)], REMEMBERING).new != []
     return ZeroDivisionError()
 
 
@@ -84,3 +88,38 @@ def test_a_batch_that_is_rolled_back_is_not_stored(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as connection:
         raise deduplicated_and_failed(connection)
     assert deduplicate(database, an_event(1))[0] == ["id-1"]
+
+
+LONG_AGO = NOW - timedelta(days=50)
+
+
+def forget(database: Database, *ids: str) -> None:
+    """Delete rows as `chassis.database.forgetting` does."""
+    with database.write() as connection:
+        for event_id in ids:
+            connection.execute(delete(idempotency.inbox).where(idempotency.inbox.c.event_id == event_id))
+
+
+def test_a_forgotten_event_that_comes_again_is_a_repeat_as_its_subject_is_further(database: Database) -> None:
+    old = [an_event(number, time=LONG_AGO) for number in (1, 2, 3)]
+    deduplicate(database, *old)
+    forget(database, "id-1", "id-2")
+    assert deduplicate(database, *old) == ([], ["id-1", "id-2", "id-3"], [])
+
+
+def test_an_old_event_that_comes_for_the_first_time_is_new_as_no_later_one_of_its_subject_was_applied(
+    database: Database,
+) -> None:
+    assert deduplicate(database, an_event(1, time=LONG_AGO), an_event(2, time=LONG_AGO))[0] == ["id-1", "id-2"]
+    assert deduplicate(database, an_event(3, time=LONG_AGO))[0] == ["id-3"]
+    assert deduplicate(database, an_event(1, time=LONG_AGO, subject="other", id="other"))[0] == ["other"]
+
+
+def test_a_young_event_behind_later_ones_is_new_as_nothing_of_its_time_was_forgotten(database: Database) -> None:
+    deduplicate(database, an_event(5))
+    assert deduplicate(database, an_event(4))[0] == ["id-4"]
+
+
+def test_an_old_event_with_the_version_of_the_newest_is_still_a_conflict(database: Database) -> None:
+    deduplicate(database, an_event(2, time=LONG_AGO))
+    assert deduplicate(database, an_event(2, time=LONG_AGO, id="id-x"))[2] == ["id-x"]

@@ -5,19 +5,21 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from sqlalchemy import Connection
 
-from services.chassis.consumer import parking
 from services.chassis.consumer.batch_processor import CannotApplyError
+from services.chassis.consumer.held import selection
+from services.chassis.consumer.held.held_records import HeldRecords
+from services.chassis.consumer.held.reasons import State, Why
+from services.chassis.consumer.held.record import Place, key_of
+from services.chassis.consumer.held.selection import Filters
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.messages.record import Record
-from tests.support.builders import NOW, a_record, a_telemetry, an_envelope
+from tests.support.builders import a_record, a_telemetry, an_envelope
 from tests.support.consumer_harness import P0, World
 
 
 @pytest.fixture
 def world(database_url: str) -> Iterator[World]:
     world = World(database_url)
-    with world.database.write() as connection:
-        parking.parked.create(connection)
     yield world
     world.database.close()
 
@@ -28,8 +30,16 @@ def write(world: World, *pairs: tuple[str, str]) -> None:
 
 
 def parked(world: World) -> list[list[str]]:
-    with world.database.read() as connection:
-        return [[one.record.place for one in queue] for queue in parking.listed(connection)]
+    """Return the places of what is parked, a list per key."""
+    queues: dict[Place, list[str]] = {}
+    for one in world.held(states=(State.PARKED,)):
+        queues.setdefault(one.place, []).append(one.record.place)
+    return list(queues.values())
+
+
+def request_retry(world: World, key: str) -> int:
+    with world.database.write() as connection:
+        return selection.request_retry(connection, selection.find(connection, Filters(key=key)))
 
 
 def test_a_key_that_fails_is_parked_and_the_others_go_on(world: World) -> None:
@@ -102,8 +112,7 @@ def test_a_retry_can_be_requested(world: World) -> None:
     broken.clear()
     consumer.process_batch(member)
     assert world.effects() == [], "nobody has asked"
-    with world.database.write() as connection:
-        assert parking.request_retry(connection, "b") == 2
+    assert request_retry(world, "b") == 2
     consumer.process_batch(member)
     assert world.effects() == ["antidote", "b2"]
     assert parked(world) == [["numbers.v1[0]@1"]]
@@ -114,9 +123,10 @@ def test_a_parked_record_keeps_all_its_fields(world: World) -> None:
     write(world, ("b", "poison"))
     consumer.process_batch(member)
     with world.database.read() as connection:
-        [[kept]] = parking.listed(connection)
+        [kept] = selection.whole(connection, Filters())
     assert kept.record == world.broker.logs[P0][0]
-    assert "ZeroDivisionError" in kept.reason
+    assert (kept.reason, kept.topic_id) == ("handler_failed", "id-of-the-topic")
+    assert "ZeroDivisionError" in kept.detail
 
 
 @pytest.mark.parametrize(
@@ -131,9 +141,9 @@ def test_any_bytes_are_a_key_that_is_parked_blocked_and_restored(world: World, k
     for value in (b"b3", b"b4"):
         world.broker.write(P0, value, key, [("ce_id", b"x")])
     consumer.process_batch(member)
-    with world.database.write() as connection:
-        (queue,) = parking.listed(connection)
-        asked = parking.request_retry(connection, parking.key_of(queue[0].record))
+    with world.database.read() as connection:
+        queue = selection.whole(connection, Filters())
+    asked = request_retry(world, key_of(queue[0].record))
     assert [(one.record.key, one.record.value) for one in queue] == [
         (key, value) for value in (b"poison", b"b2", b"b3", b"b4")
     ]
@@ -141,13 +151,15 @@ def test_any_bytes_are_a_key_that_is_parked_blocked_and_restored(world: World, k
     assert world.effects() == ["other"]
 
 
-def test_a_reason_that_no_database_can_store_is_escaped(world: World) -> None:
+def test_a_detail_that_no_database_can_store_is_escaped(world: World) -> None:
+    records = HeldRecords(world.clock, 1, 1)
     with world.database.write() as connection:
-        (record,) = [a_record(an_envelope(), b"1")]
-        parking.put(connection, [record], "\0 and \ud800", NOW)
-        parking.failed_again(connection, record, "again \0 and \ud800")
-        assert [one.reason for queue in parking.listed(connection) for one in queue] == [r"again \x00 and \ud800"]
-        assert parking.request_retry(connection, "\ud800\0") == 0
+        records.park(connection, a_record(an_envelope(), b"1"), {}, Why("handler_failed", "\0 and \ud800"))
+    [one] = world.held()
+    with world.database.write() as connection:
+        records.failed_again(connection, one, Why("handler_failed", "again \0 and \ud800"))
+    assert [one.detail for one in world.held()] == [r"again \x00 and \ud800"]
+    assert request_retry(world, "\ud800\0") == 0
 
 
 def test_too_many_parked_keys_stop_the_consumer(world: World) -> None:

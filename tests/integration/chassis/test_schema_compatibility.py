@@ -11,7 +11,7 @@ from services.chassis.database.database import Database
 from services.chassis.database.migrations import SchemaError, prepare, upgrade
 
 USER = Path(services.__path__[0]) / "user" / "migrations"
-HEAD = "0003"
+HEAD = "0006"
 REVISION = '''"""A test's own revision."""
 
 import sqlalchemy as sa
@@ -52,7 +52,7 @@ def test_a_program_of_before_the_oldest_that_a_schema_serves_is_refused(database
     add(newer, "8001", HEAD)
     add(newer, "8002", "8001", 'oldest_program = "8001"')
     upgrade(database, newer)
-    with pytest.raises(SchemaError, match="has schema 8002, the newest that this program knows is 0003"):
+    with pytest.raises(SchemaError, match="has schema 8002, the newest that this program knows is 0006"):
         prepare(database, USER, migrate=False)
 
 
@@ -60,7 +60,7 @@ def test_a_newer_schema_that_names_no_older_program_is_refused(database: Databas
     add(newer, "8001", HEAD)
     upgrade(database, newer)
     for migrate in (True, False):
-        with pytest.raises(SchemaError, match="has schema 8001, the newest that this program knows is 0003"):
+        with pytest.raises(SchemaError, match="has schema 8001, the newest that this program knows is 0006"):
             prepare(database, USER, migrate=migrate)
 
 

@@ -11,19 +11,24 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import select
 
-from services.chassis.consumer import parking
-from services.chassis.consumer.dead_letters import DeadLetters
+from services.chassis.consumer.held import letter_store, selection, table
+from services.chassis.consumer.held.held_records import HeldRecords
+from services.chassis.consumer.held.letter import letter
+from services.chassis.consumer.held.reasons import State
+from services.chassis.consumer.held.record import Held
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.printable import UNPRINTABLE
 from services.chassis.messages.record import Record, TopicPartition
-from services.console import events, parked
+from services.console import events
+from services.console.held import commands as held
+from services.console.held.options import ListOptions
 from services.contracts.envelope import schema_of, to_headers
 from services.notification.store.tables import intents
 from tests.support.audit_log import all_entries, record_all
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, an_envelope, ids
-from tests.support.fakes import FakeBroker, FakeLog
+from tests.support.fakes import FakeBroker
 from tests.support.hostile_text import MARK, few, json_texts, marked, raw
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
@@ -52,7 +57,7 @@ class Notification:
 
     def __init__(self, database: Database) -> None:
         self.database = prepare(database)
-        self.broker, self.letters = FakeBroker(), FakeLog()
+        self.broker = FakeBroker()
         self.broker.create(PLACE.topic, "id-of-the-topic")
         self._consumer = Consumer(
             Subscription(
@@ -61,8 +66,7 @@ class Notification:
                 a_handler(ids()),
                 self.broker.join_group,
                 self.broker,
-                DeadLetters("letters", "group", self.letters.open_producer, 10_000, lambda: 0.0),
-                parked_keys_ceiling=10_000,
+                HeldRecords(lambda: NOW, 10_000, 10_000),
             ),
             database,
             a_telemetry(),
@@ -108,8 +112,11 @@ def test_the_notification_service_takes_any_record_and_serves_the_next(
         a_notice_record(1, user_id=good),
     )
     assert notification.queued(good)
-    for letter in notification.letters.records:
-        assert all(value is None or isinstance(value, bytes) for _, value in letter.headers)
+    with notification.database.write() as connection:
+        due = letter_store.due(connection)
+        letter_store.published(connection, due, NOW)
+    for one in due:
+        assert all(value is None or isinstance(value, bytes) for _, value in letter(one, "dlq", "group").headers)
 
 
 @few
@@ -144,18 +151,23 @@ def test_the_console_shows_any_record_on_one_line_without_controls_and_personal_
 
 @few
 @given(parts, marked)
-def test_the_console_lists_any_parked_record_on_two_lines_without_controls(
-    stored: str, capsys: pytest.CaptureFixture[str], other: Any, reason: str
+def test_the_console_shows_and_lists_any_held_record_without_controls(
+    stored: str, capsys: pytest.CaptureFixture[str], other: Any, detail: str
 ) -> None:
+    record = anything(0, *other)
+    one = Held(record=record, topic_id="", state=State.DEAD, reason="malformed", detail=detail, since=NOW)
     database = Database(stored)
     with database.write() as connection:
-        connection.execute(parking.parked.delete())
-        parking.put(connection, [anything(0, *other)], reason, NOW)
+        connection.execute(table.held.delete())
+        table.insert(connection, [one])
+    with database.read() as connection:
+        assert [kept.record for kept in selection.whole(connection, selection.Filters())] == [record]
     database.close()
     capsys.readouterr()
-    parked.list_parked()
+    held.list_held(ListOptions())
+    held.show(record.place)
     shown = capsys.readouterr().out
-    assert len(shown.splitlines()) == len(shown.split("\n")) - 1 == 2
+    assert record.place in shown
     assert not any(UNPRINTABLE.search(line) for line in shown.split("\n"))
 
 
@@ -163,7 +175,7 @@ def test_the_console_lists_any_parked_record_on_two_lines_without_controls(
 def stored(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     database = Database(database_url)
     with database.write() as connection:
-        parking.parked.create(connection)
+        table.held.create(connection)
     database.close()
     monkeypatch.setenv("APP_DATABASE_URL", database_url)
     return database_url

@@ -1,6 +1,7 @@
 """The user service flags an address that bounces permanently, once; on both databases."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -41,7 +42,7 @@ class Users:
         self.database = database
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._new_id = ids("user-event")
-        self._handler = BounceHandler(Tools(store.Rows, self._new_id, lambda: NOW))
+        self._handler = BounceHandler(Tools(store.Rows, self._new_id, lambda: NOW), timedelta(days=45))
 
     def do(self, action: Action) -> None:
         command = Command(action, self._new_id(), b"", Metadata("correlation-of-a-command"))
@@ -167,7 +168,7 @@ def test_a_batch_without_failures_does_not_wait_for_the_lock(
 
     upgrade(database, Path(store.__file__).parent / "migrations")
     monkeypatch.setattr(bounce_handler, "appending", appending)
-    handler = BounceHandler(Tools(store.Rows, ids(), lambda: NOW))
+    handler = BounceHandler(Tools(store.Rows, ids(), lambda: NOW), timedelta(days=45))
     with database.write() as connection:
         assert handler(connection, [told(NotificationSent("n", USER_ID, "<m>", 1), 2)]).not_subscribed
 

@@ -6,12 +6,15 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import upgrade
 from services.chassis.messages.event import Metadata, NewEvent
-from services.chassis.outbox import event_store
+from services.chassis.outbox import event_store, operator_events
+from services.chassis.outbox.operator_events import Operator
+from services.contracts.operations import OperatorActed
 from services.contracts.user import Preferences
 from services.user import store
 from services.user.commands import Action, Command, Flag, Register
@@ -20,6 +23,7 @@ from services.user.handlers import Tools
 from tests.support.builders import NOW, a_person, ids
 from tests.support.user_client import NOBODY, commit_group
 
+OPERATOR = Operator("grace", "ops-1")
 HOUR = timedelta(hours=1)
 
 
@@ -30,7 +34,7 @@ class Store:
         self.database = database
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._new_id = ids("event")
-        self.flags = ContactFlags(database, Tools(store.Rows, ids("cleared"), lambda: NOW + 9 * HOUR))
+        self.flags = ContactFlags(database, Tools(store.Rows, ids("cleared"), lambda: NOW + 9 * HOUR), OPERATOR)
 
     def flagged(self, user_id: str, hours: int) -> str:
         """Return a user who is flagged some hours after NOW."""
@@ -71,6 +75,17 @@ def test_flags_since_a_moment_are_cleared_with_an_event_each_and_older_ones_stay
         (user, "operator-1") for user in mistaken
     ]
     assert '"contact_flagged":false' in (users.cleared()[0].state or "")
+
+
+def test_an_operator_s_clearing_is_on_record_with_the_events_that_it_led_to(users: Store) -> None:
+    user = users.flagged("user-1", 0)
+    users.flags.clear([user], "operator-1")
+    users.flags.clear([user], "operator-2")
+    with users.database.read() as connection:
+        (stored,) = operator_events.unpublished(connection, 10)
+    fact = msgspec.json.decode(stored.event.data, type=OperatorActed)
+    assert (fact.action, fact.selection, fact.count, fact.operator) == ("flags.clear", user, 1, "grace")
+    assert stored.event.metadata.correlation_id == "operator-1"
 
 
 def test_clearing_twice_changes_nothing_and_an_unknown_user_is_named(users: Store) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import MetaData, insert, select
+from sqlalchemy import MetaData, insert, select, text
 
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import upgrade
@@ -251,6 +251,9 @@ def as_before_revision_2(database: Database, folder: Path, *logins: str) -> None
     """Store users as version 0001 did; it folded keys without dropping invisible characters."""
     tables = MetaData()
     with database.write() as connection:
+        connection.execute(text("DROP VIEW IF EXISTS parked"))
+        if not database.is_sqlite:
+            connection.execute(text("DROP FUNCTION IF EXISTS park"))
         tables.reflect(connection)
         tables.drop_all(connection)
     (folder / "revisions").mkdir()

@@ -6,7 +6,7 @@ import pytest
 
 from services.chassis.database.database import Database
 from services.chassis.messages.event import StoredEvent
-from services.chassis.outbox import stopped_events
+from services.chassis.outbox import operator_events, stopped_events
 from tests.support.builders import NOW, USER_ID, a_new_event
 from tests.support.console_process import console
 
@@ -17,6 +17,7 @@ def url(tmp_path: Path) -> str:
     database = Database(url)
     with database.write() as connection:
         stopped_events.stopped.create(connection)
+        operator_events.operations.create(connection)
         events = [StoredEvent(number, NOW, a_new_event(number)) for number in (7, 8)]
         stopped_events.put(connection, events, "MSG_SIZE_TOO_LARGE: it is large", NOW)
     database.close()

@@ -105,6 +105,17 @@ class Story:
         found: list[dict[str, Any]] = self._get("audit", "/audit/entries", query)["items"]
         return found
 
+    def operations(self, subject: str, since: str) -> list[dict[str, Any]]:
+        """Return the audit entries of operators' actions with a tool, such as `notification.held`, from a time on."""
+        query = {"topic": "operations.v1", "subject": subject, "from": since}
+        found: list[dict[str, Any]] = self._get("audit", "/audit/entries", query)["items"]
+        return found
+
+    def journey(self, wanted: str) -> dict[str, Any]:
+        """Return the journey that an id belongs to."""
+        found: dict[str, Any] = self._get("audit", f"/audit/journeys/{wanted}", {})["journey"]
+        return found
+
     def await_notifications(self, user: User, seconds: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Wait until the notifications of the user's last command are decided and sent, and return them."""
         query = {"user_id": user.user_id, "min_version": str(user.version)}

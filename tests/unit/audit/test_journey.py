@@ -11,8 +11,8 @@ from services.audit.domain import Entry
 from services.audit.journeys.journey import Journey, journey
 from services.audit.journeys.page import duration, journey_page
 from services.chassis.messages.clock import to_micros
-from services.contracts import notification, user
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts import notification, operations, user
+from services.contracts.catalog import NOTIFICATION_EVENTS, OPERATIONS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.contracts.envelope import Headers, to_headers
 from services.contracts.user import Personal, Preferences, Status
 from tests.support.builders import NOW, an_envelope
@@ -149,6 +149,19 @@ def test_a_notification_with_a_deeply_nested_field_leads_to_no_mail(depth: int) 
     value = b'{"more":' + b"[" * depth + b"]" * depth + b"}"
     headers: Headers = [("ce_id", b"e1"), ("ce_type", b"notification.sent")]
     assert journey("c1", [an_entry(0, NOTIFICATION_EVENTS.name, headers, value)], personal=False).mails == []
+
+
+def test_an_operator_s_action_has_the_service_whose_store_it_was_in_as_its_publisher() -> None:
+    acted = operations.OperatorActed(
+        action="relay.pause", selection="all", count=0, reason="", operator="grace", host="ops-1", verified=False
+    )
+    headers = to_headers(an_envelope(id="e1", type=operations.ACTED, source=operations.source_of("notification")))
+    entry = an_entry(0, OPERATIONS.name, headers, msgspec.json.encode(acted))
+    whole = journey("c1", [entry], personal=False)
+    (event,) = whole.events
+    assert (event.publisher, event.type) == ("notification", "operator.acted")
+    assert '"operator":"grace"' in (event.records[0].value or "")
+    assert "operator actions" in journey_page(whole, personal=False)
 
 
 def test_events_that_name_each_other_as_their_cause_are_shown_once_each() -> None:

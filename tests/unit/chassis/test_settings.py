@@ -16,6 +16,7 @@ from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.settings.environment import Mixin, SettingsError, load, settings, variables
+from services.contracts.catalog import TOPICS, Rule
 from services.contracts.service_list import SERVICES
 from services.user.settings import Settings
 
@@ -212,6 +213,45 @@ def test_every_setting_of_a_service_is_read_somewhere(service: str) -> None:
     folders = [Path(services.__path__[0], name) for name in ("chassis", service)]
     code = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     assert [one.name for one in fields(KINDS[service]) if not re.search(rf"\.{one.name}\b", code)] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            {"APP_KEEP_INBOX": "40d", "APP_KEEP_HELD": "1d"},
+            (
+                "APP_KEEP_INBOX (40 days, 0:00:00), APP_RECORDS_RETURN (37 days, 0:00:00): the first must be at least "
+                "1.1 times the second, or a record that Kafka still has could be applied twice"
+            ),
+        ),
+        (
+            {"APP_RETRY_WINDOW": "7d"},
+            (
+                "APP_KEEP_REPLIES (7 days, 0:00:00), APP_RETRY_WINDOW (7 days, 0:00:00): the first must be at least "
+                "1.1 times the second, or a command that a client sends again could be executed twice"
+            ),
+        ),
+    ],
+    ids=["inbox", "replies"],
+)
+def test_an_age_that_is_too_short_is_refused_with_both_settings(given: dict[str, str], line: str) -> None:
+    assert complaints(**given) == [line]
+
+
+@pytest.mark.parametrize("name", ["APP_KEEP_MAILS", "APP_KEEP_ADDRESSES"])
+def test_what_a_notice_needs_that_is_read_again_must_be_kept_for_as_long(name: str) -> None:
+    given = GOOD | {"APP_SMTP_HOST": "localhost", name: "10d"}
+    with pytest.raises(
+        SettingsError, match=rf"^{name} \(10 days, 0:00:00\), APP_RECORDS_RETURN \(37 days, 0:00:00\): "
+    ):
+        load(KINDS["notification"], given)
+
+
+def test_the_default_of_how_long_records_return_covers_every_topic_whose_records_are_applied_once() -> None:
+    segment = timedelta(days=7)  # Kafka's default: a segment is closed, and deleted as a whole, so late
+    longest = max(topic.retention_ms for topic in TOPICS if topic.rule is Rule.ONCE)
+    assert timedelta(milliseconds=longest) + segment == load(Settings, GOOD).records_return
 
 
 def test_settings_become_variables_that_load_the_same_settings() -> None:

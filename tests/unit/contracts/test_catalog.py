@@ -6,7 +6,7 @@ import pytest
 
 from services.contracts import catalog
 from services.contracts.catalog import DAY_MS, TOPICS, TYPE_NAMES, TYPES, Pattern, Rule, Topic
-from services.contracts.service_list import PARKING
+from services.contracts.service_list import PARKING, PUBLISHERS
 
 DELETE = {"cleanup.policy": "delete", "max.message.bytes": "1048576", "message.timestamp.type": "CreateTime"}
 KEPT = str(7 * DAY_MS)  # as long as notices
@@ -18,7 +18,7 @@ SETTINGS = {
     "notification.events.v1": DELETE | {"retention.ms": str(30 * DAY_MS)},
 }
 LETTERS = DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"}
-SETTINGS |= {f"{service}.dlq.v1": LETTERS for service in PARKING}
+SETTINGS |= {f"{service}.dlq.v1": LETTERS for service in PARKING} | {"operations.v1": DELETE | {"retention.ms": "-1"}}
 of_every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 
 
@@ -33,18 +33,19 @@ def test_a_topic_has_the_settings_that_its_pattern_needs(topic: Topic) -> None:
 
 @of_every_topic
 def test_a_topics_name_tells_its_publisher_and_its_version(topic: Topic) -> None:
-    assert re.fullmatch(rf"{topic.publisher}\.[a-z]+\.v1", topic.name)
+    publisher = "" if topic is catalog.OPERATIONS else rf"{topic.publishers[0]}\."
+    assert re.fullmatch(rf"{publisher}[a-z]+\.v1", topic.name)
 
 
 @of_every_topic
 def test_audit_reads_every_topic_and_nobody_reads_their_own(topic: Topic) -> None:
     assert "audit" in topic.readers
-    assert topic.publisher not in topic.readers
+    assert not set(topic.publishers) & set(topic.readers)
 
 
 @of_every_topic
-def test_records_of_one_user_share_a_partition_number_on_every_topic_but_dead_letters(topic: Topic) -> None:
-    assert topic.partitions == (1 if topic.pattern is Pattern.DEAD_LETTERS else 6)
+def test_records_of_one_user_share_a_partition_number_on_every_topic_about_users(topic: Topic) -> None:
+    assert topic.partitions == (1 if topic.pattern in (Pattern.DEAD_LETTERS, Pattern.OPERATIONS) else 6)
 
 
 def test_a_state_waits_with_compaction_as_long_as_notices_are_kept() -> None:
@@ -66,10 +67,16 @@ def test_each_struct_has_one_type_name() -> None:
 def test_each_type_stands_on_one_topic_of_its_publisher_and_dead_letters_have_none_of_their_own() -> None:
     assert sorted(kind for topic in TOPICS for kind in topic.types) == sorted(TYPES)
     for topic in TOPICS:
-        assert all(kind.startswith(f"{topic.publisher}.") for kind in topic.types)
-        assert (topic.source is None) == (topic.types == ()) == (topic.pattern is Pattern.DEAD_LETTERS)
+        publisher = "operator" if topic is catalog.OPERATIONS else topic.publishers[0]
+        assert all(kind.startswith(f"{publisher}.") for kind in topic.types)
+        assert (topic.sources == ()) == (topic.types == ()) == (topic.pattern is Pattern.DEAD_LETTERS)
 
 
-def test_each_topic_has_a_source_of_its_own() -> None:
-    sources = [topic.source for topic in TOPICS if topic.source]
+def test_every_service_with_an_outbox_publishes_operator_actions_under_a_source_of_its_own() -> None:
+    assert catalog.OPERATIONS.publishers == PUBLISHERS
+    assert catalog.OPERATIONS.sources == ("/user/operations", "/notification/operations")
+
+
+def test_each_topic_has_sources_of_its_own() -> None:
+    sources = [source for topic in TOPICS for source in topic.sources]
     assert len(set(sources)) == len(sources)

@@ -44,7 +44,7 @@ def test_a_program_knows_the_command_and_its_options(place: str, program: str, a
     assert problem(program, arguments.split()) == "", f"{place} names a command that there is not"
 
 
-@pytest.mark.parametrize("arguments", ["evets", "events --tpic x", "parked lst"])
+@pytest.mark.parametrize("arguments", ["evets", "events --tpic x", "held lst"])
 def test_a_misspelt_command_is_found(arguments: str) -> None:
     assert problem("console", arguments.split()) != ""
 

@@ -1,5 +1,7 @@
 """A group of commands, decided one after the other in memory."""
 
+from datetime import datetime
+
 import msgspec
 
 from services.chassis.messages.event import Metadata
@@ -33,7 +35,7 @@ class Rows:
     def answer(self, key: str, answered: Answered) -> None:
         self.answers[key] = answered
 
-    def write(self) -> None:
+    def write(self, _: datetime) -> None:
         raise AssertionError("a group that is only decided is not written")
 
 

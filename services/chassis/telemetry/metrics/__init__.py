@@ -7,13 +7,13 @@ A metric of one service only is declared in that service's `metrics.py`.
 
 from types import ModuleType
 
-from services.chassis.telemetry.metrics import consuming, kafka, publishing, serving
+from services.chassis.telemetry.metrics import consuming, kafka, publishing, serving, storing
 from services.chassis.telemetry.metrics.declared import Declared
 from services.chassis.telemetry.metrics.registry import Metrics
 
 __all__ = ["CHASSIS", "Declared", "Metrics", "declared_in"]
 
-CHASSIS = (serving, publishing, consuming, kafka)
+CHASSIS = (serving, publishing, consuming, storing, kafka)
 
 
 def declared_in(area: ModuleType) -> list[Declared]:

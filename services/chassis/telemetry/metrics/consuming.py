@@ -81,7 +81,7 @@ DEAD_LETTERS = Declared(
     name="dead_letters_total",
     kind="counter",
     unit="records",
-    meaning="Records put on the dead-letter topic.",
+    meaning="Records that can never be applied: they are held as dead, and the relay publishes their letters.",
     services=PARKING,
     labels=("reason",),
 )
@@ -90,6 +90,36 @@ PARKED_KEYS = Declared(
     kind="gauge",
     unit="keys",
     meaning="Keys with records that wait because they cannot be applied.",
+    services=PARKING,
+)
+HELD_RECORDS = Declared(
+    name="held_records",
+    kind="gauge",
+    unit="records",
+    meaning="Records that are held, parked or dead, by reason: an operator or a newer version decides on them.",
+    services=PARKING,
+    labels=("state", "reason"),
+)
+HELD_AGE = Declared(
+    name="held_records_oldest_age_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Time since the oldest record that is parked, or dead, is held; 0 when none.",
+    services=PARKING,
+    labels=("state",),
+)
+LETTERS_DUE = Declared(
+    name="dead_letters_unpublished",
+    kind="gauge",
+    unit="records",
+    meaning="Dead records whose letter is not on the dead-letter topic yet.",
+    services=PARKING,
+)
+LETTERS_AGE = Declared(
+    name="dead_letters_unpublished_age_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Time since the oldest record without its letter became dead, 0 when none.",
     services=PARKING,
 )
 CEILING = Declared(

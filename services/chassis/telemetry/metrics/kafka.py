@@ -1,4 +1,4 @@
-"""Metrics from librdkafka's statistics, one series per client: relay, dead-letters, consumer."""
+"""Metrics from librdkafka's statistics, one series per client: relay, dead-letters, operations, consumer."""
 
 from services.chassis.telemetry.metrics.declared import Declared
 from services.contracts.service_list import PUBLISHERS, SERVICES

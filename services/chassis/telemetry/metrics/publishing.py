@@ -46,6 +46,13 @@ RELAY_HALTED = Declared(
     meaning="1 while the relay publishes nothing until an operator acts: a topic or the store is not what it was.",
     services=PUBLISHERS,
 )
+RELAY_PAUSED = Declared(
+    name="relay_paused_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Time since an operator paused the relay, 0 while it is not paused.",
+    services=PUBLISHERS,
+)
 SENT = Declared(
     name="messaging_client_sent_messages_total",
     kind="counter",

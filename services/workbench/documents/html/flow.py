@@ -20,7 +20,7 @@ def flow(topics: Sequence[Topic], colours: Mapping[Pattern, str]) -> Markup:
     """Return the picture. A line has the colour of its topic's pattern."""
     height = TOP + ROW * len(topics) - 18
     places = {topic.name: TOP + ROW * row + 19 for row, topic in enumerate(topics)}
-    publishers = _spread([topic.publisher for topic in topics], height)
+    publishers = _spread([publisher for topic in topics for publisher in topic.publishers], height)
     readers = _spread([reader for topic in topics for reader in topic.readers], height)
     lines = [line for topic in topics for line in _lines(topic, colours[topic.pattern], (publishers, places, readers))]
     boxes = [
@@ -44,7 +44,8 @@ def _spread(names: Sequence[str], height: int) -> dict[str, int]:
 def _lines(topic: Topic, kind: str, columns: tuple[Mapping[str, int], ...]) -> Iterator[Markup]:
     publishers, places, readers = columns
     here = places[topic.name]
-    yield _line(kind, (sum(LEFT), publishers[topic.publisher]), (MIDDLE[0], here))
+    for publisher in topic.publishers:
+        yield _line(kind, (sum(LEFT), publishers[publisher]), (MIDDLE[0], here))
     for reader in topic.readers:
         yield _line(kind, (sum(MIDDLE), here), (RIGHT[0], readers[reader]))
 

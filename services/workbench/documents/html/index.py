@@ -20,9 +20,11 @@ PARTS: dict[str, dict[str, str]] = {
     "Run": {
         "operations.md": "Your own Kafka and PostgreSQL: all settings, backup and restore, upgrade.",
         "rights.md": "The least rights in Kafka of each process.",
+        "held-records.md": "Records that cannot be applied: the reasons, and how they are retried or discarded.",
         "health.md": "The reasons why each part of each process is not alive or not ready.",
         "dashboards.md": "The five dashboards, and the question that each answers.",
         "metrics.md": "Every metric, and which panels and alerts use it.",
+        "reliability.md": "Which rows are deleted and when, which never are, and how repeats are recognised then.",
         "resources.md": "Memory and CPU of each part, idle and under load.",
         "bench.md": "The bench: its method, its cases, and the libraries compared.",
     },

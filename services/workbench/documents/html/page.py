@@ -21,6 +21,7 @@ COLOURS = {
     Pattern.STATE_TRANSFER: "state",
     Pattern.NOTIFICATION: "notice",
     Pattern.DEAD_LETTERS: "dead",
+    Pattern.OPERATIONS: "operations",
 }
 TOKEN = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<name>:)?|(?P<word>\btrue\b|\bfalse\b|\bnull\b|-?\b\d+(?:\.\d+)?\b)')
 

@@ -1,0 +1,1 @@
+"""Held records: what a consumer cannot apply, parked or dead, with its letters, retries and ceilings."""

@@ -1,0 +1,1 @@
+"""Held records for operators: list, show, retry and discard."""

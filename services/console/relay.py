@@ -1,0 +1,142 @@
+"""`console relay`: how far a service has published its events; a pause of it, and publishing again.
+
+Letters and operators' actions are not concerned.
+
+Works on a service's own database: that of APP_DATABASE_URL, or without it those of `make run`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from sqlalchemy import Connection
+
+from services.chassis.database.database import Database
+from services.chassis.messages.clock import seconds_since, utc_now
+from services.chassis.messages.printable import printable
+from services.chassis.outbox import event_store, lease
+from services.chassis.outbox.lease import Pause
+from services.chassis.outbox.operator_events import Action, record_by_system_user, system_operator
+from services.console.failures import UnfinishedError, UnknownIdError, UsageError, reported
+from services.console.running import database_urls, opened_databases
+from services.contracts.service_list import PUBLISHERS
+
+POLL_S = 0.2
+STUCK_S = 60.0  # a lease ends in 20 s with the usual setting
+DRY_RUN = "Nothing is changed: add --yes"
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+NEXT = "the services' metric relay_paused_seconds and the alert RelayPaused show it; `console relay resume` ends it"
+
+
+@app.command()
+def status() -> None:
+    """Show of each service how far its relay is, what waits, and a pause with its reason."""
+    with reported():
+        lines = [f"{_name(database)}: {database.reader(_status)()}" for database in opened_databases(PUBLISHERS)]
+    typer.echo("\n".join(lines))
+
+
+@app.command()
+def pause(reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.", prompt=True)]) -> None:
+    """Publish no more events, after the chunk under way, until `resume`; a restart does not end it. Events wait."""
+    operator = system_operator()
+    new = Pause(utc_now(), f"{operator.name}@{operator.host}", reason)
+    _act("relay.pause", reason, lambda connection: lease.pause(connection, new), "paused already")
+    typer.echo(f"paused: {NEXT}")
+
+
+@app.command()
+def resume(reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.")] = "") -> None:
+    """Publish again, in order, from the first event that waits."""
+    _act("relay.resume", reason, lease.resume, "not paused")
+    typer.echo("resumed: the relay goes on within a second; `console relay status` shows what waits")
+
+
+@app.command()
+def republish(
+    first: Annotated[int, typer.Option("--from", metavar="SEQUENCE", min=1, help="The first event; 1 is all.")],
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it is recorded with your name.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without, nothing is changed.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until they are published.")] = True,
+) -> None:
+    """Publish all events from one on again, in order, for a topic that was lost or recreated.
+
+    There is no last one: a compacted topic would keep a state that is not the newest.
+    """
+    with reported(), _only_database() as database:
+        with database.write() if yes else database.read() as connection:
+            last = _cursor(connection)
+            if first > last:
+                raise UsageError(f"--from {first}: only the events 1 to {last:,} were published")
+            events = f"events {first:,} to {last:,}"
+            if yes:
+                lease.rewind(connection, first)
+                action = Action(name="relay.republish", selection=events, count=last - first + 1, reason=reason)
+                record_by_system_user(connection, action)
+        if not yes:
+            typer.echo(f"{events} would be published again; readers recognise them as repeats. {DRY_RUN}")
+            return
+        typer.echo(f"requested: {events}; the relay begins when its lease has ended, after APP_RELAY_LEASE at most")
+        if wait:
+            _await_published(database, first - 1, last)
+
+
+def _await_published(database: Database, start: int, last: int) -> None:
+    columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TextColumn("events"))
+    reached, moved = start, time.monotonic()
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("", total=last - start)
+            while reached < last:
+                if (now := database.reader(_cursor)()) != reached:
+                    reached, moved = now, time.monotonic()
+                elif time.monotonic() - moved > STUCK_S:
+                    raise UnfinishedError(
+                        f"published up to event {reached:,}, and no further for {STUCK_S:.0f} s: does the service run, "
+                        "and is its relay paused? `console relay status` shows it; what is requested stays so"
+                    )
+                progress.update(bar, completed=reached - start)
+                time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        typer.echo("the relay goes on: `console relay status` shows how far it is", err=True)
+        raise
+    typer.echo(f"published up to event {reached:,}")
+
+
+@contextmanager
+def _only_database() -> Iterator[Database]:
+    if len(database_urls(PUBLISHERS)) > 1:
+        raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
+    yield from opened_databases(PUBLISHERS)
+
+
+def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise: str) -> None:
+    with reported(), _only_database() as database, database.write() as connection:
+        if not change(connection):
+            raise UnknownIdError(f"the relay is {otherwise}: see `console relay status`")
+        waiting, _ = event_store.backlog(connection, _cursor(connection))
+        record_by_system_user(connection, Action(name=name, selection="events that wait", count=waiting, reason=reason))
+
+
+def _status(connection: Connection) -> str:
+    waiting, oldest = event_store.backlog(connection, _cursor(connection))
+    age = f", the oldest for {seconds_since(oldest, utc_now()):,.0f} s" if oldest else ""
+    backlog = f"published up to event {_cursor(connection):,}; {waiting:,} wait{age}"
+    if not (found := lease.paused(connection)):
+        return backlog
+    seconds = seconds_since(found.since, utc_now())
+    return f"PAUSED for {seconds:,.0f} s by {printable(found.by)}: {printable(found.reason)}; {backlog}"
+
+
+def _cursor(connection: Connection) -> int:
+    return int(connection.execute(lease.relay.select()).one().cursor)
+
+
+def _name(database: Database) -> str:
+    return (database.engine.url.database or "").rpartition("/")[2].removesuffix(".db")
