@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -24,7 +24,10 @@ from services.user.api_schemas import (
     LONGEST_KEY,
     USUAL_PAGE,
     After,
+    AfterVersion,
+    AsOf,
     ChangedUser,
+    HistoryBody,
     IdempotencyKey,
     IfMatch,
     Limit,
@@ -33,12 +36,16 @@ from services.user.api_schemas import (
     PageBody,
     UserBody,
     UserId,
+    Version,
     body_of,
+    version_of,
 )
 from services.user.commands import Action, Change, Command, Deactivate, Outcome, Register, Reply
 from services.user.domain import Changes, RefusedError
+from services.user.history import History
 
 Incoming = Request[Any, Any, Any]
+P = ParamSpec("P")
 Value = TypeVar("Value")
 VERSION = re.compile("[1-9][0-9]{0,17}")  # as an ETag has it
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,16 +59,18 @@ class Commands(Protocol):
 
 
 class Api(msgspec.Struct, frozen=True):
-    """Dependencies of the routes: commands, queries (one user; after, limit, status), and ids."""
+    """Dependencies of the routes: commands, queries (one user; after, limit, status; the past), and ids."""
 
     commands: Commands
     read_user: Callable[[str], UserState | None]
     read_page: Callable[[str, int, Status | None], list[UserState]]
+    history: History
     new_id: Callable[[], str]
 
     def routes(self) -> list[ControllerRouterHandler]:
         """Return the route handlers."""
-        return [self._register(), self._list(), self._read(), self._change(), self._deactivate()]
+        reading = [self._list(), self._read(), self._history()]
+        return [self._register(), *reading, self._change(), self._deactivate()]
 
     def _register(self) -> ControllerRouterHandler:
         @post(
@@ -96,7 +105,7 @@ class Api(msgspec.Struct, frozen=True):
             found = await asyncio.to_thread(self.read_page, start, limit + 1, of_status)
             following = found[limit - 1].user_id if len(found) > limit else None
             page = PageBody([body_of(user) for user in found[:limit]], following)
-            return Response(page, headers=_link(following, limit, of_status))
+            return Response(page, headers=_link("/users", following, limit, of_status))
 
         return list_users
 
@@ -106,17 +115,41 @@ class Api(msgspec.Struct, frozen=True):
             "/users/{user_id:uuid}",
             operation_id="readUser",
             summary="Read a user",
-            description="The ETag is the version; send it as If-Match to change or deactivate the user.",
+            description="The ETag is the version; send it as If-Match to change or deactivate the user. "
+            "`as_of` or `version` gives the user as it was.",
             response_headers=[ETAG],
             responses=described(400, 404, 422, 500, 503),
         )
-        async def read(user_id: UserId) -> Response[UserBody]:
-            user = await asyncio.to_thread(self.read_user, str(user_id))
-            if user is None:
-                raise Refused(404, f"there is no user {user_id}")
+        async def read(user_id: UserId, as_of: AsOf = None, version: Version = None) -> Response[UserBody]:
+            user = _found(await asyncio.to_thread(self._state, str(user_id), as_of, version), user_id)
             return Response(body_of(user), headers={"ETag": f'"{user.version}"'})
 
         return read
+
+    def _state(self, user_id: str, as_of: str | None, version: int | None) -> UserState | None:
+        if as_of is not None and version is not None:
+            raise Refused(422, "as_of and version exclude each other: send one of them")
+        if as_of is not None:
+            return _checked(self.history.as_of, user_id, as_of)
+        return self.read_user(user_id) if version is None else _checked(self.history.version, user_id, version)
+
+    def _history(self) -> ControllerRouterHandler:
+        @get(
+            "/users/{user_id:uuid}/history",
+            operation_id="readUserHistory",
+            summary="Read a user's versions, a page at a time",
+            description="Every version with the event that led to it, in the order of versions, without gaps.",
+            response_headers=[LINK],
+            responses=described(400, 404, 422, 500, 503),
+        )
+        async def history(user_id: UserId, limit: Limit = USUAL_PAGE, after: AfterVersion = 0) -> Response[HistoryBody]:
+            read = await asyncio.to_thread(self.history.page, str(user_id), after, limit + 1)
+            found = _found(read, user_id)
+            following = found[limit - 1].user.version if len(found) > limit else None
+            page = HistoryBody([version_of(one) for one in found[:limit]], following)
+            return Response(page, headers=_link(f"/users/{user_id}/history", following, limit))
+
+        return history
 
     def _change(self) -> ControllerRouterHandler:
         @patch(
@@ -171,9 +204,15 @@ def _contract(body: msgspec.Struct, struct: type[Value]) -> Value:
     return msgspec.convert(body, struct, from_attributes=True)
 
 
-def _checked(validate: Callable[[Any], Any], value: Any) -> Any:  # noqa: ANN401  # returns what it takes
+def _found(value: Value | None, user_id: object) -> Value:
+    if value is None:
+        raise Refused(404, f"there is no user {user_id}")
+    return value
+
+
+def _checked(ask: Callable[P, Value], *args: P.args, **kwargs: P.kwargs) -> Value:
     try:
-        return validate(value)
+        return ask(*args, **kwargs)
     except RefusedError as refused:
         raise Refused(STATUS[refused.because], str(refused)) from None
 
@@ -182,11 +221,11 @@ def _answer(reply: Reply, status: int, headers: dict[str, str] | None = None) ->
     return Response(reply, status_code=status, headers={"ETag": f'"{reply.version}"', **(headers or {})})
 
 
-def _link(following: str | None, limit: int, status: Status | None) -> dict[str, str]:
+def _link(path: str, following: object, limit: int, status: Status | None = None) -> dict[str, str]:
     if following is None:
         return {}
     query = {"limit": limit, "after": following} | ({"status": status.value} if status else {})
-    return {"Link": f'</users?{urlencode(query)}>; rel="next"'}
+    return {"Link": f'<{path}?{urlencode(query)}>; rel="next"'}
 
 
 def _expected(request: Incoming) -> frozenset[int] | None:

@@ -27,8 +27,9 @@ CATALOGUE = problems.CATALOGUE | {
     422: Kind(
         "Unprocessable Content",
         "JSON that does not fit the schema: an unknown or read-only field, a wrong type, an invalid name "
-        "or address; or a parameter that is unknown or out of range; or an Idempotency-Key used for another request.",
-        "`errors` and `detail` name the fields: correct them.",
+        "or address; or a parameter that is unknown or out of range, such as a moment in the future; "
+        "or an Idempotency-Key used for another request.",
+        "`errors` and `detail` name the fields and the allowed range: correct them.",
     ),
 }
 described = partial(problems.described, catalogue=CATALOGUE)

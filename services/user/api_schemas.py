@@ -3,6 +3,7 @@
 The examples are one story, sent to the API in the order of the document by `tests/integration/test_user_openapi.py`.
 """
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,9 +15,11 @@ from litestar.params import BodyKwarg, HeaderParameter, PathParameter, QueryPara
 from msgspec import Meta
 
 from services.chassis.http.application import ApiDocument
+from services.contracts.envelope import LARGEST_VERSION
 from services.contracts.user import Preferences, Status, UserState
 from services.user.commands import Reply
 from services.user.domain import LONGEST_NAME
+from services.user.history import UserVersion
 
 LARGEST_PAGE = 500
 USUAL_PAGE = 50
@@ -94,6 +97,28 @@ class PageBody(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class VersionBody(msgspec.Struct, frozen=True):
+    """A version of a user, and the event that led to it. The audit log has more under the correlation id."""
+
+    event_id: str
+    type: str
+    time: datetime
+    correlation_id: str
+    user: UserBody
+
+
+class HistoryBody(msgspec.Struct, frozen=True):
+    """Versions of a user in order. Send `next` as `after` to get the next page; null at the end."""
+
+    items: list[VersionBody]
+    next: int | None
+
+
+def version_of(found: UserVersion) -> VersionBody:
+    """Return a version as the API shows it."""
+    return VersionBody(found.event_id, found.type, found.time, found.correlation_id, body_of(found.user))
+
+
 def body_of(user: UserState) -> UserBody:
     """Return a user as the API shows it."""
     personal = msgspec.structs.asdict(user.personal)
@@ -140,6 +165,23 @@ IdempotencyKey = Annotated[
     ),
 ]
 After = Annotated[UUID | None, QueryParameter(description="`next` of the previous page")]
+AfterVersion = Annotated[int, QueryParameter(ge=0, le=LARGEST_VERSION, description="`next` of the previous page")]
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="the user as of this moment: RFC 3339 with a zone, from the user's first event to now; not with "
+        "`version`",
+        schema_extra={"type": "string", "oneOf": None, "format": "date-time"},
+    ),
+]
+Version = Annotated[
+    int | None,
+    QueryParameter(
+        description="the user at this version, from 1 to the newest; not with `as_of`",
+        ge=1,
+        le=LARGEST_VERSION,
+    ),
+]
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")]
 OfStatus = Annotated[Status | None, QueryParameter(name="status", description="only users with this status")]
 
@@ -151,6 +193,7 @@ LINK = ResponseHeader(
     name="Link", value="<…>", documentation_only=True, description='the next page, as rel="next"; absent at the end'
 )
 
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _ADA = UserBody(
     user_id=EXAMPLE_ID,
     version=1,
@@ -171,6 +214,7 @@ DOCUMENT = ApiDocument(
         "registerUser": Reply(EXAMPLE_ID, 1, "command-1"),
         "listUsers": PageBody([_ADA], EXAMPLE_ID),
         "readUser": _ADA,
+        "readUserHistory": HistoryBody([VersionBody("event-1", "user.registered", _MOMENT, "command-1", _ADA)], None),
         "changeUser": Reply(EXAMPLE_ID, 2, "command-2"),
         "deactivateUser": Reply(EXAMPLE_ID, 3, "command-3"),
     },

@@ -26,6 +26,7 @@ from services.user.api_schemas import DOCUMENT
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools
+from services.user.history import History
 from services.user.settings import Settings
 
 REVISIONS = Path(__file__).parent / "migrations"
@@ -39,7 +40,8 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     database, tools = assembly.database, Tools(store.Rows, new_id, telemetry.clock)
     handler = CommandHandler(database, tools, assembly.appended, telemetry)
     group_commit = GroupCommit(Retrying(handler), settings.writer_group, telemetry)
-    api = Api(group_commit, database.reader(store.read_user), database.reader(store.read_page), new_id)
+    history = History(database, telemetry.clock)
+    api = Api(group_commit, database.reader(store.read_user), database.reader(store.read_page), history, new_id)
     holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     failures = Consumption(
         topics=(NOTIFICATION_EVENTS.name,),

@@ -14,7 +14,7 @@ from services.user.api_schemas import DOCUMENT
 
 def applications() -> dict[str, Litestar]:
     """Return the application of each service; a request that reaches a handler gets 500."""
-    user = services.user.api.Api(Mock(), Mock(), Mock(), Mock())
+    user = services.user.api.Api(Mock(), Mock(), Mock(), Mock(), Mock())
     notification = services.notification.api.Api(Mock(), Mock())
     return {
         "user": application(user.routes(), DOCUMENT),

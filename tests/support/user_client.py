@@ -26,6 +26,7 @@ from services.user import handlers, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
 from services.user.commands import Command, Outcome
+from services.user.history import History
 from tests.support.builders import NOW, a_telemetry
 
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
@@ -36,7 +37,7 @@ Talk = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
 class Service:
     """The user service without its relay. `errors` come out of the next groups instead of a commit.
 
-    `next_ids` are given to what is made next; a group is committed after `slow_s`.
+    `next_ids` are given to what is made next; a group is committed after `slow_s`, at the moment `now`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -45,10 +46,12 @@ class Service:
         self.errors: list[Exception] = []
         self.lose_next_answer = False
         self.slow_s = 0.0
+        self.now = NOW
         self.next_ids: list[str] = []
         upgrade(database, Path(store.__file__).parent / "migrations")
         self._writer = GroupCommit[Command, Outcome](Retrying(self), 128, self.instruments)
-        api = Api(self._writer, self._read_user, self._read_page, self._new_id)
+        history = History(database, lambda: self.now)
+        api = Api(self._writer, self._read_user, self._read_page, history, self._new_id)
         self.app = RequestTelemetry(application(api.routes(), DOCUMENT), self.instruments)
 
     @contextmanager
@@ -86,7 +89,7 @@ class Service:
         if self.errors:
             raise self.errors.pop()
         with self.database.write() as connection:
-            outcomes = commit_group(connection, commands)
+            outcomes = commit_group(connection, commands, at=self.now)
         if self.lose_next_answer:
             self.lose_next_answer = False
             raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
