@@ -67,6 +67,11 @@ def schema_of(event_type: str, shape_version: int = 1) -> str:
     return f"urn:eventline:{event_type}:{shape_version}"
 
 
+def version_of(schema: str) -> int:
+    """Return the version that such a URI names."""
+    return int(schema.rpartition(":")[2])
+
+
 def to_text(moment: datetime) -> str:
     """Return RFC 3339 in UTC with microseconds: `2026-11-22T12:00:00.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -20,6 +20,7 @@ from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.messages.record import Record
 from services.chassis.outbox.event_store import appending, last_versions
+from services.contracts import shapes
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import MAILED, Fact, NotificationQueued, NotificationSuppressed, Recipient
 from services.contracts.user import UserNotice, UserState
@@ -216,15 +217,15 @@ def _move(have: Replica | None, incoming: Replica) -> list[Address]:
 
 
 def _event(intent: Intent, version: int) -> NewEvent:
-    fact = _fact(intent)
-    notice = intent.notice
+    fact, notice = _fact(intent), intent.notice
+    shape = shapes.written_version(type(fact))
     return NewEvent(
         event_id=intent.event_id,
         subject=notice.user_id,
         version=version,
         type=TYPE_NAMES[type(fact)],
-        data=msgspec.json.encode(fact).decode(),
-        metadata=Metadata(notice.correlation_id, notice.id, notice.traceparent),
+        data=shapes.written(fact).decode(),
+        metadata=Metadata(notice.correlation_id, notice.id, notice.traceparent, shape),
     )
 
 

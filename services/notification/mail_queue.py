@@ -12,6 +12,7 @@ from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.outbox.event_store import appending, last_versions
+from services.contracts import shapes
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.notification import NotificationFailed, NotificationSent, Recipient
 from services.notification.domain import (
@@ -86,13 +87,14 @@ def _state(claimed: ClaimedIntent, result: DeliveryResult) -> IntentState:
 def _event(
     event_id: str, version: int, claimed: ClaimedIntent, fact: NotificationSent | NotificationFailed
 ) -> NewEvent:
+    shape = shapes.written_version(type(fact))
     return NewEvent(
         event_id=event_id,
         subject=claimed.user_id,
         version=version,
         type=TYPE_NAMES[type(fact)],
-        data=msgspec.json.encode(fact).decode(),
-        metadata=Metadata(claimed.correlation_id, claimed.event_id, claimed.traceparent),
+        data=shapes.written(fact).decode(),
+        metadata=Metadata(claimed.correlation_id, claimed.event_id, claimed.traceparent, shape),
     )
 
 

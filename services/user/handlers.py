@@ -15,6 +15,7 @@ from services.chassis.outbox import spans
 from services.chassis.outbox.event_store import PendingEvents, appending
 from services.chassis.outbox.record_size import EventTooLargeError, require_fit
 from services.chassis.telemetry.telemetry import Telemetry
+from services.contracts import shapes
 from services.contracts.catalog import TYPE_NAMES
 from services.contracts.user import Fact, UserRegistered, UserState
 from services.user import domain
@@ -169,12 +170,13 @@ def _same(before: Answered, command: Command) -> Reply:
 
 def new_event(event_id: str, user: UserState, fact: Fact, metadata: Metadata) -> NewEvent:
     """Return the event of a fact; `user` is the record after it."""
+    shape = shapes.written_version(type(fact))
     return NewEvent(
         event_id=event_id,
         subject=user.user_id,
         version=user.version,
         type=TYPE_NAMES[type(fact)],
-        data=msgspec.json.encode(fact).decode(),
-        metadata=metadata,
+        data=shapes.written(fact).decode(),
+        metadata=metadata if shape == metadata.shape else msgspec.structs.replace(metadata, shape=shape),
         state=msgspec.json.encode(user).decode(),
     )

@@ -7,14 +7,14 @@ that its `ce_causationid` names (CloudEvents has no such attribute; the name is 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import cast
 
 import msgspec
 
 from services.audit.domain import Entry, LargeValue
-from services.audit.masking import NO_JSON, json_text, masked_text, text_headers
+from services.audit.journeys.facts import notification_fact
+from services.audit.masking import json_text, masked_text, text_headers
 from services.chassis.messages.clock import from_micros
-from services.contracts import catalog, notification
+from services.contracts import catalog
 from services.contracts.envelope import to_text
 from services.contracts.notification import (
     MAILED,
@@ -179,7 +179,10 @@ def _in_causal_order(events: dict[str, JourneyEvent]) -> Iterator[JourneyEvent]:
 
 def _mails(entries: Iterable[Entry]) -> list[JourneyMail]:
     mails: dict[str, JourneyMail] = {}
-    for fact in (fact for entry in entries if (fact := _notification_fact(entry)) is not None):
+    for entry in entries:
+        fact = notification_fact(entry.topic, entry.headers, entry.value)
+        if fact is None:
+            continue
         mail = mails.setdefault(
             fact.notification_id, JourneyMail(notification_id=fact.notification_id, template="unknown", state="queued")
         )
@@ -193,16 +196,6 @@ def _mails(entries: Iterable[Entry]) -> list[JourneyMail]:
             case NotificationFailed():
                 mail.state, mail.reason = "failed", masked_text(fact.reason)
     return list(mails.values())
-
-
-def _notification_fact(entry: Entry) -> notification.Fact | None:
-    struct = catalog.TYPES.get(entry.type or "")
-    if entry.topic != catalog.NOTIFICATION_EVENTS.name or struct is None or not isinstance(entry.value, bytes):
-        return None
-    try:
-        return cast("notification.Fact", msgspec.json.decode(entry.value, type=struct))
-    except NO_JSON:
-        return None  # shown as it is; consumers refuse it
 
 
 def _missing(events: dict[str, JourneyEvent], mails: Sequence[JourneyMail]) -> Iterator[str]:

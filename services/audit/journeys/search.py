@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from services.audit.domain import LONGEST_TEXT, Entry, unpack_headers
-from services.audit.masking import NO_JSON
+from services.audit.journeys.facts import notification_fact
 from services.audit.store import COLUMNS, HELD_VALUE, entries, entry_of
 from services.contracts import catalog
 
@@ -132,18 +132,11 @@ def _naming(positions: Select[tuple[int]], wanted: str, dialect: str) -> Select[
     return found.where(or_(contains(entries.c.headers), mail), entries.c.correlation_id.is_not(None))
 
 
-class _Notification(msgspec.Struct):
-    notification_id: str = ""
-
-
 def _ids(row: Row[Any]) -> Iterator[str]:
     event_id = dict(unpack_headers(row.headers) or ()).get("ce_id") or b""
     yield event_id[:LONGEST_TEXT].decode(errors="replace")
-    if row.topic == catalog.NOTIFICATION_EVENTS.name and row.value is not None:
-        try:
-            yield msgspec.json.decode(row.value, type=_Notification).notification_id
-        except NO_JSON:
-            return  # a record that is no event has no id
+    if fact := notification_fact(row.topic, row.headers, row.value):
+        yield fact.notification_id
 
 
 def find(connection: Connection, given: str) -> Found:

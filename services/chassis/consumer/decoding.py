@@ -1,4 +1,7 @@
-"""Decodes records to typed events, refuses invalid ones, and skips types that are not subscribed."""
+"""Decodes records to typed events, refuses invalid ones, and skips types that are not subscribed.
+
+Data of an earlier version of a type arrives as today's struct: see `contracts/shapes.py`.
+"""
 
 import hashlib
 import re
@@ -10,7 +13,8 @@ import msgspec
 from services.chassis.consumer.held.reasons import DeadReason, Refusal
 from services.chassis.messages.record import Record
 from services.contracts import structured
-from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers, schema_of
+from services.contracts.envelope import Envelope, EnvelopeError, StructuredModeError, from_headers
+from services.contracts.shapes import Read, readers
 
 LONGEST_DETAIL = 1000  # characters
 VALUE = re.compile(r"(?s)value (['\"]).*\1")  # an unknown member of an enum: any text, and details are logged
@@ -61,8 +65,7 @@ class Decoder:
     """Decodes the subscribed types. `tombstones` names the topics that may have records without a value."""
 
     def __init__(self, types: Mapping[str, type[msgspec.Struct]], tombstones: frozenset[str] = frozenset()) -> None:
-        self._decoders = {name: msgspec.json.Decoder(struct) for name, struct in types.items()}
-        self._schemas = {name: schema_of(name) for name in types}
+        self._readers = {name: readers(name, struct) for name, struct in types.items()}
         self._tombstones = tombstones
 
     def decode(self, records: Sequence[Record]) -> Decoded:
@@ -84,14 +87,14 @@ class Decoder:
         envelope, content = _open(record)
         if record.key != envelope.subject.encode():
             raise _RefusedError("key_mismatch", f"key {record.key!r}, subject {envelope.subject!r}")
-        if (decoder := self._decoders.get(envelope.type)) is None:
+        if (known := self._readers.get(envelope.type)) is None:
             return None
-        if envelope.schema != self._schemas[envelope.type]:
-            raise UnknownShapeError(f"{record.place}: {envelope.schema}, known is {self._schemas[envelope.type]}")
+        if (read := known.get(envelope.schema)) is None:
+            raise UnknownShapeError(f"{record.place}: {envelope.schema}, known is {next(iter(known))}")
         if record.value is None:
             self._refuse_tombstone(record.topic)
             return Event(record, envelope, None)
-        return Event(record, envelope, _data(record.value if content is None else content, decoder), content)
+        return Event(record, envelope, _data(record.value if content is None else content, read), content)
 
     def _refuse_tombstone(self, topic: str) -> None:
         if topic not in self._tombstones:
@@ -117,9 +120,9 @@ def _open_structured(record: Record) -> tuple[Envelope, bytes]:
         raise _RefusedError("envelope", str(error)) from None
 
 
-def _data(content: bytes, decoder: msgspec.json.Decoder[msgspec.Struct]) -> msgspec.Struct:
+def _data(content: bytes, read: Read) -> msgspec.Struct:
     try:
-        return decoder.decode(content)
+        return read(content)
     except msgspec.ValidationError as error:
         raise _RefusedError("invalid", VALUE.sub("value", str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

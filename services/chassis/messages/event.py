@@ -6,11 +6,12 @@ import msgspec
 
 
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The origin of an event: correlation, causing event, trace context."""
+    """The origin of an event: correlation, causing event, trace context; `shape` is the version of its data."""
 
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    shape: int = 1
 
 
 class NewEvent(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         type=event.type,
         subject=event.subject,
         time=stored.time,
-        schema=schema_of(event.type),
+        schema=schema_of(event.type, event.metadata.shape),
         sequence=stored.sequence,
         version=event.version,
         correlation_id=correlation_of(event.metadata.correlation_id, event.event_id),

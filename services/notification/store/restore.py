@@ -23,7 +23,7 @@ from services.chassis.outbox.event_store import counter, events
 from services.chassis.outbox.lease import relay
 from services.chassis.outbox.operator_events import Action, system_operator
 from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
-from services.contracts.envelope import Envelope
+from services.contracts.envelope import Envelope, version_of
 from services.contracts.notification import (
     NotificationFailed,
     NotificationQueued,
@@ -120,7 +120,8 @@ def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
 
 def _event_row(event: Event) -> tuple[object, ...]:
     envelope = event.envelope
-    metadata = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent)
+    shape = version_of(envelope.schema)
+    metadata = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent, shape)
     return (
         envelope.sequence,
         envelope.id,

@@ -10,8 +10,9 @@ import msgspec
 
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
 from services.contracts.envelope import ID, schema_of
+from services.contracts.shapes import versions_of
 from services.workbench.documents.goldens import golden, headers_of
-from services.workbench.documents.schemas import VERSION, unindented
+from services.workbench.documents.schemas import unindented
 
 Node = dict[str, Any]
 BINDING = {"bindingVersion": "0.5.0"}
@@ -84,7 +85,7 @@ def document() -> Node:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Eventline",
-            "version": f"{VERSION}.0.0",
+            "version": "1.0.0",
             "description": ABOUT,
             "license": {"name": "Apache-2.0"},
         },
@@ -149,7 +150,8 @@ def _messages() -> dict[str, Node]:
 
 
 def _message(kind: str, sources: Sequence[str]) -> Node:
-    known = {"ce_type": [kind], "ce_source": sources, "ce_dataschema": [schema_of(kind, VERSION)]}
+    versions = versions_of(TYPES[kind])
+    known = {"ce_type": [kind], "ce_source": sources, "ce_dataschema": [schema_of(kind, number) for number in versions]}
     fixed = {"properties": {name: _one_of(values) for name, values in known.items()}}
     return {
         "name": kind,
@@ -157,7 +159,7 @@ def _message(kind: str, sources: Sequence[str]) -> Node:
         "summary": summary_of(kind),
         "contentType": "application/json",
         "headers": {"type": "object", "allOf": [{"$ref": "#/components/schemas/Envelope"}, fixed]},
-        "payload": {"$ref": f"#/components/schemas/{TYPES[kind].__name__}"},
+        "payload": _any_of([{"$ref": f"#/components/schemas/{struct.__name__}"} for struct in versions.values()]),
         "bindings": {"kafka": {"key": {"type": "string", "description": "As ce_subject."}} | BINDING},
         "examples": [{"headers": headers_of(kind), "payload": msgspec.json.decode(golden(kind).value)}],
     }
@@ -165,6 +167,10 @@ def _message(kind: str, sources: Sequence[str]) -> Node:
 
 def _one_of(values: Sequence[str]) -> Node:
     return {"const": values[0]} if len(values) == 1 else {"enum": list(values)}
+
+
+def _any_of(shapes: Sequence[Node]) -> Node:
+    return shapes[0] if len(shapes) == 1 else {"anyOf": list(shapes)}
 
 
 def _dead_letter() -> Node:
@@ -180,6 +186,7 @@ def _dead_letter() -> Node:
 
 def _schemas() -> dict[str, Node]:
     # Under one name each, so that tools show them; msgspec's dialect adds nothing here to the document's.
-    _, shapes = msgspec.json.schema_components(TYPES.values(), ref_template="#/components/schemas/{name}")
+    structs = [struct for newest in TYPES.values() for struct in versions_of(newest).values()]
+    _, shapes = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
     required = [name for name in HEADERS if name not in OPTIONAL]
     return {"Envelope": {"type": "object", "required": required, "properties": HEADERS}} | unindented(shapes)

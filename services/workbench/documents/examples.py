@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.contracts import notification, operations, user
-from services.contracts.catalog import TOPICS, TYPE_NAMES
+from services.contracts.catalog import TOPICS, TYPE_NAMES, TYPES
 from services.contracts.envelope import Envelope, schema_of
+from services.contracts.shapes import written_version
 from services.contracts.user import Personal, Preferences, Status
 
 TIME = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -58,7 +59,7 @@ def _envelope(kind: str) -> Envelope:
         type=kind,
         subject="user.outbox" if kind == operations.ACTED else USER_ID,
         time=TIME,
-        schema=schema_of(kind),
+        schema=schema_of(kind, written_version(TYPES[kind])),
         sequence=41,
         version=7,
         correlation_id="correlation-1",

@@ -14,6 +14,7 @@ import msgspec
 
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import Envelope, to_headers
+from services.contracts.shapes import written
 from services.workbench.documents.compatibility import ROOT, Schema, baseline, breaks, committed, published
 from services.workbench.documents.examples import EXAMPLES
 from services.workbench.documents.schemas import schemas
@@ -72,7 +73,7 @@ def headers_of(kind: str) -> dict[str, str]:
 def printed(envelope: Envelope, data: msgspec.Struct) -> bytes:
     """Return the content of a golden file."""
     headers = b"".join(name.encode() + b": " + (value or b"") + b"\n" for name, value in to_headers(envelope))
-    return headers + b"\n" + msgspec.json.encode(data) + b"\n"
+    return headers + b"\n" + written(data) + b"\n"
 
 
 def write(texts: Mapping[str, bytes], keep: frozenset[str], folder: Path = FOLDER) -> list[str]:

@@ -1,4 +1,4 @@
-"""The JSON Schema of every type, out of its struct; a type's `ce_dataschema` is the `$id` of its schema."""
+"""The JSON Schema of every version of every type, out of its struct; `ce_dataschema` is the `$id` of its schema."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,20 +8,24 @@ import msgspec
 
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import schema_of
+from services.contracts.shapes import versions_of
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"  # msgspec's
-VERSION = 1  # of every type so far
 
 
 def schemas() -> dict[str, Schema]:
     """Return the schemas by `type.version`."""
-    return {f"{name}.{VERSION}": _schema(name, struct) for name, struct in TYPES.items()}
+    return {
+        f"{name}.{version}": _schema(schema_of(name, version), struct)
+        for name, newest in TYPES.items()
+        for version, struct in versions_of(newest).items()
+    }
 
 
-def _schema(name: str, struct: type[msgspec.Struct]) -> Schema:
+def _schema(uri: str, struct: type[msgspec.Struct]) -> Schema:
     shape = msgspec.json.schema(struct)
-    return {"$schema": DIALECT, "$id": schema_of(name, VERSION), **shape, "$defs": unindented(shape["$defs"])}
+    return {"$schema": DIALECT, "$id": uri, **shape, "$defs": unindented(shape["$defs"])}
 
 
 def unindented(shapes: Mapping[str, Schema]) -> dict[str, Schema]:

@@ -11,7 +11,7 @@ from services.audit import handlers, store
 from services.audit.chain_heads import Heads
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
-from services.contracts import catalog, notification, user
+from services.contracts import catalog, notification, shapes, user
 from services.contracts.envelope import Envelope, schema_of, to_headers
 
 ORIGIN = "eventline.local/audit"
@@ -95,7 +95,7 @@ def _record(command: Command, row: Row, place: int) -> Record:
         type=kind,
         subject=command.id_of(USER),
         time=command.time,
-        schema=schema_of(kind),
+        schema=schema_of(kind, shapes.written_version(type(data))),
         sequence=place + 1,
         version=1,
         correlation_id=command.correlation_id,
@@ -108,6 +108,6 @@ def _record(command: Command, row: Row, place: int) -> Record:
         timestamp_type=1,
         timestamp_ms=int(command.time.timestamp() * 1000),
         key=envelope.subject.encode(),
-        value=msgspec.json.encode(data),
+        value=shapes.written(data),
         headers=to_headers(envelope),
     )

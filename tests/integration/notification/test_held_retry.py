@@ -20,6 +20,7 @@ from services.chassis.messages.record import Record, TopicPartition
 from services.console.held import actions
 from services.console.held.options import RetryOptions
 from services.contracts.catalog import TYPES, USER_NOTICES, USER_STATE
+from services.contracts.shapes import readers
 from services.contracts.user import UserNotice
 from services.notification.handlers import Handler, Tools
 from services.notification.store.batch import Rows
@@ -59,7 +60,7 @@ class Notification:
     def break_decoder(self, *, broken: bool) -> None:
         """Let the decoder expect the shape of another type for states, or the right one."""
         shape = UserNotice if broken else TYPES["user.state"]
-        self._decoder._decoders["user.state"] = msgspec.json.Decoder(shape)  # noqa: SLF001  # the fault
+        self._decoder._readers["user.state"] = readers("user.state", shape)  # noqa: SLF001  # the fault
 
     def write(self, place: TopicPartition, records: Sequence[Record]) -> None:
         log = self.broker.logs[place]

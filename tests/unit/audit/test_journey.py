@@ -147,7 +147,7 @@ def test_a_deeply_nested_value_is_shown_by_its_size(depth: int) -> None:
 @pytest.mark.parametrize("depth", [NESTED, 100_000], ids=["nested", "very"])
 def test_a_notification_with_a_deeply_nested_field_leads_to_no_mail(depth: int) -> None:
     value = b'{"more":' + b"[" * depth + b"]" * depth + b"}"
-    headers: Headers = [("ce_id", b"e1"), ("ce_type", b"notification.sent")]
+    headers: Headers = [("ce_type", b"notification.sent"), ("ce_dataschema", b"urn:eventline:notification.sent:1")]
     assert journey("c1", [an_entry(0, NOTIFICATION_EVENTS.name, headers, value)], personal=False).mails == []
 
 

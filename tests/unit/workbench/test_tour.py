@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from rich.console import Console
 
@@ -25,6 +24,7 @@ from services.workbench.tour.screen import Screen
 from services.workbench.tour.stop import Stop
 from services.workbench.tour.stops.consumer_lag import FULL, WIDTH, bar
 from services.workbench.tour.stops.event_sourcing import in_words, replay
+from tests.support.builders import a_record, an_envelope
 
 
 class Output:
@@ -49,8 +49,7 @@ def a_stop(title: str, play: Callable[[Scene], None]) -> Stop:
 
 
 def a_fact(fact: UserRegistered | EmailChanged) -> Record:
-    headers: Headers = [("ce_type", TYPE_NAMES[type(fact)].encode())]
-    return Record("user.events.v1", 0, 0, 1, 0, b"u", msgspec.json.encode(fact), headers)
+    return a_record(an_envelope(type=TYPE_NAMES[type(fact)], subject="u"), fact)
 
 
 def test_a_claim_that_holds_is_printed_and_the_next_stop_follows() -> None:

@@ -9,11 +9,12 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from services.contracts.catalog import DAY_MS, TOPICS, Pattern, Topic
+from services.contracts.catalog import DAY_MS, TOPICS, TYPES, Pattern, Topic
+from services.contracts.shapes import written_version
 from services.workbench.documents.asyncapi import ABOUT, CUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
 from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.html.flow import flow
-from services.workbench.documents.schemas import VERSION, Schema, schemas
+from services.workbench.documents.schemas import Schema, schemas
 
 COLOURS = {
     Pattern.EVENT_SOURCING: "facts",
@@ -69,7 +70,8 @@ def page() -> str:
 def kinds() -> list[Kind]:
     """Return every type in the order of the topics."""
     shapes = schemas()
-    return [_kind(topic, name, shapes[f"{name}.{VERSION}"]) for topic in TOPICS for name in topic.types]
+    versions = {name: written_version(struct) for name, struct in TYPES.items()}
+    return [_kind(topic, name, shapes[f"{name}.{versions[name]}"]) for topic in TOPICS for name in topic.types]
 
 
 def kept(topic: Topic) -> str:

@@ -1,7 +1,10 @@
 """Event notification: a notice without data, and the mail that it leads to."""
 
+from typing import cast
+
 import msgspec
 
+from services.chassis.consumer.decoding import Decoder
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
 from services.contracts.notification import NotificationQueued
 from services.contracts.user import UserNotice
@@ -32,7 +35,8 @@ def _play(scene: Scene) -> None:
         (mail.recipients, value),
     )
     queued = scene.record(NOTIFICATION_EVENTS, user.correlation_id)
-    cause = msgspec.json.decode(queued.value or b"", type=NotificationQueued).notice_id
+    (event,) = Decoder({queued.header("ce_type") or "": NotificationQueued}).decode([queued]).events
+    cause = cast("NotificationQueued", event.data).notice_id
     scene.check(
         f"{queued.topic} has the notice's ce_id as the cause of the mail.", notice.header("ce_id") == cause, cause
     )

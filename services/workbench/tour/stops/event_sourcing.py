@@ -5,15 +5,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from services.chassis.consumer.decoding import Decoder
 from services.chassis.messages.record import Record
-from services.contracts.catalog import TYPES, USER_EVENTS
+from services.contracts.catalog import USER_EVENTS
 from services.contracts.user import Fact, UserState
 from services.user.api_schemas import body_of
 from services.user.domain import evolve
+from services.user.rebuild import FACTS
 from services.workbench.demo.client import Reply
 from services.workbench.local.system import clean_environment, service_environment
 from services.workbench.tour.scene import Scene
@@ -55,9 +56,8 @@ def _life(scene: Scene) -> Reply:
 def replay(user_id: str, facts: Sequence[Record]) -> Iterator[UserState]:
     """Yield a user's state after each fact, by the function that the user service itself uses."""
     state: UserState | None = None
-    for record in facts:
-        fact = msgspec.json.decode(record.value or b"", type=TYPES[record.header("ce_type") or ""])
-        state = evolve(user_id, state, cast("Fact", fact))
+    for event in Decoder(FACTS).decode(facts).events:
+        state = evolve(user_id, state, cast("Fact", event.data))
         yield state
 
 
