@@ -16,7 +16,7 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, journey, lag, lag_exporter, outbox, rebuild, relay
+from services.console import as_of, events, journey, lag, lag_exporter, outbox, rebuild, relay
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
@@ -38,6 +38,16 @@ def check_users(options: rebuild.RebuildOptions) -> None:
     with reported():
         code = rebuild.rebuild(_settings(), options)
     sys.exit(code)
+
+
+@app.command(name="as-of")
+def build_as_of(
+    moment: Annotated[str, typer.Argument(metavar="TIME|SEQUENCE", help="2026-11-22T12:00:00Z, or a sequence number")],
+    into: Annotated[str, typer.Option(metavar="DATABASE_URL", help="An empty database, SQLite or PostgreSQL.")],
+) -> None:
+    """Build users and reservations as of a moment from user.events.v1 alone, and print rows, rate and checksum."""
+    with reported():
+        as_of.build(_client(), moment, into)
 
 
 @app.command()

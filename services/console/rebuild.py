@@ -42,12 +42,18 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
         raise UsageError("add --check: the user service's own table is never overwritten")
     client = settings.client
     KafkaAdmin(client, "console").ends(PARTITIONS)  # reports an unreachable broker as every command does
-    environment = {name: value for name, value in os.environ.items() if name.startswith(KAFKA)} | {
-        "APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers,
-        "APP_DATABASE_URL": options.database_url or _of_the_run(settings),
-    }
     argv = (sys.executable, "-m", "services.user", "rebuild", "--check")
-    return subprocess.run(argv, env=_without_settings() | environment, check=False).returncode  # noqa: S603  # ours
+    variables = environment(client, options.database_url or _of_the_run(settings))
+    return subprocess.run(argv, env=variables, check=False).returncode  # noqa: S603  # ours
+
+
+def environment(client: ConsoleSettings, database_url: str) -> dict[str, str]:
+    """Return the environment of a program of the user service: the settings of Kafka and a database."""
+    return (
+        _without_settings()
+        | {name: value for name, value in os.environ.items() if name.startswith(KAFKA)}
+        | {"APP_KAFKA_BOOTSTRAP_SERVERS": client.kafka_bootstrap_servers, "APP_DATABASE_URL": database_url}
+    )
 
 
 def _of_the_run(settings: ConsoleSettings) -> str:

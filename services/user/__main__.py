@@ -1,9 +1,10 @@
 """`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
 
-`… rebuild --check` folds the log and compares it with the store. `… clear-flags` clears the flags of addresses.
+`… rebuild --check` folds the log and compares it with the store. `… as-of` builds the users of a moment. `… clear-flags` clears the flags of addresses.
 """
 
 import os
+import signal
 import sys
 from datetime import datetime
 from typing import Annotated
@@ -12,12 +13,17 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.chassis.kafka.admin import TopicsError
+from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.user import bootstrap, rebuild_check
+from services.user.as_of import command as as_of
+from services.user.as_of.merge import LogError
+from services.user.as_of.target import TargetError, target
 from services.user.rebuild_check import StuckError
 from services.user.settings import Settings, StoreSettings
 
@@ -60,6 +66,30 @@ def rebuild(
         sys.stderr.write(f"the log and the service differ in {len(found)} users\n")
         sys.exit(1)
     Console().print("equal: the log alone gives every user as the service has it")
+
+
+@app.command("as-of")
+def build_as_of(
+    moment: Annotated[str, typer.Argument(metavar="TIME|SEQUENCE", help="2026-11-22T12:00:00Z, or a sequence number")],
+    *,
+    into: Annotated[str, typer.Option(help="the URL of an empty database, SQLite or PostgreSQL")],
+) -> None:
+    """Build users and reservations as of a moment from user.events.v1: 0 done, 1 the log has a gap, 2 not done."""
+    logs.configure("user", "error")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = load(Settings, {**os.environ, "APP_DATABASE_URL": into})
+        inputs = bootstrap.build_as_of(settings, target(moment, utc_now()))
+        as_of.run(inputs, Console(), Console(stderr=True))
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped before the end: the database is empty again\n")
+        sys.exit(130)
+    except LogError as error:
+        sys.stderr.write(f"stopped, the database is empty again: {error}\n")
+        sys.exit(1)
+    except (SettingsError, TargetError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+        sys.stderr.write(f"cannot build: {error}\n")
+        sys.exit(2)
 
 
 @app.command("clear-flags")

@@ -8,6 +8,7 @@ from services.chassis.consumer.held import table
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
+from services.chassis.kafka.partition_reader import read_partitions
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.outbox import stopped_events
@@ -23,6 +24,8 @@ from services.contracts.user import EVENTS
 from services.user import publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
+from services.user.as_of import command as as_of
+from services.user.as_of.target import Target
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools
@@ -74,6 +77,19 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
 def build_contact_flags(settings: Settings) -> ContactFlags:
     """Return the flags of addresses, to be cleared beside the running service."""
     return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now), system_operator())
+
+
+def build_as_of(settings: Settings, target: Target) -> as_of.Inputs:
+    """Return what builds the users of a moment, in the database of the settings."""
+    places = rebuild_check.PARTITIONS
+    admin = KafkaAdmin(settings, "user-as-of")
+    begins, ends = admin.begins(places), admin.ends(places)
+    return as_of.Inputs(
+        partitions=[read_partitions(settings, [place]) for place in places],
+        records=sum(ends[place] - begins[place] for place in places),
+        target=target,
+        into=Database(settings.database),
+    )
 
 
 def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:

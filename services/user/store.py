@@ -27,7 +27,7 @@ from services.chassis.database.database import metadata
 from services.chassis.database.forgetting import Forgotten
 from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import to_micros
-from services.contracts.user import Status, UserState
+from services.contracts.user import EmailChanged, Fact, Status, UserRegistered, UserState
 from services.user.commands import Answered, Change, Command, Register, Reply
 from services.user.domain import key_of
 
@@ -69,17 +69,15 @@ REPLY = msgspec.json.Decoder(Reply)
 Owner = tuple[str, str]  # kind, key
 
 
-class Rows:
-    """The rows that a group touches: read in bulk, changed in memory, written in bulk."""
+class UserRows:
+    """Users and reservations: read in bulk, changed in memory, written in bulk. `wanted` are further reservations."""
 
-    def __init__(self, connection: Connection, commands: Sequence[Command]) -> None:
+    def __init__(self, connection: Connection, user_ids: set[str], wanted: set[Owner]) -> None:
         self._connection = connection
-        self._users = _read_users(connection, {command.action.user_id for command in commands})
-        self._owners = _read_owners(connection, _reserved_by(self._users.values()) | _wanted_by(commands))
-        self._answers = _read_answers(connection, {command.key for command in commands})
+        self._users = _read_users(connection, user_ids)
+        self._owners = _read_owners(connection, _reserved_by(self._users.values()) | wanted)
         self._owners_before = dict(self._owners)
         self._changed: set[str] = set()
-        self._answered: list[str] = []
 
     def user(self, user_id: str) -> UserState | None:
         """Return a user, with the changes of this group so far."""
@@ -88,10 +86,6 @@ class Rows:
     def owner(self, kind: str, key: str) -> str | None:
         """Return the user who has reserved a login or an email address."""
         return self._owners.get((kind, key))
-
-    def answered(self, key: str) -> Answered | None:
-        """Return the stored reply of an idempotency key."""
-        return self._answers.get(key)
 
     def put(self, user: UserState) -> None:
         """Replace a user, and its login and address."""
@@ -103,17 +97,10 @@ class Rows:
             self._owners.setdefault(owned, user.user_id)  # another's where an older version of the rules let both in
         self._changed.add(user.user_id)
 
-    def answer(self, key: str, answered: Answered) -> None:
-        """Store a reply."""
-        self._answers[key] = answered
-        self._answered.append(key)
-
-    def write(self, now: datetime) -> None:
-        """Write every change to the database."""
+    def write_users(self) -> None:
+        """Write every change of users and reservations to the database."""
         bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
         self._write_owners()
-        answers, stored_at = self._answers, to_micros(now)
-        bulk.insert(self._connection, replies, [_reply_row(key, answers[key], stored_at) for key in self._answered])
 
     def _owned_by(self, user: UserState) -> list[Owner]:
         return [owned for owned in _reserved_by([user]) if self._owners.get(owned) == user.user_id]
@@ -125,6 +112,30 @@ class Rows:
         if gone:
             RELEASE.execute(self._connection, **_by_kind(gone))
         bulk.insert(self._connection, reservations, fresh)
+
+
+class Rows(UserRows):
+    """The rows that a group of commands touches, replies included."""
+
+    def __init__(self, connection: Connection, commands: Sequence[Command]) -> None:
+        super().__init__(connection, {command.action.user_id for command in commands}, _wanted_by(commands))
+        self._answers = _read_answers(connection, {command.key for command in commands})
+        self._answered: list[str] = []
+
+    def answered(self, key: str) -> Answered | None:
+        """Return the stored reply of an idempotency key."""
+        return self._answers.get(key)
+
+    def answer(self, key: str, answered: Answered) -> None:
+        """Store a reply."""
+        self._answers[key] = answered
+        self._answered.append(key)
+
+    def write(self, now: datetime) -> None:
+        """Write every change to the database."""
+        self.write_users()
+        answers, stored_at = self._answers, to_micros(now)
+        bulk.insert(self._connection, replies, [_reply_row(key, answers[key], stored_at) for key in self._answered])
 
 
 def forgotten_replies(keep: timedelta) -> Forgotten:
@@ -174,6 +185,17 @@ def _reserved_by(states: Iterable[UserState]) -> set[Owner]:
         for state in states
         for owned in (("login", key_of(state.personal.login)), ("email", key_of(state.personal.email)))
     }
+
+
+def reserved_by_facts(facts: Iterable[Fact]) -> set[Owner]:
+    """Return the logins and addresses that facts reserve."""
+    reserved: set[Owner] = set()
+    for fact in facts:
+        if isinstance(fact, UserRegistered):
+            reserved.add(("login", key_of(fact.personal.login)))
+        if isinstance(fact, UserRegistered | EmailChanged):
+            reserved.add(("email", key_of(fact.personal.email)))
+    return reserved
 
 
 def _wanted_by(commands: Sequence[Command]) -> set[Owner]:

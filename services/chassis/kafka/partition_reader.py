@@ -108,6 +108,13 @@ def read_topic(
     settings: KafkaSettings, topic: str, partitions: int, silence_s: float = SILENCE_S
 ) -> Iterator[list[Record]]:
     """Yield a topic's records in batches, from its beginning to its present end. Raises TopicUnavailableError."""
-    starts = {TopicPartition(topic, number): OFFSET_BEGINNING for number in range(partitions)}
-    with closing(PartitionReader(settings, topic, starts)) as reader:
+    yield from read_partitions(settings, [TopicPartition(topic, number) for number in range(partitions)], silence_s)
+
+
+def read_partitions(
+    settings: KafkaSettings, partitions: Sequence[TopicPartition], silence_s: float = SILENCE_S
+) -> Iterator[list[Record]]:
+    """Yield the records of partitions of one topic, as `read_topic`. Raises TopicUnavailableError."""
+    starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
+    with closing(PartitionReader(settings, partitions[0].topic, starts)) as reader:
         yield from reader.read_to_end(silence_s)

@@ -1,0 +1,47 @@
+"""Canonical form of the users of a moment, the same on every database; docs/as-of.md defines it."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, select
+
+from services.user.as_of.builder import TABLES
+from services.user.store import STATE
+
+BATCH = 1000
+ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The rows of each table, and the SHA-256 of all lines in hexadecimal."""
+
+    rows: dict[str, int]
+    sha256: str
+
+
+def lines(connection: Connection) -> Iterator[tuple[str, bytes]]:
+    """Yield the name of the table and the line of each row, in the canonical order."""
+    for table in TABLES:
+        for row in _rows(connection, table):
+            yield table.name, ENCODER.encode([table.name, *row]) + b"\n"
+
+
+def summary(connection: Connection) -> Summary:
+    """Return the summary of a database."""
+    digest, rows = hashlib.sha256(), {table.name: 0 for table in TABLES}
+    for name, line in lines(connection):
+        digest.update(line)
+        rows[name] += 1
+    return Summary(rows, digest.hexdigest())
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
+    # By the bytes of the keys: PostgreSQL's usual collations put texts in the order of a language.
+    collation = "BINARY" if connection.dialect.name == "sqlite" else "C"
+    query = select(table).order_by(*(column.collate(collation) for column in table.primary_key))
+    names = [column.name for column in table.columns]
+    for row in connection.execute(query, execution_options={"yield_per": BATCH}):
+        # Decoded, not as text: a state that was written before a field was added has the field's default.
+        yield [STATE.decode(value) if name == "state" else value for name, value in zip(names, row, strict=True)]
