@@ -166,6 +166,7 @@ help: ## show this list
 #: outbox     list the events that the broker refused for good, retry or skip them
 #: relay      show whether a service publishes its events, pause and resume it
 #: rebuild    compare the log with the user service's table
+#: as-of      build the users of any moment from the log, in a database of their own
 #: probe      serve the lag as metrics
 
 $(PACKAGES_READY): requirements.lock

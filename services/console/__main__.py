@@ -16,7 +16,7 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import as_of, events, journey, lag, lag_exporter, outbox, rebuild, relay
+from services.console import events, journey, lag, lag_exporter, outbox, rebuild, relay
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
@@ -47,7 +47,7 @@ def build_as_of(
 ) -> None:
     """Build users and reservations as of a moment from user.events.v1 alone, and print rows, rate and checksum."""
     with reported():
-        as_of.build(_client(), moment, into)
+        rebuild.build_as_of(_client(), moment, into)
 
 
 @app.command()

@@ -1,13 +1,13 @@
-"""`console rebuild --check`: the user service's own check of its users against the log, for a store of this machine.
+"""`console rebuild --check` and `console as-of`: users from the log, compared with the store or built in a database.
 
-The user service folds and compares, in its own process; this command passes the address of its store.
+The user service's own program does either; these commands pass the addresses of the broker and the database.
 """
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
@@ -43,11 +43,21 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     client = settings.client
     KafkaAdmin(client, "console").ends(PARTITIONS)  # reports an unreachable broker as every command does
     argv = (sys.executable, "-m", "services.user", "rebuild", "--check")
-    variables = environment(client, options.database_url or _of_the_run(settings))
+    variables = _environment(client, options.database_url or _of_the_run(settings))
     return subprocess.run(argv, env=variables, check=False).returncode  # noqa: S603  # ours
 
 
-def environment(client: ConsoleSettings, database_url: str) -> dict[str, str]:
+def build_as_of(client: ConsoleSettings, moment: str, into: str) -> NoReturn:
+    """Become the program that builds the users of a moment: signals reach it, and its exit code is that of the command.
+
+    Raises KafkaAdmin's errors while the broker is unreachable.
+    """
+    KafkaAdmin(client, "console").ends(PARTITIONS)
+    argv = [sys.executable, "-m", "services.user", "as-of", "--into", into, "--", moment]
+    os.execve(sys.executable, argv, _environment(client, into))  # noqa: S606  # our own program, no shell
+
+
+def _environment(client: ConsoleSettings, database_url: str) -> dict[str, str]:
     """Return the environment of a program of the user service: the settings of Kafka and a database."""
     return (
         _without_settings()

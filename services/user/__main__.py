@@ -1,6 +1,7 @@
 """`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
 
-`… rebuild --check` folds the log and compares it with the store. `… as-of` builds the users of a moment. `… clear-flags` clears the flags of addresses.
+`… rebuild --check` folds the log and compares it with the store. `… as-of` builds the users of a moment.
+`… clear-flags` clears the flags of addresses.
 """
 
 import os

@@ -24,8 +24,9 @@ class Summary(msgspec.Struct, frozen=True):
 def lines(connection: Connection) -> Iterator[tuple[str, bytes]]:
     """Yield the name of the table and the line of each row, in the canonical order."""
     for table in TABLES:
+        name = str(table.name)  # SQLAlchemy's is of a type that msgspec does not encode
         for row in _rows(connection, table):
-            yield table.name, ENCODER.encode([table.name, *row]) + b"\n"
+            yield name, ENCODER.encode([name, *row]) + b"\n"
 
 
 def summary(connection: Connection) -> Summary:

@@ -65,7 +65,7 @@ class MergedLog:
     def _gap(self, event: Event, last: int) -> str:
         skipped = f"; {self.skipped} records are no events, first {self.first_skipped}" if self.skipped else ""
         return (
-            f"{event.record.place} has sequence {event.envelope.sequence} where {last + 1} must follow: the log has a gap"
+            f"{event.record.place} has sequence {event.envelope.sequence}, {last + 1} must follow: the log has a gap"
             f"{skipped}; if the relay was publishing just now, try again or name an earlier moment"
         )
 
