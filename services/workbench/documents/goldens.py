@@ -24,7 +24,7 @@ FOLDER = ROOT / GOLDEN
 NAME = re.compile(r"(?P<kind>.+?)(?:\.(?P<number>[0-9]+))?\.txt")
 REFUSED = """golden files are not written, a reader of published records would notice:
   {changes}
-Give the field a default, or publish a new type beside the old one: docs/extending.md.
+Give the field a default, or publish a new version of the fact: docs/extending.md.
 Before the first release: `make docs` takes the present shapes as published; then repeat `make golden`."""
 
 

@@ -25,7 +25,7 @@ def problems(diff: str) -> str:
 
 
 def test_every_recipe_with_a_diff_is_found() -> None:
-    assert RECIPES == ["A new field", "A new type of event", "A new topic"]
+    assert RECIPES == ["A new field", "A new type of event", "A new topic", "A new version of a fact"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from services.contracts.catalog import DAY_MS, TOPICS, TYPES, Pattern, Topic
-from services.contracts.shapes import written_version
+from services.contracts.shapes import versions_of, written_version
 from services.workbench.documents.asyncapi import ABOUT, CUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
 from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.html.flow import flow
@@ -36,10 +36,10 @@ class Field(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A type with all that the page shows of it."""
+    """A type with all that the page shows of it: the version that is published, and links to all that are read."""
 
     name: str
-    schema: str
+    schemas: dict[str, str]
     summary: str
     topic: Topic
     fields: list[Field]
@@ -70,8 +70,7 @@ def page() -> str:
 def kinds() -> list[Kind]:
     """Return every type in the order of the topics."""
     shapes = schemas()
-    versions = {name: written_version(struct) for name, struct in TYPES.items()}
-    return [_kind(topic, name, shapes[f"{name}.{versions[name]}"]) for topic in TOPICS for name in topic.types]
+    return [_kind(topic, name, shapes) for topic in TOPICS for name in topic.types]
 
 
 def kept(topic: Topic) -> str:
@@ -121,11 +120,13 @@ def _presence(name: str, field: Schema, shape: Schema) -> str:
     return f"default {msgspec.json.encode(field.get('default')).decode()}"
 
 
-def _kind(topic: Topic, name: str, schema: dict[str, Any]) -> Kind:
+def _kind(topic: Topic, name: str, shapes: dict[str, Schema]) -> Kind:
+    published = written_version(TYPES[name])
+    versions = sorted(versions_of(TYPES[name]), key=lambda number: (number != published, -number))
+    links = {shapes[f"{name}.{number}"]["$id"]: f"schemas/{name}.{number}.json" for number in versions}
+    fields = list(fields_of(shapes[f"{name}.{published}"]))
     value = msgspec.json.format(golden(name).value, indent=2).decode()
-    return Kind(
-        name, schema["$id"], summary_of(name), topic, list(fields_of(schema)), headers_of(name), _coloured(value)
-    )
+    return Kind(name, links, summary_of(name), topic, fields, headers_of(name), _coloured(value))
 
 
 def _coloured(json: str) -> Markup:
