@@ -44,10 +44,13 @@ def check_users(options: rebuild.RebuildOptions) -> None:
 def build_as_of(
     moment: Annotated[str, typer.Argument(metavar="TIME|SEQUENCE", help="2026-11-22T12:00:00Z, or a sequence number")],
     into: Annotated[str, typer.Option(metavar="DATABASE_URL", help="An empty database, SQLite or PostgreSQL.")],
+    diff: Annotated[str | None, typer.Option(metavar="OTHER", help="A moment: list what changed until then.")] = None,
+    personal: Annotated[bool, typer.Option("--personal", help="Show personal data.")] = False,  # noqa: FBT002  # a flag
 ) -> None:
     """Build users and reservations as of a moment from user.events.v1 alone, and print rows, rate and checksum."""
     with reported():
-        rebuild.build_as_of(_client(), moment, into)
+        compared = [*(["--diff", diff] if diff else []), *(["--personal"] if personal else [])]
+        rebuild.build_as_of(_client(), into, [*compared, "--", moment])
 
 
 @app.command()

@@ -6,6 +6,7 @@ The user service's own program does either; these commands pass the addresses of
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -47,13 +48,13 @@ def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
     return subprocess.run(argv, env=variables, check=False).returncode  # noqa: S603  # ours
 
 
-def build_as_of(client: ConsoleSettings, moment: str, into: str) -> NoReturn:
+def build_as_of(client: ConsoleSettings, into: str, arguments: Sequence[str]) -> NoReturn:
     """Become the program that builds the users of a moment: signals reach it, and its exit code is that of the command.
 
     Raises KafkaAdmin's errors while the broker is unreachable.
     """
     KafkaAdmin(client, "console").ends(PARTITIONS)
-    argv = [sys.executable, "-m", "services.user", "as-of", "--into", into, "--", moment]
+    argv = [sys.executable, "-m", "services.user", "as-of", "--into", into, *arguments]
     os.execve(sys.executable, argv, _environment(client, into))  # noqa: S606  # our own program, no shell
 
 

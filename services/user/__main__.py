@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.chassis.database.database import Database
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
@@ -74,22 +75,25 @@ def build_as_of(
     moment: Annotated[str, typer.Argument(metavar="TIME|SEQUENCE", help="2026-11-22T12:00:00Z, or a sequence number")],
     *,
     into: Annotated[str, typer.Option(help="the URL of an empty database, SQLite or PostgreSQL")],
+    diff: Annotated[str | None, typer.Option(help="another moment: list what changed until then")] = None,
+    personal: Annotated[bool, typer.Option("--personal", help="show personal data in differences")] = False,
 ) -> None:
     """Build users and reservations as of a moment from user.events.v1: 0 done, 1 the log has a gap, 2 not done."""
     logs.configure("user", "error")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = load(Settings, {**os.environ, "APP_DATABASE_URL": into})
-        inputs = bootstrap.build_as_of(settings, target(moment, utc_now()))
-        as_of.run(inputs, Console(), Console(stderr=True))
+        settings, now = load(Settings, {**os.environ, "APP_DATABASE_URL": into}), utc_now()
+        wanted = as_of.Wanted(target(moment, now), target(diff, now) if diff else None, personal=personal)
+        consoles = as_of.Consoles(Console(), Console(stderr=True))
+        as_of.run(bootstrap.build_log(settings), wanted, Database(settings.database), consoles)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped before the end: the database is empty again\n")
+        sys.stderr.write("stopped before the end; unfinished tables are removed\n")
         sys.exit(130)
     except LogError as error:
-        sys.stderr.write(f"stopped, the database is empty again: {error}\n")
+        sys.stderr.write(f"stopped, unfinished tables are removed: {error}\n")
         sys.exit(1)
     except (SettingsError, TargetError, ConnectionError, TopicsError, SQLAlchemyError) as error:
-        sys.stderr.write(f"cannot build: {error}\n")
+        sys.stderr.write(f"cannot build: {error}\n".replace("APP_DATABASE_URL", "--into"))
         sys.exit(2)
 
 

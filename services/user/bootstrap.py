@@ -25,7 +25,6 @@ from services.user import publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
 from services.user.as_of import command as as_of
-from services.user.as_of.target import Target
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools
@@ -79,16 +78,14 @@ def build_contact_flags(settings: Settings) -> ContactFlags:
     return ContactFlags(Database(settings.database), Tools(store.Rows, new_id, utc_now), system_operator())
 
 
-def build_as_of(settings: Settings, target: Target) -> as_of.Inputs:
-    """Return what builds the users of a moment, in the database of the settings."""
+def build_log(settings: Settings) -> as_of.Log:
+    """Return the log of all facts, to be read from its beginning to its end, any number of times."""
     places = rebuild_check.PARTITIONS
     admin = KafkaAdmin(settings, "user-as-of")
     begins, ends = admin.begins(places), admin.ends(places)
-    return as_of.Inputs(
-        partitions=[read_partitions(settings, [place]) for place in places],
+    return as_of.Log(
+        open=lambda: [read_partitions(settings, [place]) for place in places],
         records=sum(ends[place] - begins[place] for place in places),
-        target=target,
-        into=Database(settings.database),
     )
 
 

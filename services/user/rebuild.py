@@ -92,7 +92,7 @@ def differences(own: Mapping[str, UserState], other: Mapping[str, UserState]) ->
     Values are compared, not texts: a row written before a field was added has its default.
     """
     return [
-        f"user {user_id}: the service has {_summary(own.get(user_id))}, the log gives {_summary(other.get(user_id))}"
+        f"user {user_id}: the service has {summary(own.get(user_id))}, the log gives {summary(other.get(user_id))}"
         f"{_fields(own.get(user_id), other.get(user_id))}"
         for user_id in sorted(own.keys() | other.keys())
         if own.get(user_id) != other.get(user_id)
@@ -104,22 +104,29 @@ def _states(connection: Connection, table: Table) -> dict[str, UserState]:
     return {row.user_id: msgspec.json.decode(row.state, type=UserState) for row in found}
 
 
-def _summary(user: UserState | None) -> str:
+def summary(user: UserState | None) -> str:
+    """Return a user's version and status, without personal data."""
     return "nothing" if user is None else f"version {user.version} ({user.status})"
 
 
 def _fields(own: UserState | None, other: UserState | None) -> str:
     if own is None or other is None:
         return ""
-    return "; different: " + ", ".join(_different(msgspec.to_builtins(own), msgspec.to_builtins(other)))
+    values = flat(other)
+    return "; different: " + ", ".join(name for name, value in flat(own).items() if value != values[name])
 
 
-def _different(own: dict[str, Any], other: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in own.items():
+def flat(user: UserState) -> dict[str, object]:
+    """Return the values of a user by the path of their fields, such as `personal.email`."""
+    return dict(_flat(msgspec.to_builtins(user)))
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in values.items():
         if isinstance(value, dict):
-            yield from _different(value, other[name], f"{prefix}{name}.")
-        elif value != other[name]:
-            yield f"{prefix}{name}"
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _read(connection: Connection, user_ids: set[str]) -> dict[str, Row]:

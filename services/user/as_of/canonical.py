@@ -25,7 +25,7 @@ def lines(connection: Connection) -> Iterator[tuple[str, bytes]]:
     """Yield the name of the table and the line of each row, in the canonical order."""
     for table in TABLES:
         name = str(table.name)  # SQLAlchemy's is of a type that msgspec does not encode
-        for row in _rows(connection, table):
+        for row in rows(connection, table):
             yield name, ENCODER.encode([name, *row]) + b"\n"
 
 
@@ -38,7 +38,8 @@ def summary(connection: Connection) -> Summary:
     return Summary(rows, digest.hexdigest())
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
+def rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
+    """Yield the values of each row in the canonical order; a state is decoded."""
     # By the bytes of the keys: PostgreSQL's usual collations put texts in the order of a language.
     collation = "BINARY" if connection.dialect.name == "sqlite" else "C"
     query = select(table).order_by(*(column.collate(collation) for column in table.primary_key))

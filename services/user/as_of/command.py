@@ -1,7 +1,12 @@
-"""Builds the users of a moment in an empty database, with a progress bar, and reports rows, rate and checksum."""
+"""Builds the users of a moment in an empty database, with a progress bar, and reports rows, rate and checksum.
+
+With a second moment, whose users are built for a while, it reports what changed between the two.
+"""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 from rich.console import Console
@@ -11,7 +16,7 @@ from services.chassis.consumer.decoding import Decoder
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
 from services.contracts.envelope import Envelope, to_text
-from services.user.as_of import builder, canonical
+from services.user.as_of import builder, canonical, diff
 from services.user.as_of.merge import MergedLog
 from services.user.as_of.target import Target
 from services.user.rebuild import FACTS
@@ -19,34 +24,58 @@ from services.user.rebuild import FACTS
 BAR = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TextColumn("events, left"), TimeRemainingColumn())
 
 
-class Inputs(msgspec.Struct, frozen=True):
-    """The batches of each partition, the number of their records, the moment, and the database."""
+class Log(msgspec.Struct, frozen=True):
+    """The topic: `open` returns the batches of each partition, `records` is how many there are."""
 
-    partitions: Sequence[Iterable[Sequence[Record]]]
+    open: Callable[[], Sequence[Iterable[Sequence[Record]]]]
     records: int
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The moment to build, and one to compare it with; values of personal data are shown only if `personal`."""
+
     target: Target
-    into: Database
+    other: Target | None = None
+    personal: bool = False
 
 
-def run(inputs: Inputs, report: Console, progress: Console) -> None:
-    """Build and report. Raises LogError, TargetError, ConnectionError, SQLAlchemyError: the database is empty again."""
-    log, started = MergedLog(inputs.partitions, Decoder(FACTS)), time.perf_counter()
-    with builder.tables(inputs.into):
-        last = _shown(builder.build(inputs.into, inputs.target.until(iter(log))), inputs, progress)
-        inputs.target.require(last.sequence if last else 0)
+class Consoles(msgspec.Struct, frozen=True):
+    """Standard output, and standard error for the progress."""
+
+    report: Console
+    progress: Console
+
+
+def run(log: Log, wanted: Wanted, into: Database, consoles: Consoles) -> None:
+    """Build and report. Raises LogError, TargetError, ConnectionError, SQLAlchemyError."""
+    _print(consoles, _build(log, wanted.target, into, consoles))
+    with into.read() as connection:
+        found = canonical.summary(connection)
+    _print(consoles, [f"{name:<13} {number:>11,} rows" for name, number in found.rows.items()])
+    _print(consoles, [f"sha256 {found.sha256}"])
+    if wanted.other:
+        _compare(log, wanted, into, consoles)
+
+
+def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list[str]:
+    """Return the last event, the rate, and what was skipped, a line each; on any error the database is empty again."""
+    merged, started = MergedLog(log.open(), Decoder(FACTS)), time.perf_counter()
+    with builder.tables(into):
+        committed = builder.build(into, target.until(iter(merged)))
+        last = _shown(committed, min(log.records, target.sequence or log.records), consoles.progress)
+        end = target.require(last)
     took = time.perf_counter() - started
-    if last:
-        report.print(f"as of sequence {last.sequence:,}, {to_text(last.time)}", highlight=False)
-        report.print(f"{last.sequence:,} events in {took:.1f} s: {last.sequence / took:,.0f} a second", highlight=False)
-    if log.skipped:
-        report.print(f"{log.skipped:,} records are no events, the first is {log.first_skipped}", highlight=False)
-    with inputs.into.read() as connection:
-        _report(canonical.summary(connection), report)
+    skipped = f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}"
+    return [
+        f"as of sequence {end.sequence:,}, {to_text(end.time)}",
+        f"{end.sequence:,} events in {took:.1f} s: {end.sequence / took:,.0f} a second",
+        *([skipped] if merged.skipped else []),
+    ]
 
 
-def _shown(committed: Iterator[Envelope], inputs: Inputs, console: Console) -> Envelope | None:
+def _shown(committed: Iterator[Envelope], total: int, console: Console) -> Envelope | None:
     """Show the progress of committed batches; return the last event."""
-    last, total = None, min(inputs.records, inputs.target.sequence or inputs.records)
+    last = None
     with Progress(*BAR, console=console, transient=True) as progress:
         bar = progress.add_task("", total=total)
         for last in committed:  # the last one is returned
@@ -54,7 +83,22 @@ def _shown(committed: Iterator[Envelope], inputs: Inputs, console: Console) -> E
     return last
 
 
-def _report(summary: canonical.Summary, report: Console) -> None:
-    for name, number in summary.rows.items():
-        report.print(f"{name:<13} {number:>11,} rows", highlight=False)
-    report.print(f"sha256 {summary.sha256}", highlight=False, soft_wrap=True)
+def _compare(log: Log, wanted: Wanted, built: Database, consoles: Consoles) -> None:
+    with TemporaryDirectory() as folder:
+        scratch = Database(f"sqlite:///{Path(folder) / 'other.db'}")
+        try:
+            head, *_ = _build(log, wanted.other or wanted.target, scratch, consoles)
+            _print(consoles, ["", f"compared with the users {head}:"])
+            with built.read() as one, scratch.read() as other:
+                found = 0
+                for line in diff.differences(one, other, personal=wanted.personal):
+                    found += 1
+                    _print(consoles, [line])
+            _print(consoles, [f"{found:,} users differ"])
+        finally:
+            scratch.close()
+
+
+def _print(consoles: Consoles, lines: Iterable[str]) -> None:
+    for line in lines:
+        consoles.report.print(line, highlight=False, markup=False, soft_wrap=True)

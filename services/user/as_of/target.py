@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 
 from services.chassis.consumer.decoding import Event
-from services.contracts.envelope import LARGEST_SEQUENCE, to_text
+from services.contracts.envelope import LARGEST_SEQUENCE, Envelope, to_text
 
 
 class TargetError(Exception):
@@ -25,12 +25,13 @@ class Target(msgspec.Struct, frozen=True):
         # No event behind the last one is read: it may not be there.
         return islice(events, self.sequence) if self.time is None else _until(events, self.time)
 
-    def require(self, last: int) -> None:
-        """Raise TargetError if the log ends before the moment: `last` is the last sequence number, 0 for none."""
-        if last == 0:
+    def require(self, last: Envelope | None) -> Envelope:
+        """Return the last event that was applied. Raises TargetError if the log ends before the moment."""
+        if last is None:
             raise TargetError("the log has no event")
-        if self.sequence is not None and last < self.sequence:
-            raise TargetError(f"the log ends at sequence {last}: name one from 1 to {last}")
+        if self.sequence is not None and last.sequence < self.sequence:
+            raise TargetError(f"the log ends at sequence {last.sequence}: name one from 1 to {last.sequence}")
+        return last
 
 
 def target(text: str, now: datetime) -> Target:

@@ -17,14 +17,15 @@ from services.chassis.messages.ids import new_id
 from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store
 from services.contracts.catalog import USER_EVENTS
-from services.contracts.user import Personal, Preferences
+from services.contracts.user import EmailChanged, Fact, NewAddress, Personal, Preferences, PreferencesChanged
 from services.user import bootstrap, publisher
-from services.user.as_of import builder, canonical, command
+from services.user.as_of import builder, canonical
+from services.user.as_of.command import Consoles, Log, Wanted, run
 from services.user.as_of.merge import LogError
 from services.user.as_of.target import Target, TargetError
 from services.user.commands import Action, Change, Command, Deactivate, Flag, Register
 from services.user.domain import Changes
-from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+from tests.support.builders import NOW, USER_ID, a_record, a_user_registered, an_envelope
 from tests.support.user_client import commit_group
 
 GROUPS, GROUP = 25, 6
@@ -78,11 +79,15 @@ def partitions(events: list[StoredEvent]) -> list[list[list[Record]]]:
     return batches
 
 
-def built(events: list[StoredEvent], target: Target, into: Database) -> str:
+def built(events: list[StoredEvent], wanted: Target | Wanted, into: Database) -> str:
     """Build the users of a moment and return the report."""
+    return run_on(Log(lambda: partitions(events), len(events)), wanted, into)
+
+
+def run_on(log: Log, wanted: Target | Wanted, into: Database) -> str:
     report = io.StringIO()
-    inputs = command.Inputs(partitions(events), len(events), target, into)
-    command.run(inputs, Console(file=report, width=200), Console(file=io.StringIO()))
+    consoles = Consoles(Console(file=report), Console(file=io.StringIO()))
+    run(log, wanted if isinstance(wanted, Wanted) else Wanted(wanted), into, consoles)
     return report.getvalue()
 
 
@@ -144,9 +149,8 @@ def test_an_interrupted_build_can_be_started_again(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(builder, "BATCH", 10)
-    inputs = command.Inputs([*partitions(events), interrupted()], 1, Target(sequence=40), database)
     with pytest.raises(KeyboardInterrupt):
-        command.run(inputs, Console(file=io.StringIO()), Console(file=io.StringIO()))
+        run_on(Log(lambda: [*partitions(events), interrupted()], 1), Target(sequence=40), database)
     assert inspect(database.engine).get_table_names() == []
     built(events, Target(sequence=len(events)), database)
     assert dump(database) == dumps[len(events)]
@@ -160,12 +164,37 @@ def test_a_login_that_older_rules_gave_twice_stays_with_its_first_user(
         [a_record(an_envelope(id=f"event-{number}", subject=f"user-{number}", sequence=number), a_user_registered())]
         for number in (1, 2)
     ]
-    command.run(command.Inputs([batches], 2, Target(sequence=2), database), *(Console(file=io.StringIO()),) * 2)
+    run_on(Log(lambda: [batches], 2), Target(sequence=2), database)
     reserved = [line for line in dump(database) if line.startswith(b'["reservations"')]
     assert reserved == [
         b'["reservations","email","ada@example.org","user-1"]\n',
         b'["reservations","login","ada","user-1"]\n',
     ]
+
+
+def test_the_difference_of_two_moments_names_users_and_fields(database: Database) -> None:
+    changed: list[tuple[str, Fact]] = [
+        ("user.registered", a_user_registered()),
+        ("user.email_changed", EmailChanged(NewAddress("countess@example.org"))),
+        ("user.preferences_changed", PreferencesChanged(Preferences(email=False))),
+    ]
+    records = [
+        a_record(an_envelope(id=f"event-{number}", sequence=number, version=number, type=kind), fact)
+        for number, (kind, fact) in enumerate(changed, 1)
+    ]
+    other = an_envelope(id="event-4", sequence=4, subject="user-2")
+    records.append(a_record(other, a_user_registered(login="eve", email="eve@example.org")))
+    log = Log(lambda: [[records]], 4)
+    hidden = run_on(log, Wanted(Target(sequence=1), Target(sequence=4)), database).splitlines()
+    assert hidden[-3:] == [
+        f"user {USER_ID}: version 1 -> 3, personal.email, preferences.email true -> false",
+        "user user-2: nothing -> version 1 (active)",
+        "2 users differ",
+    ]
+    shown = run_on(log, Wanted(Target(sequence=2), Target(sequence=1), personal=True), emptied(database)).splitlines()
+    assert shown[-2].endswith('personal.email "countess@example.org" -> "ada@example.org"')
+    again = run_on(log, Wanted(Target(sequence=4), Target(sequence=4)), emptied(database)).splitlines()
+    assert again[-1] == "0 users differ"
 
 
 def test_a_database_with_tables_is_refused_and_stays(service: Database) -> None:

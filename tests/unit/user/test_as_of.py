@@ -90,11 +90,12 @@ def test_a_moment_before_the_first_event_is_refused_with_the_range() -> None:
 
 
 def test_a_moment_behind_the_end_of_the_log_is_refused_with_the_range() -> None:
-    Target(sequence=3).require(3)
+    last = an_envelope(sequence=2)
+    assert Target(sequence=2).require(last) == last
     with pytest.raises(TargetError, match="name one from 1 to 2"):
-        Target(sequence=3).require(2)
+        Target(sequence=3).require(last)
     with pytest.raises(TargetError, match="no event"):
-        Target(time=NOW).require(0)
+        Target(time=NOW).require(None)
 
 
 def test_a_moment_is_a_sequence_number_or_a_time() -> None:
