@@ -4,12 +4,14 @@ An effect has what the path leaves: rows, without the digests of what came over 
 asserts that the record was taken. A new path belongs into `PATHS`; tests/contract/test_corpus.py does the rest.
 """
 
+import io
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from rich.console import Console
 from sqlalchemy import Connection, Table, insert, select
 
 from services.audit import handlers as audit_handlers
@@ -35,6 +37,9 @@ from services.notification.store import restore
 from services.notification.store.tables import addresses, intents, replica, waiting
 from services.user import rebuild
 from services.user import store as user_store
+from services.user.as_of import canonical
+from services.user.as_of import command as as_of
+from services.user.as_of.target import Target
 from services.user.commands import Command, Register
 from services.user.domain import evolve
 from services.user.flags.bounce_handler import BounceHandler
@@ -47,6 +52,7 @@ from tests.support.notification_builders import a_handler, prepare
 from tests.support.user_client import commit_group
 
 CHANGING = {"digest", "event_id", "data"}  # columns that hold what was on the wire, or an id made at random
+QUIET = Console(file=io.StringIO())
 ORIGIN = "eventline.local/audit"
 FACTS = tuple(rebuild.FACTS)
 OUTCOMES = tuple(kind for kind in TYPES if kind.startswith("notification."))
@@ -136,28 +142,39 @@ def _folded(database: Database, record: Record) -> object:
         return rebuild.folded(connection)
 
 
+def _as_of(database: Database, record: Record) -> object:
+    facts = _with_registration(record)
+    numbered = [_numbered(fact, str(number).encode()) for number, fact in enumerate(facts, 1)]
+    as_of.run(as_of.Inputs([[numbered]], len(facts), Target(sequence=len(facts)), database), QUIET, QUIET)
+    with database.read() as connection:
+        return list(canonical.lines(connection))
+
+
 def _replayed(_database: Database, record: Record) -> object:
-    facts = [record]
-    if record.header("ce_type") != "user.registered":
-        facts.insert(0, _present("user.registered", record.topic))
+    facts = _with_registration(record)
     states = list(replay("u", facts))
     assert len(states) == len(facts)
     return states
+
+
+def _with_registration(record: Record) -> list[Record]:
+    is_first = record.header("ce_type") == "user.registered"
+    return [record] if is_first else [_present("user.registered", record.topic), record]
 
 
 def _restored(database: Database, record: Record) -> object:
     prepare(database)
     records = [record]
     if record.header("ce_type") in {"notification.sent", "notification.failed"}:
-        records.insert(0, _earlier(_present("notification.queued", record.topic)))
+        records.insert(0, _numbered(_present("notification.queued", record.topic), b"1"))
     restore.restore(database, [records])
     with database.read() as connection:
         return _rows(connection, intents)
 
 
-def _earlier(record: Record) -> Record:
-    # All golden records have one number and one id; a mail is queued before it is sent.
-    changed = {"ce_id": b"01936d5e-0000-7000-8000-0000000000ff", "ce_sequence": b"40".rjust(20, b"0")}
+def _numbered(record: Record, number: bytes) -> Record:
+    # All golden records have one number and one id.
+    changed = {"ce_id": b"event-" + number, "ce_sequence": number.rjust(20, b"0"), "ce_subjectversion": number}
     headers = [(name, changed.get(name, value)) for name, value in record.headers or ()]
     return msgspec.structs.replace(record, headers=headers)
 
@@ -190,5 +207,6 @@ PATHS = {
     "user: rebuild": DecodingPath(FACTS, _folded),
     "audit: journey": DecodingPath(OUTCOMES, _in_a_journey),
     "console: held show": DecodingPath(tuple(TYPES), _described),
+    "user: as-of": DecodingPath(FACTS, _as_of),
     "tour: replay": DecodingPath(FACTS, _replayed),
 }
