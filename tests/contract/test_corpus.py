@@ -6,6 +6,7 @@ of the earlier one must have the effect of today's: a path that does not upcast 
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,34 @@ TOPIC_OF = {kind: topic.name for topic in TOPICS for kind in topic.types}
 BY_TYPE = [(name, kind) for name, path in PATHS.items() for kind in path.types]
 BY_FILE = [(name, path) for name, kind in BY_TYPE for path in files(kind)]
 FACTS = {struct.__name__ for struct in (*user.Fact.__args__, *notification.Fact.__args__)}
+MODULES = sorted((ROOT / "services").rglob("*.py"))
+IMPORTS = re.compile(
+    r"(?m)^from services\.(chassis\.consumer\.decoding import .*Decoder|contracts\.shapes import .*readers)\b"
+)
+OWN = {
+    "audit",
+    "chassis",
+    "console",
+    "notification",
+    "user",
+    "workbench",
+}  # a service of `make new-service` has a Decoder
+NONE = "no path of the product"
+DECODING = {
+    "services/audit/journeys/facts.py": "audit: journey",
+    "services/chassis/consumer/decoding.py": "notification: parked, then retried",
+    "services/console/held/record.py": "console: held show",
+    "services/notification/bootstrap.py": "notification: live",
+    "services/notification/handlers.py": "notification: live",
+    "services/notification/store/restore.py": "notification: restore",
+    "services/user/as_of/command.py": "user: as-of",
+    "services/user/as_of/merge.py": "user: as-of",
+    "services/user/flags/bounce_handler.py": "user: bounces",
+    "services/user/rebuild.py": "user: rebuild",
+    "services/workbench/soak/newcomer.py": NONE,
+    "services/workbench/tour/stops/event_notification.py": NONE,
+    "services/workbench/tour/stops/event_sourcing.py": "tour: replay",
+}
 DECODES = {"decode", "Decoder", "convert"}
 REPAIR = "decode by services/contracts/shapes.py, as chassis/consumer/decoding.py does: an earlier version is not read"
 
@@ -100,12 +129,15 @@ def test_a_restored_event_is_published_again_in_its_own_version(database: Databa
     assert (again.value, sorted(again.headers)) == (value, sorted(record.headers or []))
 
 
+def test_every_module_that_decodes_records_belongs_to_a_path() -> None:
+    own = (path for path in MODULES if path.relative_to(ROOT / "services").parts[0] in OWN)
+    found = {str(path.relative_to(ROOT)) for path in own if IMPORTS.search(path.read_text())}
+    assert found == set(DECODING), "give it a path in tests/support/decoding_paths.py, and name it in DECODING"
+    assert set(DECODING.values()) == set(PATHS) | {NONE}
+
+
 def test_no_module_decodes_facts_by_itself() -> None:
-    found = [
-        f"{path.relative_to(ROOT)}:{line}"
-        for path in sorted((ROOT / "services").rglob("*.py"))
-        for line in decoding_lines(path.read_text())
-    ]
+    found = [f"{path.relative_to(ROOT)}:{line}" for path in MODULES for line in decoding_lines(path.read_text())]
     assert found == [], REPAIR
 
 
