@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfile import TemporaryFile
 from typing import IO
 
-from services.chassis.consumer.decoding import Decoder, Event, UnknownShapeError
+from services.chassis.consumer.decoding import Decoded, Decoder, Event, UnknownShapeError
 from services.chassis.messages.record import Record
 
 DIGEST_BYTES = 16
@@ -46,11 +46,18 @@ class MergedLog:
 
     def _events(self, batches: Iterable[Sequence[Record]]) -> Iterator[Event]:
         for batch in batches:
+            try:
+                decoded = self._decoder.decode(batch)
+            except UnknownShapeError:
+                decoded = Decoded()
+            if len(decoded.events) == len(batch):
+                yield from decoded.events
+                continue
+            # One by one: a record behind the wanted moment must not stop what comes before it.
             for record in batch:
                 yield from self._decoded(record)
 
     def _decoded(self, record: Record) -> Iterable[Event]:
-        # One by one: a record behind the wanted moment must not stop what comes before it.
         try:
             decoded = self._decoder.decode([record])
         except UnknownShapeError as error:

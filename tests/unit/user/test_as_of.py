@@ -77,6 +77,11 @@ def test_an_event_of_a_newer_program_stops_the_replay(changed: dict[str, object]
         sequences(iter(log_of([*events(1), an_event(2, **changed)])))
 
 
+def test_an_event_behind_the_moment_does_not_stop_the_replay() -> None:
+    log = log_of([*events(1), an_event(2, schema="urn:eventline:user.registered:9")])
+    assert sequences(Target(sequence=1).until(iter(log))) == [1]
+
+
 def test_a_moment_ends_the_events() -> None:
     records = events(1, 2, 3, 5)  # behind 3 is a gap, which a sequence number does not reach
     assert sequences(Target(sequence=3).until(iter(log_of(records)))) == [1, 2, 3]
