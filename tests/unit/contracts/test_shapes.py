@@ -5,7 +5,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from services.contracts import shapes
+from services.contracts import notification, shapes, user
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import schema_of
 from services.contracts.shapes import Earlier
@@ -67,3 +67,11 @@ def test_what_is_written_of_a_type_is_read_back_by_its_version(kind: str) -> Non
     versions = shapes.versions_of(TYPES[kind])
     assert shapes.written_version(TYPES[kind]) in versions
     assert set(shapes.readers(kind, TYPES[kind])) == {schema_of(kind, number) for number in versions}
+
+
+@pytest.mark.parametrize(
+    "struct", sorted({*TYPES.values()} - {*user.Fact.__args__, *notification.Fact.__args__}, key=str)
+)
+def test_a_type_that_is_no_fact_of_an_event_store_has_one_version(struct: type[msgspec.Struct]) -> None:
+    reason = "nothing notes its version: a state or notice gets a topic of its own, an operator's action first a column"
+    assert list(shapes.versions_of(struct)) == [1], reason
