@@ -19,7 +19,7 @@ from services.chassis.kafka.admin import TopicsError
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
 from services.chassis.process import migrate as migrate_command
-from services.chassis.process.runtime import main
+from services.chassis.process.runtime import collect_rarely, main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.user import bootstrap, rebuild_check
@@ -81,6 +81,7 @@ def build_as_of(
     """Build users and reservations as of a moment from user.events.v1: 0 done, 1 the log has a gap, 2 not done."""
     logs.configure("user", "error")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    collect_rarely()
     try:
         settings, now = load(Settings, {**os.environ, "APP_DATABASE_URL": into}), utc_now()
         wanted = as_of.Wanted(target(moment, now), target(diff, now) if diff else None, personal=personal)

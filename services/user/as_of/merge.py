@@ -104,5 +104,6 @@ class _Ledger:
 
 
 def _digest(event: Event) -> bytes:
-    named = f"{event.envelope.id} {event.envelope.subject} {event.envelope.version} ".encode()
-    return hashlib.blake2b(named + event.digest, digest_size=DIGEST_BYTES).digest()
+    envelope, content = event.envelope, event.record.value if event.content is None else event.content
+    named = f"{envelope.id} {envelope.version} {envelope.subject}\0".encode()
+    return hashlib.blake2b(named + (content or b""), digest_size=DIGEST_BYTES).digest()
