@@ -145,7 +145,10 @@ def _folded(database: Database, record: Record) -> object:
 def _as_of(database: Database, record: Record) -> object:
     facts = _with_registration(record)
     numbered = [_numbered(fact, str(number).encode()) for number, fact in enumerate(facts, 1)]
-    log, wanted = as_of.Log(lambda: [[numbered]], len(facts)), as_of.Wanted(Target(sequence=len(facts)))
+    log, wanted = (
+        as_of.Log(lambda: [(batch for batch in [numbered])], len(facts)),
+        as_of.Wanted(Target(sequence=len(facts))),
+    )
     as_of.run(log, wanted, database, as_of.Consoles(QUIET, QUIET))
     with database.read() as connection:
         return list(canonical.lines(connection))

@@ -1,7 +1,7 @@
 """Reads partitions outside any group, from given offsets or a whole topic, without moving a group's offset."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message
@@ -113,7 +113,7 @@ def read_topic(
 
 def read_partitions(
     settings: KafkaSettings, partitions: Sequence[TopicPartition], silence_s: float = SILENCE_S
-) -> Iterator[list[Record]]:
+) -> Generator[list[Record], None, None]:
     """Yield the records of partitions of one topic, as `read_topic`. Raises TopicUnavailableError."""
     starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
     with closing(PartitionReader(settings, partitions[0].topic, starts)) as reader:

@@ -4,7 +4,8 @@ With a second moment, whose users are built for a while, it reports what changed
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,10 +25,13 @@ from services.user.rebuild import FACTS
 BAR = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TextColumn("events, left"), TimeRemainingColumn())
 
 
+Batches = Generator[Sequence[Record], None, None]
+
+
 class Log(msgspec.Struct, frozen=True):
     """The topic: `open` returns the batches of each partition, `records` is how many there are."""
 
-    open: Callable[[], Sequence[Iterable[Sequence[Record]]]]
+    open: Callable[[], Sequence[Batches]]
     records: int
 
 
@@ -59,8 +63,8 @@ def run(log: Log, wanted: Wanted, into: Database, consoles: Consoles) -> None:
 
 def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list[str]:
     """Return the last event, the rate, and what was skipped, a line each; on any error the database is empty again."""
-    merged, started = MergedLog(log.open(), Decoder(FACTS)), time.perf_counter()
-    with builder.tables(into):
+    with ExitStack() as opened, builder.tables(into):
+        merged, started = MergedLog(_opened(log, opened), Decoder(FACTS)), time.perf_counter()
         committed = builder.build(into, target.until(iter(merged)))
         last = _shown(committed, min(log.records, target.sequence or log.records), consoles.progress)
         end = target.require(last)
@@ -71,6 +75,11 @@ def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list
         f"{end.sequence:,} events in {took:.1f} s: {end.sequence / took:,.0f} a second",
         *([skipped] if merged.skipped else []),
     ]
+
+
+def _opened(log: Log, stack: ExitStack) -> list[Batches]:
+    # Closed explicitly: a Kafka client that is still open at the end of the process can hold it up.
+    return [stack.enter_context(closing(batches)) for batches in log.open()]
 
 
 def _shown(committed: Iterator[Envelope], total: int, console: Console) -> Envelope | None:

@@ -3,7 +3,7 @@
 import io
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -81,7 +81,11 @@ def partitions(events: list[StoredEvent]) -> list[list[list[Record]]]:
 
 def built(events: list[StoredEvent], wanted: Target | Wanted, into: Database) -> str:
     """Build the users of a moment and return the report."""
-    return run_on(Log(lambda: partitions(events), len(events)), wanted, into)
+    return run_on(log_of(*partitions(events), records=len(events)), wanted, into)
+
+
+def log_of(*partitions: Iterable[list[Record]], records: int = 4) -> Log:
+    return Log(lambda: [(batch for batch in partition) for partition in partitions], records)
 
 
 def run_on(log: Log, wanted: Target | Wanted, into: Database) -> str:
@@ -150,7 +154,7 @@ def test_an_interrupted_build_can_be_started_again(
 
     monkeypatch.setattr(builder, "BATCH", 10)
     with pytest.raises(KeyboardInterrupt):
-        run_on(Log(lambda: [*partitions(events), interrupted()], 1), Target(sequence=40), database)
+        run_on(log_of(*partitions(events), interrupted()), Target(sequence=40), database)
     assert inspect(database.engine).get_table_names() == []
     built(events, Target(sequence=len(events)), database)
     assert dump(database) == dumps[len(events)]
@@ -164,7 +168,7 @@ def test_a_login_that_older_rules_gave_twice_stays_with_its_first_user(
         [a_record(an_envelope(id=f"event-{number}", subject=f"user-{number}", sequence=number), a_user_registered())]
         for number in (1, 2)
     ]
-    run_on(Log(lambda: [batches], 2), Target(sequence=2), database)
+    run_on(log_of(batches), Target(sequence=2), database)
     reserved = [line for line in dump(database) if line.startswith(b'["reservations"')]
     assert reserved == [
         b'["reservations","email","ada@example.org","user-1"]\n',
@@ -184,7 +188,7 @@ def test_the_difference_of_two_moments_names_users_and_fields(database: Database
     ]
     other = an_envelope(id="event-4", sequence=4, subject="user-2")
     records.append(a_record(other, a_user_registered(login="eve", email="eve@example.org")))
-    log = Log(lambda: [[records]], 4)
+    log = log_of([records])
     hidden = run_on(log, Wanted(Target(sequence=1), Target(sequence=4)), database).splitlines()
     assert hidden[-3:] == [
         f"user {USER_ID}: version 1 -> 3, personal.email, preferences.email true -> false",
