@@ -18,7 +18,8 @@ HELD = Row(
             title="Which records are held, and why?",
             queries=tuple(
                 Query(
-                    most("job, reason", of("held_records", f'state="{state}"')), f"{{{{job}}}} {state}: {{{{reason}}}}"
+                    f"""{most("job, reason", of("held_records", f'state="{state}"'))} > 0""",  # every reason has one
+                    f"{{{{job}}}} {state}: {{{{reason}}}}",
                 )
                 for state in HELD_STATES
             ),
