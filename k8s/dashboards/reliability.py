@@ -5,7 +5,8 @@ from k8s.dashboards import shared_panels, style
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.panel_types import Bars, Series, Stat
-from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, quantile, rate
+from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, rate
+from k8s.dashboards.retention import FORGETTING, HELD
 
 AVAILABILITY, LATENCY, EFFECTS = SLOS
 SHOWN = ("5m", "1h", "6h")
@@ -13,8 +14,6 @@ OLD_S = 60  # as in the alert
 FREE = 512 * 2**20
 BY_TOPIC, TOPIC_NAME = "job, messaging_destination_name", "{{job}} {{messaging_destination_name}}"
 LARGE = 10 * 2**30
-BY_TABLE, TABLE_NAME = "job, table", "{{job}} {{table}}"
-OVERDUE_S, HOLD_S = 3600, 0.05  # as in the alert; the promise
 
 
 def kept(title: str, slo: Slo) -> Stat:
@@ -96,7 +95,6 @@ OUTBOX = Row(
             queries=(
                 Query(most("job", of("outbox_pending_events")), "{{job}}"),
                 Query(most("job", of("outbox_stopped_events")), "{{job}}, stopped"),
-                Query(most("job", of("relay_paused_seconds")), "{{job}}, seconds paused"),
             ),
             unit="short",
             width=8,
@@ -152,66 +150,6 @@ ASIDE = Row(
             normal="zero, but for moments in which something restarts.",
             act="steady: what it talks to is overloaded or partly unreachable.",
             good=Good.ZERO,
-        ),
-    ),
-)
-
-FORGETTING = Row(
-    "What is forgotten: do tables stop growing?",
-    (
-        Series(
-            title="How many rows has each table?",
-            queries=(Query(most(BY_TABLE, of("table_rows")), TABLE_NAME),),
-            unit="short",
-            width=8,
-            normal="level once rows are as old as they may get: days for replies, weeks for the others.",
-            act="more commands make more rows; otherwise see whether rows are overdue.",
-            runbook="RowsNotDeleted",
-            good=Good.ZERO,
-        ),
-        Series(
-            title="How old is the oldest row of each table?",
-            queries=(Query(most(BY_TABLE, of("table_oldest_age_seconds")), TABLE_NAME),),
-            unit="s",
-            width=8,
-            normal="rises to the table's setting, and stays there.",
-            act="above it, old rows are not deleted: see which are overdue.",
-            runbook="RowsNotDeleted",
-            good=Good.ZERO,
-        ),
-        Series(
-            title="How overdue are old rows?",
-            queries=(Query(most(BY_TABLE, of("table_overdue_seconds")), TABLE_NAME),),
-            unit="s",
-            width=8,
-            most=OVERDUE_S,
-            normal="0; some minutes between two looks. After an upgrade it falls from far above, chunk by chunk.",
-            act="rising: the deletion fails or has stopped; the service's log has the reason.",
-            runbook="RowsNotDeleted",
-            good=Good.ZERO,
-            steps=style.above(OVERDUE_S),
-        ),
-        Series(
-            title="How many rows are deleted a second?",
-            queries=(Query(per(BY_TABLE, rate("forgotten_rows_total")), TABLE_NAME),),
-            unit="short",
-            width=12,
-            normal="as many as arrived one setting's time before.",
-            act="none while rows are overdue: see the log of the service.",
-            runbook="RowsNotDeleted",
-            good=Good.ZERO,
-        ),
-        Series(
-            title="How long does a deletion hold other writers up?",
-            queries=(Query(quantile(0.99, "forgetting_hold_seconds", "job"), "{{job}} p99"),),
-            unit="s",
-            width=12,
-            most=HOLD_S,
-            normal="some milliseconds: chunks become smaller where they take longer. Nothing while nothing is deleted.",
-            act="all writes are slow then: see the disk, and how long writes take on Services.",
-            runbook="RowsNotDeleted",
-            good=Good.EMPTY,
-            steps=style.above(HOLD_S),
         ),
     ),
 )
@@ -295,6 +233,6 @@ BOARD = Board(
     uid="eventline-reliability",
     title="Eventline / Reliability",
     question="Is what was promised kept, and is anything waiting, repeated, parked or dead-lettered?",
-    rows=(NOW, PROMISES, OUTBOX, ASIDE, FORGETTING, GROUND),
+    rows=(NOW, PROMISES, OUTBOX, ASIDE, HELD, FORGETTING, GROUND),
     variables=(NAMESPACE, SERVICE),
 )

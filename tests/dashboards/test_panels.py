@@ -34,6 +34,8 @@ PROVOKED = {
     "Reliability / What was recognised as a repeat?",
     "Reliability / Which records became dead letters?",
     "Reliability / How many keys are parked?",
+    "Reliability / Which records are held, and why?",
+    "Reliability / For how long has the oldest of them waited?",
     "Audit / Behind the end",
     "Audit / How old is the oldest record without an entry?",
 }

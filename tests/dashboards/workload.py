@@ -77,9 +77,11 @@ def _disturb(system: System, producer: Producer, tick: int) -> None:
 
 
 def _operate(system: System) -> None:
-    """Request a retry of the dead records, which is an event of an operator's action."""
+    """Request a retry of all dead records, also of those that failed three times: an event of an operator's action."""
     url = system.process("user").program.environment["APP_DATABASE_URL"]
-    code, output = console({"APP_DATABASE_URL": url}, "held", "retry", "--state", "dead", "--yes", "--no-wait")
+    code, output = console(
+        {"APP_DATABASE_URL": url}, "held", "retry", "--state", "dead", "--force", "--yes", "--no-wait"
+    )
     assert code == 0, output
 
 

@@ -27,10 +27,10 @@ def test_it_runs_as_a_numbered_user_who_is_not_root(image: Image) -> None:
 
 
 def test_no_other_services_code_is_inside(image: Image) -> None:
-    """Contracts, chassis and the service's own folder are there, and no tests."""
+    """Contracts, chassis, the service's own folder and the operators' commands are there, no workbench and no tests."""
     assert set(image.shell("ls /app").split()) == {"services"}
     assert set(image.shell("ls /app/services").split()) == {
-        "__init__.py", "__pycache__", "contracts", "chassis", image.service
+        "__init__.py", "__pycache__", "contracts", "chassis", "console", image.service
     }  # fmt: skip
 
 
