@@ -6,8 +6,7 @@ Works on a service's own database: that of APP_DATABASE_URL, or without it those
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -22,7 +21,7 @@ from services.chassis.outbox import event_store, lease
 from services.chassis.outbox.lease import Pause
 from services.chassis.outbox.operator_events import Action, record_by_system_user, system_operator
 from services.console.failures import UnfinishedError, UnknownIdError, UsageError, reported
-from services.console.running import database_urls, opened_databases
+from services.console.running import only_database, opened_databases
 from services.contracts.service_list import PUBLISHERS
 
 POLL_S = 0.2
@@ -69,7 +68,7 @@ def republish(
 
     There is no last one: a compacted topic would keep a state that is not the newest.
     """
-    with reported(), _only_database() as database:
+    with reported(), only_database(PUBLISHERS) as database:
         with database.write() if yes else database.read() as connection:
             last = _cursor(connection)
             if first > last:
@@ -109,15 +108,8 @@ def _await_published(database: Database, start: int, last: int) -> None:
     typer.echo(f"published up to event {reached:,}")
 
 
-@contextmanager
-def _only_database() -> Iterator[Database]:
-    if len(database_urls(PUBLISHERS)) > 1:
-        raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-    yield from opened_databases(PUBLISHERS)
-
-
 def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise: str) -> None:
-    with reported(), _only_database() as database, database.write() as connection:
+    with reported(), only_database(PUBLISHERS) as database, database.write() as connection:
         if not change(connection):
             raise UnknownIdError(f"the relay is {otherwise}: see `console relay status`")
         waiting, _ = event_store.backlog(connection, _cursor(connection))
@@ -125,9 +117,10 @@ def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise
 
 
 def _status(connection: Connection) -> str:
-    waiting, oldest = event_store.backlog(connection, _cursor(connection))
+    cursor = _cursor(connection)
+    waiting, oldest = event_store.backlog(connection, cursor)
     age = f", the oldest for {seconds_since(oldest, utc_now()):,.0f} s" if oldest else ""
-    backlog = f"published up to event {_cursor(connection):,}; {waiting:,} wait{age}"
+    backlog = f"published up to event {cursor:,}; {waiting:,} wait{age}"
     if not (found := lease.paused(connection)):
         return backlog
     seconds = seconds_since(found.since, utc_now())

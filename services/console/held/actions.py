@@ -69,8 +69,8 @@ def _each(options: ActOptions, act: Callable[[Database, Plan], None], *, force: 
     for database in opened_databases(PARKING):
         with database.read() as connection:
             rows = selection.find(connection, wanted)
-            exhausted = [] if force else [one for one in rows if one.is_exhausted]
-            chosen = [one for one in rows if one not in exhausted]
+            exhausted = [one for one in rows if one.is_exhausted and not force]
+            chosen = [one for one in rows if force or not one.is_exhausted]
             plan = Plan(chosen, exhausted, selection.left_out(connection, chosen))
         found += len(rows)
         if rows:
