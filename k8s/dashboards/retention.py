@@ -17,8 +17,8 @@ HELD = Row(
         Series(
             title="Which records are held, and why?",
             queries=tuple(
-                Query(
-                    f"""{most("job, reason", of("held_records", f'state="{state}"'))} > 0""",  # every reason has one
+                Query(  # above 0: each reason has a series, whether a record is held for it or not
+                    f"""{most("job, reason", of("held_records", f'state="{state}"'))} > 0""",
                     f"{{{{job}}}} {state}: {{{{reason}}}}",
                 )
                 for state in HELD_STATES

@@ -90,6 +90,7 @@ REQUESTS = Row(
             normal="writes take longer than reads: they wait for their group's commit. The line is the promise.",
             act="writes alone: the writer or the database. All of one service: its CPU.",
             runbook="ApiLatencyBudgetBurn",
+            good=Good.ZERO,  # a route that was asked before the first scrape and not since
             steps=style.above(ANSWER_S),
         ),
         Series(

@@ -16,11 +16,12 @@ from services.chassis.process.runtime import serve
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, journey, lag, lag_exporter, outbox, rebuild, relay
+from services.console import events, journey, lag, lag_exporter, rebuild
 from services.console import topics as provisioning
 from services.console.failures import reported
 from services.console.flags import flags
 from services.console.held import commands as held_commands
+from services.console.outbox import relay, stopped
 from services.console.running import with_kafka
 from services.console.settings import ConsoleSettings
 
@@ -118,7 +119,7 @@ def _client() -> ConsoleSettings:
 
 
 app.add_typer(held_commands.app, name="held")
-app.add_typer(outbox.app, name="outbox")
+app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
 app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))

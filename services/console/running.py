@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -140,6 +141,14 @@ def opened_databases(services: Sequence[str]) -> Iterator[Database]:
             raise UsageError(f"the database {database.engine.url} cannot be asked: {error}") from error
         finally:
             database.close()
+
+
+@contextmanager
+def only_database(services: Sequence[str]) -> Iterator[Database]:
+    """Open the database, for what must not be done to several. Raises UsageError where several services run."""
+    if len(database_urls(services)) > 1:
+        raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
+    yield from opened_databases(services)
 
 
 def database_urls(services: Sequence[str]) -> list[str]:

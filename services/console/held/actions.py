@@ -4,14 +4,11 @@ Each chunk is one transaction with the event of the operator's action, so that a
 chunks only. Chunks are in the order of the records: what is requested of a key is always its earliest part.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import Connection
 
 from services.chassis.consumer.held import selection
@@ -22,11 +19,11 @@ from services.chassis.messages.clock import utc_now
 from services.console.failures import UnfinishedError, UnknownIdError, UsageError
 from services.console.held import operator_actions
 from services.console.held.options import ActOptions, RetryOptions, filters
+from services.console.progress import Request, follow
 from services.console.running import opened_databases
 from services.contracts.service_list import PARKING
 
 CHUNK = 200
-POLL_S = 0.2
 STUCK_S = 30.0  # without a retry: no consumer owns the partition, or it waits for something
 DRY_RUN = "nothing is changed: add --yes"
 CONSENT = "write --reason TEXT, which is recorded, and --acknowledge"
@@ -69,8 +66,8 @@ def _each(options: ActOptions, act: Callable[[Database, Plan], None], *, force: 
     for database in opened_databases(PARKING):
         with database.read() as connection:
             rows = selection.find(connection, wanted)
-            exhausted = [] if force else [one for one in rows if one.is_exhausted]
-            chosen = [one for one in rows if one not in exhausted]
+            exhausted = [one for one in rows if one.is_exhausted and not force]
+            chosen = [one for one in rows if force or not one.is_exhausted]
             plan = Plan(chosen, exhausted, selection.left_out(connection, chosen))
         found += len(rows)
         if rows:
@@ -140,26 +137,15 @@ def _await_retries(database: Database, rows: Sequence[Held]) -> None:
 
 def _watch(database: Database, number: int) -> None:
     """Show the progress until no retry is requested. Raises UnfinishedError if nothing moves."""
-    columns = (TextColumn("retrying"), BarColumn(), MofNCompleteColumn(), TextColumn("records"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=number)
-        for left in _left(database):
-            progress.update(bar, completed=max(0, number - left))
+    left = database.reader(selection.count_requested)
 
+    def stuck(done: int) -> str:
+        return (
+            f"{number - done:,} retries are requested, and none was done for {STUCK_S:.0f} s: does the service run, "
+            "and is its consumer ready? They stay requested; `console held list` shows them"
+        )
 
-def _left(database: Database) -> Iterator[int]:
-    """Yield how many retries are requested, until none is."""
-    seen, moved = -1, time.monotonic()
-    while left := database.reader(selection.count_requested)():
-        if left != seen:
-            seen, moved = left, time.monotonic()
-        elif time.monotonic() - moved > STUCK_S:
-            raise UnfinishedError(
-                f"{left:,} retries are requested, and none was done for {STUCK_S:.0f} s: does the service run, and is "
-                "its consumer ready? They stay requested; `console held list` shows them"
-            )
-        yield left
-        time.sleep(POLL_S)
+    follow(Request("retrying", "records", number, STUCK_S), lambda: number - left(), stuck)
 
 
 def _counted(rows: Sequence[Held]) -> str:

@@ -8,6 +8,8 @@ import time
 import sqlalchemy as sa
 from alembic import op
 
+from services.chassis.database.migrations import held_records
+
 revision = "0005"
 down_revision = "0004"
 oldest_program = "0001"
@@ -27,6 +29,4 @@ def upgrade() -> None:
     op.create_index("addresses_former", "addresses", ["former_since"], postgresql_where=former, sqlite_where=former)
     finished = sa.text("due_at IS NULL")
     op.create_index("intents_finished", "intents", ["updated_at"], postgresql_where=finished, sqlite_where=finished)
-    for name in ("published", "finished"):  # of the table of held records
-        known = sa.text(f"{name}_at IS NOT NULL")
-        op.create_index(f"held_{name}", "held", [f"{name}_at"], postgresql_where=known, sqlite_where=known)
+    held_records.index_ages()

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from services.chassis.database.migrations import held_records
+
 revision = "0006"
 down_revision = "0005"
 oldest_program = "0001"
@@ -14,6 +16,4 @@ def upgrade() -> None:
     op.create_index("replies_by_age", "replies", ["stored_at"])
     op.add_column("inbox", sa.Column("applied_at", sa.BigInteger()))
     op.create_index("inbox_by_age", "inbox", ["applied_at"])
-    for name in ("published", "finished"):  # of the table of held records
-        known = sa.text(f"{name}_at IS NOT NULL")
-        op.create_index(f"held_{name}", "held", [f"{name}_at"], postgresql_where=known, sqlite_where=known)
+    held_records.index_ages()

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, false, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select, true, tuple_, update
 
 from services.chassis.consumer.held import table
 from services.chassis.consumer.held.ceiling import RefusalCeiling
 from services.chassis.consumer.held.reasons import Refusal, State, Why
 from services.chassis.consumer.held.record import Held, Place, key_of
-from services.chassis.consumer.held.table import IS_OPEN, IS_PARKED, held
+from services.chassis.consumer.held.table import IS_OPEN, IS_PARKED, UNMARKED, held
 from services.chassis.database import bulk
 from services.chassis.database.statements import Statement
 from services.chassis.messages.clock import Clock, to_micros
@@ -18,7 +18,6 @@ from services.chassis.messages.record import Record, TopicPartition
 
 ROUND = 100  # records that are retried in one transaction
 BEHIND = Why("behind", "behind an earlier one of its key")
-UNMARKED = {"again": False, "alone": False}
 ANY_PARKED = Statement(select(held.c.offset).where(IS_PARKED).limit(1))
 ANY_REQUESTED = Statement(select(held.c.offset).where(held.c.again).limit(1))
 BLOCKED = select(held.c.topic, held.c.key).where(IS_PARKED, bulk.one_of(held.c.key, "keys")).distinct()
@@ -54,30 +53,21 @@ class HeldRecords:
         blocked = self._blocked(connection, records)
         if not blocked:
             return records
-        behind = [record for record in records if (record.topic, key_of(record)) in blocked]
-        table.insert(connection, [self._parked(record, topic_ids, BEHIND) for record in behind])
-        return [record for record in records if record not in behind]
+        accepted: list[Record] = []
+        behind: list[Record] = []
+        for record in records:
+            (behind if (record.topic, key_of(record)) in blocked else accepted).append(record)
+        table.insert(connection, [self._new(State.PARKED, record, topic_ids, BEHIND) for record in behind])
+        return accepted
 
     def park(self, connection: Connection, record: Record, topic_ids: Mapping[str, str], why: Why) -> None:
         """Park a record."""
-        table.insert(connection, [self._parked(record, topic_ids, why)])
+        table.insert(connection, [self._new(State.PARKED, record, topic_ids, why)])
 
     def refuse(self, connection: Connection, refusals: Sequence[Refusal], topic_ids: Mapping[str, str]) -> None:
         """Hold records that can never be applied. Raises CeilingError if they are too many."""
         self._ceiling.check(refusals)
-        now = self._clock()
-        rows = [
-            Held(
-                record=refusal.record,
-                topic_id=topic_ids.get(refusal.record.topic, ""),
-                state=State.DEAD,
-                reason=refusal.reason,
-                detail=refusal.detail,
-                since=now,
-            )
-            for refusal in refusals
-        ]
-        table.insert(connection, rows)
+        table.insert(connection, [self._new(State.DEAD, refusal.record, topic_ids, refusal) for refusal in refusals])
 
     def noted(self, number: int) -> None:
         """Count records whose refusal is committed."""
@@ -87,8 +77,7 @@ class HeldRecords:
 
     def request_parked(self, connection: Connection, partitions: Collection[TopicPartition]) -> None:
         """Request a retry of the parked records of partitions: this code may be newer than the one that parked."""
-        wanted = tuple_(held.c.topic, held.c.partition).in_([(one.topic, one.partition) for one in partitions])
-        connection.execute(update(held).where(IS_PARKED, wanted).values(again=True))
+        connection.execute(update(held).where(IS_PARKED, _in(partitions)).values(again=True))
 
     def has_parked(self, connection: Connection) -> bool:
         """Return whether any record is parked."""
@@ -104,8 +93,7 @@ class HeldRecords:
         queues = held.alias()
         with_queue = select(queues.c.topic, queues.c.key).where(queues.c.again == true(), queues.c.alone == false())
         marked = or_(held.c.again, IS_PARKED & tuple_(held.c.topic, held.c.key).in_(with_queue))
-        owned = tuple_(held.c.topic, held.c.partition).in_([(one.topic, one.partition) for one in partitions])
-        query = select(held).where(IS_OPEN, marked, owned)
+        query = select(held).where(IS_OPEN, marked, _in(partitions))
         rows = connection.execute(query.order_by(held.c.topic, held.c.partition, held.c.offset).limit(ROUND))
         return [table.from_row(row) for row in rows]
 
@@ -142,15 +130,19 @@ class HeldRecords:
         keys = {key_of(record) for record in records}
         return {(row.topic, row.key) for row in connection.execute(BLOCKED, {"keys": keys})}
 
-    def _parked(self, record: Record, topic_ids: Mapping[str, str], why: Why) -> Held:
+    def _new(self, state: State, record: Record, topic_ids: Mapping[str, str], why: Why | Refusal) -> Held:
         return Held(
             record=record,
             topic_id=topic_ids.get(record.topic, ""),
-            state=State.PARKED,
+            state=state,
             reason=why.reason,
             detail=why.detail,
             since=self._clock(),
         )
+
+
+def _in(partitions: Collection[TopicPartition]) -> ColumnElement[bool]:
+    return tuple_(held.c.topic, held.c.partition).in_([(one.topic, one.partition) for one in partitions])
 
 
 def _failure(one: Held) -> dict[str, object]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from services.chassis.consumer.held import table
 from services.chassis.consumer.held.reasons import State
 from services.chassis.consumer.held.record import Held, Place
-from services.chassis.consumer.held.table import IS_OPEN, IS_PARKED, held
+from services.chassis.consumer.held.table import IS_OPEN, IS_PARKED, UNMARKED, held
 from services.chassis.database.text import storable
 from services.chassis.messages.clock import to_micros
 
@@ -85,7 +85,7 @@ def request_retry(connection: Connection, rows: Sequence[Held], *, alone: bool =
 
 def discard(connection: Connection, rows: Sequence[Held], now: datetime) -> int:
     """Discard records that are still held, and request a retry of what waits behind parked ones."""
-    values = {"state": State.DISCARDED.value, "finished_at": to_micros(now), "again": False, "alone": False}
+    values = {"state": State.DISCARDED.value, "finished_at": to_micros(now), **UNMARKED}
     done = 0
     for one in rows:
         done += connection.execute(update(held).where(table.same(one), IS_OPEN).values(values)).rowcount

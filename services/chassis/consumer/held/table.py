@@ -89,6 +89,7 @@ def forgotten(keep: timedelta) -> tuple[Forgotten, ...]:
 # Constants, not parameters: SQLite uses a partial index only for the very words of its condition.
 IS_PARKED = held.c.state == literal_column("'parked'")
 IS_OPEN = held.c.state.in_([literal_column("'parked'"), literal_column("'dead'")])
+UNMARKED = {"again": False, "alone": False}  # no retry is requested
 
 
 def same(one: Held) -> ColumnElement[bool]:

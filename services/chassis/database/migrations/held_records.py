@@ -71,6 +71,13 @@ def create() -> None:
     _partial_index("held_to_publish", ["since"], "due", "due = 1")
 
 
+def index_ages() -> None:
+    """Index the times by which dead and finished records are deleted."""
+    for name in ("published", "finished"):
+        known = f"{name}_at IS NOT NULL"
+        _partial_index(f"held_{name}", [f"{name}_at"], known, known)
+
+
 def replace_parked() -> None:
     """Create the table, move the parked records there, and leave a view in the place of their table."""
     create()

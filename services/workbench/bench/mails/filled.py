@@ -21,7 +21,7 @@ MAIL_FROM = "hello@eventline.local"  # the service's usual setting
 FINAL_DOT = b".\r\n"
 
 
-class Bytes(msgspec.Struct, frozen=True):
+class ComposedMail(msgspec.Struct, frozen=True):
     """A mail as a client library takes it."""
 
     sender: str
@@ -37,7 +37,7 @@ def fill(here: Place, mails: int) -> Path:
     return path
 
 
-def composed(path: Path, mails: int) -> Sequence[Bytes]:
+def composed(path: Path, mails: int) -> Sequence[ComposedMail]:
     """Return the mails of a store, as our senders compose them."""
     composer, copy = Composer(MAIL_FROM), shutil.copy(path, path.with_suffix(".read"))
     with closing(Database(f"sqlite:///{copy}")) as database, database.write() as connection:
@@ -46,6 +46,6 @@ def composed(path: Path, mails: int) -> Sequence[Bytes]:
         return [_bytes(composer, claim) for claim in claims]
 
 
-def _bytes(composer: Composer, claim: ClaimedIntent) -> Bytes:
+def _bytes(composer: Composer, claim: ClaimedIntent) -> ComposedMail:
     mail = composer.compose(claim)
-    return Bytes(mail.sender, mail.recipient, mail.content.removesuffix(FINAL_DOT).decode("ascii"))
+    return ComposedMail(mail.sender, mail.recipient, mail.content.removesuffix(FINAL_DOT).decode("ascii"))

@@ -13,7 +13,7 @@ import msgspec
 from services.workbench.bench import ours
 from services.workbench.bench.competitors import HOME, LOCK, measured
 from services.workbench.bench.environment import environment
-from services.workbench.bench.mails.filled import Bytes, composed, fill
+from services.workbench.bench.mails.filled import ComposedMail, composed, fill
 from services.workbench.bench.outcome import Pair, Part, Say
 from services.workbench.bench.setting import Place, Sizes, place
 from services.workbench.local.free_ports import free_ports
@@ -34,7 +34,7 @@ class Post(msgspec.Struct, frozen=True):
     """The mails, as a store with their queue, as bytes and as a file of the bytes; and the sink that takes them."""
 
     store: Path
-    mails: Sequence[Bytes]
+    mails: Sequence[ComposedMail]
     file: Path
     port: int
     accepted: Path

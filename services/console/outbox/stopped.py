@@ -14,7 +14,7 @@ from services.chassis.outbox import stopped_events
 from services.chassis.outbox.operator_events import Action, record_by_system_user
 from services.chassis.outbox.stopped_events import NotFirstError, Stopped
 from services.console.failures import UnknownIdError, UsageError, reported
-from services.console.running import database_urls, opened_databases
+from services.console.running import only_database, opened_databases
 from services.contracts.service_list import PUBLISHERS
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -52,9 +52,9 @@ def skip(
 ) -> None:
     """Never publish an event: readers get the next version of its subject after a hole. Those behind it go on."""
     with reported():
-        if len(database_urls(PUBLISHERS)) > 1:
-            raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-        if not all(_skip(database, sequence, because) for database in opened_databases(PUBLISHERS)):
+        with only_database(PUBLISHERS) as database:
+            skipped = _skip(database, sequence, because)
+        if not skipped:
             raise UnknownIdError(f"{_named(sequence)} is stopped: see `console outbox list`")
     typer.echo(f"event {sequence} is skipped: {because}")
 

@@ -5,14 +5,10 @@ Letters and operators' actions are not concerned.
 Works on a service's own database: that of APP_DATABASE_URL, or without it those of `make run`.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sqlalchemy import Connection
 
 from services.chassis.database.database import Database
@@ -21,11 +17,11 @@ from services.chassis.messages.printable import printable
 from services.chassis.outbox import event_store, lease
 from services.chassis.outbox.lease import Pause
 from services.chassis.outbox.operator_events import Action, record_by_system_user, system_operator
-from services.console.failures import UnfinishedError, UnknownIdError, UsageError, reported
-from services.console.running import database_urls, opened_databases
+from services.console.failures import UnknownIdError, UsageError, reported
+from services.console.progress import Request, follow
+from services.console.running import only_database, opened_databases
 from services.contracts.service_list import PUBLISHERS
 
-POLL_S = 0.2
 STUCK_S = 60.0  # a lease ends in 20 s with the usual setting
 DRY_RUN = "Nothing is changed: add --yes"
 
@@ -69,7 +65,7 @@ def republish(
 
     There is no last one: a compacted topic would keep a state that is not the newest.
     """
-    with reported(), _only_database() as database:
+    with reported(), only_database(PUBLISHERS) as database:
         with database.write() if yes else database.read() as connection:
             last = _cursor(connection)
             if first > last:
@@ -88,36 +84,24 @@ def republish(
 
 
 def _await_published(database: Database, start: int, last: int) -> None:
-    columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TextColumn("events"))
-    reached, moved = start, time.monotonic()
+    cursor = database.reader(_cursor)
+
+    def stuck(done: int) -> str:
+        return (
+            f"published up to event {start + done:,}, and no further for {STUCK_S:.0f} s: does the service run, "
+            "and is its relay paused? `console relay status` shows it; what is requested stays so"
+        )
+
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            bar = progress.add_task("", total=last - start)
-            while reached < last:
-                if (now := database.reader(_cursor)()) != reached:
-                    reached, moved = now, time.monotonic()
-                elif time.monotonic() - moved > STUCK_S:
-                    raise UnfinishedError(
-                        f"published up to event {reached:,}, and no further for {STUCK_S:.0f} s: does the service run, "
-                        "and is its relay paused? `console relay status` shows it; what is requested stays so"
-                    )
-                progress.update(bar, completed=reached - start)
-                time.sleep(POLL_S)
+        done = follow(Request("publishing", "events", last - start, STUCK_S), lambda: cursor() - start, stuck)
     except KeyboardInterrupt:
         typer.echo("the relay goes on: `console relay status` shows how far it is", err=True)
         raise
-    typer.echo(f"published up to event {reached:,}")
-
-
-@contextmanager
-def _only_database() -> Iterator[Database]:
-    if len(database_urls(PUBLISHERS)) > 1:
-        raise UsageError("more than one service runs: name the database of the one you mean with APP_DATABASE_URL")
-    yield from opened_databases(PUBLISHERS)
+    typer.echo(f"published up to event {start + done:,}")
 
 
 def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise: str) -> None:
-    with reported(), _only_database() as database, database.write() as connection:
+    with reported(), only_database(PUBLISHERS) as database, database.write() as connection:
         if not change(connection):
             raise UnknownIdError(f"the relay is {otherwise}: see `console relay status`")
         waiting, _ = event_store.backlog(connection, _cursor(connection))
@@ -125,9 +109,10 @@ def _act(name: str, reason: str, change: Callable[[Connection], bool], otherwise
 
 
 def _status(connection: Connection) -> str:
-    waiting, oldest = event_store.backlog(connection, _cursor(connection))
+    cursor = _cursor(connection)
+    waiting, oldest = event_store.backlog(connection, cursor)
     age = f", the oldest for {seconds_since(oldest, utc_now()):,.0f} s" if oldest else ""
-    backlog = f"published up to event {_cursor(connection):,}; {waiting:,} wait{age}"
+    backlog = f"published up to event {cursor:,}; {waiting:,} wait{age}"
     if not (found := lease.paused(connection)):
         return backlog
     seconds = seconds_since(found.since, utc_now())

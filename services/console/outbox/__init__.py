@@ -1,0 +1,1 @@
+"""The outbox for operators: events that the broker refuses, and the relay that publishes."""
