@@ -39,8 +39,12 @@ class Event(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> bytes:
         """SHA-256 of the data, in either mode; it distinguishes a repeat from a conflict."""
-        content = self.record.value if self.content is None else self.content
-        return hashlib.sha256(content or b"").digest()
+        return hashlib.sha256(self.encoded).digest()
+
+    @property
+    def encoded(self) -> bytes:
+        """The data as it was published, in either mode; empty for a tombstone."""
+        return (self.record.value if self.content is None else self.content) or b""
 
 
 class Decoded(msgspec.Struct):

@@ -7,7 +7,6 @@ its old Message-ID. A notice that is read again finds its intents and creates no
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-import msgspec
 import structlog
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -16,14 +15,14 @@ from services.chassis.database import bulk
 from services.chassis.database.database import Database
 from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock, to_micros, utc_now
-from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record
 from services.chassis.outbox import operator_events
 from services.chassis.outbox.event_store import counter, events
 from services.chassis.outbox.lease import relay
 from services.chassis.outbox.operator_events import Action, system_operator
+from services.chassis.outbox.restored import event_row
 from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
-from services.contracts.envelope import Envelope, version_of
+from services.contracts.envelope import Envelope
 from services.contracts.notification import (
     NotificationFailed,
     NotificationQueued,
@@ -94,7 +93,7 @@ def _finish(connection: Connection, now: datetime) -> int:
 
 def _restore_events(connection: Connection, restored: Sequence[Event]) -> None:
     # The topic holds an event twice if it was published twice.
-    bulk.insert_new(connection, events, [_event_row(event) for event in restored])
+    bulk.insert_new(connection, events, [event_row(event.envelope, event.encoded) for event in restored])
 
 
 def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
@@ -116,23 +115,6 @@ def _restore_intents(connection: Connection, restored: Sequence[Event]) -> None:
     bulk.insert_new(connection, intents, decided, INTENT)
     if settled:
         connection.execute(update(intents).where(intents.c.notification_id == bindparam("settled")), settled)
-
-
-def _event_row(event: Event) -> tuple[object, ...]:
-    envelope = event.envelope
-    shape = version_of(envelope.schema)
-    metadata = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent, shape)
-    return (
-        envelope.sequence,
-        envelope.id,
-        envelope.subject,
-        envelope.version,
-        envelope.type,
-        to_micros(envelope.time),
-        (event.record.value or b"").decode(),
-        None,
-        msgspec.json.encode(metadata).decode(),
-    )
 
 
 def _intent_row(

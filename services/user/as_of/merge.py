@@ -104,6 +104,6 @@ class _Ledger:
 
 
 def _digest(event: Event) -> bytes:
-    envelope, content = event.envelope, event.record.value if event.content is None else event.content
+    envelope = event.envelope
     named = f"{envelope.id} {envelope.version} {envelope.subject}\0".encode()
-    return hashlib.blake2b(named + (content or b""), digest_size=DIGEST_BYTES).digest()
+    return hashlib.blake2b(named + event.encoded, digest_size=DIGEST_BYTES).digest()
