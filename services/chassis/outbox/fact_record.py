@@ -1,9 +1,12 @@
-"""Builds the record of a stored event: the envelope of contracts/envelope.py in its headers."""
+"""The record of a stored event, with the envelope of contracts/envelope.py in its headers, and the way back."""
+
+import msgspec
 
 from services.chassis.messages import traceparent
-from services.chassis.messages.event import StoredEvent
+from services.chassis.messages.clock import to_micros
+from services.chassis.messages.event import Metadata, StoredEvent
 from services.chassis.messages.record import Outgoing
-from services.contracts.envelope import Envelope, correlation_of, schema_of, to_headers
+from services.contracts.envelope import Envelope, correlation_of, schema_of, to_headers, version_of
 
 
 def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
@@ -23,3 +26,14 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         traceparent=traceparent.read(event.metadata.traceparent or ""),  # earlier versions stored any text
     )
     return Outgoing(topic, event.subject.encode(), event.data.encode(), to_headers(envelope))
+
+
+def event_row(envelope: Envelope, data: bytes, state: str | None = None) -> tuple[object, ...]:
+    """Return the row of a published event, in the order of the columns of `event_store.events`.
+
+    `data` is that of the record, in its own shape; `state`, which is on no record of the topic, is the publisher's.
+    """
+    shape = version_of(envelope.schema)
+    origin = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent, shape)
+    named = (envelope.sequence, envelope.id, envelope.subject, envelope.version, envelope.type)
+    return (*named, to_micros(envelope.time), data.decode(), state, msgspec.json.encode(origin).decode())

@@ -18,9 +18,9 @@ from services.chassis.messages.clock import Clock, to_micros, utc_now
 from services.chassis.messages.record import Record
 from services.chassis.outbox import operator_events
 from services.chassis.outbox.event_store import counter, events
+from services.chassis.outbox.fact_record import event_row
 from services.chassis.outbox.lease import relay
 from services.chassis.outbox.operator_events import Action, system_operator
-from services.chassis.outbox.restored import event_row
 from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
 from services.contracts.envelope import Envelope
 from services.contracts.notification import (
