@@ -1,7 +1,7 @@
 """`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
 
 `… rebuild --check` folds the log and compares it with the store. `… as-of` builds the users of a moment.
-`… clear-flags` clears the flags of addresses.
+`… clear-flags` clears the flags of addresses. `… restore` restores a lost database from the log.
 """
 
 import os
@@ -27,6 +27,8 @@ from services.user.as_of import command as as_of
 from services.user.as_of.merge import LogError
 from services.user.as_of.target import TargetError, target
 from services.user.rebuild_check import StuckError
+from services.user.restore import command as restore_command
+from services.user.restore.restorer import DifferentLogError, RestoreError
 from services.user.settings import Settings, StoreSettings
 
 EVER = "1970-01-01T00:00:00Z"
@@ -95,6 +97,28 @@ def build_as_of(
         sys.exit(1)
     except (SettingsError, TargetError, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot build: {error}\n".replace("APP_DATABASE_URL", "--into"))
+        sys.exit(2)
+
+
+@app.command()
+def restore(
+    *, after_backup: Annotated[bool, typer.Option("--after-backup", help="append what came after a backup")] = False
+) -> None:
+    """Restore the database of APP_DATABASE_URL from the log: 0 done, 1 the log does not allow it, 2 not done."""
+    logs.configure("user", "error")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    collect_rarely()
+    try:
+        topics, store = bootstrap.build_restore(load(Settings, os.environ))
+        restore_command.run(topics, store, as_of.Consoles(Console(), Console(stderr=True)), after_backup=after_backup)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped before the end: the same command goes on where it was; do not start the service\n")
+        sys.exit(130)
+    except (LogError, DifferentLogError) as error:
+        sys.stderr.write(f"not restored: {error}\n")
+        sys.exit(1)
+    except (SettingsError, RestoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+        sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
 
 

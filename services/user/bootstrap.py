@@ -8,11 +8,12 @@ from services.chassis.consumer.held import table
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.partition_reader import read_partitions
+from services.chassis.kafka.partition_reader import read_partitions, read_topic
 from services.chassis.messages.clock import utc_now
-from services.chassis.messages.ids import new_id
+from services.chassis.messages.ids import new_holder, new_id
 from services.chassis.outbox import stopped_events
 from services.chassis.outbox.group_commit import GroupCommit, Retrying
+from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.operator_events import system_operator
 from services.chassis.process.assembly import Consumption
 from services.chassis.process.holding import Holding
@@ -29,6 +30,7 @@ from services.user.flags.bounce_handler import BounceHandler
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools
 from services.user.history import History
+from services.user.restore import command as restore
 from services.user.settings import Settings
 
 REVISIONS = Path(__file__).parent / "migrations"
@@ -87,6 +89,15 @@ def build_log(settings: Settings) -> as_of.Log:
         open=lambda: [read_partitions(settings, [place]) for place in places],
         records=sum(ends[place] - begins[place] for place in places),
     )
+
+
+def build_restore(settings: Settings) -> tuple[restore.Topics, restore.Store]:
+    """Return the topics to restore from, and the database to restore."""
+    database = Database(settings.database)
+    failed = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
+    leases = Leases(database, new_holder(), settings.relay_lease)
+    restored = restore.Store(database, REVISIONS, leases, system_operator(), utc_now)
+    return restore.Topics(build_log(settings), failed), restored
 
 
 def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:

@@ -145,6 +145,11 @@ def deduplicate(connection: Connection, events: Sequence[Event], remembering: Re
     return result
 
 
+def remember(connection: Connection, events: Sequence[Event], now: datetime) -> None:
+    """Insert events into the inbox that were applied before it was lost; those that it has stay."""
+    bulk.insert_new(connection, inbox, [_row(event, event.digest, to_micros(now)) for event in events])
+
+
 def _forgotten(connection: Connection, unknown: Sequence[Event], complete_since: datetime) -> dict[Key, Applied]:
     """Return those events of before a time, as if they were in the inbox, whose subjects are further.
 

@@ -37,16 +37,20 @@ def build(database: Database, events: Iterator[Event]) -> Iterator[Envelope]:
     """Apply events; yield the envelope of the last event of each committed batch. Raises LogError."""
     while batch := list(islice(events, BATCH)):
         with database.write() as connection:
-            _apply(connection, batch)
+            apply(connection, batch)
         yield batch[-1].envelope
 
 
-def _apply(connection: Connection, batch: Sequence[Event]) -> None:
+def apply(connection: Connection, batch: Sequence[Event]) -> list[UserState]:
+    """Apply a batch to `users` and `reservations`; return the user's state after each event. Raises LogError."""
     facts = [cast("Fact", event.data) for event in batch]
     rows = UserRows(connection, {event.envelope.subject for event in batch}, reserved_by_facts(facts))
+    states = []
     for event, fact in zip(batch, facts, strict=True):
-        rows.put(_after(event, rows.user(event.envelope.subject), fact))
+        states.append(_after(event, rows.user(event.envelope.subject), fact))
+        rows.put(states[-1])
     rows.write_users()
+    return states
 
 
 def _after(event: Event, before: UserState | None, fact: Fact) -> UserState:

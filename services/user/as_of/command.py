@@ -64,9 +64,9 @@ def run(log: Log, wanted: Wanted, into: Database, consoles: Consoles) -> None:
 def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list[str]:
     """Return the last event, the rate, and what was skipped, a line each; on any error the database is empty again."""
     with ExitStack() as opened, builder.tables(into):
-        merged, started = MergedLog(_opened(log, opened), Decoder(FACTS)), time.perf_counter()
+        merged, started = MergedLog(opened(log, opened), Decoder(FACTS)), time.perf_counter()
         committed = builder.build(into, target.until(iter(merged)))
-        last = _shown(committed, min(log.records, target.sequence or log.records), consoles.progress)
+        last = shown(committed, min(log.records, target.sequence or log.records), consoles.progress)
         end = target.require(last)
     took = time.perf_counter() - started
     skipped = f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}"
@@ -77,12 +77,13 @@ def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list
     ]
 
 
-def _opened(log: Log, stack: ExitStack) -> list[Batches]:
+def opened(log: Log, stack: ExitStack) -> list[Batches]:
+    """Open the partitions of a log; the stack closes them."""
     # Closed explicitly: a Kafka client that is still open at the end of the process can hold it up.
     return [stack.enter_context(closing(batches)) for batches in log.open()]
 
 
-def _shown(committed: Iterator[Envelope], total: int, console: Console) -> Envelope | None:
+def shown(committed: Iterator[Envelope], total: int, console: Console) -> Envelope | None:
     """Show the progress of committed batches; return the last event."""
     last = None
     with Progress(*BAR, console=console, transient=True) as progress:

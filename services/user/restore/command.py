@@ -1,0 +1,103 @@
+"""Restores the user database, with a progress bar, and reports what came back, what did not, and the rate."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import msgspec
+
+from services.chassis.consumer.decoding import Decoder
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.messages.clock import Clock
+from services.chassis.messages.record import Record
+from services.chassis.outbox.lease import Lease, LeaseLostError, Leases
+from services.chassis.outbox.operator_events import Operator
+from services.contracts.envelope import Envelope
+from services.user.as_of.command import Consoles, Log, opened, shown
+from services.user.as_of.merge import MergedLog
+from services.user.rebuild import FACTS
+from services.user.restore import restorer
+from services.user.restore.restorer import Extent, RestoreError, Restorer
+
+NOT_RESTORED = """\
+What does not come back, because no topic has it:
+- events that were accepted but not published when the database was lost, although their requests were answered
+- replies for idempotency keys{since}: such a request is executed again when it is repeated, or refused as a conflict
+- records that the service held{since}, dead or parked: they are read again from their topic as far as it reaches back
+- operators' actions that were not published; their numbers begin again{since}"""
+
+
+class Store(msgspec.Struct, frozen=True):
+    """The database to restore, its revisions, the lease of its relay, and the operator who restores."""
+
+    database: Database
+    revisions: Path
+    leases: Leases
+    operator: Operator
+    clock: Clock
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """The log of all facts, and a function that returns the batches of the topic of failed mails."""
+
+    log: Log
+    failures: Callable[[], Iterable[Sequence[Record]]]
+
+
+def run(topics: Topics, store: Store, consoles: Consoles, *, after_backup: bool) -> None:
+    """Restore and report. Raises RestoreError, DifferentLogError, LogError, ConnectionError, SQLAlchemyError."""
+    migrations.upgrade(store.database, store.revisions)
+    restorer.extent(store.database, after_backup=after_backup)  # before a wait for the lease
+    lease = restorer.take(store.leases, lambda seconds: _wait(seconds, consoles))
+    try:
+        before = restorer.extent(store.database, after_backup=after_backup)
+        _restore(topics, store, Restorer(store.leases, lease, before), before, consoles)
+    except LeaseLostError as error:
+        raise RestoreError(f"another instance has taken the lease of the relay: {restorer.STOP}") from error
+    finally:
+        _give_back(store.leases, lease)
+    _print(consoles, NOT_RESTORED.format(since=" since the backup" if after_backup else ""))
+
+
+def _restore(topics: Topics, store: Store, restored: Restorer, before: Extent, consoles: Consoles) -> None:
+    if before.stored > before.counted:
+        _print(consoles, f"goes on behind sequence {before.stored:,}, where an earlier run ended")
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        merged = MergedLog(opened(topics.log, stack), Decoder(FACTS))
+        last = shown(restored.append(iter(merged)), topics.log.records, consoles.progress)
+    took = time.perf_counter() - started
+    if last is None:
+        raise RestoreError("the log has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")
+    if merged.skipped:
+        _print(consoles, f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}")
+    failed = restored.remember_failures(topics.failures(), store.clock())
+    after = restored.finish(last, store.operator, store.clock())
+    _report(before, after, last, consoles)
+    _print(consoles, f"{last.sequence:,} events read in {took:.1f} s: {last.sequence / took:,.0f} a second")
+    _print(consoles, f"{failed:,} failed mails were decided before, and flag no address again")
+
+
+def _report(before: Extent, after: Extent, last: Envelope, consoles: Consoles) -> None:
+    appended = max(0, last.sequence - before.stored)
+    _print(consoles, f"restored up to sequence {last.sequence:,}: {appended:,} events appended, {before.stored:,} kept")
+    if waiting := after.counted - after.published:
+        _print(consoles, f"{waiting:,} events of the backup are not on the log yet: the relay publishes them")
+    _print(consoles, f"the next event gets sequence {after.counted + 1:,}: start the service")
+
+
+def _wait(seconds: float, consoles: Consoles) -> None:
+    consoles.progress.print("another process has held the lease of the relay: waiting for its end", highlight=False)
+    threading.Event().wait(seconds)
+
+
+def _give_back(leases: Leases, lease: Lease) -> None:
+    with suppress(LeaseLostError):  # the run has reported it already
+        leases.give_back(lease)
+
+
+def _print(consoles: Consoles, line: str) -> None:
+    consoles.report.print(line, highlight=False, markup=False, soft_wrap=True)
