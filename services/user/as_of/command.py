@@ -63,8 +63,8 @@ def run(log: Log, wanted: Wanted, into: Database, consoles: Consoles) -> None:
 
 def _build(log: Log, target: Target, into: Database, consoles: Consoles) -> list[str]:
     """Return the last event, the rate, and what was skipped, a line each; on any error the database is empty again."""
-    with ExitStack() as opened, builder.tables(into):
-        merged, started = MergedLog(opened(log, opened), Decoder(FACTS)), time.perf_counter()
+    with ExitStack() as stack, builder.tables(into):
+        merged, started = MergedLog(opened(log, stack), Decoder(FACTS)), time.perf_counter()
         committed = builder.build(into, target.until(iter(merged)))
         last = shown(committed, min(log.records, target.sequence or log.records), consoles.progress)
         end = target.require(last)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from services.chassis.consumer.decoding import Decoder
+from services.chassis.consumer.decoding import Decoder, UnknownShapeError
 from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import Clock
@@ -74,7 +74,10 @@ def _restore(topics: Topics, store: Store, restored: Restorer, before: Extent, c
         raise RestoreError("the log has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")
     if merged.skipped:
         _print(consoles, f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}")
-    failed = restored.remember_failures(topics.failures(), store.clock())
+    try:
+        failed = restored.remember_failures(topics.failures(), store.clock())
+    except UnknownShapeError as error:
+        raise RestoreError(f"{error}: use a newer program") from None
     after = restored.finish(last, store.operator, store.clock())
     _report(before, after, last, consoles)
     _print(consoles, f"{last.sequence:,} events read in {took:.1f} s: {last.sequence / took:,.0f} a second")

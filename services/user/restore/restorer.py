@@ -68,8 +68,9 @@ def take(leases: Leases, wait: Callable[[float], object]) -> Lease:
 def extent(database: Database, *, after_backup: bool) -> Extent:
     """Return the extent of the store. Raises RestoreError unless it is empty, or has something in it `after_backup`."""
     last = select(func.coalesce(func.max(events.c.sequence), 0)).scalar_subquery()
+    published = select(relay.c.cursor).scalar_subquery()
     with database.read() as connection:
-        found = Extent(*connection.execute(select(counter.c.last_sequence, last, relay.c.cursor)).one())
+        found = Extent(*connection.execute(select(counter.c.last_sequence, last, published)).one())
     if found.counted and not after_backup:
         raise RestoreError(
             f"the database is not empty, it has events up to sequence {found.counted:,}: if it is a backup, "
@@ -94,8 +95,9 @@ class Restorer:
 
         Raises LogError, DifferentLogError, RestoreError.
         """
+        stored = self._before.stored
         while batch := list(islice(merged, BATCH)):
-            known = max(0, self._before.stored - batch[0].envelope.sequence + 1)
+            known = max(0, stored - batch[0].envelope.sequence + 1)
             with self._writing() as connection:
                 _require_own(connection, batch[:known])
                 _append(connection, batch[known:])
@@ -114,7 +116,7 @@ class Restorer:
         if last.sequence < self._before.published:
             raise RestoreError(
                 f"{USER_EVENTS.name} ends at sequence {last.sequence:,}, but the store has published up to "
-                f"{self._before.published:,}: the topic has lost events, which `console relay republish` publishes again"
+                f"{self._before.published:,}: the topic has lost events; `console relay republish` publishes them again"
             )
         newest = select(events.c.sequence, events.c.time).order_by(events.c.sequence.desc()).limit(1)
         with self._writing() as connection:
