@@ -55,6 +55,8 @@ DECODING = {
     "services/user/as_of/merge.py": "user: as-of",
     "services/user/flags/bounce_handler.py": "user: bounces",
     "services/user/rebuild.py": "user: rebuild",
+    "services/user/restore/command.py": "user: restore",
+    "services/user/restore/failures.py": "user: restore of the inbox",
     "services/workbench/soak/newcomer.py": NONE,
     "services/workbench/tour/stops/event_notification.py": NONE,
     "services/workbench/tour/stops/event_sourcing.py": "tour: replay",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from rich.console import Console
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Table, delete, insert, select
 
 from services.audit import handlers as audit_handlers
 from services.audit import store as audit_store
@@ -23,6 +23,7 @@ from services.chassis.consumer.decoding import UnknownShapeError
 from services.chassis.consumer.held.held_records import HeldRecords
 from services.chassis.consumer.held.reasons import State
 from services.chassis.consumer.held.selection import Filters, find
+from services.chassis.consumer.idempotency import inbox
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import Handler, Outcome, Subscription
 from services.chassis.database import migrations
@@ -30,6 +31,8 @@ from services.chassis.database.database import Database
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.outbox.event_store import events
+from services.chassis.outbox.lease import Leases
+from services.chassis.outbox.operator_events import Operator
 from services.console.held.record import verdict
 from services.contracts.catalog import TYPES
 from services.contracts.envelope import from_headers
@@ -44,6 +47,8 @@ from services.user.commands import Command, Register
 from services.user.domain import evolve
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.handlers import Tools
+from services.user.restore import command as user_restore
+from services.user.restore import failures
 from services.workbench.documents.goldens import golden
 from services.workbench.tour.stops.event_sourcing import replay
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, ids
@@ -53,6 +58,7 @@ from tests.support.user_client import commit_group
 
 CHANGING = {"digest", "event_id", "data"}  # columns that hold what was on the wire, or an id made at random
 QUIET = Console(file=io.StringIO())
+OPERATOR = Operator("ada", "host")
 ORIGIN = "eventline.local/audit"
 FACTS = tuple(rebuild.FACTS)
 OUTCOMES = tuple(kind for kind in TYPES if kind.startswith("notification."))
@@ -154,6 +160,26 @@ def _as_of(database: Database, record: Record) -> object:
         return list(canonical.lines(connection))
 
 
+def _user_restored(database: Database, record: Record) -> object:
+    facts = _with_registration(record)
+    numbered = [_numbered(fact, str(number).encode()) for number, fact in enumerate(facts, 1)]
+    log = as_of.Log(lambda: [(batch for batch in [numbered])], len(facts))
+    leases = Leases(database, "restore", timedelta(seconds=20))
+    store = user_restore.Store(database, Path(user_store.__file__).parent / "migrations", leases, OPERATOR, lambda: NOW)
+    user_restore.run(user_restore.Topics(log, list), store, as_of.Consoles(QUIET, QUIET), after_backup=False)
+    with database.read() as connection:
+        states = list(connection.scalars(select(events.c.state)))  # data and metadata stay in the version of the record
+        return states, _rows(connection, user_store.users, user_store.reservations)
+
+
+def _remembered(database: Database, record: Record) -> object:
+    _bounced(database, record)
+    with database.write() as connection:
+        connection.execute(delete(inbox))
+        assert failures.remember_decided(connection, [record], NOW) == 1
+        return _rows(connection, inbox)
+
+
 def _replayed(_database: Database, record: Record) -> object:
     facts = _with_registration(record)
     states = list(replay("u", facts))
@@ -212,5 +238,7 @@ PATHS = {
     "audit: journey": DecodingPath(OUTCOMES, _in_a_journey),
     "console: held show": DecodingPath(tuple(TYPES), _described),
     "user: as-of": DecodingPath(FACTS, _as_of),
+    "user: restore": DecodingPath(FACTS, _user_restored),
+    "user: restore of the inbox": DecodingPath(("notification.failed",), _remembered),
     "tour: replay": DecodingPath(FACTS, _replayed),
 }
