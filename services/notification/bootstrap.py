@@ -89,7 +89,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         assembly.operator_relay(relay),
     ]
     history = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
-    return assembly.plan(components, partial(restore.restore_if_empty, database, history), needs_broker=True)
+    return assembly.plan(components, partial(restore.restore_if_needed, database, history), needs_broker=True)
 
 
 def _senders(settings: Settings, assembly: Assembly, bell: Bell, telemetry: Telemetry) -> list[Sender]:

@@ -201,6 +201,25 @@ def intents(notice: Notice, replica: Replica, history: Sequence[Address], new_id
     return [Intent(new_id(), new_id(), notice, template, recipient, reason) for recipient in to]
 
 
+def undecided(intents: Sequence[Intent], decided: Collection[str | None], history: Sequence[Address]) -> list[Intent]:
+    """Return the intents of a notice that must still be made, where `decided` has the recipients of those that exist.
+
+    A change of address has two. The other one is made if the user's address at the change is known: where compaction
+    has removed it, the nearest known address is that of another version, and would get a mail that it never should.
+    """
+    if not decided:
+        return list(intents)
+    known = {address.version for address in history}
+    return [
+        intent
+        for intent in intents
+        if intent.notice.type == "user.email_changed"
+        and intent.notice.version in known
+        and None not in decided
+        and intent.recipient not in decided
+    ]
+
+
 def oversized(personal: Personal) -> str | None:
     """Return what is wrong with personal data whose texts would not fit into a mail or an event; None if they do."""
     for name in personal.__struct_fields__:

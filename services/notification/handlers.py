@@ -3,7 +3,7 @@
 One call runs in the consumer's transaction, with a number of statements that does not depend on the batch size.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -159,15 +159,14 @@ class Batch:
         return changed.keys() | set()
 
     def _new_intents(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[Intent]:
-        decided = self._rows.decided([notice.id for notice in ready])
+        # Intents that store.restore read from the topic exist before their notice is read again.
+        decided = _by_notice(self._rows.decided([notice.id for notice in ready]))
         changed = {notice.user_id for notice in ready if domain.needs_history(notice, replicas[notice.user_id])}
         histories = self._rows.addresses(changed)
         for notice in ready:
             history = histories.get(notice.user_id, [])
-            for intent in domain.intents(notice, replicas[notice.user_id], history, self._new_id):
-                # An intent that store.restore read from the topic exists before its notice is read again.
-                if not decided or not decided & {(notice.id, intent.recipient), (notice.id, None)}:
-                    yield intent
+            intents = domain.intents(notice, replicas[notice.user_id], history, self._new_id)
+            yield from domain.undecided(intents, decided[notice.id], history) if decided else intents
 
     def _queue(self, intents: Sequence[Intent], moment: datetime) -> list[NewEvent]:
         self._rows.add_intents(intents, moment)
@@ -183,6 +182,13 @@ class Batch:
 
     def _refuse_conflict(self, event: Event) -> None:
         self._outcome.refused.append(Refusal(event.record, "conflict", CONFLICT.format(event.envelope.subject)))
+
+
+def _by_notice(decided: Iterable[tuple[str, str | None]]) -> Mapping[str, Collection[str | None]]:
+    recipients: defaultdict[str, set[str | None]] = defaultdict(set)
+    for notice_id, recipient in decided:
+        recipients[notice_id].add(recipient)
+    return recipients
 
 
 def _notice(event: Event) -> Notice:

@@ -1,7 +1,8 @@
-"""Restores an empty store from its own topic, so that no mail is sent again.
+"""Restores an empty store, or one from a backup, from its own topic, so that no mail is sent again.
 
 Events keep their sequence numbers, and the relay's cursor is after them. A queued mail without an outcome is sent with
-its old Message-ID. A notice that is read again finds its intents and creates none.
+its old Message-ID. A notice that is read again finds its intents and creates none. The counter of a store stays as it
+was until the last transaction: it separates what the store had from what is being restored.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,7 @@ from services.chassis.database.database import Database
 from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock, to_micros, utc_now
 from services.chassis.messages.record import Record
-from services.chassis.outbox import operator_events
+from services.chassis.outbox import event_store, operator_events
 from services.chassis.outbox.event_store import counter, events
 from services.chassis.outbox.fact_record import event_row
 from services.chassis.outbox.lease import relay
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 
 
 class RestoreError(Exception):
-    """The topic holds a record that this service cannot have written; the message names it."""
+    """The topic cannot be what this store has published; the message names the place."""
 
 
 def last_sequence(connection: Connection, *, lock: bool = False) -> int:
@@ -49,46 +50,100 @@ def last_sequence(connection: Connection, *, lock: bool = False) -> int:
     return int(row.last_sequence)
 
 
-def restore_if_empty(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
-    """Restore an empty store from the log. Raises RestoreError and what `read_history` raises."""
+def restore_if_needed(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
+    """Restore a store that is empty, or whose restore has not ended. Raises RestoreError and what `read_history` does.
+
+    A store from a backup is not recognised: its relay finds that the log has more, and publishes nothing.
+    """
     with database.read() as connection:
-        if last_sequence(connection):
+        known = last_sequence(connection)
+        if known and connection.scalar(select(func.max(events.c.sequence))) == known:
             return
     if last := restore(database, read_history()):
         log.info("restored from the log", last_sequence=last)
 
 
 def restore(database: Database, batches: Iterable[Sequence[Record]], now: Clock = utc_now) -> int:
-    """Restore events and intents. Returns the last sequence number, 0 without records. Raises RestoreError.
+    """Restore the events and intents that the store does not have. Returns the last sequence number, 0 without any.
 
     Each batch has a transaction of its own, so that none is open while the log is read: the server, or another writer,
-    would not wait that long. The store counts as empty until the last transaction. A restore that is interrupted, or
-    that two replicas do at once, repeats what is there already and changes nothing.
+    would not wait that long. A restore that is interrupted, or that two replicas do at once, repeats what is there
+    already and changes nothing. Raises RestoreError.
     """
+    with database.read() as connection:  # before the log is read: what another replica appends later is no loss
+        restoration = Restoration(last_sequence(connection), _cursor(connection))
     decoder = Decoder({TYPE_NAMES[fact]: fact for fact in FACTS})
     for records in filter(None, batches):
         decoded = decoder.decode(records)
         for refusal in decoded.refused:
             raise RestoreError(f"{refusal.record.place}: {refusal.reason}: {refusal.detail}")
         with database.write() as connection:
-            if last := last_sequence(connection, lock=True):
+            if (last := last_sequence(connection, lock=True)) != restoration.known:
                 return last  # another replica has restored it, and may have gone on
-            _restore_events(connection, decoded.events)
-            _restore_intents(connection, decoded.events)
+            restoration.add(connection, decoded.events)
     with database.write() as connection:
-        return last_sequence(connection, lock=True) or _finish(connection, now())
+        last = last_sequence(connection, lock=True)
+        return restoration.finish(connection, now()) if last == restoration.known else last
 
 
-def _finish(connection: Connection, now: datetime) -> int:
-    count, last, time = connection.execute(
-        select(func.count(), func.max(events.c.sequence), func.max(events.c.time))
-    ).one()
-    if last:
-        action = Action(name="store.restore", selection=f"{NOTIFICATION_EVENTS.name} into an empty store", count=count)
+class Restoration:
+    """A restore of what follows the sequence number `known`, whose events up to `cursor` are known to be published."""
+
+    def __init__(self, known: int, cursor: int) -> None:
+        self.known = known
+        self._unpublished = set(range(cursor + 1, known + 1))  # in the store, not seen on the topic yet
+        self._begun: set[int] = set()
+
+    def add(self, connection: Connection, published: Sequence[Event]) -> None:
+        """Restore the events of a batch that the store does not have, with their intents. Raises RestoreError."""
+        self._require_own(connection, [event for event in published if event.envelope.sequence <= self.known])
+        for event in published:
+            self._require_complete(event)
+        fresh = [event for event in published if event.envelope.sequence > self.known]
+        _restore_events(connection, fresh)
+        _restore_intents(connection, fresh)
+
+    def finish(self, connection: Connection, now: datetime) -> int:
+        """Let the store go on after the last event. Returns its sequence number."""
+        fresh = events.c.sequence > self.known
+        aggregates = select(func.count(), func.max(events.c.sequence), func.max(events.c.time)).where(fresh)
+        count, last, time = connection.execute(aggregates).one()
+        if not last:
+            return self.known
+        into = "a store from a backup" if self.known else "an empty store"
+        action = Action(name="store.restore", selection=f"{NOTIFICATION_EVENTS.name} into {into}", count=count)
         operator_events.record(connection, action, system_operator(), now)
         connection.execute(update(counter).values(last_sequence=last, last_time=time))
-        connection.execute(update(relay).values(cursor=last))
-    return last or 0
+        # An event of the backup may be missing on the topic although later ones are there: the relay was killed.
+        connection.execute(update(relay).values(cursor=min(self._unpublished, default=last + 1) - 1))
+        return int(last)
+
+    def _require_own(self, connection: Connection, published: Sequence[Event]) -> None:
+        stored = event_store.ids(connection, [event.envelope.sequence for event in published])
+        for event in published:
+            envelope = event.envelope
+            if (found := stored.get(envelope.sequence)) != envelope.id:
+                raise RestoreError(
+                    f"{event.record.place} holds event {envelope.id} under sequence {envelope.sequence}, the store has "
+                    f"{found or 'nothing'} there: it is no backup of this topic's publisher; use another backup, or "
+                    "restore an empty database"
+                )
+            self._unpublished.discard(envelope.sequence)
+
+    def _require_complete(self, event: Event) -> None:
+        record, sequence = event.record, event.envelope.sequence
+        first = record.partition not in self._begun
+        self._begun.add(record.partition)
+        if first and self.known and record.offset and sequence > self.known:
+            raise RestoreError(
+                f"{record.place}, the first of its partition, has sequence {sequence}, the backup ends with "
+                f"{self.known}: retention has deleted records since the backup, so mails could be sent again; use a "
+                "newer backup, or restore an empty database"
+            )
+
+
+def _cursor(connection: Connection) -> int:
+    return int(connection.execute(select(relay.c.cursor)).scalar_one())
 
 
 def _restore_events(connection: Connection, restored: Sequence[Event]) -> None:

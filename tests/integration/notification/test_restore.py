@@ -136,7 +136,7 @@ def test_no_transaction_is_open_while_the_log_is_read(lost: Store, database: Dat
             with another.write() as connection:
                 connection.execute(select(event_store.counter).with_for_update(nowait=True)).one()
 
-    restore.restore_if_empty(database, history)
+    restore.restore_if_needed(database, history)
     another.close()
     assert rebuilt.events() == lost.events()
 
@@ -154,8 +154,8 @@ def test_a_restoration_that_is_interrupted_is_repeated(lost: Store, database: Da
         yield from rest
 
     with pytest.raises(ConnectionError):
-        restore.restore_if_empty(database, lambda: history(is_whole=False))
-    restore.restore_if_empty(database, lambda: history(is_whole=True))
+        restore.restore_if_needed(database, lambda: history(is_whole=False))
+    restore.restore_if_needed(database, lambda: history(is_whole=True))
     assert (rebuilt.events(), rebuilt.listed()) == (lost.events(), lost.listed())
 
 
@@ -172,7 +172,7 @@ def test_a_log_that_cannot_be_read_is_waited_for(database: Database) -> None:
     unreachable = KafkaSettings(kafka_bootstrap_servers="127.0.0.1:1", kafka_request_timeout=timedelta(seconds=0.5))
     topic = NOTIFICATION_EVENTS
     with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1"):
-        restore.restore_if_empty(database, lambda: read_topic(unreachable, topic.name, topic.partitions))
+        restore.restore_if_needed(database, lambda: read_topic(unreachable, topic.name, topic.partitions))
     with database.read() as connection:
         assert restore.last_sequence(connection) == 0
     assert rebuilt.events() == []
