@@ -1,14 +1,20 @@
 """Assembly of the notification service; the only module that names concrete classes."""
 
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from services.chassis.consumer import idempotency
 from services.chassis.consumer.decoding import Decoder
 from services.chassis.consumer.held import table
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import read_topic
-from services.chassis.messages.ids import new_id
+from services.chassis.messages.ids import new_holder, new_id
+from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.outbox import stopped_events
+from services.chassis.outbox.lease import Leases
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
@@ -37,6 +43,7 @@ from services.notification.mail.smtp_connection import Server as MailServer
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
 from services.notification.mail_queue import MailQueue
+from services.notification.restore_command import Source
 from services.notification.settings import Settings
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
@@ -88,8 +95,23 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         holding.letters(relay.leads),
         assembly.operator_relay(relay),
     ]
-    history = partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
-    return assembly.plan(components, partial(restore.restore_if_needed, database, history), needs_broker=True)
+    return assembly.plan(
+        components, partial(restore.restore_if_needed, database, _history(settings)), needs_broker=True
+    )
+
+
+def build_restore(settings: Settings) -> tuple[Database, Leases, Source]:
+    """Return what `restore` needs: no sender, relay or consumer. Raises ConnectionError."""
+    database, topic = Database(settings.database), NOTIFICATION_EVENTS
+    migrations.upgrade(database, REVISIONS)
+    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    admin = KafkaAdmin(settings, NAME)
+    records = sum(admin.ends(partitions).values()) - sum(admin.begins(partitions).values())
+    return database, Leases(database, new_holder(), settings.relay_lease), Source(_history(settings), records)
+
+
+def _history(settings: Settings) -> Callable[[], Iterator[Sequence[Record]]]:
+    return partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
 
 
 def _senders(settings: Settings, assembly: Assembly, bell: Bell, telemetry: Telemetry) -> list[Sender]:

@@ -86,8 +86,14 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
 
 
 @settings
-class StoreSettings(Settings):
+class RestoreSettings(Settings):
+    """Settings of `restore`: the same, but it needs no mail server."""
+
+    smtp_host: str = ""
+
+
+@settings
+class StoreSettings(RestoreSettings):
     """Settings of `migrate`: the same, but it needs neither broker nor mail server."""
 
     kafka_bootstrap_servers: str = ""
-    smtp_host: str = ""

@@ -3,9 +3,11 @@
 SKIP LOCKED would reorder events; connection poolers break session locks. Expiry is measured by the database's clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
+from math import inf
 
 import msgspec
 from sqlalchemy import (
@@ -40,6 +42,7 @@ relay = Table(
     Column("pause_reason", Text),
 )
 
+LOOK_S = 1.0  # a relay that leads extends its lease every few seconds
 HELD = update(relay).where(relay.c.epoch == bindparam("held"))
 NOT_PAUSED = ~exists().where(relay.c.paused_at.is_not(None))
 
@@ -54,6 +57,10 @@ class Pause(msgspec.Struct, frozen=True):
 
 class LeaseLostError(Exception):
     """Another relay has taken over: stop publishing."""
+
+
+class LeaseHeldError(Exception):
+    """Another instance has the lease and extends it; the message has the next step."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -115,6 +122,27 @@ class Leases:
         moved = connection.execute(HELD, {"held": lease.epoch, **values})
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")
+
+
+@contextmanager
+def exclusive(leases: Leases, wait: Callable[[float], object]) -> Iterator[Callable[[], None]]:
+    """Hold the lease during the block; yield a function that extends it. One that nobody extends is waited for.
+
+    Raises LeaseHeldError, and LeaseLostError if it was not extended in time.
+    """
+    left = inf
+    while not isinstance(taken := leases.take(), Lease):
+        if taken > left:
+            raise LeaseHeldError(
+                "another instance of the service has the lease of the relay and extends it: stop every instance, and "
+                "repeat the command"
+            )
+        left = taken
+        wait(min(taken, LOOK_S))
+    try:
+        yield partial(leases.renew, taken)
+    finally:
+        leases.give_back(taken)
 
 
 def paused(connection: Connection) -> Pause | None:
