@@ -1,20 +1,27 @@
 """`python -m services.audit` runs the audit service; `… migrate` brings its schema to the newest and ends.
 
-`… verify` checks its store.
+`… verify` checks its store. `… restore` restores a lost store from the topics.
 """
 
 import os
+import signal
 import sys
+from typing import Annotated
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
+from services.audit.restore import command as restore_command
+from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
 from services.audit.verification import BadEntryError
+from services.chassis.kafka.admin import TopicsError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
+from services.chassis.telemetry import logs
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -49,7 +56,27 @@ def verify() -> None:
     except BadEntryError as error:
         sys.stderr.write(f"the audit log has been changed: {error}\n")
         sys.exit(1)
-    output.print("the audit log is whole")
+
+
+@app.command()
+def restore(
+    *, after_backup: Annotated[bool, typer.Option("--after-backup", help="add what came after a backup")] = False
+) -> None:
+    """Restore the log of APP_DATABASE_URL from the topics as far as they reach back: 0 done, 1 refused, 2 not done."""
+    logs.configure("audit", "error")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        topics, into = bootstrap.build_restore(load(Settings, os.environ))
+        restore_command.run(topics, into, report.console(), after_backup=after_backup)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped before the end: `restore --after-backup` goes on\n")
+        sys.exit(130)
+    except RestoreError as error:
+        sys.stderr.write(f"cannot restore: {error}\n")
+        sys.exit(1)
+    except (SettingsError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+        sys.stderr.write(f"cannot restore: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,15 @@ from services.audit.handlers import Handler
 from services.audit.journeys import api as journeys
 from services.audit.journeys import search
 from services.audit.metrics import AUDIT_SIZE
+from services.audit.restore.command import Store, Topics
 from services.audit.settings import Settings
 from services.audit.topic_ids import KnownIds
+from services.chassis.consumer.offset_tracker import OffsetTracker
+from services.chassis.database import migrations
+from services.chassis.database.database import Database
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.messages.clock import Clock, utc_now
+from services.chassis.messages.record import TopicPartition
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -27,7 +34,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     topic_ids = KnownIds(assembly.admin)
     records = Consumption(
         topics=tuple(topic.name for topic in TOPICS),
-        handle=Handler(partial(store.Log, origin=origin, heads=Heads()), topic_ids.id_of, telemetry.clock),
+        handle=_handler(origin, topic_ids, telemetry.clock),
         broker=topic_ids,
         gather_s=0.1,  # nobody waits for an entry
     )
@@ -38,3 +45,18 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     ]
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))
     return assembly.plan(components, partial(store.create_log, database, origin), size, needs_broker=True)
+
+
+def build_restore(settings: Settings) -> tuple[Topics, Store]:
+    """Return what `restore` needs, which joins no group. Raises ConnectionError."""
+    database, admin, origin = Database(settings.database), KafkaAdmin(settings, NAME), settings.audit_origin
+    migrations.upgrade(database, REVISIONS)
+    topic_ids = KnownIds(admin)
+    partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
+    topics = Topics(settings, admin.begins(partitions), admin.ends(partitions))
+    offsets = OffsetTracker(database, topic_ids, {topic.name: topic.partitions for topic in TOPICS})
+    return topics, Store(database, origin, _handler(origin, topic_ids, utc_now), offsets)
+
+
+def _handler(origin: str, topic_ids: KnownIds, clock: Clock) -> Handler:
+    return Handler(partial(store.Log, origin=origin, heads=Heads()), topic_ids.id_of, clock)

@@ -13,7 +13,7 @@ LIMITS = (
     "No entry was changed alone. Not detected: a rewrite of the whole chain by somebody who can write the database.\n"
     "Compare the heads with copies that are kept elsewhere."
 )
-GAPS = "gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
+GAPS = "from: the offset of the first entry; gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
 PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
 
@@ -34,12 +34,20 @@ def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[E
             output.print(f"verified {number:,} of {size:,} entries")
 
 
+def line(output: Console, text: str) -> None:
+    """Print a line as it is, however wide the terminal is."""
+    output.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def summary(chains: Sequence[Chain], origin: str) -> Table:
     """Return a table of chains with their lengths, gaps and heads."""
-    table = Table("topic", "partition", "entries", "gaps", "head", title=f"log {origin}", caption=f"{GAPS}\n{LIMITS}")
-    for column in table.columns[1:4]:
+    table = Table(
+        "topic", "partition", "entries", "from", "gaps", "head", title=f"log {origin}", caption=f"{GAPS}\n{LIMITS}"
+    )
+    for column in table.columns[1:5]:
         column.justify = "right"
-    table.columns[4].overflow = "fold"
+    table.columns[5].overflow = "fold"
     for chain in sorted(chains, key=lambda chain: (chain.topic, chain.topic_id, chain.partition)):
-        table.add_row(chain.topic, str(chain.partition), f"{chain.length:,}", f"{chain.gaps:,}", chain.head.hex())
+        numbers = (chain.length, chain.first_offset, chain.gaps)
+        table.add_row(chain.topic, str(chain.partition), *(f"{number:,}" for number in numbers), chain.head.hex())
     return table

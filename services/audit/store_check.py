@@ -5,15 +5,23 @@ from contextlib import closing
 from rich.console import Console
 
 from services.audit import report, store
+from services.audit.coverage import missing
 from services.audit.settings import StoreSettings
 from services.audit.verification import Verification
 
+INCOMPLETE = "no entry was changed, but the audit log is incomplete: it was recorded, or restored, after those records"
+
 
 def verify(settings: StoreSettings, output: Console) -> None:
-    """Check the whole store and print a summary. Raises BadEntryError, or StoreError for another log's store."""
+    """Check the whole store and print a summary and a verdict. Raises BadEntryError, StoreError for another log."""
     verification = Verification(settings.audit_origin)
     with store.existing(settings.database) as connection, closing(store.read_entries(connection)) as entries:
         size = store.read_size(connection, settings.audit_origin)
         verification.check(report.followed(entries, size, output))
         verification.compare(size, store.read_chains(connection))
-    output.print(report.summary(list(verification.chains.values()), settings.audit_origin))
+    found = list(verification.chains.values())
+    output.print(report.summary(found, settings.audit_origin))
+    lines = list(missing(found, {}))
+    for line in lines:
+        report.line(output, line)
+    report.line(output, INCOMPLETE if lines else "the audit log is whole")

@@ -42,10 +42,20 @@ def verify(url: str) -> str:
 
 
 @pytest.mark.usefixtures("recorded")
-def test_an_unchanged_store_passes_and_is_summarised(database_url: str) -> None:
+def test_an_unchanged_store_with_a_gap_is_not_called_whole(database_url: str) -> None:
     report = verify(database_url)
     assert "user.events.v1" in report
-    assert "user.state.v1" in report
+    assert "user.state.v1[0]: 6 offsets between 0 and 7 have no entry" in report
+    assert "no entry was changed, but the audit log is incomplete" in report
+    assert "is whole" not in report
+
+
+def test_a_store_that_begins_behind_its_topic_says_from_where(database: Database, database_url: str) -> None:
+    open_log(database)
+    record_all(database, a_fact(120), a_fact(121))
+    report = verify(database_url)
+    assert "user.events.v1[0]: the evidence begins at offset 120, nothing before it is recorded" in report
+    assert "is whole" not in report
 
 
 def test_a_large_value_is_verified_and_its_change_is_found(recorded: Database, database_url: str) -> None:
@@ -117,13 +127,15 @@ def run_verify(url: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_exit_code_is_0_if_unchanged_1_if_changed_and_2_for_another_log(
-    recorded: Database, database_url: str
+    database: Database, database_url: str
 ) -> None:
+    open_log(database)
+    record_all(database, *[a_fact(offset) for offset in range(3)])
     well = run_verify(database_url)
     assert (well.returncode, well.stderr) == (0, "")
     assert "the audit log is whole" in well.stdout
     assert run_verify(database_url, APP_AUDIT_ORIGIN="mine").returncode == 2
-    change(recorded, "UPDATE entries SET ts_ms = 0 WHERE position = 2")
+    change(database, "UPDATE entries SET ts_ms = 0 WHERE position = 2")
     changed = run_verify(database_url)
     assert changed.returncode == 1
     assert "user.events.v1[0]@2, at position 2: chain is" in changed.stderr

@@ -1,0 +1,104 @@
+"""The command `restore`: brings events, mails and outcomes back from the topic, and reports what does not come back."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+
+from services.chassis.database.database import Database
+from services.chassis.messages.record import Record
+from services.chassis.outbox.event_store import events
+from services.chassis.outbox.lease import Leases, exclusive
+from services.notification.domain import IntentState
+from services.notification.store import restore
+from services.notification.store.restore import RestoreError
+from services.notification.store.tables import intents
+
+READ_WHEN_STARTED = """\
+When the service is started it reads users, their addresses and waiting notices from user.state.v1 and user.notices.v1,
+{since}. It decides no notice again whose mails are restored.
+Does not come back, because no topic has it:
+- mails and outcomes that retention has deleted, and events that were not published when the database was lost: a mail
+  without its outcome on the topic is sent again, under its old Message-ID if the topic has it as queued
+- tries and waiting times of mails that are open, and the mail server's replies to those that are sent
+- records that the service held{lost}: they are read again as far as their topics reach back
+- operators' actions that were not published{lost}"""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The topic of the service's own events: its batches, and their number of records."""
+
+    read: Callable[[], Iterable[Sequence[Record]]]
+    records: int
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """What a store has: the last number of the counter, its events, and its mails by state."""
+
+    last: int
+    events: int
+    mails: dict[str, int]
+
+
+def run(database: Database, leases: Leases, source: Source, output: Console, *, after_backup: bool) -> None:
+    """Restore and report. Raises RestoreError, LeaseHeldError, LeaseLostError, ConnectionError, SQLAlchemyError."""
+    before = extent(database)
+    _require(before, after_backup=after_backup)
+    with exclusive(leases, threading.Event().wait) as renew:
+        last = restore.restore(database, _followed(source, renew, output))
+    after = extent(database)
+    if not last:
+        raise RestoreError("the topic has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")
+    output.print(_table(before, after))
+    if lost := after.last - before.last - (after.events - before.events):
+        _print(output, f"{lost:,} events of these numbers are not on the topic: retention, or they were not published")
+    since = "from the positions of the backup on" if after_backup else "from their beginning on"
+    _print(output, READ_WHEN_STARTED.format(since=since, lost=" since the backup" if after_backup else ""))
+    _print(output, f"restored up to sequence {last:,}: start the service")
+
+
+def extent(database: Database) -> Extent:
+    """Return what a store has."""
+    with database.read() as connection:
+        states = connection.execute(select(intents.c.state, func.count()).group_by(intents.c.state))
+        mails: dict[str, int] = dict(states.tuples())
+        count = connection.scalar(select(func.count()).select_from(events)) or 0
+        return Extent(restore.last_sequence(connection), count, mails)
+
+
+def _require(found: Extent, *, after_backup: bool) -> None:
+    if found.last and not after_backup:
+        raise RestoreError(
+            f"the database is not empty, it has events up to sequence {found.last:,}: if it is a backup, "
+            "`restore --after-backup` adds what came since; otherwise name an empty database in APP_DATABASE_URL"
+        )
+    if after_backup and not found.last:
+        raise RestoreError("the database is empty, so it is no backup: use `restore` without --after-backup")
+
+
+def _followed(source: Source, renew: Callable[[], None], output: Console) -> Iterator[Sequence[Record]]:
+    done = 0
+    with output.status("reading notification.events.v1") as status:
+        for records in source.read():
+            renew()
+            done += len(records)
+            status.update(f"read {done:,} of {source.records:,} records of notification.events.v1")
+            yield records
+
+
+def _table(before: Extent, after: Extent) -> Table:
+    table = Table("", "before", "now")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row("events", f"{before.events:,}", f"{after.events:,}")
+    for state in IntentState:
+        if number := after.mails.get(state, 0):
+            table.add_row(f"mails {state}", f"{before.mails.get(state, 0):,}", f"{number:,}")
+    return table
+
+
+def _print(output: Console, line: str) -> None:
+    output.print(line, highlight=False, markup=False, soft_wrap=True)
