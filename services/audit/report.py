@@ -13,7 +13,10 @@ LIMITS = (
     "No entry was changed alone. Not detected: a rewrite of the whole chain by somebody who can write the database.\n"
     "Compare the heads with copies that are kept elsewhere."
 )
-GAPS = "from: the offset of the first entry; gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
+GAPS = (
+    "from: the offset of the first entry\n"
+    "gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
+)
 PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
 

@@ -159,6 +159,102 @@ def test_a_restoration_that_is_interrupted_is_repeated(lost: Store, database: Da
     assert (rebuilt.events(), rebuilt.listed()) == (lost.events(), lost.listed())
 
 
+@pytest.fixture
+def backup(lost: Store, database: Database) -> Store:
+    """A backup of the lost store from before it sent its three mails."""
+    kept = Store(database, "lost")  # the same ids as those of the lost store, so the same events
+    for store in (lost, kept):
+        store.consume(*CONSUMED)
+    return kept
+
+
+def cursor(store: Store) -> int:
+    """Return up to which sequence number the events of a store are published."""
+    return Leases(store.database, "me", duration=NOW - NOW).cursor()
+
+
+def test_a_backup_gets_what_came_since_and_no_mail_is_sent_again(lost: Store, backup: Store) -> None:
+    lost.settle(SENT)
+    lost.settle(REFUSED)
+    assert backup.restore(lost.published()) == 5
+    assert (backup.events(), backup.listed(), cursor(backup)) == (lost.events(), lost.listed(), 5)
+    assert [claim.message_id for claim in backup.queue.claim(3)] == [lost.settle(SENT)]
+
+
+def test_what_the_backup_had_not_published_is_published_if_the_topic_lacks_it(lost: Store, backup: Store) -> None:
+    """The relay of the lost store was killed when event 2 was under way, and events 3 to 5 had been acknowledged."""
+    lost.settle(SENT)
+    lost.settle(SENT)
+    on_the_topic = [record for record in lost.published() if record.offset != 1]
+    assert backup.restore(on_the_topic) == 5
+    assert cursor(backup) == 1
+
+
+def test_a_backup_with_more_than_the_topic_keeps_its_cursor(lost: Store, backup: Store) -> None:
+    assert backup.restore(lost.published()[:1]) == 3
+    assert cursor(backup) == 0
+    assert backup.events() == lost.events()
+
+
+def test_an_interrupted_restore_of_a_backup_is_finished_by_the_next_start(lost: Store, backup: Store) -> None:
+    lost.settle(SENT)
+    lost.settle(REFUSED)
+
+    def interrupted() -> Iterator[Sequence[Record]]:
+        yield lost.published()[:4]
+        raise ConnectionError("unreachable")
+
+    with pytest.raises(ConnectionError):
+        restore.restore(backup.database, interrupted())
+    assert len(backup.events()) == 4
+    restore.restore_if_needed(backup.database, lambda: batches(lost.published()))
+    assert (backup.events(), backup.listed()) == (lost.events(), lost.listed())
+
+
+def test_a_store_that_is_whole_does_not_read_the_log(lost: Store) -> None:
+    lost.consume(*CONSUMED)
+    restore.restore_if_needed(lost.database, lambda: pytest.fail("the log was read"))
+
+
+def test_a_backup_of_another_publisher_is_refused(lost: Store, database: Database) -> None:
+    lost.consume(*CONSUMED)
+    other = Store(database, "other")
+    other.consume(*CONSUMED)
+    with pytest.raises(restore.RestoreError, match=r"notification.events.v1\[0\]@0 holds event .* no backup"):
+        other.restore(lost.published())
+
+
+def test_a_backup_from_before_what_retention_has_deleted_is_refused(lost: Store, backup: Store) -> None:
+    lost.settle(SENT)
+    lost.settle(SENT)
+    with pytest.raises(restore.RestoreError, match=r"retention has deleted records since the backup"):
+        backup.restore(lost.published()[4:])
+    assert len(backup.events()) == 3
+
+
+def test_a_state_that_compaction_has_removed_leads_to_no_mail_to_a_later_address(
+    lost: Store, database: Database
+) -> None:
+    lost.consume(*CONSUMED)
+    rebuilt = Store(database)
+    rebuilt.restore(lost.published())
+    newest = a_state_record(a_state(3, email="ada@newest.example.org"))
+    rebuilt.consume(newest, *[record for record in CONSUMED if record.topic != newest.topic])
+    assert rebuilt.listed() == lost.listed()
+
+
+def test_the_other_mail_about_a_change_of_address_is_queued_if_only_one_was_published(
+    lost: Store, database: Database
+) -> None:
+    lost.consume(*CONSUMED)
+    rebuilt = Store(database)
+    rebuilt.restore(lost.published()[:2])
+    rebuilt.consume(*CONSUMED)
+    assert [(item.template, item.recipient) for item in rebuilt.listed()] == [
+        (item.template, item.recipient) for item in lost.listed()
+    ]
+
+
 def test_an_empty_topic_restores_nothing(database: Database) -> None:
     rebuilt = Store(database)
     assert rebuilt.restore([]) == 0
