@@ -5,7 +5,6 @@ from contextlib import closing
 from rich.console import Console
 
 from services.audit import report, store
-from services.audit.coverage import missing
 from services.audit.settings import StoreSettings
 from services.audit.verification import Verification
 
@@ -21,7 +20,7 @@ def verify(settings: StoreSettings, output: Console) -> None:
         verification.compare(size, store.read_chains(connection))
     found = list(verification.chains.values())
     output.print(report.summary(found, settings.audit_origin))
-    lines = list(missing(found, {}))
+    lines = list(report.missing(found, {}))
     for line in lines:
         report.line(output, line)
     report.line(output, INCOMPLETE if lines else "the audit log is whole")

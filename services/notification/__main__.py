@@ -18,7 +18,8 @@ from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
-from services.notification import bootstrap, restore_command
+from services.notification import bootstrap
+from services.notification import restore as restore_command
 from services.notification.settings import RestoreSettings, Settings, StoreSettings
 from services.notification.store.restore import RestoreError
 

@@ -43,7 +43,7 @@ from services.notification.mail.smtp_connection import Server as MailServer
 from services.notification.mail.smtp_delivery import Mailer
 from services.notification.mail.templates import Composer
 from services.notification.mail_queue import MailQueue
-from services.notification.restore_command import Source
+from services.notification.restore import Source
 from services.notification.settings import Settings
 from services.notification.store import restore, views
 from services.notification.store.batch import Rows
@@ -108,6 +108,10 @@ def build_restore(settings: Settings) -> tuple[Database, Leases, Source]:
     admin = KafkaAdmin(settings, NAME)
     records = sum(admin.ends(partitions).values()) - sum(admin.begins(partitions).values())
     return database, Leases(database, new_holder(), settings.relay_lease), Source(_history(settings), records)
+
+
+def _restore(database: Database, settings: Settings) -> None:
+    restore.restore_if_needed(database, _history(settings))
 
 
 def _history(settings: Settings) -> Callable[[], Iterator[Sequence[Record]]]:

@@ -12,7 +12,6 @@ from rich.console import Console
 from sqlalchemy import Connection
 
 from services.audit import report, store
-from services.audit.coverage import missing
 from services.chassis.consumer.offset_store import OffsetConflictError
 from services.chassis.consumer.offset_tracker import OffsetTracker, TopicChangedError
 from services.chassis.consumer.subscription import Handler
@@ -62,7 +61,7 @@ def run(topics: Topics, into: Store, output: Console, *, after_backup: bool) -> 
     with into.database.read() as connection:
         size, chains = store.read_size(connection, into.origin), store.read_chains(connection)
     output.print(report.summary(list(chains.values()), into.origin))
-    for line in missing(chains.values(), topics.begins):
+    for line in report.missing(chains.values(), topics.begins):
         report.line(output, line)
     report.line(output, f"{size - before:,} entries added to {before:,}, {(size - before) / took:,.0f} a second")
     report.line(output, "start the service: it goes on behind the last entry of each partition")

@@ -124,6 +124,11 @@ class AuditTrail:
                 self._after = page.items[0].position - 1
                 return
 
+    def read_again(self) -> None:
+        """Begin anew: the log was restored, and its entries have other positions."""
+        self._after = -1
+        self.entries = []
+
     async def poll(self) -> None:
         """Read the entries that were added. Raises aiohttp.ClientError."""
         while True:

@@ -67,6 +67,7 @@ class Trial:
         self._plans = campaign(settings.users, seed=7)
         self.drivers: list[Driver] = []
         self.accepted: Sequence[Accepted] = []
+        self.commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
 
     def url(self, process: str) -> str:
         """Return the address of a process's API."""
@@ -77,10 +78,10 @@ class Trial:
         return asyncio.run(self._play(half_way, urls or [self.url("user")]))
 
     async def _play(self, half_way: Fault, urls: Sequence[str]) -> Watch:
-        commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
+        commands = self.commands
         with contextlib.closing(Log(self._client, "trial", self._starts)) as log:
             async with aiohttp.ClientSession() as session:
-                trail = AuditTrail(session, self.url("audit"), self._starts)
+                self.trail = trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
                 self.accepted = watch.accepted
                 self.drivers = [Driver(session, url, f"trial{number}", PATIENCE_S) for number, url in enumerate(urls)]

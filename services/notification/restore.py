@@ -36,7 +36,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """What a store has: the last number of the counter, its events, and its mails by state."""
+    """The content of a store: the last number of the counter, its events, and its mails by state."""
 
     last: int
     events: int
@@ -64,7 +64,7 @@ def extent(database: Database) -> Extent:
     """Return what a store has."""
     with database.read() as connection:
         states = connection.execute(select(intents.c.state, func.count()).group_by(intents.c.state))
-        mails: dict[str, int] = dict(states.tuples())
+        mails: dict[str, int] = {state: number for state, number in states}  # noqa: C416  # a result is no mapping
         count = connection.scalar(select(func.count()).select_from(events)) or 0
         return Extent(restore.last_sequence(connection), count, mails)
 
