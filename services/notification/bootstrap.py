@@ -95,9 +95,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         holding.letters(relay.leads),
         assembly.operator_relay(relay),
     ]
-    return assembly.plan(
-        components, partial(restore.restore_if_needed, database, _history(settings)), needs_broker=True
-    )
+    return assembly.plan(components, partial(_restore, database, settings), needs_broker=True)
 
 
 def build_restore(settings: Settings) -> tuple[Database, Leases, Source]:

@@ -125,7 +125,7 @@ class AuditTrail:
                 return
 
     def read_again(self) -> None:
-        """Begin anew: the log was restored, and its entries have other positions."""
+        """Begin again: the log was restored, and its entries have other positions."""
         self._after = -1
         self.entries = []
 
