@@ -23,6 +23,7 @@ def require_own(connection: Connection, latest: Sequence[Published]) -> None:
         if (found := stored.get(published.sequence)) != published.event_id:
             raise DivergedLogError(
                 f"{published.place} holds event {published.event_id} under sequence {published.sequence}, this store "
-                f"has {found or 'nothing'} there: it is older than the log (was an old backup restored?) and publishes "
-                "nothing: restore a newer backup, one that has this event"
+                f"has {found or 'nothing'} there: it is older than the log (is it empty, or an old backup?) and "
+                "publishes nothing: stop the service and append what the log has since by `restore --after-backup`, or "
+                "`restore` an empty database; docs/backup.md has the steps"
             )

@@ -19,6 +19,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "Run": {
         "operations.md": "Your own Kafka and PostgreSQL: all settings, backup and restore, upgrade.",
+        "backup.md": "How each database is backed up, restored from a backup and from the log, and what is lost.",
         "rights.md": "The least rights in Kafka of each process.",
         "held-records.md": "Records that cannot be applied: the reasons, and how they are retried or discarded.",
         "as-of.md": "The users of any moment, one over HTTP or all in a database, and the checksum that compares them.",
