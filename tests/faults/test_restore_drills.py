@@ -45,7 +45,7 @@ KILLS = (
 
 
 class UserDatabase:
-    """The database of the user service. What is lost is kept under another name; its place is empty."""
+    """The database of the user service. A lost one is kept under another name; its place is empty."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
@@ -53,7 +53,7 @@ class UserDatabase:
 
     @property
     def name(self) -> str:
-        """What a backup program calls it: a file, or a URL of libpq."""
+        """The database for a backup program: a file, or a URL of libpq."""
         url = make_url(self.url)
         if url.get_backend_name() == "sqlite":
             return str(url.database)
