@@ -32,6 +32,7 @@ from services.user.restore.restorer import DifferentLogError, RestoreError
 from services.user.settings import Settings, StoreSettings
 
 EVER = "1970-01-01T00:00:00Z"
+OWN_PASSWORD = "APP_DATABASE_PASSWORD"  # noqa: S105  # a name
 SHOWN = 5  # differences listed one by one
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -85,7 +86,7 @@ def build_as_of(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     collect_rarely()
     try:
-        settings, now = load(Settings, {**os.environ, "APP_DATABASE_URL": into}), utc_now()
+        settings, now = load(Settings, _for_another_database(into)), utc_now()
         wanted = as_of.Wanted(target(moment, now), target(diff, now) if diff else None, personal=personal)
         consoles = as_of.Consoles(Console(), Console(stderr=True))
         as_of.run(bootstrap.build_log(settings), wanted, Database(settings.database), consoles)
@@ -142,6 +143,11 @@ def clear_flags(
     sys.stdout.writelines(f"{user_id}\n" for user_id in cleared.users)
     sys.stderr.write(f"cleared: {len(cleared.users)} flags; the events have the correlation id {correlation_id}\n")
     sys.exit(1 if cleared.refused else 0)
+
+
+def _for_another_database(url: str) -> dict[str, str]:
+    """Return our variables for another database than the service's own, whose password in a pod is not meant for it."""
+    return {name: value for name, value in os.environ.items() if name != OWN_PASSWORD} | {"APP_DATABASE_URL": url}
 
 
 def _moment(since: str | None, user_ids: list[str] | None) -> datetime:

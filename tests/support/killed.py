@@ -44,6 +44,11 @@ def main(when: str, number: str, function: str, program: str, *arguments: str) -
     for each in classes:
         owner = getattr(owner, each)
     setattr(owner, name, killing(getattr(owner, name), when, int(number)))
+    run(program, *arguments)
+
+
+def run(program: str, *arguments: str) -> None:
+    """Run a module as `python -m` does."""
     sys.argv = [program, *arguments]
     runpy.run_module(program, run_name="__main__", alter_sys=True)
 
