@@ -44,8 +44,8 @@ CONTENTS = {
     "notification": (
         "SELECT * FROM replica",
         "SELECT user_id, version, email FROM addresses",
-        "SELECT notification_id, notice_id, template, recipient, user_version, event_id, state, tries FROM intents",
-        "SELECT * FROM events",
+        "SELECT notification_id, notice_id, template, recipient, user_version, event_id, state FROM intents",
+        "SELECT sequence, event_id, subject, version, type, time, data FROM events",
     ),
     "audit": ('SELECT topic, topic_id, partition, "offset", ts_ms, "key", value, headers, chain FROM entries',),
 }

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from services.contracts.catalog import NOTIFICATION_EVENTS, TOPICS, USER_NOTICES
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import PUBLISHERS, SERVICES
 from services.workbench.local.processes import Program
 from services.workbench.local.system import local_programs
 from services.workbench.local.trial import READY_S, hastened, settings_on_free_ports
@@ -87,8 +87,8 @@ def test_a_replay_of_everything_has_no_effect_and_the_first_live_command_has_its
 
 def hurried(program: Program) -> Program:
     """Return a program whose lease ends soon after a kill."""
-    is_service = program.name in SERVICES
-    return msgspec.structs.replace(program, environment={**program.environment, **(SHORT_LEASE if is_service else {})})
+    leases = program.name in PUBLISHERS
+    return msgspec.structs.replace(program, environment={**program.environment, **(SHORT_LEASE if leases else {})})
 
 
 def start(run: Replayed, *services: str) -> None:
