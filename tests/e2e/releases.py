@@ -63,5 +63,5 @@ def load(folder: Path) -> None:
 def contract(downcast: str) -> str:
     """Return the contract of the user service with two versions of the fact."""
     text = CONTRACT.read_text()
-    assert PROFILE in text, f"{CONTRACT} has no {PROFILE}: write its version 2 anew"
+    assert PROFILE in text, f"{CONTRACT} has no {PROFILE}: change VERSION_2 to fit"
     return text.replace(PROFILE, VERSION_2) + VERSION_1.format(downcast=downcast)

@@ -17,9 +17,10 @@ from services.chassis.messages.clock import to_micros
 from services.chassis.messages.record import Record
 from services.chassis.outbox.event_store import METADATA, events
 from services.contracts.catalog import TYPE_NAMES
+from services.contracts.notification import NotificationFailed
 from services.contracts.user import ContactCleared, ContactFlagged, EmailChanged
-from services.user.flags.bounce_handler import SUBSCRIBED
 
+FAILED = {TYPE_NAMES[NotificationFailed]: NotificationFailed}
 CHANGES = or_(*(events.c.type == TYPE_NAMES[fact] for fact in (ContactFlagged, ContactCleared, EmailChanged)))
 OF_USERS = one_of(events.c.subject, "users")
 LATEST = Statement(
@@ -30,7 +31,7 @@ FLAGS = Statement(select(events.c.metadata).where(events.c.type == TYPE_NAMES[Co
 
 def remember_decided(connection: Connection, records: Sequence[Record], now: datetime) -> int:
     """Insert the decided failures of a batch into the inbox. Returns how many it has. Raises UnknownShapeError."""
-    found = Decoder(SUBSCRIBED).decode(records).events
+    found = Decoder(FAILED).decode(records).events
     decided = _decided(connection, found) if found else []
     idempotency.remember(connection, decided, now)
     return len(decided)
