@@ -16,10 +16,10 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import USER_EVENTS
 from services.contracts.envelope import from_headers, version_of
 from services.contracts.service_list import SERVICES
-from tests.e2e import releases
 from tests.e2e.kind_target import WORKLOADS
 from tests.e2e.load import losses, under_load
 from tests.e2e.pods import pods, value
+from tests.support import next_releases as releases
 from tests.support.stories.target import BROKER, Target
 
 CHART = Path(__file__).parents[2] / "charts" / "eventline"

@@ -6,7 +6,7 @@ import pytest
 
 from services.contracts import shapes
 from services.contracts.envelope import schema_of
-from tests.e2e.releases import FIRST, KIND, SECOND, WRITES, contract
+from tests.support.next_releases import FIRST, KIND, SECOND, WRITES, contract
 
 BY_VERSION = {
     1: b'{"personal":{"full_name":"Ada","locale":"en"}}',
