@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 from rich.console import Console
@@ -47,8 +48,8 @@ def run(database: Database, leases: Leases, source: Source, output: Console, *, 
     """Restore and report. Raises RestoreError, LeaseHeldError, LeaseLostError, ConnectionError, SQLAlchemyError."""
     before = extent(database)
     _require(before, after_backup=after_backup)
-    with exclusive(leases, threading.Event().wait) as renew:
-        last = restore.restore(database, _followed(source, renew, output))
+    with exclusive(leases, threading.Event().wait) as lease:
+        last = restore.restore(database, _followed(source, partial(leases.renew, lease), output))
     after = extent(database)
     if not last:
         raise RestoreError("the topic has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")

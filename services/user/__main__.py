@@ -18,6 +18,7 @@ from services.chassis.database.database import Database
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
+from services.chassis.outbox.lease import LeaseHeldError, LeaseLostError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import collect_rarely, main
 from services.chassis.settings.environment import SettingsError, load
@@ -33,6 +34,7 @@ from services.user.settings import Settings, StoreSettings
 
 EVER = "1970-01-01T00:00:00Z"
 OWN_PASSWORD = "APP_DATABASE_PASSWORD"  # noqa: S105  # a name
+NOT_RESTORED = (SettingsError, RestoreError, LeaseHeldError, LeaseLostError)
 SHOWN = 5  # differences listed one by one
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -118,7 +120,7 @@ def restore(
     except (LogError, DifferentLogError) as error:
         sys.stderr.write(f"not restored: {error}\n")
         sys.exit(1)
-    except (SettingsError, RestoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+    except (*NOT_RESTORED, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
 

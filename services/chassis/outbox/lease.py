@@ -6,7 +6,6 @@ SKIP LOCKED would reorder events; connection poolers break session locks. Expiry
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from math import inf
 
 import msgspec
@@ -125,8 +124,8 @@ class Leases:
 
 
 @contextmanager
-def exclusive(leases: Leases, wait: Callable[[float], object]) -> Iterator[Callable[[], None]]:
-    """Hold the lease during the block; yield a function that extends it. One that nobody extends is waited for.
+def exclusive(leases: Leases, wait: Callable[[float], object]) -> Iterator[Lease]:
+    """Hold the lease during the block, which extends it. One that nobody extends, as after a kill, is waited for.
 
     Raises LeaseHeldError, and LeaseLostError if it was not extended in time.
     """
@@ -140,7 +139,7 @@ def exclusive(leases: Leases, wait: Callable[[float], object]) -> Iterator[Calla
         left = taken
         wait(min(taken, LOOK_S))
     try:
-        yield partial(leases.renew, taken)
+        yield taken
     finally:
         leases.give_back(taken)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.record import Record
-from services.chassis.outbox.lease import Lease, LeaseLostError, Leases
+from services.chassis.outbox.lease import Leases, exclusive
 from services.chassis.outbox.operator_events import Operator
 from services.contracts.envelope import Envelope
 from services.user.as_of.command import Consoles, Log, opened, shown
@@ -48,17 +48,15 @@ class Topics(msgspec.Struct, frozen=True):
 
 
 def run(topics: Topics, store: Store, consoles: Consoles, *, after_backup: bool) -> None:
-    """Restore and report. Raises RestoreError, DifferentLogError, LogError, ConnectionError, SQLAlchemyError."""
+    """Restore and report.
+
+    Raises RestoreError, DifferentLogError, LogError, LeaseHeldError, LeaseLostError, ConnectionError, SQLAlchemyError.
+    """
     migrations.upgrade(store.database, store.revisions)
     restorer.extent(store.database, after_backup=after_backup)  # before a wait for the lease
-    lease = restorer.take(store.leases, lambda seconds: _wait(seconds, consoles))
-    try:
+    with exclusive(store.leases, lambda seconds: _wait(seconds, consoles)) as lease:
         before = restorer.extent(store.database, after_backup=after_backup)
         _restore(topics, store, Restorer(store.leases, lease, before), before, consoles)
-    except LeaseLostError as error:
-        raise RestoreError(f"another instance has taken the lease of the relay: {restorer.STOP}") from error
-    finally:
-        _give_back(store.leases, lease)
     _print(consoles, NOT_RESTORED.format(since=" since the backup" if after_backup else ""))
 
 
@@ -95,11 +93,6 @@ def _report(before: Extent, after: Extent, last: Envelope, consoles: Consoles) -
 def _wait(seconds: float, consoles: Consoles) -> None:
     consoles.progress.print("another process has held the lease of the relay: waiting for its end", highlight=False)
     threading.Event().wait(seconds)
-
-
-def _give_back(leases: Leases, lease: Lease) -> None:
-    with suppress(LeaseLostError):  # the run has reported it already
-        leases.give_back(lease)
 
 
 def _print(consoles: Consoles, line: str) -> None:

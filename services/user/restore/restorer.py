@@ -5,11 +5,10 @@ unfinished restore is known by events behind the counter, and goes on where it w
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from math import inf
 
 import msgspec
 from sqlalchemy import Connection, delete, func, select, update
@@ -30,7 +29,6 @@ from services.user.as_of import builder
 from services.user.restore import failures
 
 BATCH = 1000
-LOOK_S = 1.0  # a relay that leads extends its lease every few seconds
 RENEW_S = 5.0
 STOP = "stop every instance of the user service, and repeat the command"
 
@@ -52,17 +50,6 @@ class Extent(msgspec.Struct, frozen=True):
     counted: int
     stored: int
     published: int
-
-
-def take(leases: Leases, wait: Callable[[float], object]) -> Lease:
-    """Return the lease; one that nobody extends, as after a kill, is waited for. Raises RestoreError."""
-    left = inf
-    while not isinstance(taken := leases.take(), Lease):
-        if taken > left:
-            raise RestoreError(f"another instance holds the lease of the relay and extends it: {STOP}")
-        left = taken
-        wait(min(taken, LOOK_S))
-    return taken
 
 
 def extent(database: Database, *, after_backup: bool) -> Extent:

@@ -15,7 +15,7 @@ from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store, operator_events
 from services.chassis.outbox.event_store import counter
 from services.chassis.outbox.event_store import events as event_table
-from services.chassis.outbox.lease import Leases, relay
+from services.chassis.outbox.lease import Lease, LeaseHeldError, Leases, relay
 from services.chassis.outbox.operator_events import Operator
 from services.chassis.outbox.stopped_events import stopped
 from services.contracts.user import Preferences
@@ -186,21 +186,20 @@ def test_without_events_or_without_a_backup_nothing_is_restored(database: Databa
 
 
 def test_the_lease_of_a_relay_that_extends_it_is_respected(
-    lost: tuple[list[StoredEvent], Rows], database: Database
+    lost: tuple[list[StoredEvent], Rows], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    restore(database, lost[0][:5])
-    other = Leases(database, "a relay", LEASE)
-    lease = other.take()
-    with pytest.raises(RestoreError, match="another instance holds the lease of the relay and extends it: stop"):
-        restorer.take(Leases(database, "restore", LEASE), lambda _: other.renew(lease))  # type: ignore[arg-type]  # a lease
-
-
-def test_the_lease_of_a_killed_process_is_waited_for(lost: tuple[list[StoredEvent], Rows], database: Database) -> None:
-    restore(database, lost[0][:5])
-    other = Leases(database, "a killed relay", LEASE)
-    lease = other.take()
-    taken = restorer.take(Leases(database, "restore", LEASE), lambda _: other.give_back(lease))  # type: ignore[arg-type]  # a lease
-    assert taken.cursor == 5
+    events, _ = lost
+    restore(database, events[:5])
+    relay_of_service = Leases(database, "a relay", LEASE)
+    lease = relay_of_service.take()
+    assert isinstance(lease, Lease)
+    monkeypatch.setattr(command, "_wait", lambda *_: relay_of_service.renew(lease))
+    with pytest.raises(LeaseHeldError, match="has the lease of the relay and extends it: stop every instance"):
+        restore(database, events, after_backup=True)
+    assert len(rows(database)["events"]) == 5
+    monkeypatch.setattr(command, "_wait", lambda *_: relay_of_service.give_back(lease))  # as if it had ended
+    restore(database, events, after_backup=True)
+    assert len(rows(database)["events"]) == len(events)
 
 
 def test_a_service_that_appends_meanwhile_stops_the_restore(
