@@ -90,6 +90,7 @@ class Trial:
                     await self._wave(watch, wave)
                     await _settle(watch, log, trail)
                 await fault
+                await _settle(watch, log, trail)  # a fault may last longer than the campaign
         return watch
 
     async def _wave(self, watch: Watch, wave: int) -> None:
