@@ -18,6 +18,7 @@ from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
 from services.console import events, journey, lag, lag_exporter, rebuild
 from services.console import topics as provisioning
+from services.console.export import command as exporting
 from services.console.failures import reported
 from services.console.flags import flags
 from services.console.held import commands as held_commands
@@ -98,6 +99,13 @@ def show_events(options: events.EventsOptions) -> None:
             sys.exit(0)  # how following ends
 
 
+def export(options: exporting.ExportOptions) -> None:
+    """Write what is new in a topic to a file, and how far that is to a position file."""
+    with reported(exporting.CODES, exporting.ADVICE):
+        code = exporting.export(_client(), options, utc_now, typer.echo)
+    sys.exit(code)
+
+
 @app.command(name="journey")
 def show_journey(
     wanted: Annotated[str, typer.Argument(metavar="ID", help="a correlation, event or user id, or a Message-ID")],
@@ -123,6 +131,7 @@ app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
 app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))
+app.command(name="export")(flags(exporting.ExportOptions, export))
 
 if __name__ == "__main__":
     app()

@@ -114,21 +114,22 @@ def _starts(topics: KafkaAdmin, options: EventsOptions, now: datetime) -> PerPar
         return topics.begins(places)
     if options.start == "end":
         return topics.ends(places)
-    return topics.since(places, round(_moment(options.start, now).timestamp() * 1000))
+    return topics.since(places, round(moment_of(f"--from {options.start!r}", options.start, now).timestamp() * 1000))
 
 
-def _moment(text: str, now: datetime) -> datetime:
-    forms = "write beginning, end, or a time with its zone, such as 2026-11-22T12:00:00Z"
+def moment_of(option: str, text: str, now: datetime, words: str = "beginning, end, or ") -> datetime:
+    """Return the moment that a text names. Raises UsageError, which begins with `option` and names the other forms."""
+    forms = f"write {words}a time with its zone, such as 2026-11-22T12:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--from {text!r} is no time: {forms}") from None
+        raise UsageError(f"{option} is no time: {forms}") from None
     if moment.tzinfo is None:
-        raise UsageError(f"--from {text!r} has no zone: {forms}")
+        raise UsageError(f"{option} has no zone: {forms}")
     if moment < EPOCH:
-        raise UsageError(f"--from {text!r} is before {to_text(EPOCH)}, where the times of records begin: {forms}")
+        raise UsageError(f"{option} is before {to_text(EPOCH)}, where the times of records begin: {forms}")
     if moment > now:
-        raise UsageError(f"--from {text!r} is in the future, now is {to_text(now)}: {forms}")
+        raise UsageError(f"{option} is in the future, now is {to_text(now)}: {forms}")
     return moment
 
 

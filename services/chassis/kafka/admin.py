@@ -11,6 +11,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     AclOperation,
     AdminClient,
     ClusterMetadata,
+    IsolationLevel,
     OffsetSpec,
     TopicDescription,
 )
@@ -153,6 +154,10 @@ class KafkaAdmin:
         """Return each partition's end offset, which its next record will get."""
         return self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
+    def stable_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset up to which each partition can be read now: its end, or its first open transaction."""
+        return self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)  # type: ignore[no-untyped-call]
+
     def since(self, partitions: Sequence[TopicPartition], moment_ms: int) -> dict[TopicPartition, int]:
         """Return each partition's first offset at or after a time (ms since 1970), its end if there is none."""
         found = self._offsets(partitions, OffsetSpec.for_timestamp(moment_ms))
@@ -199,12 +204,18 @@ class KafkaAdmin:
         }
         return Cluster(len(metadata.brokers), under_replicated)
 
-    def _offsets(self, partitions: Iterable[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+    def _offsets(
+        self,
+        partitions: Iterable[TopicPartition],
+        spec: OffsetSpec,
+        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
+    ) -> dict[TopicPartition, int]:
         request = {ClientPartition(p.topic, p.partition): spec for p in partitions}
         if not request:
             return {}
         found = {}
-        for place, future in self._admin.list_offsets(request, request_timeout=self._timeout_s).items():
+        answers = self._admin.list_offsets(request, isolation_level=isolation, request_timeout=self._timeout_s)
+        for place, future in answers.items():
             try:
                 found[TopicPartition(place.topic, place.partition)] = future.result().offset
             except KafkaException as error:
