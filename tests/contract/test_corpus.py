@@ -47,6 +47,7 @@ NONE = "no path of the product"
 DECODING = {
     "services/audit/journeys/facts.py": "audit: journey",
     "services/chassis/consumer/decoding.py": "notification: parked, then retried",
+    "services/console/export/rows.py": "console: export",
     "services/console/held/record.py": "console: held show",
     "services/notification/bootstrap.py": "notification: live",
     "services/notification/handlers.py": "notification: live",

@@ -33,8 +33,9 @@ from services.chassis.messages.record import Record, TopicPartition
 from services.chassis.outbox.event_store import events
 from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.operator_events import Operator
+from services.console.export.rows import Rows
 from services.console.held.record import verdict
-from services.contracts.catalog import TYPES
+from services.contracts.catalog import TOPICS, TYPES
 from services.contracts.envelope import from_headers
 from services.notification.store import restore
 from services.notification.store.tables import addresses, intents, replica, waiting
@@ -227,6 +228,13 @@ def _described(_database: Database, record: Record) -> object:
     return text
 
 
+def _exported(_database: Database, record: Record) -> object:
+    (topic,) = (topic for topic in TOPICS if topic.name == record.topic)
+    (row,) = Rows(topic, personal=True).of([record])
+    assert row.reason is None, row.reason
+    return row
+
+
 PATHS = {
     "notification: live": DecodingPath(("user.state", "user.notice"), _notified),
     "notification: parked, then retried": DecodingPath(
@@ -237,6 +245,7 @@ PATHS = {
     "user: rebuild": DecodingPath(FACTS, _folded),
     "audit: journey": DecodingPath(OUTCOMES, _in_a_journey),
     "console: held show": DecodingPath(tuple(TYPES), _described),
+    "console: export": DecodingPath(tuple(TYPES), _exported),
     "user: as-of": DecodingPath(FACTS, _as_of),
     "user: restore": DecodingPath(FACTS, _user_restored),
     "user: restore of the inbox": DecodingPath(("notification.failed",), _remembered),

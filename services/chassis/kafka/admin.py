@@ -5,13 +5,12 @@ from concurrent.futures import Future
 from typing import Protocol
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
     AclOperation,
     AdminClient,
     ClusterMetadata,
-    IsolationLevel,
     OffsetSpec,
     TopicDescription,
 )
