@@ -31,6 +31,8 @@ KAFKA := $(FOLDER)/kafka
 # A stamp is touched last: an interrupted set-up has none and starts again.
 PACKAGES_READY := $(VENV)/.ready
 KAFKA_READY := $(KAFKA)/.ready
+# Optional; inside the environment, so that it goes with it.
+PARQUET_READY := $(VENV)/.parquet
 # A broker that is already there needs no jars.
 BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 
@@ -70,10 +72,10 @@ break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated
 	@$(BIN)/python -m services.workbench break $(ARGS)
 
 ##@ Check
-test: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
+test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(PACKAGES_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
+test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
 test-charts: $(PACKAGES_READY) ## check the Helm charts with each installed Helm
@@ -142,9 +144,13 @@ docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the c
 golden: $(PACKAGES_READY) ## write the golden records of types that are new or have new optional fields; published ones stay as they are
 	@$(BIN)/python -m services.workbench.documents.goldens
 
-lock: $(PACKAGES_READY) ## write requirements.lock from pyproject.toml
+parquet: $(PARQUET_READY) ## install the library (50 MB) that `console export --format parquet` needs
+
+lock: $(PACKAGES_READY) ## write requirements.lock and requirements-parquet.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
+		--group pyproject.toml:parquet --output-file requirements-parquet.lock
 
 clean: ## remove everything that was made, the demo's state included
 	rm -rf $(FOLDER)
@@ -167,6 +173,7 @@ help: ## show this list
 #: relay      show whether a service publishes its events, pause and resume it
 #: rebuild    compare the log with the user service's table
 #: as-of      build the users of any moment from the log, in a database of their own
+#: export     write what is new in a topic to a file of JSON lines or Parquet
 #: probe      serve the lag as metrics
 
 $(PACKAGES_READY): requirements.lock
@@ -182,6 +189,11 @@ $(PACKAGES_READY): requirements.lock
 		| { grep --line-buffered -vE '^ [+-] |^Using Python|^Downloading' || true; }
 	@touch $@
 
+$(PARQUET_READY): $(PACKAGES_READY) requirements-parquet.lock
+	@echo "setting up: the library that writes Parquet ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-parquet.lock
+	@touch $@
+
 $(KAFKA_READY): services/workbench/local/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Java 17 or newer and Maven are needed for the local broker: on Debian and Ubuntu, apt-get install default-jdk-headless maven" >&2; exit 1; }
 	@java -version 2>&1 | grep -E 'version "(1[7-9]|[2-9][0-9])' >/dev/null || { echo "Java 17 or newer is needed; this is $$(java -version 2>&1 | head -1)" >&2; exit 1; }
@@ -192,5 +204,5 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 	@touch $@
 
 .PHONY: demo run tour load verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
-.PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock clean help
+.PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock parquet clean help
 .PHONY: golden

@@ -31,6 +31,7 @@ TEMPORARY = UNREACHED | {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._NOENT,  # noqa: SLF001
     KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.NOT_COORDINATOR,
 }
 # After a broker's restart, a request before it knew the topic, or a denied one, the client would use its old metadata

@@ -5,21 +5,21 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from services.chassis.kafka.admin import BrokerUnavailableError
-from services.chassis.messages.record import Outgoing
+from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
+from services.chassis.messages.record import Outgoing, TopicPartition
 from services.console.export.formats import Format
 from services.console.export.run import Wanted
 from services.console.failures import UsageError
 from services.contracts.envelope import to_headers
 from services.workbench.polling import until
-from tests.support.broker import a_topic, delete, ensure, transact, truncate, write_dated
+from tests.support.broker import a_topic, delete, ensure, settings, transact, truncate, write_dated
 from tests.support.builders import an_envelope
 from tests.support.export_run import PARTITIONS, STEPS, files, from_beginning, run, the_topic
 
@@ -35,6 +35,8 @@ def topic(broker: str) -> str:
 
 def made(broker: str, name: str) -> str:
     ensure(broker, [the_topic(name)])
+    admin, places = KafkaAdmin(settings(broker), "test"), [TopicPartition(name, number) for number in range(PARTITIONS)]
+    until("leaders of all partitions", lambda: admin.ends(places), passing=BrokerUnavailableError)
     return name
 
 
@@ -196,3 +198,47 @@ def test_an_old_copy_of_the_position_is_refused(broker: str, topic: str, tmp_pat
     position.write_bytes(copy)
     with pytest.raises(UsageError, match=r"000002.jsonl is there already"):
         run(broker, topic, tmp_path, GO_ON)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        (Wanted("1970-01-01T00:00:00.000000Z", None, personal=False), "since beginning: go on with --from"),
+        (Wanted(None, Format.PARQUET, personal=False), "in jsonl: go on without --format"),
+        (Wanted(None, None, personal=True), "without personal data: go on without --personal"),
+    ],
+)
+def test_another_export_than_that_of_the_position_is_refused(
+    broker: str, topic: str, tmp_path: Path, wanted: Wanted, reason: str
+) -> None:
+    run(broker, topic, tmp_path, from_beginning(personal=False))
+    with pytest.raises(UsageError, match=f"is of an export {reason}, or start a new export"):
+        run(broker, topic, tmp_path, wanted)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda text: text[:40], "is no position file, or damaged"),
+        (lambda text: text.replace(b'"0": 0', b'"0": -1'), "is no position file, or damaged"),
+        (lambda _: b"[" * 100_000, "is no position file, or damaged"),
+        (lambda text: text.replace(b'"topic": "test', b'"topic": "other'), "is the position of other"),
+        (lambda text: text.replace(b'"0": 0', b'"7": 0'), r"has partitions \[1, 2, 7\]"),
+        (lambda text: text.replace(b'"0": 0', b'"0": 9'), "ends at 0, before the position 9: the topic has lost"),
+    ],
+    ids=["cut", "negative", "nested", "of another topic", "other partitions", "behind the end"],
+)
+def test_a_position_that_cannot_be_right_is_refused(
+    broker: str, topic: str, tmp_path: Path, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    run(broker, topic, tmp_path, from_beginning())
+    position = files(topic, tmp_path).position
+    position.write_bytes(damage(position.read_bytes()))
+    with pytest.raises(UsageError, match=reason):
+        run(broker, topic, tmp_path, GO_ON)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_the_path(broker: str, topic: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError, match="taken"):
+        run(broker, topic, tmp_path / "taken", from_beginning())

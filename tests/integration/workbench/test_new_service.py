@@ -42,7 +42,7 @@ class Clone:
         for part in ("venv", "kafka"):
             (folder / ".eventline" / part).symlink_to((ROOT / ".eventline" / part).resolve())
         # Older than what was made from them: `make` must not set up the packages of this checkout again.
-        for source in ("requirements.lock", "services/workbench/local/pom.xml"):
+        for source in ("requirements.lock", "requirements-parquet.lock", "services/workbench/local/pom.xml"):
             os.utime(folder / source, (0, 0))
 
     def run(self, commands: str) -> str:

@@ -14,7 +14,8 @@ from tests.support.terminal import in_another_terminal
 pytestmark = pytest.mark.long
 
 PAGE = "docs/extending.md"
-SET_UP = ("requirements.lock", "services/workbench/local/pom.xml")  # what make compares with the set-up's age
+# What `make` compares with the age of the set-up.
+SET_UP = ("requirements.lock", "requirements-parquet.lock", "services/workbench/local/pom.xml")
 COMMIT = "git init --quiet && git add . && git -c user.name=t -c user.email=t@example.org commit --quiet --message copy"
 
 
