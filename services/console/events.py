@@ -117,9 +117,9 @@ def _starts(topics: KafkaAdmin, options: EventsOptions, now: datetime) -> PerPar
     return topics.since(places, round(moment_of(f"--from {options.start!r}", options.start, now).timestamp() * 1000))
 
 
-def moment_of(option: str, text: str, now: datetime, words: str = "beginning, end, or ") -> datetime:
+def moment_of(option: str, text: str, now: datetime, others: str = "beginning, end, or ") -> datetime:
     """Return the moment that a text names. Raises UsageError, which begins with `option` and names the other forms."""
-    forms = f"write {words}a time with its zone, such as 2026-11-22T12:00:00Z"
+    forms = f"write {others}a time with its zone, such as 2026-11-22T12:00:00Z"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

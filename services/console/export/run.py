@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What was asked for. Without `since` a position must be there; without `format` it is the position's, or jsonl."""
+    """The request. Without `since` a position must be there; without `format` it is the position's, or jsonl."""
 
     since: str | None
     format: Format | None
@@ -38,7 +38,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """What a run has done, and the position that it committed."""
+    """The result of a run, and the position that it committed."""
 
     position: Position
     records: int

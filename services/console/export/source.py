@@ -20,7 +20,7 @@ Offsets = Mapping[TopicPartition, int]
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What a run exports: each partition from `starts` to before `ends`, the ends when it began; and what is gone."""
+    """The offsets of a run: each partition from `starts` to before `ends`, the ends when it began; and what is gone."""
 
     starts: Offsets
     ends: Offsets

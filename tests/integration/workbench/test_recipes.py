@@ -14,7 +14,7 @@ from tests.support.terminal import in_another_terminal
 pytestmark = pytest.mark.long
 
 PAGE = "docs/extending.md"
-# What `make` compares with the age of the set-up.
+# `make` compares them with the age of the set-up.
 SET_UP = ("requirements.lock", "requirements-parquet.lock", "services/workbench/local/pom.xml")
 COMMIT = "git init --quiet && git add . && git -c user.name=t -c user.email=t@example.org commit --quiet --message copy"
 
