@@ -4,7 +4,6 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import USER_EVENTS
 from services.contracts.envelope import from_headers, version_of
 from services.contracts.service_list import SERVICES
+from services.workbench.polling import until
 from tests.e2e.kind_target import WORKLOADS
 from tests.e2e.load import losses, under_load
 from tests.e2e.pods import pods, value
@@ -56,14 +56,15 @@ def test_an_upgrade_to_a_version_2_of_a_fact_and_a_rollback_fail_no_request_and_
         first = str(json.loads(helm("history", RELEASE, "--output", "json"))[-1]["revision"])
         try:
             upgrade(releases.SECOND, user_pods=2)
-            sequence, as_second_reads = users_as_of((datetime.now(UTC) - timedelta(seconds=5)).isoformat())
+            written = until("a fact in version 2", lambda: versions(target), lambda found: 2 in found.values())
+            first_of_2 = min(number for number, version in written.items() if version == 2)
+            sequence, as_second_reads = users_as_of(str(first_of_2))
         finally:
             helm("rollback", RELEASE, first, "--wait", PATIENCE)
         assert tags(images()) == {releases.FIRST}
         assert losses(load.outcome()) == [], load.output()
     upgrade(releases.FIRST, user_pods=1)  # the way back to a release before it is gone: the log has version 2
     written = versions(target)
-    assert 2 in {version for number, version in written.items() if number <= sequence}
     assert changes(written.values()) > len(("the upgrade", "the rollback")), "no pods of both releases wrote at a time"
     assert users_as_of(str(sequence)) == (sequence, as_second_reads), "the releases read one log differently"
     assert "equal: the log alone gives every user" in in_user_pod("rebuild", "--check")
