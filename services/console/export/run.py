@@ -133,7 +133,8 @@ def _contradiction(found: Position, wanted: Wanted) -> str:
 def _shown(batches: Iterator[list[Record]], total: int) -> Iterator[list[Record]]:
     """Show the progress of batches."""
     started = time.perf_counter()
-    with Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)  # not in a log, where the bar would leave an empty line
+    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar, done = progress.add_task("", total=total, rate="0"), 0
         for batch in batches:
             yield batch
