@@ -127,11 +127,20 @@ def write_dated(broker: str, timestamp_ms: int, *records: Outgoing) -> None:
 
 def transact(broker: str, topic: str, *values: bytes) -> None:
     """Write records in a transaction, as other publishers may: its end takes an offset of its own."""
+    with transaction(broker, topic, *values):
+        pass
+
+
+@contextmanager
+def transaction(broker: str, topic: str, *values: bytes) -> Iterator[None]:
+    """Write records in a transaction that is open within the context."""
     client = Client({"bootstrap.servers": broker, "transactional.id": f"transaction-{next(_numbers)}"})
     client.init_transactions(PATIENCE_S)
     client.begin_transaction()
     for value in values:
         client.produce(topic, value, b"key", 0)
+    assert client.flush(PATIENCE_S) == 0
+    yield
     client.commit_transaction(PATIENCE_S)
 
 
