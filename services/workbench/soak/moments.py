@@ -28,7 +28,7 @@ from services.chassis.outbox.lease import relay
 from services.chassis.settings.environment import load
 from services.user import bootstrap
 from services.user.as_of import builder, canonical
-from services.user.as_of.command import Consoles, Wanted
+from services.user.as_of.command import Consoles, Log, Wanted
 from services.user.as_of.command import run as build_as_of
 from services.user.as_of.target import Target
 from services.user.settings import Settings
@@ -98,7 +98,8 @@ def play(run: Trial, url: str, into: Mapping[str, str], size: Size) -> Seen:
     with closing(Database(url)) as database:
         commands, live = asyncio.run(_loaded(run, plans, database, size))
         until("the relay has published all", lambda: _published(database), lambda last: last == max(live), PATIENCE_S)
-    wrong = {kind: _differing(run, address, live) for kind, address in into.items()}
+    log = _log(run)
+    wrong = {kind: _differing(log, address, live) for kind, address in into.items()}
     return Seen(size=size, commands=commands, live=live, wrong=wrong)
 
 
@@ -164,14 +165,20 @@ def _dump(database: Database) -> tuple[int, bytes]:
         return sequence, _lines(connection)
 
 
-def _differing(run: Trial, url: str, live: Dumps) -> list[int]:
+def _log(run: Trial) -> Log:
+    """Return the log, read once: a client takes half a second for the first records of each partition."""
+    broker = {"APP_KAFKA_BOOTSTRAP_SERVERS": run.settings.bootstrap_servers, "APP_DATABASE_URL": "sqlite://"}
+    log = bootstrap.build_log(load(Settings, broker))
+    read = [list(partition) for partition in log.open()]
+    return Log(lambda: [(batch for batch in batches) for batches in read], log.records)
+
+
+def _differing(log: Log, url: str, live: Dumps) -> list[int]:
     """Build each moment from the log in an empty database; return those that differ."""
-    settings = load(Settings, {"APP_KAFKA_BOOTSTRAP_SERVERS": run.settings.bootstrap_servers, "APP_DATABASE_URL": url})
     differing, silent = [], Console(file=io.StringIO())
     with closing(Database(url)) as database:
         for sequence, expected in live.items():
-            wanted = Wanted(Target(sequence=sequence))
-            build_as_of(bootstrap.build_log(settings), wanted, database, Consoles(silent, silent))
+            build_as_of(log, Wanted(Target(sequence=sequence)), database, Consoles(silent, silent))
             with database.read() as connection:
                 differing += [] if _lines(connection) == expected else [sequence]
             metadata.drop_all(database.engine, tables=builder.TABLES)
