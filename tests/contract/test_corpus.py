@@ -58,6 +58,7 @@ DECODING = {
     "services/user/rebuild.py": "user: rebuild",
     "services/user/restore/command.py": "user: restore",
     "services/user/restore/failures.py": "user: restore of the inbox",
+    "services/workbench/bench/replays/as_of.py": NONE,
     "services/workbench/soak/newcomer.py": NONE,
     "services/workbench/tour/stops/event_notification.py": NONE,
     "services/workbench/tour/stops/event_sourcing.py": "tour: replay",

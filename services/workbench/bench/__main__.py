@@ -15,6 +15,7 @@ from services.workbench.bench import competitors, consumers, registrations, scra
 from services.workbench.bench.mails import sending
 from services.workbench.bench.outbox import published, relaying
 from services.workbench.bench.outcome import WIDTH, Outcome, run, table
+from services.workbench.bench.replays import as_of
 from services.workbench.bench.revisions import comparison, tree
 from services.workbench.bench.setting import Sizes, machine
 
@@ -28,6 +29,7 @@ PARTS = {
     "g": comparison.part,
     "h": sending.part,
     "i": published.part,
+    "j": as_of.part,
 }
 INTERRUPTED = 130
 JSON = Path(".eventline/bench.json")

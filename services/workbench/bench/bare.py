@@ -13,13 +13,23 @@ import uuid_utils
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from services.contracts.notification import NotificationQueued, Recipient
-from services.contracts.user import UserNotice, UserState
+from services.contracts.user import Personal, Preferences, Status, UserNotice, UserState
 
 Write = Callable[[sqlite3.Connection, Sequence[Message]], None]
 BATCH = 1000
 STATE = msgspec.json.Decoder(UserState)
 NOTICE = msgspec.json.Decoder(UserNotice)
 NOW = 1_767_225_600_000_000
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """What a minimal loop reads of a registration, in the newest version only."""
+
+    personal: Personal
+    preferences: Preferences
+
+
+REGISTERED = msgspec.json.Decoder(Registered)
 
 
 def run(bootstrap: str, topics: Sequence[str], path: str, write: Write, expected: int) -> float:
@@ -111,6 +121,18 @@ def record(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_entry(last + number, message) for number, message in enumerate(messages, 1)],
     )
+
+
+def users(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
+    """Write the rows of the user service's projection: a user and two reservations of each registration."""
+    rows, reserved = [], []
+    for message in messages:
+        fact, user_id = REGISTERED.decode(message.value() or b""), _headers(message)["ce_subject"].decode()
+        state = UserState(user_id, 1, Status.ACTIVE, fact.personal, fact.preferences)
+        rows.append((user_id, 1, "active", msgspec.json.encode(state).decode()))
+        reserved += [("login", fact.personal.login, user_id), ("email", fact.personal.email, user_id)]
+    database.executemany("INSERT INTO users (user_id, version, status, state) VALUES (?, ?, ?, ?)", rows)
+    database.executemany("INSERT INTO reservations (kind, key, user_id) VALUES (?, ?, ?)", reserved)
 
 
 def _entry(position: int, message: Message) -> tuple[object, ...]:

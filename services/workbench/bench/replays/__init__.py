@@ -1,0 +1,1 @@
+"""Replays of the log, measured against hand-written loops."""
