@@ -23,7 +23,7 @@ NOW = 1_767_225_600_000_000
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """What a minimal loop reads of a registration, in the newest version only."""
+    """Data of a registration in its newest version, the only one that the loop reads."""
 
     personal: Personal
     preferences: Preferences
