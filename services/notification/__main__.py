@@ -1,6 +1,6 @@
 """`python -m services.notification` runs the service; `… migrate` brings its schema to the newest and ends.
 
-`… restore` restores a lost database from the topics.
+`… restore` restores a lost database from the topics. `… rebuild replica` rebuilds the replica of users beside it.
 """
 
 import os
@@ -16,6 +16,8 @@ from services.chassis.kafka.admin import TopicsError
 from services.chassis.outbox.lease import LeaseHeldError, LeaseLostError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
+from services.chassis.projection import command as rebuild_command
+from services.chassis.projection.command import Abandon, Check, DropOld, Options
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.notification import bootstrap
@@ -58,6 +60,13 @@ def restore(
     except (SettingsError, LeaseHeldError, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
+
+
+@app.command()
+def rebuild(name: str, *, check: Check = False, drop_old: DropOld = False, abandon: Abandon = False) -> None:
+    """Rebuild a projection beside the live one and swap: 0 done, 1 --check found differences, 2 not done."""
+    options = Options(check=check, drop_old=drop_old, abandon=abandon)
+    sys.exit(rebuild_command.main(Settings, bootstrap.build_projections, name, options))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
+from services.chassis.projection.description import Projection
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import (
     DEAD_LETTERS,
@@ -29,7 +30,7 @@ from services.contracts.catalog import (
     published_by,
 )
 from services.contracts.notification import EVENTS
-from services.notification import publisher
+from services.notification import projection, publisher
 from services.notification.api import DOCUMENT, Api
 from services.notification.handlers import Handler, Tools
 from services.notification.join_monitor import JoinMonitor, WaitingNotices, observe_unfinished
@@ -59,14 +60,13 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     """Return the service's components, in the order in which they stop."""
     assembly = PublishingAssembly(NAME, REVISIONS, settings, telemetry)
     database = assembly.database
-    decoder = Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
     holding = Holding(assembly, DEAD_LETTERS[NAME].name, settings)
     bell = Bell()
     senders = _senders(settings, assembly, bell, telemetry)
     api = Api(database.reader(views.version), database.reader(views.notifications))
     notices = Consumption(
         topics=(USER_STATE.name, USER_NOTICES.name),
-        handle=Handler(Tools(decoder, Rows, new_id, telemetry.clock, settings.keep_inbox)),
+        handle=Handler(Tools(_decoder(), Rows, new_id, telemetry.clock, settings.keep_inbox)),
         held=holding.records,
         partitions={topic.name: topic.partitions for topic in (USER_STATE, USER_NOTICES)},
         commit_signals=(bell,),
@@ -114,6 +114,15 @@ def _restore(database: Database, settings: Settings) -> None:
 
 def _history(settings: Settings) -> Callable[[], Iterator[Sequence[Record]]]:
     return partial(read_topic, settings, NOTIFICATION_EVENTS.name, NOTIFICATION_EVENTS.partitions)
+
+
+def build_projections(settings: Settings, _: Database) -> list[Projection]:
+    """Return what can be rebuilt beside the running service: no component that sends or publishes."""
+    return [projection.projection(settings, _decoder())]
+
+
+def _decoder() -> Decoder:
+    return Decoder(SUBSCRIBED, tombstones=frozenset({USER_STATE.name}))
 
 
 def _senders(settings: Settings, assembly: Assembly, bell: Bell, telemetry: Telemetry) -> list[Sender]:

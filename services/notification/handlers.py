@@ -31,14 +31,18 @@ NAMES_USER = (UserState, UserNotice)  # values that repeat user and version; a t
 CONFLICT = "the same version of user {0} was applied with another id or content"
 
 
-class Rows(Protocol):
-    """Bulk access to the rows of a batch's users; see `store.batch.Rows`."""
+class ReplicaRows(Protocol):
+    """Bulk access to the replicas of a batch's users; see `store.batch.ReplicaRows`."""
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
         """Return the replicas of users; unknown users are missing."""
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
-        """Insert or replace replicas; delete the address history of erased users."""
+        """Insert or replace replicas."""
+
+
+class Rows(ReplicaRows, Protocol):
+    """Bulk access to the rows of a batch's users; see `store.batch.Rows`. It keeps no history of erased users."""
 
     def add_addresses(self, addresses: Sequence[Address], since: datetime) -> None:
         """Add to the history of addresses; each user's earlier ones are former from now on."""
@@ -88,56 +92,34 @@ class Handler:
         return outcome
 
 
-class Batch:
-    """One batch being decided. States come first, so that a notice beside its state need not wait."""
+class Fold:
+    """Folds states into a replica, and does nothing else; for a rebuild, see `chassis.projection`."""
 
-    def __init__(self, connection: Connection, tools: Tools, outcome: Outcome) -> None:
-        self._connection = connection
-        self._rows = tools.open_rows(connection)
-        self._new_id = tools.new_id
-        self._keep_inbox = tools.keep_inbox
+    def __init__(self, decoder: Decoder, open_rows: Callable[[Connection], ReplicaRows]) -> None:
+        self._decoder = decoder
+        self._open_rows = open_rows
+
+    def __call__(self, connection: Connection, records: Sequence[Record]) -> Outcome:
+        """Apply a batch within the caller's transaction. Raises UnknownShapeError."""
+        decoded = self._decoder.decode(records)
+        outcome, rows = Outcome(refused=decoded.refused), self._open_rows(connection)
+        states = States(outcome)
+        events = [event for event in decoded.events if states.is_consistent(event)]
+        changed, _ = states.applied(events, rows.replicas({event.envelope.subject for event in events}))
+        rows.put_replicas(changed.values())
+        return outcome
+
+
+class States:
+    """The states of one batch, applied by the rule `newest`; what is refused is noted in the outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
 
-    def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
-        """Write what the events change and return the events they lead to."""
-        events = [event for event in events if self._is_consistent(event)]
-        states = [event for event in events if not isinstance(event.data, UserNotice)]
-        fresh = self._fresh_notices([event for event in events if isinstance(event.data, UserNotice)], moment)
-        replicas = self._rows.replicas({event.envelope.subject for event in states} | {n.user_id for n in fresh})
-        changed = self._apply(states, replicas, moment)
-        released = [
-            notice for notice in self._rows.waiting(changed) if domain.is_joined(notice, replicas[notice.user_id])
-        ]
-        ahead = [notice for notice in fresh if not domain.is_joined(notice, replicas.get(notice.user_id))]
-        waits = {notice.id for notice in ahead}
-        self._rows.release(released)
-        self._rows.add_waiting(ahead, moment)
-        ready = released + [notice for notice in fresh if notice.id not in waits]
-        return self._queue(list(self._new_intents(ready, replicas)), moment)
-
-    def _is_consistent(self, event: Event) -> bool:
-        data, envelope = event.data, event.envelope
-        if not isinstance(data, NAMES_USER):
-            return True
-        if (data.user_id, data.version) != (envelope.subject, envelope.version):
-            detail = f"the envelope has {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
-            self._outcome.refused.append(Refusal(event.record, "envelope", detail))
-            return False
-        if isinstance(data, UserState) and (problem := domain.oversized(data.personal)):
-            self._outcome.refused.append(Refusal(event.record, "invalid", problem))
-            return False
-        return True
-
-    def _fresh_notices(self, events: Sequence[Event], moment: datetime) -> list[Notice]:
-        deduplicated = deduplicate(self._connection, events, Remembering(moment, self._keep_inbox))
-        self._outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
-        for event in deduplicated.conflicts:
-            self._refuse_conflict(event)
-        self._note_applied(deduplicated.new)
-        return [notice for notice in map(_notice, deduplicated.new) if notice.type in MAILED]
-
-    def _apply(self, events: Sequence[Event], replicas: dict[str, Replica], moment: datetime) -> set[str]:
-        """Apply states to `replicas` and to the store. Returns the users that changed."""
+    def applied(
+        self, events: Sequence[Event], replicas: dict[str, Replica]
+    ) -> tuple[dict[str, Replica], list[Address]]:
+        """Apply states to `replicas`. Returns those that changed, and the new addresses."""
         changed: dict[str, Replica] = {}
         moves: list[Address] = []
         applied: list[Event] = []
@@ -152,11 +134,72 @@ class Batch:
             elif verdict is Verdict.REPEAT:
                 self._outcome.repeats[event.record.topic] += 1
             else:
-                self._refuse_conflict(event)
-        self._note_applied(applied)
+                self.refuse_conflict(event)
+        self.note_applied(applied)
+        return changed, moves
+
+    def is_consistent(self, event: Event) -> bool:
+        """Return whether envelope and value agree; refuse the record otherwise."""
+        data, envelope = event.data, event.envelope
+        if not isinstance(data, NAMES_USER):
+            return True
+        if (data.user_id, data.version) != (envelope.subject, envelope.version):
+            detail = f"the envelope has {envelope.subject} {envelope.version}, the value {data.user_id} {data.version}"
+            self._outcome.refused.append(Refusal(event.record, "envelope", detail))
+            return False
+        if isinstance(data, UserState) and (problem := domain.oversized(data.personal)):
+            self._outcome.refused.append(Refusal(event.record, "invalid", problem))
+            return False
+        return True
+
+    def note_applied(self, events: Iterable[Event]) -> None:
+        """Note events in the outcome."""
+        self._outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in events]
+
+    def refuse_conflict(self, event: Event) -> None:
+        """Refuse an event whose version was applied with another id or content."""
+        self._outcome.refused.append(Refusal(event.record, "conflict", CONFLICT.format(event.envelope.subject)))
+
+
+class Batch:
+    """One batch being decided. States come first, so that a notice beside its state need not wait."""
+
+    def __init__(self, connection: Connection, tools: Tools, outcome: Outcome) -> None:
+        self._connection = connection
+        self._rows = tools.open_rows(connection)
+        self._new_id = tools.new_id
+        self._keep_inbox = tools.keep_inbox
+        self._outcome = outcome
+        self._states = States(outcome)
+
+    def decide(self, events: Sequence[Event], moment: datetime) -> list[NewEvent]:
+        """Write what the events change and return the events they lead to."""
+        events = [event for event in events if self._states.is_consistent(event)]
+        states = [event for event in events if not isinstance(event.data, UserNotice)]
+        fresh = self._fresh_notices([event for event in events if isinstance(event.data, UserNotice)], moment)
+        replicas = self._rows.replicas({event.envelope.subject for event in states} | {n.user_id for n in fresh})
+        changed, moves = self._states.applied(states, replicas)
         self._rows.add_addresses(moves, moment)
         self._rows.put_replicas(changed.values())
-        return changed.keys() | set()
+        released = [
+            notice
+            for notice in self._rows.waiting(changed.keys())
+            if domain.is_joined(notice, replicas[notice.user_id])
+        ]
+        ahead = [notice for notice in fresh if not domain.is_joined(notice, replicas.get(notice.user_id))]
+        waits = {notice.id for notice in ahead}
+        self._rows.release(released)
+        self._rows.add_waiting(ahead, moment)
+        ready = released + [notice for notice in fresh if notice.id not in waits]
+        return self._queue(list(self._new_intents(ready, replicas)), moment)
+
+    def _fresh_notices(self, events: Sequence[Event], moment: datetime) -> list[Notice]:
+        deduplicated = deduplicate(self._connection, events, Remembering(moment, self._keep_inbox))
+        self._outcome.repeats.update(event.record.topic for event in deduplicated.repeats)
+        for event in deduplicated.conflicts:
+            self._states.refuse_conflict(event)
+        self._states.note_applied(deduplicated.new)
+        return [notice for notice in map(_notice, deduplicated.new) if notice.type in MAILED]
 
     def _new_intents(self, ready: Sequence[Notice], replicas: Mapping[str, Replica]) -> Iterable[Intent]:
         # Intents that store.restore read from the topic exist before their notice is read again.
@@ -176,12 +219,6 @@ class Batch:
             versions[intent.notice.user_id] += 1
             events.append(_event(intent, versions[intent.notice.user_id]))
         return events
-
-    def _note_applied(self, events: Iterable[Event]) -> None:
-        self._outcome.applied += [(event.record, event.envelope.type, event.envelope.time) for event in events]
-
-    def _refuse_conflict(self, event: Event) -> None:
-        self._outcome.refused.append(Refusal(event.record, "conflict", CONFLICT.format(event.envelope.subject)))
 
 
 def _by_notice(decided: Iterable[tuple[str, str | None]]) -> Mapping[str, Collection[str | None]]:

@@ -1,7 +1,8 @@
 """`python -m services.user` runs the user service; `… migrate` brings its schema to the newest and ends.
 
-`… rebuild --check` folds the log and compares it with the store. `… as-of` builds the users of a moment.
-`… clear-flags` clears the flags of addresses. `… restore` restores a lost database from the log.
+`… rebuild --check` folds the log and compares it with the store, `… rebuild users` rebuilds the table beside it.
+`… as-of` builds the users of a moment. `… clear-flags` clears the flags of addresses.
+`… restore` restores a lost database from the log.
 """
 
 import os
@@ -21,9 +22,11 @@ from services.chassis.messages.ids import new_id
 from services.chassis.outbox.lease import LeaseHeldError, LeaseLostError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import collect_rarely, main
+from services.chassis.projection import command as rebuild_command
+from services.chassis.projection.command import Abandon, Check, DropOld, Options
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
-from services.user import bootstrap, rebuild_check
+from services.user import bootstrap, projection, rebuild_check
 from services.user.as_of import command as as_of
 from services.user.as_of.merge import LogError
 from services.user.as_of.target import TargetError, target
@@ -54,25 +57,28 @@ def migrate() -> None:
 
 
 @app.command()
-def rebuild(
-    *, check: Annotated[bool, typer.Option(help="compare only: the service's own table stays as it is")]
-) -> None:
-    """Fold user.events.v1 into a fresh table: 0 equal to the service's own, 1 not, 2 it could not be done."""
-    if not check:
-        sys.stderr.write("add --check: the user service's own table is never overwritten\n")
-        sys.exit(2)
+def rebuild(name: str = "users", *, check: Check = False, drop_old: DropOld = False, abandon: Abandon = False) -> None:
+    """Rebuild a projection beside the live one and swap: 0 done, 1 --check found differences, 2 not done."""
+    if check and name == projection.NAME:
+        sys.exit(_check())
+    options = Options(check=check, drop_old=drop_old, abandon=abandon)
+    sys.exit(rebuild_command.main(Settings, bootstrap.build_projections, name, options))
+
+
+def _check() -> int:
     logs.configure("user", "error")
     try:
         found = rebuild_check.check(bootstrap.build_rebuild(load(Settings, os.environ)), Console())
     except (SettingsError, StuckError, ConnectionError) as error:
         sys.stderr.write(f"cannot rebuild: {error}\n")
-        sys.exit(2)
+        return 2
     for difference in found[:SHOWN]:
         sys.stderr.write(f"{difference}\n")
     if found:
         sys.stderr.write(f"the log and the service differ in {len(found)} users\n")
-        sys.exit(1)
+        return 1
     Console().print("equal: the log alone gives every user as the service has it")
+    return 0
 
 
 @app.command("as-of")

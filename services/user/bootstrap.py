@@ -19,10 +19,11 @@ from services.chassis.process.assembly import Consumption
 from services.chassis.process.holding import Holding
 from services.chassis.process.publishing import Publication, PublishingAssembly
 from services.chassis.process.runtime import Plan
+from services.chassis.projection.description import Projection
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, USER_EVENTS, published_by
 from services.contracts.user import EVENTS
-from services.user import publisher, rebuild_check, store
+from services.user import projection, publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
 from services.user.as_of import command as as_of
@@ -106,3 +107,9 @@ def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
     return rebuild_check.Rebuild(
         partial(GroupConsumer, settings), admin, Database(settings.database), system_operator()
     )
+
+
+def build_projections(settings: Settings, database: Database) -> list[Projection]:
+    """Return what can be rebuilt beside the running service: no component that sends or publishes."""
+    places = rebuild_check.PARTITIONS
+    return [projection.projection(database, lambda: [read_partitions(settings, [place]) for place in places])]

@@ -3,8 +3,8 @@
 It proves that the topic is the source of truth. The topic's rule is `contiguous`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, Text, select
@@ -15,6 +15,7 @@ from services.chassis.consumer.idempotency import Applied, Verdict, contiguous
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database import bulk
 from services.chassis.messages.record import Record
+from services.chassis.projection import comparison
 from services.contracts.catalog import TYPES, USER_EVENTS
 from services.contracts.user import Fact, UserState
 from services.user.domain import evolve
@@ -118,15 +119,7 @@ def _fields(own: UserState | None, other: UserState | None) -> str:
 
 def flat(user: UserState) -> dict[str, object]:
     """Return the values of a user by the path of their fields, such as `personal.email`."""
-    return dict(_flat(msgspec.to_builtins(user)))
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+    return dict(comparison.flat(msgspec.to_builtins(user)))
 
 
 def _read(connection: Connection, user_ids: set[str]) -> dict[str, Row]:

@@ -58,11 +58,22 @@ replies = Table(
     Column("stored_at", BigInteger),  # microseconds since 1970; NULL: by a program that did not know the column
     Index("replies_by_age", "stored_at"),
 )
-USERS = Statement(select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids")))
-# Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
-OWNED = or_(*(and_(reservations.c.kind == kind, one_of(reservations.c.key, kind)) for kind in ("login", "email")))
-OWNERS = Statement(select(reservations).where(OWNED))
-RELEASE = Statement(delete(reservations).where(OWNED))
+
+
+class UserTables:
+    """The tables of users and reservations, the live ones or a second set, with the statements of each."""
+
+    def __init__(self, users: Table, reservations: Table) -> None:
+        self.users, self.reservations = users, reservations
+        # Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
+        key, kinds = reservations.c.key, ("login", "email")
+        owned = or_(*(and_(reservations.c.kind == kind, one_of(key, kind)) for kind in kinds))
+        self.read_users = Statement(select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids")))
+        self.read_owners = Statement(select(reservations).where(owned))
+        self.release = Statement(delete(reservations).where(owned))
+
+
+LIVE = UserTables(users, reservations)
 ANSWERS = Statement(select(replies.c.key, replies.c.fingerprint, replies.c.reply).where(one_of(replies.c.key, "keys")))
 STATE = msgspec.json.Decoder(UserState)
 REPLY = msgspec.json.Decoder(Reply)
@@ -72,10 +83,13 @@ Owner = tuple[str, str]  # kind, key
 class UserRows:
     """Users and reservations: read in bulk, changed in memory, written in bulk. `wanted` are further reservations."""
 
-    def __init__(self, connection: Connection, user_ids: set[str], wanted: set[Owner]) -> None:
+    def __init__(
+        self, connection: Connection, user_ids: set[str], wanted: set[Owner], tables: UserTables = LIVE
+    ) -> None:
         self._connection = connection
-        self._users = _read_users(connection, user_ids)
-        self._owners = _read_owners(connection, _reserved_by(self._users.values()) | wanted)
+        self._tables = tables
+        self._users = _read_users(connection, user_ids, tables)
+        self._owners = _read_owners(connection, _reserved_by(self._users.values()) | wanted, tables)
         self._owners_before = dict(self._owners)
         self._changed: set[str] = set()
 
@@ -99,7 +113,9 @@ class UserRows:
 
     def write_users(self) -> None:
         """Write every change of users and reservations to the database."""
-        bulk.upsert(self._connection, users, [_user_row(self._users[user_id]) for user_id in self._changed])
+        bulk.upsert(
+            self._connection, self._tables.users, [_user_row(self._users[user_id]) for user_id in self._changed]
+        )
         self._write_owners()
 
     def _owned_by(self, user: UserState) -> list[Owner]:
@@ -110,8 +126,8 @@ class UserRows:
         gone = [owned for owned in before if after.get(owned) != before[owned]]
         fresh = [(*owned, user_id) for owned, user_id in after.items() if before.get(owned) != user_id]
         if gone:
-            RELEASE.execute(self._connection, **_by_kind(gone))
-        bulk.insert(self._connection, reservations, fresh)
+            self._tables.release.execute(self._connection, **_by_kind(gone))
+        bulk.insert(self._connection, self._tables.reservations, fresh)
 
 
 class Rows(UserRows):
@@ -159,12 +175,12 @@ def page(after: str, limit: int, status: Status | None) -> Select[str]:
     return query if status is None else query.where(users.c.status == status.value)
 
 
-def _read_users(connection: Connection, ids: set[str]) -> dict[str, UserState]:
-    return {user_id: STATE.decode(state) for user_id, state in USERS.rows(connection, ids=ids)}
+def _read_users(connection: Connection, ids: set[str], tables: UserTables = LIVE) -> dict[str, UserState]:
+    return {user_id: STATE.decode(state) for user_id, state in tables.read_users.rows(connection, ids=ids)}
 
 
-def _read_owners(connection: Connection, owned: set[Owner]) -> dict[Owner, str]:
-    return {(kind, key): user_id for kind, key, user_id in OWNERS.rows(connection, **_by_kind(owned))}
+def _read_owners(connection: Connection, owned: set[Owner], tables: UserTables) -> dict[Owner, str]:
+    return {(kind, key): user_id for kind, key, user_id in tables.read_owners.rows(connection, **_by_kind(owned))}
 
 
 def _read_answers(connection: Connection, keys: set[str]) -> dict[str, Answered]:

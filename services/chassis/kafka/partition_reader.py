@@ -38,12 +38,17 @@ class PartitionReader:
         self._client = Consumer(config.consumer(settings, self._group) | own)
         self._starts = starts
         self._unfinished = set(starts)
+        self._reached: dict[TopicPartition, int] = {}
         self._client.assign([ClientPartition(p.topic, p.partition, offset) for p, offset in starts.items()])
 
     @property
     def at_end(self) -> bool:
         """True once the end of every partition has been seen."""
         return not self._unfinished
+
+    def reached(self, partition: TopicPartition) -> int:
+        """Return the offset below which everything was returned; an end counts, also where no record is before it."""
+        return self._reached.get(partition, 0)
 
     def poll(self, limit: int, timeout_s: float) -> list[Record]:
         """Return the available records, waiting only for the first.
@@ -88,10 +93,13 @@ class PartitionReader:
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()
+        partition = TopicPartition(message.topic() or "", message.partition() or 0)
         if error is None:
+            self._reached[partition] = (message.offset() or 0) + 1
             return True
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # a constant
-            self._unfinished.discard(TopicPartition(message.topic() or "", message.partition() or 0))
+            self._reached[partition] = message.offset() or 0
+            self._unfinished.discard(partition)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise PartitionReadError(f"{message.topic()}[{message.partition()}]@{message.offset()}: {error.str()}")
         elif error.code() == GROUP:

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import starmap
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, exists, select, update
 
 from services.chassis.database import bulk
 from services.chassis.database.bulk import one_of
@@ -16,7 +16,7 @@ from services.contracts.user import UserState
 from services.notification.domain import Address, Intent, IntentState, Notice, Replica
 from services.notification.store.tables import addresses, intents, replica, waiting
 
-REPLICAS = Statement(select(replica).where(one_of(replica.c.user_id, "ids")))
+STATE = msgspec.json.Decoder(UserState)
 ADDRESS = ("user_id", "version", "email")  # columns of an Address
 ADDRESSES = Statement(
     select(*(addresses.c[name] for name in ADDRESS))
@@ -47,20 +47,46 @@ OPEN, SUPPRESSED = (
 INTENT = tuple(column.name for column in intents.c)[1:]  # the database gives the id
 
 
-class Rows:
-    """The rows of one transaction."""
+class ReplicaTable(msgspec.Struct, frozen=True):
+    """The table of replicas, the live one or a second one, with its statement."""
 
-    def __init__(self, connection: Connection) -> None:
+    table: Table
+    read: Statement
+
+
+def replica_table(table: Table) -> ReplicaTable:
+    """Return a table with its statement."""
+    return ReplicaTable(table, Statement(select(table).where(one_of(table.c.user_id, "ids"))))
+
+
+LIVE = replica_table(replica)
+
+
+class ReplicaRows:
+    """The replicas of one transaction; implements `handlers.ReplicaRows`."""
+
+    def __init__(self, connection: Connection, into: ReplicaTable = LIVE) -> None:
         self._connection = connection
-        self._decoder = msgspec.json.Decoder(UserState)
+        self._into = into
 
     def replicas(self, user_ids: Collection[str]) -> dict[str, Replica]:
         """Return the replicas of users; unknown users are missing."""
-        return {item.user_id: item for item in map(self._replica, self._read(REPLICAS, user_ids))}
+        return {item.user_id: item for item in map(_replica, self._read(self._into.read, user_ids))}
+
+    def put_replicas(self, replicas: Collection[Replica]) -> None:
+        """Insert or replace replicas."""
+        bulk.upsert(self._connection, self._into.table, [_replica_row(item) for item in replicas])
+
+    def _read(self, query: Statement, ids: Collection[str]) -> Sequence[Row]:
+        return query.rows(self._connection, ids=ids) if ids else []
+
+
+class Rows(ReplicaRows):
+    """The rows of one transaction."""
 
     def put_replicas(self, replicas: Collection[Replica]) -> None:
         """Insert or replace replicas; delete the address history of erased users."""
-        bulk.upsert(self._connection, replica, [_replica_row(item) for item in replicas])
+        super().put_replicas(replicas)
         self._delete(DELETE_ADDRESSES, [item.user_id for item in replicas if item.erased])
 
     def add_addresses(self, moves: Sequence[Address], since: datetime) -> None:
@@ -98,16 +124,14 @@ class Rows:
         moment = to_micros(queued_at)
         bulk.insert(self._connection, intents, [_intent_row(intent, moment) for intent in fresh], INTENT)
 
-    def _read(self, query: Statement, ids: Collection[str]) -> Sequence[Row]:
-        return query.rows(self._connection, ids=ids) if ids else []
-
     def _delete(self, statement: Statement, ids: Collection[str]) -> None:
         if ids:
             statement.execute(self._connection, ids=ids)
 
-    def _replica(self, row: Row) -> Replica:
-        user_id, version, event_id, digest, state = row
-        return Replica(user_id, version, event_id, digest, None if state is None else self._decoder.decode(state))
+
+def _replica(row: Row) -> Replica:
+    user_id, version, event_id, digest, state = row
+    return Replica(user_id, version, event_id, digest, None if state is None else STATE.decode(state))
 
 
 def _replica_row(item: Replica) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from services.contracts.user import Fact, UserState
 from services.user.as_of.merge import LogError
 from services.user.as_of.target import TargetError
 from services.user.domain import evolve
-from services.user.store import UserRows, reservations, reserved_by_facts, users
+from services.user.store import LIVE, UserRows, UserTables, reservations, reserved_by_facts, users
 
 BATCH = 1000
 TABLES = [users, reservations]
@@ -41,10 +41,10 @@ def build(database: Database, events: Iterator[Event]) -> Iterator[Envelope]:
         yield batch[-1].envelope
 
 
-def apply(connection: Connection, batch: Sequence[Event]) -> list[UserState]:
-    """Apply a batch to `users` and `reservations`; return the user's state after each event. Raises LogError."""
+def apply(connection: Connection, batch: Sequence[Event], into: UserTables = LIVE) -> list[UserState]:
+    """Apply a batch to users and reservations; return the user's state after each event. Raises LogError."""
     facts = [cast("Fact", event.data) for event in batch]
-    rows = UserRows(connection, {event.envelope.subject for event in batch}, reserved_by_facts(facts))
+    rows = UserRows(connection, {event.envelope.subject for event in batch}, reserved_by_facts(facts), into)
     states = []
     for event, fact in zip(batch, facts, strict=True):
         states.append(_after(event, rows.user(event.envelope.subject), fact))

@@ -53,7 +53,7 @@ def require(database: Database, revisions: Path) -> None:
     script = ScriptDirectory.from_config(_config(revisions))
     try:
         with database.read() as connection:
-            newer, found = _is_newer(connection, script), _found(connection)
+            newer, found = _is_newer(connection, script), revision(connection)
     except UNAVAILABLE as error:
         raise ConnectionError(f"database: {error}") from error
     if not newer and found != (needed := script.get_current_head()):
@@ -71,13 +71,14 @@ def _config(revisions: Path) -> Config:
     return config
 
 
-def _found(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """Return the revision of the schema, None without a schema."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def _is_newer(connection: Connection, script: ScriptDirectory) -> bool:
     """Return whether the schema is newer than the program and serves it. Raises SchemaError when it is and does not."""
-    found, known = _found(connection), {revision.revision for revision in script.walk_revisions()}
+    found, known = revision(connection), {one.revision for one in script.walk_revisions()}
     if found is None or found in known:
         return False
     if compatibility.serves(connection, found, known):
