@@ -171,7 +171,7 @@ help: ## show this list
 #: held       list the records that could not be applied, retry or discard them
 #: outbox     list the events that the broker refused for good, retry or skip them
 #: relay      show whether a service publishes its events, pause and resume it
-#: rebuild    compare the log with the user service's table
+#: rebuild    compare a projection with the log, or rebuild it while it serves
 #: as-of      build the users of any moment from the log, in a database of their own
 #: export     write what is new in a topic to a file of JSON lines or Parquet
 #: probe      serve the lag as metrics

@@ -35,11 +35,19 @@ app = typer.Typer(
 )
 
 
-def check_users(options: rebuild.RebuildOptions) -> None:
-    """Fold user.events.v1 into a fresh table and compare it with the user service's own, row by row."""
+@app.command(name="rebuild")
+def rebuild_projection(
+    name: Annotated[str | None, typer.Argument(help="users, replica, or a made service", show_default=False)] = None,
+    *,
+    check: rebuild.Check = False,
+    drop_old: rebuild.DropOld = False,
+    abandon: rebuild.Abandon = False,
+    database_url: rebuild.Store = None,
+) -> None:
+    """Rebuild a projection from the log beside the live one, compare, and swap; the service goes on meanwhile."""
     with reported():
-        code = rebuild.rebuild(_settings(), options)
-    sys.exit(code)
+        options = rebuild.RebuildOptions(check, drop_old, abandon, database_url)
+        rebuild.rebuild(_settings(), name, options)
 
 
 @app.command(name="as-of")
@@ -129,7 +137,6 @@ def _client() -> ConsoleSettings:
 app.add_typer(held_commands.app, name="held")
 app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
-app.command(name="rebuild")(flags(rebuild.RebuildOptions, check_users))
 app.command(name="events")(flags(events.EventsOptions, show_events))
 app.command(name="export")(flags(exporting.ExportOptions, export))
 

@@ -1,10 +1,9 @@
-"""`console rebuild --check` and `console as-of`: users from the log, compared with the store or built in a database.
+"""`console rebuild` and `console as-of`: a projection or the users of a moment, built from the log.
 
-The user service's own program does either; these commands pass the addresses of the broker and the database.
+The program of the service that owns them does either; these commands pass the addresses of the broker and the database.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,33 +18,56 @@ from services.chassis.settings.environment import PREFIX
 from services.console.failures import UsageError
 from services.console.settings import ConsoleSettings
 from services.contracts.catalog import USER_EVENTS
+from services.contracts.service_list import SERVICES
 
-STORE = "user.db"
+OWNERS = {"users": "user", "replica": "notification"}  # by projection; a made service's has the service's name
 KAFKA = "APP_KAFKA_"
 PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
 
 
-class RebuildOptions(msgspec.Struct, frozen=True, kw_only=True):
+Check = Annotated[bool, typer.Option("--check", help="Compare only: the live tables stay as they are.")]
+DropOld = Annotated[bool, typer.Option("--drop-old", help="Drop the tables that the last rebuild replaced.")]
+Abandon = Annotated[bool, typer.Option("--abandon", help="Drop the tables of an unfinished rebuild.")]
+Store = Annotated[
+    str | None, typer.Option(help="The service's store; without, that of `make run`.", show_default=False)
+]
+
+
+class RebuildOptions(msgspec.Struct, frozen=True):
     """The options of `console rebuild`."""
 
-    check: Annotated[bool, typer.Option("--check", help="Compare only: the store stays as it is.")] = False
-    database_url: Annotated[
-        str | None, typer.Option(help="The user service's store; without, that of `make run`.", show_default=False)
-    ] = None
+    check: bool = False
+    drop_old: bool = False
+    abandon: bool = False
+    database_url: str | None = None
+
+    def arguments(self) -> list[str]:
+        """Return the options of the service's own command."""
+        given = {"--check": self.check, "--drop-old": self.drop_old, "--abandon": self.abandon}
+        return [option for option, is_given in given.items() if is_given]
 
 
-def rebuild(settings: ConsoleSettings, options: RebuildOptions) -> int:
-    """Return the exit code: 0 equal, 1 not equal, 2 it could not be done.
+def rebuild(settings: ConsoleSettings, name: str | None, options: RebuildOptions) -> NoReturn:
+    """Become the service's program, which ends with 0 done or equal, 1 not equal, 2 it could not be done.
 
     Raises UsageError, FileNotFoundError, and KafkaAdmin's errors while the broker is unreachable.
     """
-    if not options.check:
-        raise UsageError("add --check: the user service's own table is never overwritten")
+    if name is None and not options.check:
+        raise UsageError("name what to rebuild: users, replica, or a service of `make new-service`; or add --check")
+    service = _owner(name or "users")
     client = settings.client
     KafkaAdmin(client, "console").ends(PARTITIONS)  # reports an unreachable broker as every command does
-    argv = (sys.executable, "-m", "services.user", "rebuild", "--check")
-    variables = _environment(client, options.database_url or _of_the_run(settings))
-    return subprocess.run(argv, env=variables, check=False).returncode  # noqa: S603  # ours
+    argv = [sys.executable, "-m", f"services.{service}", "rebuild", name or "users", *options.arguments()]
+    variables = _environment(client, options.database_url or _of_the_run(settings, service))
+    os.execve(sys.executable, argv, variables)  # noqa: S606  # our own program, no shell
+
+
+def _owner(name: str) -> str:
+    """Return the service that has a projection. Raises UsageError."""
+    made = [service for service in SERVICES if service not in {*OWNERS.values(), "audit"}]
+    if name in OWNERS or name in made:
+        return OWNERS.get(name, name)
+    raise UsageError(f"no service has a projection {name!r}: name {', '.join([*OWNERS, *made])}")
 
 
 def build_as_of(client: ConsoleSettings, into: str, arguments: Sequence[str]) -> NoReturn:
@@ -67,10 +89,10 @@ def _environment(client: ConsoleSettings, database_url: str) -> dict[str, str]:
     )
 
 
-def _of_the_run(settings: ConsoleSettings) -> str:
-    path = settings.running_folder() / STORE
+def _of_the_run(settings: ConsoleSettings, service: str) -> str:
+    path = settings.running_folder() / f"{service}.db"
     if not path.exists():
-        raise FileNotFoundError(f"no user store in {path}: start one with `make run`, or name one: --database-url")
+        raise FileNotFoundError(f"no {service} store in {path}: start one with `make run`, or name one: --database-url")
     return f"sqlite:///{path}"
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from tests.support.console_process import console
@@ -9,10 +11,11 @@ from tests.support.console_process import console
 BROKER = "APP_KAFKA_BOOTSTRAP_SERVERS"
 
 
-def test_without_check_nothing_is_done(broker: str) -> None:
-    code, output = console({BROKER: broker}, "rebuild")
+@pytest.mark.parametrize("arguments", [(), ("usrs",), ("--drop-old",)])
+def test_without_a_projection_it_reports_which_there_are(broker: str, arguments: tuple[str, ...]) -> None:
+    code, output = console({BROKER: broker}, "rebuild", *arguments)
     assert code == 2, output
-    assert "add --check" in output
+    assert "users, replica" in output
 
 
 def test_without_a_store_it_reports_how_to_get_one(broker: str, tmp_path: Path) -> None:
