@@ -26,8 +26,9 @@ from services.chassis.projection import command as rebuild_command
 from services.chassis.projection.command import Abandon, Check, DropOld, Options
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
-from services.user import bootstrap, projection, rebuild_check
+from services.user import bootstrap, rebuild_check
 from services.user.as_of import command as as_of
+from services.user.as_of import projection
 from services.user.as_of.merge import LogError
 from services.user.as_of.target import TargetError, target
 from services.user.rebuild_check import StuckError

@@ -23,10 +23,11 @@ from services.chassis.projection.description import Projection
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.catalog import DEAD_LETTERS, NOTIFICATION_EVENTS, USER_EVENTS, published_by
 from services.contracts.user import EVENTS
-from services.user import projection, publisher, rebuild_check, store
+from services.user import publisher, rebuild_check, store
 from services.user.api import Api
 from services.user.api_schemas import DOCUMENT
 from services.user.as_of import command as as_of
+from services.user.as_of import projection
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import CommandHandler, Tools

@@ -66,8 +66,8 @@ class UserTables:
     def __init__(self, users: Table, reservations: Table) -> None:
         self.users, self.reservations = users, reservations
         # Per kind, with a plain IN: for row values in a list SQLite scans the whole table.
-        key, kinds = reservations.c.key, ("login", "email")
-        owned = or_(*(and_(reservations.c.kind == kind, one_of(key, kind)) for kind in kinds))
+        key = reservations.c.key
+        owned = or_(*(and_(reservations.c.kind == kind, one_of(key, kind)) for kind in ("login", "email")))
         self.read_users = Statement(select(users.c.user_id, users.c.state).where(one_of(users.c.user_id, "ids")))
         self.read_owners = Statement(select(reservations).where(owned))
         self.release = Statement(delete(reservations).where(owned))

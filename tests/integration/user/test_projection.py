@@ -16,7 +16,8 @@ from services.chassis.projection.description import RebuildError
 from services.chassis.projection.rebuild import Rebuild
 from services.chassis.projection.shadow import Shadow
 from services.contracts.user import Personal, Preferences
-from services.user import projection, store
+from services.user import store
+from services.user.as_of import projection
 from services.user.commands import Command, Register
 from tests.integration.user.test_as_of import dump, live, partitions
 from tests.support.user_client import commit_group
