@@ -113,4 +113,5 @@ def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
 def build_projections(settings: Settings, database: Database) -> list[Projection]:
     """Return what can be rebuilt beside the running service: no component that sends or publishes."""
     places = rebuild_check.PARTITIONS
-    return [projection.projection(database, lambda: [read_partitions(settings, [place]) for place in places])]
+    log = lambda: [read_partitions(settings, [place]) for place in places]  # noqa: E731
+    return [projection.projection(database, log, publisher.records)]

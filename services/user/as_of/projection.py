@@ -14,12 +14,11 @@ from sqlalchemy import Connection, Table, select
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.database.database import Database
 from services.chassis.messages.event import StoredEvent
-from services.chassis.messages.record import Record
+from services.chassis.messages.record import Outgoing, Record
 from services.chassis.outbox import event_store
 from services.chassis.outbox.lease import relay
 from services.chassis.projection.description import BATCH, Projection, RebuildError, Source
 from services.contracts.catalog import USER_EVENTS
-from services.user import publisher
 from services.user.as_of import builder
 from services.user.as_of.command import Batches
 from services.user.as_of.merge import LogError, MergedLog
@@ -27,12 +26,14 @@ from services.user.rebuild import FACTS
 from services.user.store import STATE, UserTables, reservations, users
 
 NAME = "users"
+Facts = Callable[[StoredEvent], Sequence[Outgoing]]  # the records of a stored event, the fact first
 
 
 class UsersSource:
     """Implements `chassis.projection.description.Source`; a position is a sequence number."""
 
-    def __init__(self, log: MergedLog, published: int, into: UserTables) -> None:
+    def __init__(self, log: MergedLog, published: int, into: UserTables, facts: Facts) -> None:
+        self._facts = facts
         self._log = log
         self._events = islice(iter(log), published)
         self._published = published
@@ -83,7 +84,7 @@ class UsersSource:
             yield f"{self._log.skipped:,} records are no events, the first is {self._log.first_skipped}"
 
     def _stored(self, events: Sequence[StoredEvent]) -> list[Event]:
-        records = (publisher.records(event)[0] for event in events)
+        records = (self._facts(event)[0] for event in events)
         return self._decoder.decode(
             [
                 Record("the event store", 0, event.sequence, 1, 0, record.key, record.value, record.headers)
@@ -92,22 +93,24 @@ class UsersSource:
         ).events
 
 
-def projection(database: Database, open_log: Callable[[], Sequence[Batches]]) -> Projection:
+def projection(database: Database, open_log: Callable[[], Sequence[Batches]], facts: Facts) -> Projection:
     """Return the description. `open_log` returns the batches of each partition, from the beginning."""
     return Projection(
         name=NAME,
         log=USER_EVENTS.name,
         tables=(users, reservations),
-        open_source=partial(_opened, database, open_log),
+        open_source=partial(_opened, database, open_log, facts),
         shown={users.name: ("user_id", "version"), reservations.name: ("kind", "user_id")},
         decoded={"state": STATE.decode},
     )
 
 
 @contextmanager
-def _opened(database: Database, open_log: Callable[[], Sequence[Batches]], into: Sequence[Table]) -> Iterator[Source]:
+def _opened(
+    database: Database, open_log: Callable[[], Sequence[Batches]], facts: Facts, into: Sequence[Table]
+) -> Iterator[Source]:
     with database.read() as connection:
         published = connection.execute(select(relay.c.cursor)).scalar_one()
     with ExitStack() as stack:
         batches = [stack.enter_context(closing(batches)) for batches in open_log()]
-        yield UsersSource(MergedLog(batches, Decoder(FACTS)), published, UserTables(*into))
+        yield UsersSource(MergedLog(batches, Decoder(FACTS)), published, UserTables(*into), facts)

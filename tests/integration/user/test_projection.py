@@ -16,7 +16,7 @@ from services.chassis.projection.description import RebuildError
 from services.chassis.projection.rebuild import Rebuild
 from services.chassis.projection.shadow import Shadow
 from services.contracts.user import Personal, Preferences
-from services.user import store
+from services.user import publisher, store
 from services.user.as_of import projection
 from services.user.commands import Command, Register
 from tests.integration.user.test_as_of import dump, live, partitions
@@ -36,7 +36,7 @@ class Service:
             connection.execute(update(relay).values(cursor=self.published))
         self._partitions = partitions(self.events[: self.published])
         self.projection = projection.projection(
-            database, lambda: [(batch for batch in partition) for partition in self._partitions]
+            database, lambda: [(batch for batch in partition) for partition in self._partitions], publisher.records
         )
 
     @contextmanager
