@@ -66,7 +66,7 @@ def restore(
 def rebuild(name: str, *, check: Check = False, drop_old: DropOld = False, abandon: Abandon = False) -> None:
     """Rebuild a projection beside the live one and swap: 0 done, 1 --check found differences, 2 not done."""
     options = Options(check=check, drop_old=drop_old, abandon=abandon)
-    sys.exit(rebuild_command.main(Settings, bootstrap.build_projections, name, options))
+    sys.exit(rebuild_command.main(RestoreSettings, bootstrap.build_projections, name, options))
 
 
 if __name__ == "__main__":

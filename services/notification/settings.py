@@ -87,7 +87,7 @@ class Settings(ServiceSettings, OutboxSettings, HeldRecordSettings):
 
 @settings
 class RestoreSettings(Settings):
-    """Settings of `restore`: the same, but it needs no mail server."""
+    """Settings of `restore` and `rebuild`: the same, but it needs no mail server."""
 
     smtp_host: str = ""
 

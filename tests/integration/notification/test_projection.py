@@ -18,6 +18,7 @@ from services.contracts.catalog import USER_STATE
 from services.notification import bootstrap
 from services.notification.settings import Settings
 from services.notification.store.tables import intents, replica
+from tests.support.console_process import console
 from tests.support.notification_builders import a_handler, a_state, a_state_record, a_tombstone, prepare
 
 PARTITIONS = [TopicPartition(USER_STATE.name, number) for number in range(USER_STATE.partitions)]
@@ -81,3 +82,24 @@ def test_a_spoilt_replica_is_corrected_and_users_erased_long_ago_stay_erased(ser
     with service.database.read() as connection:
         assert connection.execute(select(intents)).all() == []
         assert event_store.read(connection, 0, 10) == []
+
+
+def test_the_command_reports_the_difference_swaps_and_drops_the_replaced_table(service: Service) -> None:
+    ada = new_id()
+    service.publish(a_state_record(a_state(1, user_id=ada)))
+    with service.database.write() as connection:
+        connection.execute(update(replica).where(replica.c.user_id == ada).values(version=7))
+    url = service.database.engine.url.render_as_string(hide_password=False)
+    where = {"APP_KAFKA_BOOTSTRAP_SERVERS": service.settings.kafka_bootstrap_servers}
+
+    def rebuild(*options: str) -> tuple[int, str]:
+        return console(where, "rebuild", "replica", "--database-url", url, *options)
+
+    code, output = rebuild("--check")
+    assert code == 1, output
+    code, output = rebuild()
+    assert code == 0, output
+    assert "swapped: replica" in output
+    assert service.versions([ada]) == {ada: 1}
+    assert rebuild()[0] == 2  # the replaced table is still there
+    assert rebuild("--drop-old") == (0, "dropped: replica_replaced\n")
