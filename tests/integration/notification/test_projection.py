@@ -21,6 +21,8 @@ from services.notification.store.tables import intents, replica
 from tests.support.console_process import console
 from tests.support.notification_builders import a_handler, a_state, a_state_record, a_tombstone, prepare
 
+pytestmark = pytest.mark.long
+
 PARTITIONS = [TopicPartition(USER_STATE.name, number) for number in range(USER_STATE.partitions)]
 
 
