@@ -58,10 +58,19 @@ def migrate() -> None:
 
 
 @app.command()
-def rebuild(name: str = "users", *, check: Check = False, drop_old: DropOld = False, abandon: Abandon = False) -> None:
+def rebuild(
+    name: Annotated[str | None, typer.Argument(help="the projection: users", show_default=False)] = None,
+    *,
+    check: Check = False,
+    drop_old: DropOld = False,
+    abandon: Abandon = False,
+) -> None:
     """Rebuild a projection beside the live one and swap: 0 done, 1 --check found differences, 2 not done."""
-    if check and name == projection.NAME:
+    if check and name in {None, projection.NAME}:
         sys.exit(_check())
+    if name is None:
+        sys.stderr.write("name what to rebuild, `users`, or add --check to compare only\n")
+        sys.exit(2)
     options = Options(check=check, drop_old=drop_old, abandon=abandon)
     sys.exit(rebuild_command.main(Settings, bootstrap.build_projections, name, options))
 

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,13 @@ from services.audit import store
 from services.chassis.database.database import Database
 from services.chassis.settings.environment import PREFIX
 from services.contracts.catalog import OPERATIONS
+from services.notification.store.restore import last_sequence
 from services.workbench.local import postgres
 from services.workbench.local.processes import Program
 from services.workbench.local.sink import Mail
 from services.workbench.local.system import MAILS, local_programs
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
+from services.workbench.polling import until
 from tests.faults.effects import problems
 from tests.support.command_blocks import blocks_for, execute
 from tests.support.killed import KILLED, through
@@ -123,6 +126,8 @@ class Drill:
 
     async def lose_and_restore(self) -> None:
         """Back up; later delete and restore the stores; later again put the backup in their place and restore it."""
+        decided = partial(decisions, self._stores.url("notification"))
+        await asyncio.to_thread(until, "an event of notification", decided, seconds=READY_S)
         for service in LOST:
             await asyncio.to_thread(self._stores.back_up, service)
         await self._more_commands()
@@ -178,6 +183,15 @@ def heads(url: str) -> Heads:
     database = Database(url)
     with database.snapshot() as connection:
         found = {(one.topic_id, one.partition, one.offset): one.chain for one in store.read_entries(connection)}
+    database.close()
+    return found
+
+
+def decisions(url: str) -> int:
+    """Return how many events the notification service has stored: a backup without one is no backup."""
+    database = Database(url)
+    with database.read() as connection:
+        found = last_sequence(connection)
     database.close()
     return found
 

@@ -31,12 +31,18 @@ TEMPORARY = UNREACHED | {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._NOENT,  # noqa: SLF001
     KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.NOT_COORDINATOR,
 }
 # After a broker's restart, a request before it knew the topic, or a denied one, the client would use its old metadata
 # until it ends, unless it is refreshed.
-STALE_METADATA = {KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._NOENT}  # noqa: SLF001
+STALE_METADATA = {
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._NOENT,  # noqa: SLF001
+}
 DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this client the right to describe, read or write the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client the right to describe or read the group",
