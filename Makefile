@@ -75,8 +75,8 @@ break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated
 test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each
-	@$(BIN)/python -m pytest -m long $(ARGS)
+test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on two workers
+	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-charts: $(PACKAGES_READY) ## check the Helm charts with each installed Helm
 	@$(BIN)/python -m pytest -m charts tests/charts $(ARGS)
@@ -157,7 +157,7 @@ clean: ## remove everything that was made, the demo's state included
 
 # Targets that `make help` lists first, and times on two cores after the set-up; targets without one take seconds.
 START := demo run tour test
-TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min test=6_min test-long=18_min test-charts=1_min test-images=35_s \
+TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min test=6_min test-long=20_min test-charts=1_min test-images=35_s \
 	test-dashboards=70_s e2e=5_to_10_min test-alerts=5_min lint=1_min bench=minutes soak=30_min images=1_min cluster=1_min deploy=2_min
 
 help: ## show this list

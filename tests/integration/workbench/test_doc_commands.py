@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.command_blocks import ROOT, blocks_for, execute
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("default_ports")]
 
 BENCH = Path("services/workbench/bench")
 

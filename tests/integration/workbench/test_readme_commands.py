@@ -8,7 +8,7 @@ import pytest
 from tests.support.command_blocks import blocks_for, execute
 from tests.support.terminal import in_another_terminal
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("default_ports")]
 
 
 def test_every_block_of_the_first_ten_minutes_does_what_it_says(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.support.command_blocks import ROOT, blocks_for, execute
 from tests.support.terminal import in_another_terminal
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("default_ports")]
 
 PAGE = "docs/extending.md"
 # `make` compares them with the age of the set-up.
