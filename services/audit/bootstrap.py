@@ -17,7 +17,7 @@ from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.messages.clock import Clock, utc_now
-from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.record import partitions_of
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
@@ -52,7 +52,7 @@ def build_restore(settings: Settings) -> tuple[Topics, Store]:
     database, admin, origin = Database(settings.database), KafkaAdmin(settings, NAME), settings.audit_origin
     migrations.upgrade(database, REVISIONS)
     topic_ids = KnownIds(admin)
-    partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
+    partitions = [place for topic in TOPICS for place in partitions_of(topic.name, topic.partitions)]
     topics = Topics(settings, admin.begins(partitions), admin.ends(partitions))
     offsets = OffsetTracker(database, topic_ids, {topic.name: topic.partitions for topic in TOPICS})
     return topics, Store(database, origin, _handler(origin, topic_ids, utc_now), offsets)

@@ -38,11 +38,6 @@ def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[E
             output.print(f"verified {number:,} of {size:,} entries")
 
 
-def line(output: Console, text: str) -> None:
-    """Print a line as it is, however wide the terminal is."""
-    output.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
 def summary(chains: Sequence[Chain], origin: str) -> Table:
     """Return a table of chains with their lengths, gaps and heads."""
     table = Table(

@@ -7,6 +7,7 @@ from rich.console import Console
 from services.audit import report, store
 from services.audit.settings import StoreSettings
 from services.audit.verification import Verification
+from services.chassis.messages.terminal import print_line
 
 INCOMPLETE = "no entry was changed, but the audit log is incomplete: it was recorded, or restored, after those records"
 
@@ -22,5 +23,5 @@ def verify(settings: StoreSettings, output: Console) -> None:
     output.print(report.summary(found, settings.audit_origin))
     lines = list(report.missing(found, {}))
     for line in lines:
-        report.line(output, line)
-    report.line(output, INCOMPLETE if lines else "the audit log is whole")
+        print_line(output, line)
+    print_line(output, INCOMPLETE if lines else "the audit log is whole")

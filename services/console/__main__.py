@@ -13,6 +13,7 @@ from rich.table import Table
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.messages.clock import utc_now
 from services.chassis.process.runtime import serve
+from services.chassis.projection.command import Abandon, Check, DropOld, Options
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
@@ -39,15 +40,14 @@ app = typer.Typer(
 def rebuild_projection(
     name: Annotated[str | None, typer.Argument(help="users, replica, or a made service", show_default=False)] = None,
     *,
-    check: rebuild.Check = False,
-    drop_old: rebuild.DropOld = False,
-    abandon: rebuild.Abandon = False,
+    check: Check = False,
+    drop_old: DropOld = False,
+    abandon: Abandon = False,
     database_url: rebuild.Store = None,
 ) -> None:
     """Rebuild a projection from the log beside the live one, compare, and swap; the service goes on meanwhile."""
     with reported():
-        options = rebuild.RebuildOptions(check, drop_old, abandon, database_url)
-        rebuild.rebuild(_settings(), name, options)
+        rebuild.rebuild(_settings(), name, Options(check, drop_old, abandon), database_url)
 
 
 @app.command(name="as-of")

@@ -5,7 +5,7 @@ Personal data is shown only to who asks for it: fields named `personal`, and add
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -14,7 +14,7 @@ import typer
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.clock import EPOCH, Clock
+from services.chassis.messages.clock import EPOCH, Clock, zoned
 from services.chassis.messages.printable import printable
 from services.chassis.messages.record import Record
 from services.console.failures import UnknownIdError, UsageError
@@ -82,7 +82,7 @@ def line(record: Record, *, personal: bool, short: bool = False) -> str:
     envelope = _envelope(record)
     value = " ".join(filter(None, (_refusal(record), "" if short else value_text(record.value, personal=personal))))
     if envelope is None:
-        return f"{_time_of(record)} {record.place} (no envelope) {printable(value)}"
+        return f"{record.time or f'({record.timestamp_ms} ms)'} {record.place} (no envelope) {printable(value)}"
     what = f"{envelope.type} {envelope.subject} v{envelope.version} {envelope.correlation_id}"
     return printable(f"{to_text(envelope.time)} {record.place} {what} {value}")
 
@@ -121,23 +121,14 @@ def moment_of(option: str, text: str, now: datetime, others: str = "beginning, e
     """Return the moment that a text names. Raises UsageError, which begins with `option` and names the other forms."""
     forms = f"write {others}a time with its zone, such as 2026-11-22T12:00:00Z"
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} is no time: {forms}") from None
-    if moment.tzinfo is None:
-        raise UsageError(f"{option} has no zone: {forms}")
+        moment = zoned(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {error}: {forms}") from None
     if moment < EPOCH:
         raise UsageError(f"{option} is before {to_text(EPOCH)}, where the times of records begin: {forms}")
     if moment > now:
         raise UsageError(f"{option} is in the future, now is {to_text(now)}: {forms}")
     return moment
-
-
-def _time_of(record: Record) -> str:
-    try:
-        return to_text(EPOCH + timedelta(milliseconds=record.timestamp_ms))
-    except OverflowError:  # any 64 bits can be a record's timestamp
-        return f"({record.timestamp_ms} ms)"
 
 
 def _envelope(record: Record) -> Envelope | None:

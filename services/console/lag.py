@@ -16,7 +16,7 @@ from services.chassis.kafka.admin import BrokerRefusedError
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import Clock
-from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.record import TopicPartition, partitions_of
 from services.contracts import catalog
 
 LOOK_SECONDS = 5.0
@@ -54,7 +54,7 @@ class Broker(Protocol):
 
 def partitions() -> Sequence[TopicPartition]:
     """Return every partition of the catalog."""
-    return [TopicPartition(topic.name, number) for topic in catalog.TOPICS for number in range(topic.partitions)]
+    return [place for topic in catalog.TOPICS for place in partitions_of(topic.name, topic.partitions)]
 
 
 def lags(broker: Broker, ages: Callable[[PerPartition], PerPartition]) -> list[Lag]:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
+from services.chassis.messages.terminal import progress
 from services.console.failures import UnfinishedError
 
 POLL_S = 0.2
@@ -27,11 +28,11 @@ def follow(request: Request, done: Callable[[], int], stuck: Callable[[int], str
     Raises UnfinishedError if nothing moves, with the message that `stuck` makes of what is done.
     """
     columns = (TextColumn(request.verb), BarColumn(), MofNCompleteColumn(), TextColumn(request.noun))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("", total=request.total)
+    with progress(Console(stderr=True), *columns) as bars:
+        bar = bars.add_task("", total=request.total)
         seen, moved = done(), time.monotonic()
         while seen < request.total:
-            progress.update(bar, completed=max(0, seen))
+            bars.update(bar, completed=max(0, seen))
             time.sleep(POLL_S)
             if (now := done()) != seen:
                 seen, moved = now, time.monotonic()

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import msgspec
 import typer
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.record import partitions_of
+from services.chassis.projection.command import Options
 from services.chassis.settings.environment import PREFIX
 from services.console.failures import UsageError
 from services.console.settings import ConsoleSettings
@@ -22,32 +22,15 @@ from services.contracts.service_list import SERVICES
 
 OWNERS = {"users": "user", "replica": "notification"}  # by projection; a made service's has the service's name
 KAFKA = "APP_KAFKA_"
-PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
+PARTITIONS = partitions_of(USER_EVENTS.name, USER_EVENTS.partitions)
 
 
-Check = Annotated[bool, typer.Option("--check", help="Compare only: the live tables stay as they are.")]
-DropOld = Annotated[bool, typer.Option("--drop-old", help="Drop the tables that the last rebuild replaced.")]
-Abandon = Annotated[bool, typer.Option("--abandon", help="Drop the tables of an unfinished rebuild.")]
 Store = Annotated[
     str | None, typer.Option(help="The service's store; without, that of `make run`.", show_default=False)
 ]
 
 
-class RebuildOptions(msgspec.Struct, frozen=True):
-    """The options of `console rebuild`."""
-
-    check: bool = False
-    drop_old: bool = False
-    abandon: bool = False
-    database_url: str | None = None
-
-    def arguments(self) -> list[str]:
-        """Return the options of the service's own command."""
-        given = {"--check": self.check, "--drop-old": self.drop_old, "--abandon": self.abandon}
-        return [option for option, is_given in given.items() if is_given]
-
-
-def rebuild(settings: ConsoleSettings, name: str | None, options: RebuildOptions) -> NoReturn:
+def rebuild(settings: ConsoleSettings, name: str | None, options: Options, database_url: str | None) -> NoReturn:
     """Become the service's program, which ends with 0 done or equal, 1 not equal, 2 it could not be done.
 
     Raises UsageError, FileNotFoundError, and KafkaAdmin's errors while the broker is unreachable.
@@ -58,7 +41,7 @@ def rebuild(settings: ConsoleSettings, name: str | None, options: RebuildOptions
     client = settings.client
     KafkaAdmin(client, "console").ends(PARTITIONS)  # reports an unreachable broker as every command does
     argv = [sys.executable, "-m", f"services.{service}", "rebuild", name or "users", *options.arguments()]
-    variables = _environment(client, options.database_url or _of_the_run(settings, service))
+    variables = _environment(client, database_url or _of_the_run(settings, service))
     os.execve(sys.executable, argv, variables)  # noqa: S606  # our own program, no shell
 
 

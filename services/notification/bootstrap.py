@@ -12,7 +12,7 @@ from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.messages.ids import new_holder, new_id
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, partitions_of
 from services.chassis.outbox import stopped_events
 from services.chassis.outbox.lease import Leases
 from services.chassis.process.assembly import Assembly, Consumption
@@ -102,9 +102,7 @@ def build_restore(settings: Settings) -> tuple[Database, Leases, Source]:
     """Return what `restore` needs: no sender, relay or consumer. Raises ConnectionError."""
     database, topic = Database(settings.database), NOTIFICATION_EVENTS
     migrations.upgrade(database, REVISIONS)
-    partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-    admin = KafkaAdmin(settings, NAME)
-    records = sum(admin.ends(partitions).values()) - sum(admin.begins(partitions).values())
+    records = KafkaAdmin(settings, NAME).size(partitions_of(topic.name, topic.partitions))
     return database, Leases(database, new_holder(), settings.relay_lease), Source(_history(settings), records)
 
 

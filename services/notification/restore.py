@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
-from services.chassis.outbox.event_store import events
+from services.chassis.messages.terminal import print_line
+from services.chassis.outbox.event_store import events, last_sequence
 from services.chassis.outbox.lease import Leases, exclusive
 from services.notification.domain import IntentState
 from services.notification.store import restore
@@ -55,10 +56,11 @@ def run(database: Database, leases: Leases, source: Source, output: Console, *, 
         raise RestoreError("the topic has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")
     output.print(_table(before, after))
     if lost := after.last - before.last - (after.events - before.events):
-        _print(output, f"{lost:,} events of these numbers are not on the topic: retention, or they were not published")
+        why = "retention, or they were not published"
+        print_line(output, f"{lost:,} events of these numbers are not on the topic: {why}")
     since = "from the positions of the backup on" if after_backup else "from their beginning on"
-    _print(output, READ_WHEN_STARTED.format(since=since, lost=" since the backup" if after_backup else ""))
-    _print(output, f"restored up to sequence {last:,}: start the service")
+    print_line(output, READ_WHEN_STARTED.format(since=since, lost=" since the backup" if after_backup else ""))
+    print_line(output, f"restored up to sequence {last:,}: start the service")
 
 
 def extent(database: Database) -> Extent:
@@ -67,7 +69,7 @@ def extent(database: Database) -> Extent:
         states = connection.execute(select(intents.c.state, func.count()).group_by(intents.c.state))
         mails: dict[str, int] = {state: number for state, number in states}  # noqa: C416  # a result is no mapping
         count = connection.scalar(select(func.count()).select_from(events)) or 0
-        return Extent(restore.last_sequence(connection), count, mails)
+        return Extent(last_sequence(connection), count, mails)
 
 
 def _require(found: Extent, *, after_backup: bool) -> None:
@@ -99,7 +101,3 @@ def _table(before: Extent, after: Extent) -> Table:
         if number := after.mails.get(state, 0):
             table.add_row(f"mails {state}", f"{before.mails.get(state, 0):,}", f"{number:,}")
     return table
-
-
-def _print(output: Console, line: str) -> None:
-    output.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -84,13 +84,8 @@ def build_contact_flags(settings: Settings) -> ContactFlags:
 
 def build_log(settings: Settings) -> as_of.Log:
     """Return the log of all facts, to be read from its beginning to its end, any number of times."""
-    places = rebuild_check.PARTITIONS
-    admin = KafkaAdmin(settings, "user-as-of")
-    begins, ends = admin.begins(places), admin.ends(places)
-    return as_of.Log(
-        open=lambda: [read_partitions(settings, [place]) for place in places],
-        records=sum(ends[place] - begins[place] for place in places),
-    )
+    records = KafkaAdmin(settings, "user-as-of").size(rebuild_check.PARTITIONS)
+    return as_of.Log(partial(_facts, settings), records)
 
 
 def build_restore(settings: Settings) -> tuple[restore.Topics, restore.Store]:
@@ -112,6 +107,8 @@ def build_rebuild(settings: Settings) -> rebuild_check.Rebuild:
 
 def build_projections(settings: Settings, database: Database) -> list[Projection]:
     """Return what can be rebuilt beside the running service: no component that sends or publishes."""
-    places = rebuild_check.PARTITIONS
-    log = lambda: [read_partitions(settings, [place]) for place in places]  # noqa: E731
-    return [projection.projection(database, log, publisher.records)]
+    return [projection.projection(database, partial(_facts, settings), publisher.records)]
+
+
+def _facts(settings: Settings) -> list[as_of.Batches]:
+    return [read_partitions(settings, [place]) for place in rebuild_check.PARTITIONS]

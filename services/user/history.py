@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Connection, Integer, bindparam, func, select
 
 from services.chassis.database.database import Database
 from services.chassis.database.statements import Statement
-from services.chassis.messages.clock import Clock, from_micros, to_micros
+from services.chassis.messages.clock import Clock, from_micros, to_micros, zoned
 from services.chassis.outbox.event_store import METADATA, events
 from services.contracts.envelope import to_text
 from services.contracts.user import UserState
@@ -86,22 +86,19 @@ def _versions(connection: Connection, user_id: str, after: int, limit: int) -> l
 
 def _moment(text: str, first: int, last: int) -> int:
     """Return microseconds since 1970. Raises RefusedError outside the range from `first` to `last`."""
-    if (problem := _problem(text, first, last)) is None:
-        return to_micros(datetime.fromisoformat(text))
-    allowed = f"send a time with its zone from {_text(first)} to {_text(last)}; in a URL write + as %2B"
-    raise RefusedError(Because.INVALID, f"as_of {text[:100]!r} {problem}: {allowed}")
-
-
-def _problem(text: str, first: int, last: int) -> str | None:
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return "is no time"
-    if moment.tzinfo is None:
-        return "has no zone"
-    if to_micros(moment) < first:
-        return "is before the user's first event"
-    return "is in the future" if to_micros(moment) > last else None
+        return _within(to_micros(zoned(text)), first, last)
+    except ValueError as error:
+        allowed = f"send a time with its zone from {_text(first)} to {_text(last)}; in a URL write + as %2B"
+        raise RefusedError(Because.INVALID, f"as_of {text[:100]!r} {error}: {allowed}") from None
+
+
+def _within(moment: int, first: int, last: int) -> int:
+    if moment < first:
+        raise ValueError("is before the user's first event")
+    if moment > last:
+        raise ValueError("is in the future")
+    return moment
 
 
 def _text(micros: int) -> str:

@@ -18,7 +18,7 @@ from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import JoinGroup, Subscription
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import utc_now
-from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.record import partitions_of
 from services.chassis.outbox import operator_events
 from services.chassis.outbox.operator_events import Action, Operator
 from services.chassis.telemetry.health import Health
@@ -30,7 +30,7 @@ LOOK_S = 0.2
 STUCK_S = 30.0
 GROUP = "user-rebuild"
 UNLIMITED = 2**31
-PARTITIONS = [TopicPartition(USER_EVENTS.name, number) for number in range(USER_EVENTS.partitions)]
+PARTITIONS = partitions_of(USER_EVENTS.name, USER_EVENTS.partitions)
 
 
 class StuckError(Exception):

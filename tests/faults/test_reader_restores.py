@@ -22,9 +22,9 @@ from sqlalchemy import make_url
 
 from services.audit import store
 from services.chassis.database.database import Database
+from services.chassis.outbox.event_store import last_sequence
 from services.chassis.settings.environment import PREFIX
 from services.contracts.catalog import OPERATIONS
-from services.notification.store.restore import last_sequence
 from services.workbench.local import postgres
 from services.workbench.local.processes import Program
 from services.workbench.local.sink import Mail

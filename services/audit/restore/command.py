@@ -19,6 +19,7 @@ from services.chassis.database.database import Database
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.terminal import print_line
 
 NAME = "audit-restore"
 Offsets = Mapping[TopicPartition, int]
@@ -62,9 +63,9 @@ def run(topics: Topics, into: Store, output: Console, *, after_backup: bool) -> 
         size, chains = store.read_size(connection, into.origin), store.read_chains(connection)
     output.print(report.summary(list(chains.values()), into.origin))
     for line in report.missing(chains.values(), topics.begins):
-        report.line(output, line)
-    report.line(output, f"{size - before:,} entries added to {before:,}, {(size - before) / took:,.0f} a second")
-    report.line(output, "start the service: it goes on behind the last entry of each partition")
+        print_line(output, line)
+    print_line(output, f"{size - before:,} entries added to {before:,}, {(size - before) / took:,.0f} a second")
+    print_line(output, "start the service: it goes on behind the last entry of each partition")
 
 
 def _required(connection: Connection, origin: str, *, after_backup: bool) -> int:

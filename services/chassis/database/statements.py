@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, Update
+from sqlalchemy import ColumnElement, Connection, Delete, Select, String, Table, Update
 from sqlalchemy.exc import NoResultFound
 
 Values = Sequence[object] | dict[str, object]
@@ -85,3 +85,9 @@ def cursor_of(connection: Connection, text: str) -> Iterator[Any]:
     except connection.dialect.loaded_dbapi.Error as error:
         # Not public, and the only way to what `Connection.execute` does: handlers, and dropping a lost connection.
         connection._handle_dbapi_exception(error, text, None, cursor, None)  # noqa: SLF001
+
+
+def keys_by_bytes(connection: Connection, table: Table) -> list[ColumnElement[Any]]:
+    """Return the primary key as an order by its bytes: PostgreSQL's usual collations have the order of a language."""
+    collation = "BINARY" if connection.dialect.name == "sqlite" else "C"
+    return [key.collate(collation) if isinstance(key.type, String) else key for key in table.primary_key]

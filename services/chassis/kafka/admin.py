@@ -160,6 +160,10 @@ class KafkaAdmin:
         """Return each partition's end offset, which its next record will get."""
         return self._offsets(partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
 
+    def size(self, partitions: Sequence[TopicPartition]) -> int:
+        """Return the number of offsets, the most records that there can be: compaction and transactions leave holes."""
+        return sum(self.ends(partitions).values()) - sum(self.begins(partitions).values())
+
     def stable_ends(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the offset up to which each partition can be read now: its end, or its first open transaction."""
         return self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)  # type: ignore[no-untyped-call]

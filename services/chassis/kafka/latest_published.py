@@ -9,7 +9,7 @@ from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.event import Published
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, TopicPartition, partitions_of
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers
 
 # Offsets read from the end of each partition, further back only where none of the publisher's own records was found:
@@ -26,7 +26,7 @@ class LatestPublished:
         self._settings = settings
         self._source = source
         self._admin = KafkaAdmin(settings, f"{topic}-latest")
-        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
+        self._partitions = partitions_of(topic, partitions)
 
     def __call__(self) -> list[Published]:
         """Return the source's latest event in each partition that has one. Raises ConnectionError."""

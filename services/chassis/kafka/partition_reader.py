@@ -14,9 +14,10 @@ from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.group_consumer import PartitionReadError, to_record
 from services.chassis.kafka.refusals import GROUP, REFUSALS, refusal
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, TopicPartition, partitions_of
 
 BATCH = 1000
+BEGINNING = OFFSET_BEGINNING  # as a start: the first record that the partition has
 POLL_S = 1.0
 SILENCE_S = 10.0  # without a record or a partition's end for so long, the broker is unreachable or the topic missing
 REMEDY = "is the broker running, and does the topic exist, which `console topics` creates?"
@@ -116,13 +117,13 @@ def read_topic(
     settings: KafkaSettings, topic: str, partitions: int, silence_s: float = SILENCE_S
 ) -> Iterator[list[Record]]:
     """Yield a topic's records in batches, from its beginning to its present end. Raises TopicUnavailableError."""
-    yield from read_partitions(settings, [TopicPartition(topic, number) for number in range(partitions)], silence_s)
+    yield from read_partitions(settings, partitions_of(topic, partitions), silence_s)
 
 
 def read_partitions(
     settings: KafkaSettings, partitions: Sequence[TopicPartition], silence_s: float = SILENCE_S
 ) -> Generator[list[Record], None, None]:
     """Yield the records of partitions of one topic, as `read_topic`. Raises TopicUnavailableError."""
-    starts = dict.fromkeys(partitions, OFFSET_BEGINNING)
+    starts = dict.fromkeys(partitions, BEGINNING)
     with closing(PartitionReader(settings, partitions[0].topic, starts)) as reader:
         yield from reader.read_to_end(silence_s)

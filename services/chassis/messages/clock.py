@@ -18,6 +18,17 @@ def seconds_since(moment: datetime, now: datetime) -> float:
     return max(0.0, (now - moment).total_seconds())
 
 
+def zoned(text: str, what: str = "time") -> datetime:
+    """Return the moment that RFC 3339 names. Raises ValueError, whose message is a predicate of the text."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"is no {what}") from None
+    if moment.tzinfo is None:
+        raise ValueError("has no zone")
+    return moment
+
+
 def to_micros(moment: datetime) -> int:
     """Return microseconds since 1970."""
     return (moment - EPOCH) // MICROSECOND

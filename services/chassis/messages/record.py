@@ -1,8 +1,12 @@
 """Kafka records as plain values, without client objects."""
 
+from datetime import timedelta
+
 import msgspec
 
 from services.chassis.messages import traceparent
+from services.chassis.messages.clock import EPOCH
+from services.contracts.envelope import to_text
 
 Headers = list[tuple[str, bytes | None]]
 NAMES = {"ce_id": "ce_id", "ce_type": "ce_type", "ce_correlationid": "correlation_id"}  # headers, fields of a log line
@@ -17,6 +21,11 @@ class TopicPartition(msgspec.Struct, frozen=True):
 
     topic: str
     partition: int
+
+
+def partitions_of(topic: str, number: int) -> list[TopicPartition]:
+    """Return the partitions of a topic that has so many."""
+    return [TopicPartition(topic, partition) for partition in range(number)]
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -40,6 +49,14 @@ class Record(msgspec.Struct, frozen=True):
     def place(self) -> str:
         """The position of the record, for messages: `topic[partition]@offset`."""
         return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @property
+    def time(self) -> str | None:
+        """The record's timestamp as RFC 3339 in UTC; None beyond the year 9999, as any 64 bits can be a timestamp."""
+        try:
+            return to_text(EPOCH + timedelta(milliseconds=self.timestamp_ms))
+        except OverflowError:
+            return None
 
     @property
     def traceparent(self) -> str | None:

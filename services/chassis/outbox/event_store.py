@@ -107,6 +107,12 @@ def appending(connection: Connection, now: datetime) -> Iterator[PendingEvents]:
         ADVANCE.execute(connection, sequence=last + len(rows), time=time)
 
 
+def last_sequence(connection: Connection, *, lock: bool = False) -> int:
+    """Return the last sequence number, 0 if nothing was ever appended; nobody appends before the end of a `lock`."""
+    row = connection.execute(select(counter).with_for_update() if lock else select(counter)).one()
+    return int(row.last_sequence)
+
+
 def read(connection: Connection, after: int, limit: int, query: Statement = FOLLOWING) -> list[StoredEvent]:
     """Return up to `limit` events that follow a sequence number, in order."""
     return [_stored(row) for row in query.rows(connection, after=after, number=limit)]

@@ -115,12 +115,17 @@ class Leases:
     def cursor(self) -> int:
         """Return the sequence number up to which every event is published."""
         with self._database.read() as connection:
-            return int(connection.execute(select(relay.c.cursor)).scalar_one())
+            return published(connection)
 
     def _set(self, connection: Connection, lease: Lease, **values: object) -> None:
         moved = connection.execute(HELD, {"held": lease.epoch, **values})
         if moved.rowcount != 1:
             raise LeaseLostError(f"epoch {lease.epoch} has been followed by another")
+
+
+def published(connection: Connection) -> int:
+    """Return the sequence number up to which every event is published."""
+    return int(connection.execute(select(relay.c.cursor)).scalar_one())
 
 
 @contextmanager
@@ -168,8 +173,8 @@ def rewind(connection: Connection, first: int) -> int:
     The relay that leads loses its lease at its next write. The lease still lasts to its end, so that nobody publishes
     while records of that relay may be under way.
     """
-    published = int(connection.execute(select(relay.c.cursor).with_for_update()).scalar_one())
-    if not 1 <= first <= published:
-        raise ValueError(f"event {first} is none of the {published:,} that are published")
+    last = int(connection.execute(select(relay.c.cursor).with_for_update()).scalar_one())
+    if not 1 <= first <= last:
+        raise ValueError(f"event {first} is none of the {last:,} that are published")
     connection.execute(update(relay).values(cursor=first - 1, epoch=relay.c.epoch + 1))
-    return published
+    return last

@@ -11,12 +11,13 @@ from typing import Annotated, Self, TypeVar
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.messages.clock import utc_now
+from services.chassis.messages.terminal import print_line, progress
 from services.chassis.outbox import operator_events
 from services.chassis.outbox.operator_events import Action, system_operator
 from services.chassis.process.settings import ServiceSettings
@@ -45,6 +46,11 @@ class Options(msgspec.Struct, frozen=True):
     check: bool = False
     drop_old: bool = False
     abandon: bool = False
+
+    def arguments(self) -> list[str]:
+        """Return the options as they are written on the command line."""
+        given = {"--check": self.check, "--drop-old": self.drop_old, "--abandon": self.abandon}
+        return [option for option, is_given in given.items() if is_given]
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -131,14 +137,14 @@ def _report(found: Found) -> None:
 
 
 def _print(line: str) -> None:
-    Console().print(line, highlight=False, markup=False, soft_wrap=True)
+    print_line(Console(), line)
 
 
 class _Bar:
     """The progress, on standard error while it is a terminal."""
 
     def __init__(self) -> None:
-        self._progress = Progress(*BAR, console=Console(stderr=True), transient=True)
+        self._progress = progress(Console(stderr=True), *BAR)
         self._task = self._progress.add_task("", total=None, rate=0.0)
         self._started = time.monotonic()
 

@@ -7,8 +7,9 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, String, Table, select
+from sqlalchemy import Connection, Table, select
 
+from services.chassis.database.statements import keys_by_bytes
 from services.chassis.messages.printable import printable
 from services.chassis.projection.description import Projection
 from services.chassis.projection.shadow import Shadow
@@ -40,10 +41,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, obj
 
 
 def _side(connection: Connection, table: Table, side: int) -> Iterator[tuple[list[Any], int, Values]]:
-    # By the bytes of the keys: PostgreSQL's usual collations put texts in the order of a language.
-    collation = "BINARY" if connection.dialect.name == "sqlite" else "C"
-    keys = [key.collate(collation) if isinstance(key.type, String) else key for key in table.primary_key]
-    rows = connection.execute(select(table).order_by(*keys), execution_options={"yield_per": AT_ONCE})
+    query = select(table).order_by(*keys_by_bytes(connection, table))
+    rows = connection.execute(query, execution_options={"yield_per": AT_ONCE})
     for row in rows.mappings():
         yield [_ordered(row[key.name]) for key in table.primary_key], side, dict(row)
 

@@ -16,14 +16,13 @@ from services.chassis.consumer.offset_store import Position
 from services.chassis.consumer.subscription import Handler
 from services.chassis.database.database import UNAVAILABLE
 from services.chassis.kafka.admin import KafkaAdmin
-from services.chassis.kafka.partition_reader import PartitionReader
+from services.chassis.kafka.partition_reader import BEGINNING, PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, TopicPartition, partitions_of
 from services.chassis.projection.description import BATCH, RebuildError
 
 SILENCE_S = 15.0
 MOST_WAITING = 200_000  # records that the live consumer has not applied, kept in memory
-BEGINNING = -2  # the client's number of a partition's first record
 CLIENT = "rebuild"
 Positions = Mapping[TopicPartition, Position]
 
@@ -122,9 +121,7 @@ class ReplicaSource:
 def opened(settings: KafkaSettings, topics: Mapping[str, int], handle: Handler) -> Iterator[ReplicaSource]:
     """Open the source of topics, given with their numbers of partitions. Raises ConnectionError, TopicsError."""
     ids = KafkaAdmin(settings, CLIENT).ids(topics)
-    partitions = {
-        TopicPartition(topic, number): ids[topic] for topic, count in topics.items() for number in range(count)
-    }
+    partitions = {place: ids[topic] for topic, count in topics.items() for place in partitions_of(topic, count)}
     reader = PartitionReader(settings, CLIENT, dict.fromkeys(partitions, BEGINNING))
     try:
         yield ReplicaSource(reader, partitions, handle)

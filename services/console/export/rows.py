@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
 
 from services.chassis.consumer.decoding import Decoded, Decoder, Event, UnknownShapeError
-from services.chassis.messages.clock import EPOCH
 from services.chassis.messages.record import Record
 from services.contracts.catalog import TYPES, Topic
 from services.contracts.envelope import (
@@ -126,7 +124,7 @@ def _decoded(event: Event) -> Row:
 
 
 def _base(record: Record, reason: str | None = None) -> dict[str, Any]:
-    key, timestamp, headers = _text(record.key), _time(record.timestamp_ms), _headers(record)
+    key, timestamp, headers = _text(record.key), record.time, _headers(record)
     complete = (key is None) == (record.key is None) and timestamp is not None and headers is not None
     return {
         "topic": record.topic,
@@ -174,13 +172,6 @@ def _text(value: bytes | None) -> str | None:
     try:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
-        return None
-
-
-def _time(timestamp_ms: int) -> str | None:
-    try:
-        return to_text(EPOCH + timedelta(milliseconds=timestamp_ms))
-    except OverflowError:  # any 64 bits can be a record's timestamp
         return None
 
 

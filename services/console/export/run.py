@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.record import Record
+from services.chassis.messages.terminal import progress
 from services.console.export import position as positions
 from services.console.export import source
 from services.console.export.files import Files
@@ -133,10 +134,9 @@ def _contradiction(found: Position, wanted: Wanted) -> str:
 def _shown(batches: Iterator[list[Record]], total: int) -> Iterator[list[Record]]:
     """Show the progress of batches."""
     started = time.perf_counter()
-    console = Console(stderr=True)  # not in a log, where the bar would leave an empty line
-    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar, done = progress.add_task("", total=total, rate="0"), 0
+    with progress(Console(stderr=True), *COLUMNS) as bars:
+        bar, done = bars.add_task("", total=total, rate="0"), 0
         for batch in batches:
             yield batch
             done += len(batch)
-            progress.update(bar, completed=done, rate=f"{done / (time.perf_counter() - started):,.0f}")
+            bars.update(bar, completed=done, rate=f"{done / (time.perf_counter() - started):,.0f}")

@@ -10,7 +10,7 @@ from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import to_micros
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, TopicPartition, partitions_of
 from services.console.export.position import NEW, Gap
 from services.console.failures import UsageError
 from services.contracts.catalog import Topic
@@ -60,7 +60,7 @@ def _is_gap(gap: Gap) -> bool:
 
 
 def _places(topic: Topic) -> list[TopicPartition]:
-    return [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+    return partitions_of(topic.name, topic.partitions)
 
 
 def read(settings: KafkaSettings, wanted: Span) -> Iterator[list[Record]]:

@@ -9,6 +9,7 @@ import typer
 
 from services.chassis.consumer.held.reasons import CAUSES, OPEN, State
 from services.chassis.consumer.held.selection import Filters, Of
+from services.chassis.messages.clock import zoned
 from services.console.failures import UsageError
 
 PLACE = re.compile(r"(?P<topic>[\w.-]+)\[(?P<partition>\d+)\]@(?P<offset>\d+)\Z")
@@ -88,9 +89,6 @@ def _moment(option: str, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} {text!r} is no time: write 2026-11-22T12:00:00Z") from None
-    if moment.tzinfo is None:
-        raise UsageError(f"{option} {text!r} has no zone: write 2026-11-22T12:00:00Z")
-    return moment
+        return zoned(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} {error}: write 2026-11-22T12:00:00Z") from None

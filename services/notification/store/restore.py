@@ -18,9 +18,9 @@ from services.chassis.database.text import storable
 from services.chassis.messages.clock import Clock, to_micros, utc_now
 from services.chassis.messages.record import Record
 from services.chassis.outbox import event_store, operator_events
-from services.chassis.outbox.event_store import counter, events
+from services.chassis.outbox.event_store import counter, events, last_sequence
 from services.chassis.outbox.fact_record import event_row
-from services.chassis.outbox.lease import relay
+from services.chassis.outbox.lease import published, relay
 from services.chassis.outbox.operator_events import Action, system_operator
 from services.contracts.catalog import NOTIFICATION_EVENTS, TYPE_NAMES
 from services.contracts.envelope import Envelope
@@ -44,12 +44,6 @@ class RestoreError(Exception):
     """The topic cannot be what this store has published; the message names the place."""
 
 
-def last_sequence(connection: Connection, *, lock: bool = False) -> int:
-    """Return the last sequence number, 0 if nothing was ever appended; nobody appends before the end of a `lock`."""
-    row = connection.execute(select(counter).with_for_update() if lock else select(counter)).one()
-    return int(row.last_sequence)
-
-
 def restore_if_needed(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
     """Restore a store that is empty, or whose restore has not ended. Raises RestoreError and what `read_history` does.
 
@@ -71,7 +65,7 @@ def restore(database: Database, batches: Iterable[Sequence[Record]], now: Clock 
     already and changes nothing. Raises RestoreError.
     """
     with database.read() as connection:  # before the log is read: what another replica appends later is no loss
-        restoration = Restoration(last_sequence(connection), _cursor(connection))
+        restoration = Restoration(last_sequence(connection), published(connection))
     decoder = Decoder({TYPE_NAMES[fact]: fact for fact in FACTS})
     for records in filter(None, batches):
         decoded = decoder.decode(records)
@@ -140,10 +134,6 @@ class Restoration:
                 f"{self.known}: retention has deleted records since the backup, so mails could be sent again; use a "
                 "newer backup, or restore an empty database"
             )
-
-
-def _cursor(connection: Connection) -> int:
-    return int(connection.execute(select(relay.c.cursor)).scalar_one())
 
 
 def _restore_events(connection: Connection, restored: Sequence[Event]) -> None:

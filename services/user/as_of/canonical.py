@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from services.chassis.database.statements import keys_by_bytes
 from services.user.as_of.builder import TABLES
 from services.user.store import STATE
 
@@ -40,9 +41,7 @@ def summary(connection: Connection) -> Summary:
 
 def rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
     """Yield the values of each row in the canonical order; a state is decoded."""
-    # By the bytes of the keys: PostgreSQL's usual collations put texts in the order of a language.
-    collation = "BINARY" if connection.dialect.name == "sqlite" else "C"
-    query = select(table).order_by(*(column.collate(collation) for column in table.primary_key))
+    query = select(table).order_by(*keys_by_bytes(connection, table))
     names = [column.name for column in table.columns]
     for row in connection.execute(query, execution_options={"yield_per": BATCH}):
         # Decoded, not as text: a state that was written before a field was added has the field's default.

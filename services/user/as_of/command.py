@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from services.chassis.consumer.decoding import Decoder
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
+from services.chassis.messages.terminal import print_line, progress
 from services.contracts.envelope import Envelope, to_text
 from services.user.as_of import builder, canonical, diff
 from services.user.as_of.merge import MergedLog
@@ -23,8 +24,6 @@ from services.user.as_of.target import Target
 from services.user.rebuild import FACTS
 
 BAR = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TextColumn("events, left"), TimeRemainingColumn())
-
-
 Batches = Generator[Sequence[Record], None, None]
 
 
@@ -86,10 +85,10 @@ def opened(log: Log, stack: ExitStack) -> list[Batches]:
 def shown(committed: Iterator[Envelope], total: int, console: Console) -> Envelope | None:
     """Show the progress of committed batches; return the last event."""
     last = None
-    with Progress(*BAR, console=console, transient=True) as progress:
-        bar = progress.add_task("", total=total)
+    with progress(console, *BAR) as bars:
+        bar = bars.add_task("", total=total)
         for last in committed:  # the last one is returned
-            progress.update(bar, completed=last.sequence)
+            bars.update(bar, completed=last.sequence)
     return last
 
 
@@ -111,4 +110,4 @@ def _compare(log: Log, wanted: Wanted, built: Database, consoles: Consoles) -> N
 
 def _print(consoles: Consoles, lines: Iterable[str]) -> None:
     for line in lines:
-        consoles.report.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_line(consoles.report, line)

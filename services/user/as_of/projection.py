@@ -9,14 +9,14 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import islice
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table
 
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.database.database import Database
 from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.record import Outgoing, Record
 from services.chassis.outbox import event_store
-from services.chassis.outbox.lease import relay
+from services.chassis.outbox.lease import published
 from services.chassis.projection.description import BATCH, Projection, RebuildError, Source
 from services.contracts.catalog import USER_EVENTS
 from services.user.as_of import builder
@@ -48,7 +48,7 @@ class UsersSource:
 
     def position(self, connection: Connection) -> int:
         """Return the last sequence number."""
-        return int(connection.execute(select(event_store.counter.c.last_sequence)).scalar_one())
+        return event_store.last_sequence(connection)
 
     def remaining(self, to: int) -> int:
         """Return the number of events that are not applied."""
@@ -110,7 +110,7 @@ def _opened(
     database: Database, open_log: Callable[[], Sequence[Batches]], facts: Facts, into: Sequence[Table]
 ) -> Iterator[Source]:
     with database.read() as connection:
-        published = connection.execute(select(relay.c.cursor)).scalar_one()
+        cursor = published(connection)
     with ExitStack() as stack:
         batches = [stack.enter_context(closing(batches)) for batches in open_log()]
-        yield UsersSource(MergedLog(batches, Decoder(FACTS)), published, UserTables(*into), facts)
+        yield UsersSource(MergedLog(batches, Decoder(FACTS)), cursor, UserTables(*into), facts)

@@ -7,6 +7,7 @@ from itertools import islice
 import msgspec
 
 from services.chassis.consumer.decoding import Event
+from services.chassis.messages.clock import zoned
 from services.contracts.envelope import LARGEST_SEQUENCE, Envelope, to_text
 
 
@@ -42,11 +43,9 @@ def target(text: str, now: datetime) -> Target:
         return Target(sequence=int(text))
     forms = f"write a sequence number, or a time with its zone up to now, {to_text(now)}"
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise TargetError(f"{text[:100]!r} is no moment: {forms}") from None
-    if time.tzinfo is None:
-        raise TargetError(f"{text!r} has no zone: {forms}")
+        time = zoned(text, "moment")
+    except ValueError as error:
+        raise TargetError(f"{text[:100]!r} {error}: {forms}") from None
     if time > now:
         raise TargetError(f"{text!r} is in the future: {forms}")
     return Target(time=time)

@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
 
 from services.chassis.consumer.decoding import Decoder, UnknownShapeError
 from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.messages.clock import Clock
 from services.chassis.messages.record import Record
+from services.chassis.messages.terminal import print_line
 from services.chassis.outbox.lease import Leases, exclusive
 from services.chassis.outbox.operator_events import Operator
 from services.contracts.envelope import Envelope
@@ -57,12 +59,12 @@ def run(topics: Topics, store: Store, consoles: Consoles, *, after_backup: bool)
     with exclusive(store.leases, lambda seconds: _wait(seconds, consoles)) as lease:
         before = restorer.extent(store.database, after_backup=after_backup)
         _restore(topics, store, Restorer(store.leases, lease, before), before, consoles)
-    _print(consoles, NOT_RESTORED.format(since=" since the backup" if after_backup else ""))
+    print_line(consoles.report, NOT_RESTORED.format(since=" since the backup" if after_backup else ""))
 
 
 def _restore(topics: Topics, store: Store, restored: Restorer, before: Extent, consoles: Consoles) -> None:
     if before.stored > before.counted:
-        _print(consoles, f"goes on behind sequence {before.stored:,}, where an earlier run ended")
+        print_line(consoles.report, f"goes on behind sequence {before.stored:,}, where an earlier run ended")
     started = time.perf_counter()
     with ExitStack() as stack:
         merged = MergedLog(opened(topics.log, stack), Decoder(FACTS))
@@ -71,29 +73,25 @@ def _restore(topics: Topics, store: Store, restored: Restorer, before: Extent, c
     if last is None:
         raise RestoreError("the log has no event: does APP_KAFKA_BOOTSTRAP_SERVERS name the right Kafka?")
     if merged.skipped:
-        _print(consoles, f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}")
+        print_line(consoles.report, f"{merged.skipped:,} records are no events, the first is {merged.first_skipped}")
     try:
         failed = restored.remember_failures(topics.failures(), store.clock())
     except UnknownShapeError as error:
         raise RestoreError(f"{error}: use a newer program") from None
     after = restored.finish(last, store.operator, store.clock())
-    _report(before, after, last, consoles)
-    _print(consoles, f"{last.sequence:,} events read in {took:.1f} s: {last.sequence / took:,.0f} a second")
-    _print(consoles, f"{failed:,} failed mails were decided before, and flag no address again")
+    _report(before, after, last, consoles.report)
+    print_line(consoles.report, f"{last.sequence:,} events read in {took:.1f} s: {last.sequence / took:,.0f} a second")
+    print_line(consoles.report, f"{failed:,} failed mails were decided before, and flag no address again")
 
 
-def _report(before: Extent, after: Extent, last: Envelope, consoles: Consoles) -> None:
-    appended = max(0, last.sequence - before.stored)
-    _print(consoles, f"restored up to sequence {last.sequence:,}: {appended:,} events appended, {before.stored:,} kept")
+def _report(before: Extent, after: Extent, last: Envelope, output: Console) -> None:
+    appended = f"{max(0, last.sequence - before.stored):,} events appended, {before.stored:,} kept"
+    print_line(output, f"restored up to sequence {last.sequence:,}: {appended}")
     if waiting := after.counted - after.published:
-        _print(consoles, f"{waiting:,} events of the backup are not on the log yet: the relay publishes them")
-    _print(consoles, f"the next event gets sequence {after.counted + 1:,}: start the service")
+        print_line(output, f"{waiting:,} events of the backup are not on the log yet: the relay publishes them")
+    print_line(output, f"the next event gets sequence {after.counted + 1:,}: start the service")
 
 
 def _wait(seconds: float, consoles: Consoles) -> None:
     consoles.progress.print("another process has held the lease of the relay: waiting for its end", highlight=False)
     threading.Event().wait(seconds)
-
-
-def _print(consoles: Consoles, line: str) -> None:
-    consoles.report.print(line, highlight=False, markup=False, soft_wrap=True)

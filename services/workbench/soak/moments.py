@@ -20,11 +20,11 @@ from pathlib import Path
 import aiohttp
 import msgspec
 from rich.console import Console
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from services.chassis.database.database import Database, metadata
-from services.chassis.outbox.event_store import counter
-from services.chassis.outbox.lease import relay
+from services.chassis.outbox.event_store import last_sequence
+from services.chassis.outbox.lease import published
 from services.chassis.settings.environment import load
 from services.user import bootstrap
 from services.user.as_of import builder, canonical
@@ -150,19 +150,18 @@ def _moments(database: Database, commands: int, size: Size) -> Dumps:
 
 def _sequence(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(counter.c.last_sequence)).scalar_one())
+        return last_sequence(connection)
 
 
 def _published(database: Database) -> int:
     with database.read() as connection:
-        return int(connection.execute(select(relay.c.cursor)).scalar_one())
+        return published(connection)
 
 
 def _dump(database: Database) -> tuple[int, bytes]:
     """Return a committed moment: its last sequence number, and its lines."""
     with database.snapshot() as connection:
-        sequence = int(connection.execute(select(counter.c.last_sequence)).scalar_one())
-        return sequence, _lines(connection)
+        return last_sequence(connection), _lines(connection)
 
 
 def _log(run: Trial) -> Log:

@@ -22,7 +22,7 @@ from services.chassis.consumer.subscription import Outcome, Subscription
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.messages.record import Record, TopicPartition
+from services.chassis.messages.record import Record, TopicPartition, partitions_of
 from services.chassis.settings.environment import load
 from services.chassis.telemetry.telemetry import telemetry
 from services.contracts.catalog import TYPE_NAMES, USER_STATE
@@ -31,7 +31,7 @@ from services.user.settings import Settings
 
 GROUP = "newcomer"
 LOOK_S = 0.1
-PARTITIONS = [TopicPartition(USER_STATE.name, number) for number in range(USER_STATE.partitions)]
+PARTITIONS = partitions_of(USER_STATE.name, USER_STATE.partitions)
 
 known = Table(
     "known",

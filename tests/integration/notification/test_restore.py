@@ -270,7 +270,7 @@ def test_a_log_that_cannot_be_read_is_waited_for(database: Database) -> None:
     with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:1"):
         restore.restore_if_needed(database, lambda: read_topic(unreachable, topic.name, topic.partitions))
     with database.read() as connection:
-        assert restore.last_sequence(connection) == 0
+        assert event_store.last_sequence(connection) == 0
     assert rebuilt.events() == []
 
 
