@@ -43,7 +43,7 @@ demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=
 run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C; STATE=demo starts on the demo's data
 	@$(BIN)/python -m services.workbench run --state $(or $(STATE),run)
 
-tour: $(PACKAGES_READY) $(KAFKA_READY) ## show patterns, an outage, lag and a changed audit entry one after the other; ARGS=--unattended waits for no Enter
+tour: $(PACKAGES_READY) $(KAFKA_READY) ## show patterns, an outage, lag, a changed audit entry and users of an earlier moment; ARGS=--unattended waits for no Enter
 	@$(BIN)/python -m services.workbench tour $(ARGS)
 
 load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with MAX_RATE=1

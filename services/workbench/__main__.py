@@ -75,7 +75,7 @@ def run(
 def tour(
     *, unattended: Annotated[bool, typer.Option("--unattended", help="Do not wait for Enter between stops.")] = False
 ) -> None:
-    """Show the three patterns, a mail without its source, lag, and a changed audit entry, on a system of its own."""
+    """Show patterns, an outage, lag, a changed audit entry and users of an earlier moment, on a system of its own."""
     attended = sys.stdin.isatty() and not unattended
     with reported():
         problems = Tour(_settings(), Console(), for_enter if attended else for_nothing).play()

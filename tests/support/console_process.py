@@ -39,7 +39,9 @@ def argv(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"services.{package}", *arguments)
 
 
-def console(settings: Settings, *arguments: str, through: Sequence[str] = ()) -> tuple[int, str]:
+def console(
+    settings: Settings, *arguments: str, through: Sequence[str] = (), seconds: float = DEADLINE
+) -> tuple[int, str]:
     """Run the console to its end, through another program if one is given; return its exit code and its output."""
     environment = clean_environment(settings)
     python, dash_m, *command = argv(*arguments)
@@ -48,7 +50,7 @@ def console(settings: Settings, *arguments: str, through: Sequence[str] = ()) ->
         env=environment,
         capture_output=True,
         text=True,
-        timeout=DEADLINE,
+        timeout=seconds,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

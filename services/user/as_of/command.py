@@ -103,7 +103,7 @@ def _compare(log: Log, wanted: Wanted, built: Database, consoles: Consoles) -> N
                 for line in diff.differences(one, other, personal=wanted.personal):
                     found += 1
                     _print(consoles, [line])
-            _print(consoles, [f"{found:,} users differ"])
+            _print(consoles, ["1 user differs" if found == 1 else f"{found:,} users differ"])
         finally:
             scratch.close()
 

@@ -8,6 +8,7 @@ from services.workbench.tour.stops import (
     event_sourcing,
     state_transfer,
     user_service_down,
+    users_of_a_moment,
 )
 
 STOPS: tuple[Stop, ...] = (
@@ -17,4 +18,5 @@ STOPS: tuple[Stop, ...] = (
     user_service_down.STOP,
     consumer_lag.STOP,
     changed_audit_entry.STOP,
+    users_of_a_moment.STOP,
 )

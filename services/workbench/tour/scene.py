@@ -91,9 +91,10 @@ class Scene:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         return msgspec.json.decode(self._ask(method, self.url("user") + path, body, headers), type=Reply)
 
-    def user(self, user_id: str) -> UserBody:
-        """Return a user as the user service has it. Raises NotShownError."""
-        return msgspec.json.decode(self._ask("GET", f"{self.url('user')}/users/{user_id}"), type=UserBody)
+    def user(self, user_id: str, as_of: str = "") -> UserBody:
+        """Return a user as the user service has it, or had it at a moment. Raises NotShownError."""
+        query = f"?as_of={as_of}" if as_of else ""
+        return msgspec.json.decode(self._ask("GET", f"{self.url('user')}/users/{user_id}{query}"), type=UserBody)
 
     def _ask(self, method: str, url: str, body: object = None, headers: dict[str, str] | None = None) -> bytes:
         try:

@@ -101,6 +101,8 @@ class Screen:
 
     def _hanging(self, sign: str, text: str) -> None:
         table = Table.grid(padding=(0, 1))
+        table.add_column()
+        table.add_column(overflow="fold")  # an address is longer than a line may be
         table.add_row(sign, Text(printable(text)))
         self._indented(table)
 

@@ -196,6 +196,7 @@ def test_the_difference_of_two_moments_names_users_and_fields(database: Database
         "2 users differ",
     ]
     shown = run_on(log, Wanted(Target(sequence=2), Target(sequence=1), personal=True), emptied(database)).splitlines()
+    assert shown[-1] == "1 user differs"
     assert shown[-2].endswith('personal.email "countess@example.org" -> "ada@example.org"')
     again = run_on(log, Wanted(Target(sequence=4), Target(sequence=4)), emptied(database)).splitlines()
     assert again[-1] == "0 users differ"

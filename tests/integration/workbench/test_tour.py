@@ -17,6 +17,7 @@ from tests.support.console_process import DEADLINE, Settings, argv, console, own
 
 pytestmark = pytest.mark.long
 
+TOUR_S = 300.0  # it takes one minute alone
 EVIDENCE = (
     "later there is a mail to the right address",
     "The notification service's database has the same record: its replica.",
@@ -25,6 +26,8 @@ EVIDENCE = (
     "it is still down.",
     "records of all topics exactly once.",
     "`verify` fails, and names the entry and its place.",
+    "--diff names that one user.",
+    "The service answers the same for that moment: version 1, dorothy@example.org.",
 )
 
 
@@ -35,7 +38,7 @@ def one_line(output: str) -> str:
 def test_every_stop_shows_what_it_claims_beside_a_program_that_has_a_port(tmp_path: Path) -> None:
     settings = own_settings(tmp_path)
     with socket.create_server((HOST, int(settings["APP_USER_PORT"]))):
-        code, output = console(settings, "tour", "--unattended")
+        code, output = console(settings, "tour", "--unattended", seconds=TOUR_S)
     assert code == 0, output
     seen = one_line(output)
     assert f"port {settings['APP_USER_PORT']} is taken" in seen

@@ -112,6 +112,13 @@ def test_an_address_is_never_broken_into_two_lines() -> None:
     assert f"  {url}" in output.text.splitlines()
 
 
+def test_a_step_shows_a_long_address_whole() -> None:
+    output, text = Output(), f"GET /users/{'0' * 36}?as_of={'1' * 60}"
+    output.screen.step(text)
+    assert "".join(output.text.split()).endswith(text.replace(" ", ""))
+    assert max(map(len, output.text.splitlines())) <= 80
+
+
 def test_a_bar_is_as_long_as_the_lag_and_never_longer_than_its_width() -> None:
     assert [bar(1.0, lag).count("█") for lag in (0, FULL // 2, FULL, 3 * FULL)] == [0, WIDTH // 2, WIDTH, WIDTH]
     assert len(f"  {bar(99.9, FULL)}") <= 80
