@@ -21,10 +21,11 @@ from services.chassis.messages.record import partitions_of
 from services.chassis.process.assembly import Assembly, Consumption
 from services.chassis.process.runtime import Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import TOPICS
+from services.contracts.catalog import read_by
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "audit"
+READ = {topic.name: topic.partitions for topic in read_by(NAME)}
 
 
 def build(settings: Settings, telemetry: Telemetry) -> Plan:
@@ -33,7 +34,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     database, origin = assembly.database, settings.audit_origin
     topic_ids = KnownIds(assembly.admin)
     records = Consumption(
-        topics=tuple(topic.name for topic in TOPICS),
+        topics=tuple(READ),
         handle=_handler(origin, topic_ids, telemetry.clock),
         broker=topic_ids,
         gather_s=0.1,  # nobody waits for an entry
@@ -52,9 +53,9 @@ def build_restore(settings: Settings) -> tuple[Topics, Store]:
     database, admin, origin = Database(settings.database), KafkaAdmin(settings, NAME), settings.audit_origin
     migrations.upgrade(database, REVISIONS)
     topic_ids = KnownIds(admin)
-    partitions = [place for topic in TOPICS for place in partitions_of(topic.name, topic.partitions)]
+    partitions = [place for topic, number in READ.items() for place in partitions_of(topic, number)]
     topics = Topics(settings, admin.begins(partitions), admin.ends(partitions))
-    offsets = OffsetTracker(database, topic_ids, {topic.name: topic.partitions for topic in TOPICS})
+    offsets = OffsetTracker(database, topic_ids, READ)
     return topics, Store(database, origin, _handler(origin, topic_ids, utc_now), offsets)
 
 

@@ -17,6 +17,7 @@ from services.contracts.service_list import PARKING, PUBLISHERS, readers
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOREVER = -1
+CHECKPOINT_TYPE = "text/plain; charset=utf-8"  # the media type of a signed note
 
 
 class Rule(enum.StrEnum):
@@ -36,13 +37,14 @@ class Pattern(enum.StrEnum):
     NOTIFICATION = "event notification"
     DEAD_LETTERS = "dead letters"
     OPERATIONS = "operator actions"
+    CHECKPOINTS = "signed checkpoints"
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic. `retention_ms` -1 means for ever; `publishers` are names of services.
 
     `sources` has the `ce_source` of each publisher's records, `types` their `ce_type`s; dead letters keep those they
-    came with.
+    came with, and checkpoints have none: they are no events.
     """
 
     name: str
@@ -58,8 +60,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def readers(self) -> tuple[str, ...]:
-        """The services whose consumer reads it."""
-        return readers(self.name)
+        """The services whose consumer reads it. No service reads what it publishes itself."""
+        return tuple(name for name in readers(self.name) if name not in self.publishers)
 
     def settings(self) -> dict[str, str]:
         """Return the topic's Kafka configuration."""
@@ -97,6 +99,11 @@ TYPE_NAMES = {struct: name for name, struct in TYPES.items()}
 def published_by(service: str) -> dict[str, int]:
     """Return the topics of a service's own events, with their partitions."""
     return {topic.name: topic.partitions for topic in TOPICS if topic.publishers == (service,) and topic.types}
+
+
+def read_by(service: str) -> tuple[Topic, ...]:
+    """Return the topics that a service's consumer reads."""
+    return tuple(topic for topic in TOPICS if service in topic.readers)
 
 
 def _names(facts: UnionType) -> tuple[str, ...]:
@@ -150,6 +157,13 @@ DEAD_LETTERS = {
     )
     for service in PARKING
 }
+AUDIT_CHECKPOINTS = Topic(
+    name="audit.checkpoints.v1",
+    pattern=Pattern.CHECKPOINTS,
+    rule=Rule.ONCE,
+    publishers=("audit",),
+    partitions=1,
+)
 OPERATIONS = Topic(
     name=operations.TOPIC,
     pattern=Pattern.OPERATIONS,
@@ -159,4 +173,5 @@ OPERATIONS = Topic(
     types=(operations.ACTED,),
     partitions=1,
 )
-TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, *DEAD_LETTERS.values(), OPERATIONS)
+EVENT_TOPICS = (USER_EVENTS, USER_STATE, USER_NOTICES, NOTIFICATION_EVENTS, *DEAD_LETTERS.values(), OPERATIONS)
+TOPICS = (*EVENT_TOPICS, AUDIT_CHECKPOINTS)  # a checkpoint is no event: it has no envelope, no command leads to it

@@ -19,7 +19,7 @@ from services.chassis.messages.event import Metadata
 from services.chassis.messages.ids import new_id
 from services.chassis.messages.record import TopicPartition
 from services.console.lag import partitions
-from services.contracts.catalog import NOTIFICATION_EVENTS, TOPICS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts.catalog import EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.contracts.user import Personal, Preferences
 from services.user import bootstrap, handlers, store
 from services.user.as_of import canonical
@@ -54,7 +54,7 @@ CONTENTS = {
 READS = {
     "user": (NOTIFICATION_EVENTS.name,),
     "notification": (USER_STATE.name, USER_NOTICES.name),
-    "audit": tuple(topic.name for topic in TOPICS),
+    "audit": tuple(topic.name for topic in EVENT_TOPICS),
 }
 UNFINISHED = {
     "user": "SELECT counter.last_sequence - relay.cursor FROM counter, relay",

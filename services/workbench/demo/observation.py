@@ -25,10 +25,10 @@ Offsets = Mapping[TopicPartition, int]
 
 
 class Log:
-    """The records of all topics of the catalog from given offsets on."""
+    """The records of all topics of events from given offsets on."""
 
     def __init__(self, settings: KafkaSettings, name: str, starts: Offsets) -> None:
-        topics = [topic.name for topic in catalog.TOPICS]
+        topics = [topic.name for topic in catalog.EVENT_TOPICS]
         self._tail = PartitionReader(settings, name, starts)
         self.seen: dict[str, list[Sighting]] = {name: [] for name in topics}
         self.places: dict[str, list[Effect]] = {name: [] for name in topics}

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from services.contracts.catalog import TOPICS
+from services.contracts.catalog import EVENT_TOPICS
 from services.workbench.demo.counting import Line, percentiles
 from services.workbench.usage import Usage, in_words
 
@@ -62,7 +62,7 @@ def counts(title: str, lines: Sequence[Line]) -> Table:
     """Return the table of what was expected and what arrived."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Where", no_wrap=True)
-    table.caption = "\n".join(f"  {topic.name}: {topic.pattern.value}" for topic in TOPICS)
+    table.caption = "\n".join(f"  {topic.name}: {topic.pattern.value}" for topic in EVENT_TOPICS)
     table.caption_justify = "left"
     for name in ("Expected", "Arrived", "Missing", "Repeated", "Unexpected"):
         table.add_column(name, justify="right", no_wrap=True)

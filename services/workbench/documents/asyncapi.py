@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.contracts import catalog
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
 from services.contracts.envelope import ID, schema_of
 from services.contracts.shapes import versions_of
@@ -25,6 +26,7 @@ PATTERNS = {
     Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
     Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
     Pattern.OPERATIONS: "Actions of operators with the tools of a service: who, what, why and how many.",
+    Pattern.CHECKPOINTS: "Signed roots of the audit log, by which anybody can check it. They are no events.",
 }
 RULES = {
     Rule.CONTIGUOUS: "A key's versions rise by one, from 1. A gap is an error.",
@@ -73,8 +75,9 @@ CUT: dict[str, Node] = {
     for what, meaning in (("size", "the number of bytes."), ("sha256", "SHA-256 of the whole, in hex."))
 } | {"dlq_headers_omitted": {"type": "string", "description": "The number of the record's headers that did not fit."}}
 DEAD_LETTER = "dead_letter"
+CHECKPOINT = "checkpoint"
 ABOUT = (
-    "The records of Eventline's topics: three services that communicate only through them. Every record is a "
+    "The records of Eventline's topics: three services that communicate only through them. Every event is a "
     "CloudEvent in binary mode; readers take the structured mode too. Readers ignore fields that they do not know."
 )
 
@@ -118,7 +121,7 @@ def _channel(topic: Topic) -> Node:
 
 
 def _carried(topic: Topic) -> tuple[str, ...]:
-    return topic.types or (DEAD_LETTER,)
+    return topic.types or (CHECKPOINT if topic.pattern is Pattern.CHECKPOINTS else DEAD_LETTER,)
 
 
 def _configuration(topic: Topic) -> Node:
@@ -146,7 +149,8 @@ def _operations(topic: Topic) -> dict[str, Node]:
 
 def _messages() -> dict[str, Node]:
     sources = {kind: topic.sources for topic in TOPICS for kind in topic.types}
-    return {kind: _message(kind, every) for kind, every in sources.items()} | {DEAD_LETTER: _dead_letter()}
+    others = {DEAD_LETTER: _dead_letter(), CHECKPOINT: _checkpoint()}
+    return {kind: _message(kind, every) for kind, every in sources.items()} | others
 
 
 def _message(kind: str, sources: Sequence[str]) -> Node:
@@ -181,6 +185,19 @@ def _dead_letter() -> Node:
         "headers": {"type": "object", "required": list(ORIGIN), "properties": ORIGIN | CUT},
         "payload": {"description": "The refused record's value, or its first 64 KiB; it need not be JSON."},
         "bindings": {"kafka": {"key": {"description": "The refused record's key."}} | BINDING},
+    }
+
+
+def _checkpoint() -> Node:
+    media_type = {"const": catalog.CHECKPOINT_TYPE, "description": "The media type of the value."}
+    return {
+        "name": CHECKPOINT,
+        "title": "A signed checkpoint",
+        "summary": "The audit log's origin, size and Merkle root, with its signature and witnesses' cosignatures.",
+        "contentType": catalog.CHECKPOINT_TYPE,
+        "headers": {"type": "object", "required": ["content-type"], "properties": {"content-type": media_type}},
+        "payload": {"type": "string", "description": "A C2SP tlog-checkpoint as a C2SP signed-note, in UTF-8."},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "The log's origin."}} | BINDING},
     }
 
 

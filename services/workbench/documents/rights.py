@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 
 from services.contracts.catalog import TOPICS, Pattern, Topic
+from services.contracts.service_list import PUBLISHERS
 
 PATH = Path(__file__).parents[3] / "docs/rights.md"
-FACTS = (Pattern.EVENT_SOURCING, Pattern.DOMAIN_EVENTS)
+LOOKED_UP = (Pattern.EVENT_SOURCING, Pattern.DOMAIN_EVENTS, Pattern.CHECKPOINTS)
 REBUILD = "user-rebuild-"
 HEAD = """# Rights in Kafka
 The least rights of each process, derived by `make docs` from `services/contracts/catalog.py`. A test gives exactly
@@ -82,12 +83,13 @@ def _services() -> tuple[str, ...]:
 
 def _of_service(service: str) -> Iterator[Grant]:
     published = _names(topic for topic in TOPICS if service in topic.publishers)
-    own = _names(topic for topic in TOPICS if service in topic.publishers and topic.pattern in FACTS)
+    own = _names(topic for topic in TOPICS if service in topic.publishers and topic.pattern in LOOKED_UP)
     read = _names(topic for topic in TOPICS if service in topic.readers)
     if published:
-        yield Grant(service, ("Write",), published, (), "it publishes, with dead letters and operators' actions")
+        others = ", with dead letters and operators' actions" if service in PUBLISHERS else ""
+        yield Grant(service, ("Write",), published, (), f"it publishes{others}")
     if own:
-        yield Grant(service, ("Read",), own, (), "before its relay publishes, it looks up the newest event of its own")
+        yield Grant(service, ("Read",), own, (), "before it publishes, it looks up the newest record of its own")
     yield Grant(service, ("Read",), read, (service,), "it reads, as a member of its group")
 
 

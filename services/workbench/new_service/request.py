@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from services.console.failures import UsageError
-from services.contracts.catalog import TOPICS, Pattern
+from services.contracts.catalog import EVENT_TOPICS, Pattern
 from services.contracts.service_list import COMPOSE, KIND, LAG_EXPORTER_SLOT, LARGEST_SLOT, LOCAL, NODE, Service
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,19}\Z")
@@ -29,7 +29,7 @@ class NewService(msgspec.Struct, frozen=True):
 
     def values(self) -> dict[str, object]:
         """Return the values of the placeholders in templates and rows."""
-        first = next(topic for topic in TOPICS if topic.name == self.row.reads[0])
+        first = next(topic for topic in EVENT_TOPICS if topic.name == self.row.reads[0])
         ports = {place: target.ports(self.row.slot) for place, target in PLACES.items()}
         return ports | {
             "name": self.row.name,
@@ -68,7 +68,7 @@ def _check_name(name: str, taken: set[str]) -> None:
 
 
 def _check_topics(reads: Sequence[str]) -> None:
-    readable = [topic.name for topic in TOPICS if topic.pattern is not Pattern.DEAD_LETTERS]
+    readable = [topic.name for topic in EVENT_TOPICS if topic.pattern is not Pattern.DEAD_LETTERS]
     if not reads:
         raise UsageError(f"READS is empty: name the topics to read, with commas between them: {', '.join(readable)}")
     for name in reads:

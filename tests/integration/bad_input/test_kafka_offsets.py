@@ -27,7 +27,7 @@ from services.chassis.messages.clock import utc_now
 from services.chassis.outbox import event_store, relay
 from services.chassis.telemetry.telemetry import Telemetry, telemetry
 from services.console.lag import Ages, Lag, lags
-from services.contracts.catalog import TOPICS, USER_EVENTS, USER_NOTICES
+from services.contracts.catalog import EVENT_TOPICS, TOPICS, USER_EVENTS, USER_NOTICES
 from services.user import bootstrap as user
 from services.user import rebuild_check
 from services.user.settings import Settings as UserSettings
@@ -37,7 +37,7 @@ from services.workbench.polling import until
 from tests.support.broker import PATIENCE_S, delete, ensure, running, settings, transact
 
 USERS = 30
-NOTHING = {Lag("audit", topic.name, 0, 0) for topic in TOPICS}
+NOTHING = {Lag("audit", topic.name, 0, 0) for topic in EVENT_TOPICS}
 
 
 @pytest.fixture(scope="module")

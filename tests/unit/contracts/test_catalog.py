@@ -19,6 +19,8 @@ SETTINGS = {
 }
 LETTERS = DELETE | {"retention.ms": str(30 * DAY_MS), "max.message.bytes": "1114112"}
 SETTINGS |= {f"{service}.dlq.v1": LETTERS for service in PARKING} | {"operations.v1": DELETE | {"retention.ms": "-1"}}
+SETTINGS["audit.checkpoints.v1"] = DELETE | {"retention.ms": "-1"}
+WITHOUT_TYPES = (Pattern.DEAD_LETTERS, Pattern.CHECKPOINTS)
 of_every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 
 
@@ -38,14 +40,19 @@ def test_a_topics_name_tells_its_publisher_and_its_version(topic: Topic) -> None
 
 
 @of_every_topic
-def test_audit_reads_every_topic_and_nobody_reads_their_own(topic: Topic) -> None:
-    assert "audit" in topic.readers
+def test_audit_reads_every_topic_but_its_own_and_nobody_reads_their_own(topic: Topic) -> None:
+    assert ("audit" in topic.readers) == (topic is not catalog.AUDIT_CHECKPOINTS)
     assert not set(topic.publishers) & set(topic.readers)
 
 
 @of_every_topic
 def test_records_of_one_user_share_a_partition_number_on_every_topic_about_users(topic: Topic) -> None:
-    assert topic.partitions == (1 if topic.pattern in (Pattern.DEAD_LETTERS, Pattern.OPERATIONS) else 6)
+    assert topic.partitions == (1 if topic.pattern in (*WITHOUT_TYPES, Pattern.OPERATIONS) else 6)
+
+
+def test_a_service_reads_the_topics_that_name_it_as_a_reader() -> None:
+    assert catalog.read_by("audit") == catalog.EVENT_TOPICS
+    assert catalog.read_by("notification") == (catalog.USER_STATE, catalog.USER_NOTICES)
 
 
 def test_a_state_waits_with_compaction_as_long_as_notices_are_kept() -> None:
@@ -64,12 +71,12 @@ def test_each_struct_has_one_type_name() -> None:
     assert {name: struct for struct, name in TYPE_NAMES.items()} == TYPES
 
 
-def test_each_type_stands_on_one_topic_of_its_publisher_and_dead_letters_have_none_of_their_own() -> None:
+def test_each_type_stands_on_one_topic_of_its_publisher_and_dead_letters_and_checkpoints_have_none() -> None:
     assert sorted(kind for topic in TOPICS for kind in topic.types) == sorted(TYPES)
     for topic in TOPICS:
         publisher = "operator" if topic is catalog.OPERATIONS else topic.publishers[0]
         assert all(kind.startswith(f"{publisher}.") for kind in topic.types)
-        assert (topic.sources == ()) == (topic.types == ()) == (topic.pattern is Pattern.DEAD_LETTERS)
+        assert (topic.sources == ()) == (topic.types == ()) == (topic.pattern in WITHOUT_TYPES)
 
 
 def test_every_service_with_an_outbox_publishes_operator_actions_under_a_source_of_its_own() -> None:

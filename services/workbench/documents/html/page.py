@@ -9,7 +9,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from services.contracts.catalog import DAY_MS, TOPICS, TYPES, Pattern, Topic
+from services.contracts.catalog import CHECKPOINT_TYPE, DAY_MS, TOPICS, TYPES, Pattern, Topic
 from services.contracts.shapes import versions_of, written_version
 from services.workbench.documents.asyncapi import ABOUT, CUT, HEADERS, OPTIONAL, ORIGIN, PATTERNS, RULES, summary_of
 from services.workbench.documents.goldens import golden, headers_of
@@ -23,7 +23,9 @@ COLOURS = {
     Pattern.NOTIFICATION: "notice",
     Pattern.DEAD_LETTERS: "dead",
     Pattern.OPERATIONS: "operations",
+    Pattern.CHECKPOINTS: "checkpoints",
 }
+PLACES = {Pattern.DEAD_LETTERS: "dead-letters", Pattern.CHECKPOINTS: "checkpoints"}  # of topics without types
 TOKEN = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")(?P<name>:)?|(?P<word>\btrue\b|\bfalse\b|\bnull\b|-?\b\d+(?:\.\d+)?\b)')
 
 
@@ -55,6 +57,7 @@ def page() -> str:
     environment.filters |= {"kept": kept, "code": code}
     return environment.get_template("page.html").render(
         about=ABOUT,
+        checkpoint_type=CHECKPOINT_TYPE,
         colours=COLOURS,
         flow=flow(TOPICS, COLOURS),
         headers=HEADERS,
@@ -62,6 +65,7 @@ def page() -> str:
         optional=OPTIONAL,
         origin=ORIGIN | CUT,
         patterns=PATTERNS,
+        places=PLACES,
         rules=RULES,
         topics=TOPICS,
     )
