@@ -26,7 +26,7 @@ PATTERNS = {
     Pattern.NOTIFICATION: "That something happened, and to whom; nothing else. The state has the rest.",
     Pattern.DEAD_LETTERS: "Records that a consumer group can never apply, byte for byte, with origin and reason.",
     Pattern.OPERATIONS: "Actions of operators with the tools of a service: who, what, why and how many.",
-    Pattern.CHECKPOINTS: "Signed roots of the audit log, by which anybody can check it. They are no events.",
+    Pattern.CHECKPOINTS: "Signed roots of the audit log, which tools of others can verify. They are no events.",
 }
 RULES = {
     Rule.CONTIGUOUS: "A key's versions rise by one, from 1. A gap is an error.",
