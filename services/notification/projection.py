@@ -32,8 +32,13 @@ def projection(settings: KafkaSettings, decoder: Decoder) -> Projection:
     )
 
 
+def fold(decoder: Decoder, into: Table) -> Fold:
+    """Return the handler that folds states into a replica's table."""
+    return Fold(decoder, partial(ReplicaRows, into=replica_table(into)))
+
+
 @contextmanager
 def _opened(settings: KafkaSettings, decoder: Decoder, into: Sequence[Table]) -> Iterator[Source]:
-    fold = Fold(decoder, partial(ReplicaRows, into=replica_table(into[0])))
-    with replica_source.opened(settings, {USER_STATE.name: USER_STATE.partitions}, fold) as source:
+    topics = {USER_STATE.name: USER_STATE.partitions}
+    with replica_source.opened(settings, topics, fold(decoder, into[0])) as source:
         yield source

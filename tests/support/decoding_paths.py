@@ -52,6 +52,7 @@ from services.user.restore import command as user_restore
 from services.user.restore import failures
 from services.workbench.documents.goldens import golden
 from services.workbench.tour.stops.event_sourcing import replay
+from tests.support import rebuild_paths
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, ids
 from tests.support.fakes import FakeBroker
 from tests.support.notification_builders import a_handler, prepare
@@ -150,27 +151,43 @@ def _folded(database: Database, record: Record) -> object:
 
 
 def _as_of(database: Database, record: Record) -> object:
-    facts = _with_registration(record)
-    numbered = [_numbered(fact, str(number).encode()) for number, fact in enumerate(facts, 1)]
-    log, wanted = (
-        as_of.Log(lambda: [(batch for batch in [numbered])], len(facts)),
-        as_of.Wanted(Target(sequence=len(facts))),
-    )
+    facts = _facts(record)
+    log = as_of.Log(lambda: [(batch for batch in [facts])], len(facts))
+    wanted = as_of.Wanted(Target(sequence=len(facts)))
     as_of.run(log, wanted, database, as_of.Consoles(QUIET, QUIET))
     with database.read() as connection:
         return list(canonical.lines(connection))
 
 
 def _user_restored(database: Database, record: Record) -> object:
-    facts = _with_registration(record)
-    numbered = [_numbered(fact, str(number).encode()) for number, fact in enumerate(facts, 1)]
-    log = as_of.Log(lambda: [(batch for batch in [numbered])], len(facts))
+    facts = _facts(record)
+    log = as_of.Log(lambda: [(batch for batch in [facts])], len(facts))
     leases = Leases(database, "restore", timedelta(seconds=20))
     store = user_restore.Store(database, Path(user_store.__file__).parent / "migrations", leases, OPERATOR, lambda: NOW)
     user_restore.run(user_restore.Topics(log, list), store, as_of.Consoles(QUIET, QUIET), after_backup=False)
     with database.read() as connection:
         states = list(connection.scalars(select(events.c.state)))  # data and metadata stay in the version of the record
         return states, _rows(connection, user_store.users, user_store.reservations)
+
+
+def _users_rebuilt(database: Database, record: Record) -> object:
+    _user_restored(database, record)
+    seen = []
+    for published in (True, False):  # from the topic, and behind the relay's cursor from the event store
+        rebuild_paths.rebuild_users(database, _facts(record), published=published)
+        with database.read() as connection:
+            seen.append(_rows(connection, user_store.users, user_store.reservations))
+    assert seen[0] == seen[1]
+    return seen
+
+
+def _replica_rebuilt(database: Database, record: Record) -> object:
+    prepare(database)
+    rebuild_paths.rebuild_replica(database, record)
+    with database.read() as connection:
+        rows = _rows(connection, replica)
+    assert rows, "the record is not in the replica"
+    return rows
 
 
 def _remembered(database: Database, record: Record) -> object:
@@ -186,6 +203,10 @@ def _replayed(_database: Database, record: Record) -> object:
     states = list(replay("u", facts))
     assert len(states) == len(facts)
     return states
+
+
+def _facts(record: Record) -> list[Record]:
+    return [_numbered(fact, str(number).encode()) for number, fact in enumerate(_with_registration(record), 1)]
 
 
 def _with_registration(record: Record) -> list[Record]:
@@ -241,12 +262,14 @@ PATHS = {
         ("user.state", "user.notice"), _held_by_an_older_program_and_applied
     ),
     "notification: restore": DecodingPath(OUTCOMES, _restored),
+    "notification: rebuild with swap": DecodingPath(("user.state",), _replica_rebuilt),
     "user: bounces": DecodingPath(("notification.failed",), _bounced),
     "user: rebuild": DecodingPath(FACTS, _folded),
     "audit: journey": DecodingPath(OUTCOMES, _in_a_journey),
     "console: held show": DecodingPath(tuple(TYPES), _described),
     "console: export": DecodingPath(tuple(TYPES), _exported),
     "user: as-of": DecodingPath(FACTS, _as_of),
+    "user: rebuild with swap": DecodingPath(FACTS, _users_rebuilt),
     "user: restore": DecodingPath(FACTS, _user_restored),
     "user: restore of the inbox": DecodingPath(("notification.failed",), _remembered),
     "tour: replay": DecodingPath(FACTS, _replayed),

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.database.database import Database
+from services.chassis.database.settings import DatabaseSettings
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.terminal import print_line, progress
 from services.chassis.outbox import operator_events
 from services.chassis.outbox.operator_events import Action, system_operator
-from services.chassis.process.settings import ServiceSettings
 from services.chassis.projection.description import Projection, RebuildError
 from services.chassis.projection.rebuild import Found, Rebuild
 from services.chassis.projection.shadow import Shadow
@@ -53,7 +53,7 @@ class Options(msgspec.Struct, frozen=True):
         return [option for option, is_given in given.items() if is_given]
 
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=DatabaseSettings)
 
 
 def main(kind: type[S], build: Callable[[S, Database], Sequence[Projection]], name: str, options: Options) -> int:

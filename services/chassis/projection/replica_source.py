@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from sqlalchemy import Connection, func, select
 
@@ -27,10 +28,20 @@ CLIENT = "rebuild"
 Positions = Mapping[TopicPartition, Position]
 
 
+class Reader(Protocol):
+    """Reads partitions from their beginning; see `chassis.kafka.partition_reader.PartitionReader`."""
+
+    def poll(self, limit: int, timeout_s: float) -> list[Record]:
+        """Return the available records, waiting only for the first."""
+
+    def reached(self, partition: TopicPartition) -> int:
+        """Return the offset below which everything was returned."""
+
+
 class ReplicaSource:
     """Implements `description.Source`; the handler folds into the second set of tables."""
 
-    def __init__(self, reader: PartitionReader, topic_ids: Mapping[TopicPartition, str], handle: Handler) -> None:
+    def __init__(self, reader: Reader, topic_ids: Mapping[TopicPartition, str], handle: Handler) -> None:
         self._reader = reader
         self._topic_ids = topic_ids
         self._handle = handle
