@@ -92,7 +92,7 @@ def compose(_: Path) -> Iterator[ComposeTarget]:
             _up(target)
             yield target
         finally:
-            target.compose("--profile", "full", "down", "--volumes", "--remove-orphans", "--timeout", "10")
+            target.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
 
 
 def _up(target: ComposeTarget) -> None:

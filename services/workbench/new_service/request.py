@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z][a-z0-9]{1,19}\Z")
 RESERVED = frozenset(
     re.findall(
         r"\w+",
-        """alertmanager broker chassis console contracts controller database eventline global grafana kafka mail
+        """alertmanager broker chassis connect console contracts controller database eventline global grafana kafka mail
         observability page postgres probe prometheus service services sink smtp test tests topics workbench""",
     )
 )

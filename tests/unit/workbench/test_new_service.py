@@ -27,7 +27,7 @@ def test_a_name_that_cannot_be_a_package_and_a_deployment_is_refused(name: str) 
         a_service(name)
 
 
-@pytest.mark.parametrize("name", ["user", "audit", "kafka", "page", "console", "class", keyword.kwlist[-1]])
+@pytest.mark.parametrize("name", ["user", "audit", "kafka", "page", "connect", "console", "class", keyword.kwlist[-1]])
 def test_a_name_that_is_taken_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"such a service|taken by another part"):
         a_service(name)

@@ -24,6 +24,7 @@ PARTS: dict[str, dict[str, str]] = {
         "held-records.md": "Records that cannot be applied: the reasons, and how they are retried or discarded.",
         "as-of.md": "The users of any moment, one over HTTP or all in a database, and the checksum that compares them.",
         "export.md": "A topic as files of JSON lines or Parquet, each record once over all runs.",
+        "connect.md": "A Kafka Connect worker with a sink and a source, and what it guarantees.",
         "health.md": "The reasons why each part of each process is not alive or not ready.",
         "dashboards.md": "The five dashboards, and the question that each answers.",
         "metrics.md": "Every metric, and which panels and alerts use it.",
