@@ -10,6 +10,7 @@ from services.audit.journeys import api as journeys
 from services.audit.journeys import search
 from services.audit.metrics import AUDIT_SIZE
 from services.audit.restore.command import Store, Topics
+from services.audit.self_verification.component import SelfVerification
 from services.audit.settings import Settings
 from services.audit.topic_ids import KnownIds
 from services.chassis.consumer.offset_tracker import OffsetTracker
@@ -43,6 +44,7 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     components = [
         assembly.http([*entries, *journeys.routes(database.reader(search.find))], api.DOCUMENT),
         assembly.consumer(records),
+        SelfVerification(database, origin, settings.audit_verify_rate, telemetry),
     ]
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))
     return assembly.plan(components, partial(store.create_log, database, origin), size, needs_broker=True)

@@ -1,14 +1,18 @@
 """Settings of the audit service; those of each room are described there."""
 
 from services.chassis.process.settings import ServiceSettings
-from services.chassis.settings.environment import Text, settings
+from services.chassis.settings.environment import Natural, Text, settings
 
 
 @settings
 class Settings(ServiceSettings):
-    """`audit_origin` is the log's name: every chain starts from it, so it can never change."""
+    """`audit_origin` is the log's name: every chain starts from it, so it can never change.
+
+    `audit_verify_rate` is how many entries a second each process verifies at most while it runs.
+    """
 
     audit_origin: Text = "eventline.local/audit"
+    audit_verify_rate: Natural = 1000
 
 
 @settings

@@ -185,9 +185,11 @@ def read_chains(connection: Connection) -> Chains:
     return {(row.topic_id, row.partition): Chain(*row) for row in connection.execute(select(*columns))}
 
 
-def read_entries(connection: Connection) -> Generator[Entry]:
-    """Yield all entries in the order of the log, some at a time."""
-    query = select(*COLUMNS).order_by(entries.c.position)
+def read_entries(connection: Connection, start: int = 0, limit: int | None = None) -> Generator[Entry]:
+    """Yield the entries from a position on, in the order of the log, some at a time; all without a limit."""
+    query = select(*COLUMNS).order_by(entries.c.position).limit(limit)
+    if start:  # from the beginning on, a negative position is read, and found, as well
+        query = query.where(entries.c.position >= start)
     with connection.execution_options(yield_per=READ_ROWS).execute(query) as rows:
         for row in rows:
             yield entry_of(connection, row)

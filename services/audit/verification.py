@@ -3,12 +3,15 @@
 Pure: entries come from an iterator, and the first difference raises an exception.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 
 from services.audit.domain import Chain, Entry, flags_of, new_chain, search, unpack_headers
 
 Key = tuple[str, int]  # topic id, partition
 Chains = Mapping[Key, Chain]
+# Columns that hold what no record gives: SQLite's have no strict types, and whoever changes one may chain it again.
+UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, struct.error)
 
 
 class BadEntryError(Exception):
@@ -16,38 +19,44 @@ class BadEntryError(Exception):
 
 
 class Verification:
-    """The verification of one log.
+    """The verification of one log, from its beginning or from a `size` and `chains` on, which are trusted.
 
     Offsets rise, but are not contiguous: compaction, retention and transactions of other writers leave gaps.
     """
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, size: int = 0, chains: Mapping[Key, Chain] = {}) -> None:
         self._origin = origin
-        self._size = 0
-        self.chains: dict[Key, Chain] = {}
+        self.size = size
+        self.chains: dict[Key, Chain] = dict(chains)
 
     def check(self, entries: Iterable[Entry]) -> None:
-        """Check entries in the order of the log, starting at position 0. Raises BadEntryError."""
+        """Check the next entries in the order of the log. Raises BadEntryError: the verification is over then."""
         for entry in entries:
             if problem := self._problem(entry):
                 raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
-            self._size += 1
+            self.size += 1
 
     def compare(self, size: int, chains: Chains) -> None:
         """Compare the computed size and chains with the stored ones. Raises BadEntryError."""
         for key in sorted(chains.keys() | self.chains.keys()):
             _compare(chains.get(key), self.chains.get(key))
-        if size != self._size:
-            raise BadEntryError(f"position {self._size}: the log has this many entries, but its size is {size}")
+        if size != self.size:
+            raise BadEntryError(f"position {self.size}: the log has this many entries, but its size is {size}")
 
     def _problem(self, entry: Entry) -> str | None:
-        if entry.position != self._size:
-            return f"position {self._size} is missing before it"
+        try:
+            return self._order_problem(entry) or _content_problem(entry, self.chains[entry.topic_id, entry.partition])
+        except UNREADABLE as error:
+            return f"its columns hold what no record gives: {error}"
+
+    def _order_problem(self, entry: Entry) -> str | None:
+        if entry.position != self.size:
+            return f"position {self.size} is missing before it"
         key = entry.topic_id, entry.partition
         chain = self.chains.setdefault(key, new_chain(self._origin, entry.topic, *key))
         if entry.offset < chain.next_offset:
             return f"its offset is out of order, the chain has reached {chain.next_offset}"
-        return _content_problem(entry, chain)
+        return None
 
 
 def _content_problem(entry: Entry, chain: Chain) -> str | None:
