@@ -10,7 +10,7 @@ from services.audit.domain import Chain, Entry, flags_of, new_chain, search, unp
 
 Key = tuple[str, int]  # topic id, partition
 Chains = Mapping[Key, Chain]
-# Columns that hold what no record gives: SQLite's have no strict types, and whoever changes one may chain it again.
+# Of columns that hold what no record gives: SQLite's have no strict types, and a changed row may be chained again.
 UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, struct.error)
 
 
