@@ -1,6 +1,6 @@
 """The component that verifies its service's log while it runs, at a bounded rate.
 
-Each process verifies for itself: a lease would save work, but then one process that is changed is enough to hide a change.
+Each process verifies for itself: with a lease, one process could hide a change.
 """
 
 import time
