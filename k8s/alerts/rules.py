@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-from k8s.alerts import event_alerts, infrastructure_alerts, service_alerts
+from k8s.alerts import audit_alerts, event_alerts, infrastructure_alerts, service_alerts
 from k8s.alerts.alert import Alert
 from k8s.alerts.slos import BURNS, FEWEST_ERRORS, SLOS, WINDOW, WINDOWS, Burn, Slo
 from k8s.alerts.units import duration, numbers
@@ -18,6 +18,7 @@ HEADER = """\
 PLAIN = {
     "eventline-services": service_alerts.ALERTS,
     "eventline-events": event_alerts.ALERTS,
+    "eventline-audit": audit_alerts.ALERTS,
     "eventline-surroundings": infrastructure_alerts.ALERTS,
 }
 Rule = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Audit: how the log grows, how its batches go, and how far it is behind the end of the topics."""
+"""Audit: whether the log is unchanged, how it grows, how its batches go, how far it is behind the end of the topics."""
 
 from k8s.alerts.slos import EFFECT_S
 from k8s.dashboards import style
@@ -13,7 +13,7 @@ GROUP = 'namespace=~"$namespace", messaging_consumer_group_name="audit"'
 NAME = "messaging_destination_name"
 BY_TOPIC = f"{{{{{NAME}}}}}"
 BATCH, EFFECT = "messaging_process_duration_seconds", "event_end_to_end_latency_seconds"
-BEHIND_S = 120  # as in the alert
+BEHIND_S, PASS_S = 120, 86_400  # as in the alerts
 
 
 def batches(suffix: str) -> str:
@@ -170,8 +170,8 @@ BATCHES = Row(
             ),
             unit="s",
             width=8,
-            normal="the same as its batches; reads are questions to its API.",
-            act="reads alone: a search without an index, or a verification that runs.",
+            normal="the same as its batches; reads are questions to its API, and its own verification.",
+            act="reads alone: a search without an index, or `verify` runs.",
         ),
     ),
 )
@@ -201,10 +201,52 @@ BEHIND = Row(
     ),
 )
 
+EVIDENCE = Row(
+    "Is the log as it was recorded?",
+    (
+        Series(
+            title="Was a change of the log found? (1 is yes)",
+            queries=(Query(most("", of("audit_log_changed", where=OURS)), "changed"),),
+            unit="short",
+            width=8,
+            most=1,
+            normal="0.",
+            act="1: an entry is not as it was recorded; the log of audit names the first one.",
+            runbook="AuditLogChanged",
+            good=Good.ZERO,
+            steps=style.NONE_ALLOWED,
+        ),
+        Series(
+            title="How much of the log is verified?",
+            queries=(
+                Query(most("", of("audit_log_size", where=OURS)), "entries"),
+                Query(most("", of("audit_verified_size", where=OURS)), "verified since the start"),
+                Query(per("", rate("audit_verified_entries_total", where=OURS)), "verified per second"),
+            ),
+            unit="short",
+            width=8,
+            normal="after the first pass of a process both sizes are the same; the rate is at most the setting, each.",
+            act="verified stays below: more is appended than half of APP_AUDIT_VERIFY_RATE. No rate: see the runbook.",
+            runbook="AuditVerificationStalled",
+        ),
+        Series(
+            title="When was the whole log verified last?",
+            queries=(Query(most("", of("audit_verification_pass_age_seconds", where=OURS)), "age of the last pass"),),
+            unit="s",
+            width=8,
+            normal="a saw whose teeth are as high as a pass is long: entries divided by APP_AUDIT_VERIFY_RATE.",
+            act="a slope without end: a change was found, or nothing is verified. Too high: raise the rate.",
+            runbook="AuditVerificationStalled",
+            good=Good.ZERO,
+            steps=style.above(PASS_S),
+        ),
+    ),
+)
+
 BOARD = Board(
     uid="eventline-audit",
     title="Eventline / Audit",
-    question="Does the audit log have everything, and how soon?",
-    rows=(NOW, GROWTH, BATCHES, BEHIND),
+    question="Does the audit log have everything, how soon, and is it as it was recorded?",
+    rows=(NOW, EVIDENCE, GROWTH, BATCHES, BEHIND),
     variables=(NAMESPACE, TOPIC),
 )

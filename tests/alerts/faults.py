@@ -182,13 +182,31 @@ def _database_locked(environment: Environment) -> Iterator[None]:
         database.execute("ROLLBACK")
 
 
-def _sqlite(environment: Environment, statement: str) -> None:
-    with _notification_database(environment) as database:
+@contextmanager
+def _entries_not_found(environment: Environment) -> Iterator[None]:
+    _sqlite(environment, "ALTER TABLE entries RENAME TO elsewhere", service="audit")
+    yield
+    _sqlite(environment, "ALTER TABLE elsewhere RENAME TO entries", service="audit")
+
+
+@contextmanager
+def _entry_changed(environment: Environment) -> Iterator[None]:
+    _sqlite(environment, "UPDATE entries SET ts_ms = ts_ms + 1 WHERE position = 2", service="audit")
+    yield
+    _sqlite(environment, "UPDATE entries SET ts_ms = ts_ms - 1 WHERE position = 2", service="audit")
+
+
+def _sqlite(environment: Environment, statement: str, service: str = "notification") -> None:
+    with _database(environment, service) as database:
         database.execute(statement)
 
 
 def _notification_database(environment: Environment) -> contextlib.closing[sqlite3.Connection]:
-    path = environment.urls["notification"].removeprefix("sqlite:///")
+    return _database(environment, "notification")
+
+
+def _database(environment: Environment, service: str) -> contextlib.closing[sqlite3.Connection]:
+    path = environment.urls[service].removeprefix("sqlite:///")
     return contextlib.closing(sqlite3.connect(path, timeout=READY_S, isolation_level=None))
 
 
@@ -257,6 +275,11 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
             at_least_s=8,
         ),
         Fault(
+            what="audit's table of entries is renamed",
+            inject=_entries_not_found,
+            raises={"AuditVerificationStalled": "audit"},
+        ),
+        Fault(
             what="the lag probe restarts three times",
             inject=_restarts,
             raises={"ServiceRestarting": "console"},
@@ -278,6 +301,11 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
             what="notification's database refuses a user",
             inject=_state_that_cannot_be_stored,
             raises={"KeysParked": "notification"},
+        ),
+        Fault(
+            what="an audit entry is changed, and restored",
+            inject=_entry_changed,
+            raises={"AuditLogChanged": "audit"},
         ),
         Fault(
             what="a notice comes without its state",

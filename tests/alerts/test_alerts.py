@@ -47,6 +47,13 @@ def test_a_fired_alert_arrives_as_a_mail_in_the_sink(scenario: Result) -> None:
     _await_mail(scenario, "[resolved] ServiceDown notification (page)")
 
 
+def test_the_mail_of_a_changed_audit_entry_arrives_and_names_its_runbook(scenario: Result) -> None:
+    if not available():
+        pytest.skip(NEEDED)
+    mail = _await_mail(scenario, "[firing] AuditLogChanged audit (page)")
+    assert "What to do: docs/runbooks/AuditLogChanged.md" in mail.body
+
+
 def _await_mail(scenario: Result, subject: str) -> Mail:
     def alerts_by_mail() -> dict[str, Mail]:
         lines = (scenario.folder / MAILS).read_bytes().splitlines()

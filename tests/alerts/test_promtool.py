@@ -11,13 +11,14 @@ import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
 from k8s.alerts.__main__ import RULES
 from k8s.alerts.rules import alerts
-from tests.alerts import event_cases, infrastructure_cases, service_cases, slo_cases
+from tests.alerts import audit_cases, event_cases, infrastructure_cases, service_cases, slo_cases
 from tests.alerts.case import Case, document
 
 AREAS: dict[str, Sequence[Case]] = {
     "slos": slo_cases.cases(),
     "services": service_cases.CASES,
     "events": event_cases.CASES,
+    "audit": audit_cases.CASES,
     "surroundings": infrastructure_cases.CASES,
 }
 BOOKS = RULES.parents[3] / "docs/runbooks"
