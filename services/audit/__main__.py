@@ -1,6 +1,6 @@
 """`python -m services.audit` runs the audit service; `… migrate` brings its schema to the newest and ends.
 
-`… verify` checks its store. `… restore` restores a lost store from the topics.
+`… verify` checks its store. `… restore` restores a lost store from the topics. `… keys` has its signing keys.
 """
 
 import os
@@ -12,6 +12,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
+from services.audit.notary import key_commands
 from services.audit.restore import command as restore_command
 from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
@@ -24,6 +25,7 @@ from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(key_commands.app, name="keys")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,10 +2,16 @@
 
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.settings.environment import Natural, Text, settings
+from services.chassis.transparency.note import check_name
+
+UPGRADE = (
+    "a log that has this origin already cannot keep it: verify it, keep its database and this line as evidence, and "
+    "begin a new log with a valid origin and an empty database"
+)
 
 
 @settings
-class Settings(ServiceSettings):
+class StoredLogSettings(ServiceSettings):
     """`audit_origin` is the log's name: every chain starts from it, so it can never change.
 
     `audit_verify_rate` is how many entries a second each process verifies at most while it runs.
@@ -16,7 +22,20 @@ class Settings(ServiceSettings):
 
 
 @settings
-class StoreSettings(Settings):
-    """Settings of `verify` and `migrate`: the same, but they need no broker."""
+class Settings(StoredLogSettings):
+    """Settings of the service and of `restore`, which begin logs: the origin must be a name that a key may have."""
+
+    def problems(self) -> list[str]:
+        """Return the fault of the origin."""
+        try:
+            check_name(self.audit_origin)
+        except ValueError as error:
+            return [*super().problems(), f"APP_AUDIT_ORIGIN={self.audit_origin!r}: {error}; {UPGRADE}"]
+        return super().problems()
+
+
+@settings
+class StoreSettings(StoredLogSettings):
+    """Settings of `verify` and `migrate`: they need no broker, and take any origin that a log may have."""
 
     kafka_bootstrap_servers: str = ""

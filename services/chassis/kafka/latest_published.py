@@ -1,7 +1,10 @@
-"""The latest published event of one publisher in each partition of its topic, read from the end."""
+"""The newest records of a topic, read from the end of its partitions: those of one publisher, or all.
+
+Outside of any group.
+"""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
@@ -19,29 +22,50 @@ BATCH = 1000
 POLL_S = 0.2
 
 
+class TopicEnd:
+    """Reads the ends of partitions of one topic."""
+
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._admin = KafkaAdmin(settings, f"{topic}-latest")
+
+    def read(self, partitions: Sequence[TopicPartition], back: int) -> list[Record]:
+        """Return the records at the last `back` offsets of each partition. Raises BrokerUnavailableError: try again."""
+        if not partitions:
+            return []
+        try:
+            begins, ends = self._admin.begins(partitions), self._admin.ends(partitions)
+            starts = {place: max(begins[place], ends[place] - back) for place in partitions if ends[place] > 0}
+            return self._read(starts) if starts else []
+        except (TopicsError, PartitionReadError) as error:  # a leader election, or truncation
+            raise BrokerUnavailableError(str(error)) from error
+
+    def _read(self, starts: dict[TopicPartition, int]) -> list[Record]:
+        deadline = time.monotonic() + self._settings.kafka_request_timeout.total_seconds()
+        records: list[Record] = []
+        with closing(PartitionReader(self._settings, "latest", starts)) as reader:
+            while not reader.at_end:
+                records += reader.poll(BATCH, POLL_S)
+                if time.monotonic() > deadline:
+                    raise BrokerUnavailableError(f"the end of {self._topic} cannot be read")
+        return records
+
+
 class LatestPublished:
     """Reads the end of a topic; `source` is the `ce_source` of its publisher."""
 
     def __init__(self, settings: KafkaSettings, topic: str, partitions: int, source: str) -> None:
-        self._settings = settings
         self._source = source
-        self._admin = KafkaAdmin(settings, f"{topic}-latest")
+        self._end = TopicEnd(settings, topic)
         self._partitions = partitions_of(topic, partitions)
 
     def __call__(self) -> list[Published]:
         """Return the source's latest event in each partition that has one. Raises ConnectionError."""
-        try:
-            return self._found()
-        except (TopicsError, PartitionReadError) as error:  # a leader election, or truncation: retry
-            raise BrokerUnavailableError(str(error)) from error
-
-    def _found(self) -> list[Published]:
-        begins, ends = self._admin.begins(self._partitions), self._admin.ends(self._partitions)
         found: dict[int, Published] = {}
         for back in BACK:
-            wanted = [place for place in self._partitions if ends[place] > 0 and place.partition not in found]
-            starts = {place: max(begins[place], ends[place] - back) for place in wanted}
-            found |= self._latest(self._read(starts) if starts else [])
+            wanted = [place for place in self._partitions if place.partition not in found]
+            found |= self._latest(self._end.read(wanted, back))
         return list(found.values())
 
     def _latest(self, records: Iterable[Record]) -> dict[int, Published]:
@@ -53,16 +77,6 @@ class LatestPublished:
                 if have is None or envelope.sequence >= have.sequence:
                     found[record.partition] = Published(envelope.sequence, envelope.id, record.place)
         return found
-
-    def _read(self, starts: Mapping[TopicPartition, int]) -> list[Record]:
-        deadline = time.monotonic() + self._settings.kafka_request_timeout.total_seconds()
-        records: list[Record] = []
-        with closing(PartitionReader(self._settings, "latest", starts)) as reader:
-            while not reader.at_end:
-                records += reader.poll(BATCH, POLL_S)
-                if time.monotonic() > deadline:
-                    raise BrokerUnavailableError(f"the end of {self._partitions[0].topic} cannot be read")
-        return records
 
 
 def _envelope(record: Record) -> Envelope | None:
