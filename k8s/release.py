@@ -42,12 +42,16 @@ def fingerprint(arguments: list[str]) -> str:
     return f"from {found.hexdigest()[:16]}"
 
 
+def ensure_namespace() -> None:
+    """Make the namespace of the release unless it is there."""
+    kubectl("apply", "--filename", "-", text=_NAMESPACE)
+
+
 def ensure(arguments: list[str]) -> str:
     """Install or upgrade the release unless it was made from the very same, and return what was done."""
     made_from = fingerprint(arguments)
     if _last() == ("deployed", made_from):
         return "unchanged"
-    kubectl("apply", "--filename", "-", text=_NAMESPACE)
     wanted = ("upgrade", "--install", RELEASE, str(CHARTS / "eventline"), "--values", str(VALUES), *arguments)
     helm(*wanted, "--description", made_from, "--timeout", "5m")
     return f"revision {_history()[-1]['revision']}"

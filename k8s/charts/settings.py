@@ -12,10 +12,10 @@ import msgspec
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.settings.environment import Age, Mixin
 from services.console.lag_exporter import LagExporterSettings
-from services.contracts.service_list import LAG_EXPORTER, SERVICES
+from services.contracts.service_list import LAG_EXPORTER, WITH_API
 
 CHARTS = Path(__file__).parents[2] / "charts"
-WITH_CHART = [name for name in SERVICES if (CHARTS / name).exists()]
+WITH_CHART = [name for name in WITH_API if (CHARTS / name).exists()]
 PROGRAMS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in WITH_CHART}
 PROGRAMS[LAG_EXPORTER] = LagExporterSettings
 # Settings that the charts set from values of another name.
@@ -36,6 +36,10 @@ OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
     "smtp_ca_file",
     "smtp_user",
     "smtp_password",
+    "audit_key_file",
+    "audit_policy_file",
+    "witness_key_file",
+    "witness_logs_file",
 }
 DURATION = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}
 AGE = {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"}

@@ -47,6 +47,11 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outbox: bool = False
     replica: bool = False
 
+    @property
+    def uses_kafka(self) -> bool:
+        """True if the service reads or publishes topics, and so needs a broker."""
+        return bool(self.reads) or self.outbox
+
     def reads_topic(self, topic: str) -> bool:
         """Return whether the service's consumer reads a topic."""
         return topic in self.reads or EVERY_TOPIC in self.reads
@@ -59,8 +64,10 @@ def read(text: str) -> tuple[Service, ...]:
 
 
 ROWS = read(LIST.read_text())
-SERVICES = tuple(row.name for row in ROWS)
-JOBS = (*SERVICES, LAG_EXPORTER)  # as Prometheus calls them
+SERVICES = tuple(row.name for row in ROWS if row.uses_kafka)  # they communicate through topics only
+STANDALONE = tuple(row.name for row in ROWS if not row.uses_kafka)  # without Kafka, with an API and a database
+WITH_API = (*SERVICES, *STANDALONE)
+JOBS = (*WITH_API, LAG_EXPORTER)  # as Prometheus calls them
 PUBLISHERS = tuple(row.name for row in ROWS if row.outbox)
 PARKING = tuple(row.name for row in ROWS if row.dead_letters)
 

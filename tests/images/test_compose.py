@@ -35,7 +35,17 @@ def test_no_container_can_write_its_root_or_gain_rights(compose: Compose) -> Non
 def test_two_services_share_no_network(compose: Compose) -> None:
     """They can meet on topics only."""
     networks = [network for name in SERVICES for network in compose["services"][name]["networks"]]
-    assert len(networks) == len(set(networks)) == len(SERVICES)
+    assert len(networks) == len(set(networks)) == len([*SERVICES, "witness"])
+
+
+def test_the_witness_meets_the_audit_service_and_prometheus_alone(compose: Compose) -> None:
+    """It has neither the broker nor the server of databases, and its key is on a volume that nothing else has."""
+    assert set(compose["services"]["witness"]["networks"]) == {"witness"}
+    beside = {name for name, service in compose["services"].items() if "witness" in service.get("networks", {})}
+    assert beside == {"witness", "audit", "prometheus"}
+    services = compose["services"].items()
+    sources = {name: {volume["source"] for volume in service.get("volumes", [])} for name, service in services}
+    assert {name for name, volumes in sources.items() if "witness-keys" in volumes} == {"witness", "witness-keys"}
 
 
 def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
@@ -46,9 +56,9 @@ def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
 
 
 def test_everything_that_stays_up_reports_whether_it_is_healthy(compose: Compose) -> None:
-    """Mailpit's image brings its own check; the topics step ends."""
+    """Mailpit's image brings its own check; the other steps end."""
     silent = {name for name, service in compose["services"].items() if "healthcheck" not in service}
-    assert silent == {"mail", "topics"}
+    assert silent == {"mail", "topics", "witness-keys"}
 
 
 def test_the_broker_is_configured_as_the_local_one(compose: Compose) -> None:

@@ -12,7 +12,7 @@ from services.chassis.messages.record import Outgoing
 from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.contracts.envelope import to_headers
 from services.contracts.notification import EVENTS, NotificationFailed, Recipient
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import WITH_API
 from services.workbench.local.measured_system import Running, running
 from tests.support.builders import an_envelope
 
@@ -24,7 +24,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A running system: somebody has registered, a mail has left, a bounce has come, every API was asked."""
     with running(tmp_path_factory.mktemp("metrics")) as system:
         user_id = httpx.post(f"{system.urls['user']}/users", json=ADA).raise_for_status().json()["user_id"]
-        asked = dict.fromkeys(SERVICES, "/nothing") | {"notification": f"/notifications?user_id={user_id}"}
+        asked = dict.fromkeys(WITH_API, "/nothing") | {"notification": f"/notifications?user_id={user_id}"}
         for service, path in asked.items():
             httpx.get(system.urls[service] + path)
         system.publish(a_bounce(user_id))

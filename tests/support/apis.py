@@ -8,7 +8,7 @@ from litestar import Litestar
 import services.notification.api
 import services.user.api
 from services.chassis.http.application import application
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import WITH_API
 from services.user.api_schemas import DOCUMENT
 
 
@@ -19,7 +19,7 @@ def applications() -> dict[str, Litestar]:
     return {
         "user": application(user.routes(), DOCUMENT),
         "notification": application(notification.routes(), services.notification.api.DOCUMENT),
-    } | {name: _reading(name) for name in SERVICES if name not in ("user", "notification")}
+    } | {name: _reading(name) for name in WITH_API if name not in ("user", "notification")}
 
 
 def _reading(name: str) -> Litestar:

@@ -4,6 +4,9 @@
 {{- if not (or .Values.kafka.enabled $global.kafka.bootstrapServers) -}}
 {{- fail "kafka.enabled=false, and global.kafka.bootstrapServers is empty: name your brokers, such as kafka.example.com:9093" -}}
 {{- end -}}
+{{- if and .Values.witness.enabled (not .Values.witness.keys.existingSecret) -}}
+{{- fail "witness.enabled=true, and witness.keys.existingSecret is empty: charts/witness/README.md has the commands that make it" -}}
+{{- end -}}
 {{/* Every part that has a database of its own is a service. */}}
 {{- range $name, $part := omit .Values "global" -}}
 {{- $database := $part.database -}}

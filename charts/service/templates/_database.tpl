@@ -53,13 +53,13 @@ database-ca: {secret: {{ $database.caSecret }}, items: {ca.crt: ca.crt}}
 {{- if and $sqlite (gt (int .Values.replicas) 1) -}}
 {{- fail (printf "replicas=%d with database.kind=sqlite: one file has one writer; write replicas=1, or database.kind=postgresql" (int .Values.replicas)) -}}
 {{- end -}}
-{{- if and $sqlite .Values.autoscaling.enabled -}}
+{{- if and $sqlite (.Values.autoscaling).enabled -}}
 {{- fail "autoscaling.enabled=true with database.kind=sqlite: one file has one writer; write autoscaling.enabled=false, or database.kind=postgresql" -}}
 {{- end -}}
 {{- if and .Values.persistence.enabled (not $sqlite) -}}
 {{- fail "persistence.enabled=true has no meaning with database.kind=postgresql: remove it, or write database.kind=sqlite" -}}
 {{- end -}}
-{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- if and (.Values.autoscaling).enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail (printf "autoscaling.minReplicas=%d is above autoscaling.maxReplicas=%d" (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- end -}}
 {{- if and .Values.database.password .Values.database.existingSecret -}}

@@ -120,7 +120,9 @@ readinessProbe:
 
 {{/* The labels by which the broker's and the database's own policies let a pod in. */}}
 {{- define "service.clients" -}}
+{{- if .Values.kafka }}
 eventline/kafka-client: "true"
+{{- end }}
 {{- if and .Values.database (not (include "service.sqlite" .)) }}
 eventline/postgres-client: "true"
 {{- end }}

@@ -8,12 +8,17 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- end -}}
 
 {{- define "service.environment" -}}
+{{- if .Values.kafka }}
 {{ include "service.kafka.environment" . }}
+{{- end }}
 {{- if .Values.database }}
 {{ include "service.database.environment" . }}
 {{- end }}
 {{- if .Values.smtp }}
 {{ include "service.smtp.environment" . }}
+{{- end }}
+{{- if .Values.keys }}
+{{ include "service.keys.environment" . }}
 {{- end }}
 {{- if .Values.tracing }}
 {{- include "service.tracing.environment" . }}
@@ -30,15 +35,16 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- end -}}
 
 {{- define "service.secrets" -}}
-{{- include "service.kafka.secrets" . }}
+{{- if .Values.kafka }}{{ include "service.kafka.secrets" . }}{{ end }}
 {{- if .Values.database }}{{ include "service.database.secrets" . }}{{ end }}
 {{- if .Values.smtp }}{{ include "service.smtp.secrets" . }}{{ end }}
 {{- end -}}
 
 {{- define "service.files" -}}
-{{- include "service.kafka.files" . }}
+{{- if .Values.kafka }}{{ include "service.kafka.files" . }}{{ end }}
 {{- if .Values.database }}{{ include "service.database.files" . }}{{ end }}
 {{- if .Values.smtp }}{{ include "service.smtp.files" . }}{{ end }}
+{{- if .Values.keys }}{{ include "service.keys.files" . }}{{ end }}
 {{- end -}}
 
 {{/* The Secret that is rendered from values; a hook has a copy, for it runs before the release's is changed. */}}
@@ -56,9 +62,10 @@ smtp-password: {{ b64enc . }}
 {{- end -}}
 
 {{- define "service.checks" -}}
-{{- include "service.kafka.checks" . -}}
+{{- if .Values.kafka }}{{ include "service.kafka.checks" . }}{{ end -}}
 {{- if .Values.database }}{{ include "service.database.checks" . }}{{ end -}}
 {{- if .Values.smtp }}{{ include "service.smtp.checks" . }}{{ end -}}
+{{- if .Values.keys }}{{ include "service.keys.checks" . }}{{ end -}}
 {{- if .Values.tracing }}{{ include "service.tracing.checks" . }}{{ end -}}
 {{- include "service.networkpolicy.checks" . -}}
 {{- end -}}

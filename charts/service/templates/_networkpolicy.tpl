@@ -26,7 +26,9 @@
               {{- include "service.selector" (list . "test") | nindent 14 }}
   egress:
     {{- include "service.egress.dns" . | nindent 4 }}
+    {{- if .Values.kafka }}
     {{- include "service.egress.kafka" . | nindent 4 }}
+    {{- end }}
     {{- if and .Values.database (not (include "service.sqlite" .)) }}
     {{- include "service.egress.database" . | nindent 4 }}
     {{- end }}
@@ -35,6 +37,9 @@
     {{- end }}
     {{- if and .Values.tracing (include "service.tracing" . | fromYaml).endpoint }}
     {{- include "service.egress.tracing" . | nindent 4 }}
+    {{- end }}
+    {{- if hasKey .Values.networkPolicy "witness" }}
+    {{- include "service.egress.witness" . | nindent 4 }}
     {{- end }}
 {{- if not (include "service.api" .) }}
 {{- if .Values.topics.enabled }}
@@ -92,6 +97,13 @@ spec:
 {{- end -}}
 
 {{- define "service.networkpolicy.usual" -}}
+{{- if eq .Chart.Name "witness" }}
+http:
+  - podSelector:
+      matchLabels:
+        app.kubernetes.io/name: audit
+        app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
 metrics:
   - namespaceSelector: {}
     podSelector:
@@ -149,11 +161,17 @@ to:
   {{- include "service.egress.to" (list . "smtp" "mail") | nindent 2 }}
 {{- end -}}
 
+{{- define "service.egress.witness" -}}
+- ports:
+    - port: 8080
+  {{- include "service.egress.to" (list . "witness" "witness") | nindent 2 }}
+{{- end -}}
+
 {{- define "service.networkpolicy.checks" -}}
 {{- if include "service.networkpolicy.enabled" . -}}
 {{- $peers := include "service.networkpolicy.peers" . | fromYaml -}}
 {{- $kafka := include "service.kafka" . | fromYaml -}}
-{{- if and $kafka.external (not $peers.kafka) -}}
+{{- if and .Values.kafka $kafka.external (not $peers.kafka) -}}
 {{- include "service.networkpolicy.refuse" (list "kafka" "kafka.bootstrapServers" $kafka.bootstrapServers) -}}
 {{- end -}}
 {{- if and .Values.database (not (include "service.sqlite" .)) -}}

@@ -35,7 +35,7 @@ resources:
   {{- toYaml .Values.resources | nindent 2 }}
 {{- end -}}
 
-{{/* /tmp, and certificates from Secrets: {name: {secret, items: {key: file}}} as YAML. */}}
+{{/* /tmp, and certificates and keys from Secrets: {name: {secret, mode, items: {key: file}}} as YAML. */}}
 {{- define "service.mounts" -}}
 - name: tmp
   mountPath: /tmp
@@ -54,6 +54,9 @@ resources:
 - name: {{ $name }}
   secret:
     secretName: {{ $file.secret }}
+    {{- with $file.mode }}
+    defaultMode: {{ . }}
+    {{- end }}
     items:
       {{- range $key, $path := $file.items }}
       - key: {{ $key }}

@@ -5,38 +5,28 @@ A `bootstrap.py` creates one `Assembly`, asks it for components, adds its own an
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from litestar.types import ControllerRouterHandler
 
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.offset_tracker import Broker
 from services.chassis.consumer.subscription import Handler, Signal, Subscription
-from services.chassis.database import migrations
-from services.chassis.database.database import UNAVAILABLE
-from services.chassis.database.forgetting import Forgetting, Forgotten
-from services.chassis.database.health_check import DatabaseHealthCheck
-from services.chassis.database.metrics import measured
-from services.chassis.http.application import ApiDocument, application
-from services.chassis.http.middleware import HostCheck, RequestTelemetry
-from services.chassis.http.server import Server
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
 from services.chassis.process.runtime import Component, Plan
+from services.chassis.process.serving import BaseAssembly, Prepare
 from services.chassis.process.settings import ServiceSettings
 from services.chassis.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:  # its import declares a table, which a service that holds no records does not have
     from services.chassis.consumer.held.held_records import HeldRecords
 
-Prepare = Callable[[], None]
 GATHER_S = 0.05
 
 
@@ -58,25 +48,18 @@ class Consumption(msgspec.Struct, frozen=True):
     gather_s: float = GATHER_S
 
 
-class Assembly:
+class Assembly(BaseAssembly):
     """Builds the components of one service. `group` names its consumer group and its Kafka clients.
 
     `appended` wakes the relay: set it after a commit that appends events.
     """
 
     def __init__(self, group: str, revisions: Path, settings: ServiceSettings, telemetry: Telemetry) -> None:
+        super().__init__(revisions, settings, telemetry)
         self.group = group
-        self._revisions = revisions
         self.settings = settings
-        self.telemetry = telemetry
-        self.database = measured(settings.database, telemetry.metrics)
         self.admin = KafkaAdmin(settings, group)
         self.appended = threading.Event()
-
-    def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
-        """Return the HTTP server with its middleware."""
-        app = RequestTelemetry(HostCheck(application(routes, document)), self.telemetry)
-        return Server(app, self.settings, self.telemetry.health)
 
     def consumer(self, consumption: Consumption) -> Consumer:
         """Return the batch consumer."""
@@ -95,30 +78,13 @@ class Assembly:
         )
         return Consumer(subscription, self.database, self.telemetry)
 
-    def forgetting(self, every: timedelta, *tables: Forgotten) -> Component:
-        """Return the deletion of old rows, which are looked for at an interval."""
-        return Forgetting(self.database, tables, every, self.telemetry)
-
     def plan(self, components: Sequence[Component], *prepare: Prepare, needs_broker: bool) -> Plan:
         """Return the plan: schema first, then `prepare`; components stop in order, health checks last.
 
         With `needs_broker` the service is not ready before the broker has answered once.
         """
-        checks: list[Component] = [
-            BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker),
-            DatabaseHealthCheck(self.database, self.telemetry),
-        ]
-        return Plan(
-            prepare=partial(self._prepare, prepare), components=[*components, *checks], close=self.database.close
-        )
-
-    def _prepare(self, prepare: Sequence[Prepare]) -> None:
-        migrations.prepare(self.database, self._revisions, migrate=self.settings.database_migrate)
-        try:
-            for step in prepare:
-                step()
-        except UNAVAILABLE as error:
-            raise ConnectionError(f"database: {error}") from error
+        check = BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker)
+        return self._plan([*components, check], prepare)
 
     def producers(
         self,

@@ -11,7 +11,7 @@ import structlog
 from services.chassis.database.database import Database
 from services.chassis.database.migrations import SchemaError, upgrade
 from services.chassis.net.backoff import Backoff
-from services.chassis.process.settings import ServiceSettings
+from services.chassis.process.settings import ApiSettings
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 
@@ -20,7 +20,7 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1.0)
 log = structlog.get_logger()
 
 
-def main(name: str, kind: type[ServiceSettings], revisions: Path) -> int:
+def main(name: str, kind: type[ApiSettings], revisions: Path) -> int:
     """Migrate the database of the process's environment.
 
     Returns its exit code: 0 the schema is the newest, 1 it could not be made so in time, 2 misconfigured.

@@ -22,5 +22,10 @@ class ProcessSettings(ListenSettings):
 
 
 @settings
-class ServiceSettings(ProcessSettings, HttpSettings, DatabaseSettings, ConsumerSettings):
+class ApiSettings(ProcessSettings, HttpSettings, DatabaseSettings):
+    """Settings of a service with an API and a database."""
+
+
+@settings
+class ServiceSettings(ApiSettings, ConsumerSettings):
     """Settings of a service with an API, a database and a consumer."""

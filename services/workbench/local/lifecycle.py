@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts import catalog
-from services.contracts.service_list import JOBS, PUBLISHERS, SERVICES
+from services.contracts.service_list import JOBS, PUBLISHERS, WITH_API
 from services.workbench.local.system import BROKER_STOPPED, System
 from services.workbench.settings import WorkbenchSettings
 
@@ -24,7 +24,7 @@ class Lifecycle:
         self._client = settings.client
         self.problems: list[str] = []
 
-    def start(self, services: Sequence[str] = SERVICES) -> None:
+    def start(self, services: Sequence[str] = WITH_API) -> None:
         """Start broker and mail sink, create the topics, start services. Raises ProcessError, TopicsError."""
         self.launch([name for name in ("broker", "sink") if name in self._system])
         KafkaAdmin(self._client, "console").ensure(catalog.TOPICS)

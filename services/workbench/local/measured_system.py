@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.record import Outgoing
-from services.contracts.service_list import JOBS, SERVICES
+from services.contracts.service_list import JOBS, WITH_API
 from services.workbench.load.target import Target
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
@@ -29,7 +29,7 @@ class Running:
     def __init__(self, system: System, settings: WorkbenchSettings) -> None:
         self.system = system
         self._client = settings.client
-        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in SERVICES}
+        self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in WITH_API}
 
     def text(self, job: str, accept: str = "text/plain") -> str:
         """Return the text of a process's /metrics."""

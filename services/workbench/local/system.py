@@ -13,9 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from services.audit.settings import Settings as AuditSettings
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
-from services.contracts.service_list import LAG_EXPORTER, SERVICES
+from services.chassis.transparency import key_set
+from services.contracts.service_list import LAG_EXPORTER, STANDALONE, WITH_API
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
 from services.workbench.local.processes import Process, Program, answers, probe
@@ -23,6 +25,7 @@ from services.workbench.settings import WorkbenchSettings
 
 ROOT = Path(__file__).parents[3]
 MAILS = "mails.jsonl"
+KEYS = "keys"  # the folder of the keys of the audit log and its witness
 STOP_SECONDS = 30.0
 BROKER_STOPPED = 128 + 15  # the exit code of a JVM after an orderly stop by SIGTERM
 
@@ -89,13 +92,15 @@ class System:
 def local_programs(settings: WorkbenchSettings, folder: Path) -> list[Program]:
     """Return the whole system with its stores, logs and mails in a folder; the broker only if none was given.
 
-    Raises what `broker` raises.
+    Makes the keys of the audit log and its witness if the folder has none. Raises what `broker` raises.
     """
+    url = f"http://{HOST}:{settings.port('witness')}"
+    key_set.ensure(folder / KEYS, key_set.Parties(AuditSettings.audit_origin, key_set.WITNESS, url))
     programs = [sink(settings.smtp_port, folder)]
     if not settings.kafka_bootstrap_servers:
         ports = settings.broker_port, settings.controller_port
         programs.append(broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker"))
-    services = [service(name, service_environment(name, settings, folder), folder) for name in SERVICES]
+    services = [service(name, service_environment(name, settings, folder), folder) for name in WITH_API]
     return [*programs, *services, lag_exporter(settings, folder)]
 
 
@@ -129,7 +134,7 @@ def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s"
 def service_environment(name: str, settings: WorkbenchSettings, folder: Path) -> dict[str, str]:
     """Return a service's `APP_*` variables: its own store in the folder, its ports from the settings."""
     environment = {
-        **variables(KafkaSettings, settings.client),
+        **({} if name in STANDALONE else variables(KafkaSettings, settings.client)),
         "APP_DATABASE_URL": f"sqlite:///{folder.absolute() / name}.db",
         "APP_HTTP_HOST": HOST,
         "APP_HTTP_PORT": str(settings.port(name)),
@@ -137,6 +142,12 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
     }
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}
+    if name == "witness":
+        keys = folder.absolute() / KEYS
+        environment |= {
+            "APP_WITNESS_KEY_FILE": str(keys / key_set.WITNESS_KEY),
+            "APP_WITNESS_LOGS_FILE": str(keys / key_set.LOGS),
+        }
     return environment
 
 
@@ -156,7 +167,7 @@ def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.Comple
 def require_ports(settings: WorkbenchSettings, *more: str) -> None:
     """Check that every port of the local run is free, and more by their settings; raises PortTakenError naming them."""
     names = {"smtp_port", "console_metrics_port", *more} | {
-        f"{name}_{kind}" for name in SERVICES for kind in ("port", "metrics_port")
+        f"{name}_{kind}" for name in WITH_API for kind in ("port", "metrics_port")
     }
     if not settings.kafka_bootstrap_servers:
         names |= {"broker_port", "controller_port"}

@@ -12,7 +12,7 @@ import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import partitions
-from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
+from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES, WITH_API
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
 from services.workbench.demo.driver import Accepted, Driver
@@ -40,7 +40,7 @@ PORTS = (
     "controller_port",
     "smtp_port",
     "page_port",
-    *(f"{name}_port" for name in SERVICES),
+    *(f"{name}_port" for name in WITH_API),
     *(f"{name}_metrics_port" for name in JOBS),
 )
 

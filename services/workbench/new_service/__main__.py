@@ -18,7 +18,7 @@ from services.workbench.new_service.rows import inserted, removed, rows
 from services.workbench.new_service.templates import files, owned
 
 GENERATORS = ("k8s.dashboards", "k8s.alerts", "k8s.charts", "services.workbench.documents")
-KEPT = ("user", "notification", "audit")  # not made by this generator
+KEPT = ("user", "notification", "audit", "witness")  # not made by this generator
 WRITTEN = """\
 The service {name} is written; it reads {reads} and keeps the newest record of each key.
   files   {files}

@@ -17,7 +17,7 @@ from tests.support.readiness import ask, environment
 from tests.support.secure_broker import SecureBroker
 
 __all__ = ["broker"]  # the fixture
-TOPICS = {row.name: row.reads[-1] for row in ROWS} | {"audit": "user.dlq.v1"}
+TOPICS = {row.name: row.reads[-1] for row in ROWS if row.reads} | {"audit": "user.dlq.v1"}
 CONSUMED, ERRORS, PAUSED = (
     "messaging_client_consumed_messages_total",
     "kafka_client_error_events_total",

@@ -17,7 +17,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.outbox.settings import OutboxSettings
 from services.chassis.settings.environment import Mixin, SettingsError, load, settings, variables
 from services.contracts.catalog import TOPICS, Rule
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import WITH_API
 from services.user.settings import Settings
 
 GOOD = {"APP_KAFKA_BOOTSTRAP_SERVERS": "broker:9092", "APP_DATABASE_URL": "sqlite:///x.db"}
@@ -170,7 +170,7 @@ def test_yes_or_no_is_true_or_false(text: str, meant: bool) -> None:  # noqa: FB
     assert load(Settings, GOOD | {"APP_DATABASE_MIGRATE": text}).database_migrate is meant
 
 
-KINDS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in SERVICES}
+KINDS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in WITH_API}
 HIDDEN = "a-value-not-to-be-shown"
 # A contradiction that each mixin with a check reports.
 CONTRADICTIONS = {
@@ -183,6 +183,9 @@ REQUIRED = {**GOOD, "APP_SMTP_HOST": "mail"}
 
 
 def environment(service: str) -> dict[str, str]:
+    if service == "witness":
+        files = {"APP_WITNESS_KEY_FILE": "key", "APP_WITNESS_LOGS_FILE": "logs"}
+        return files | {name: value for name, value in GOOD.items() if "KAFKA" not in name}
     return REQUIRED if service == "notification" else GOOD
 
 

@@ -15,6 +15,8 @@ from services.contracts.service_list import (
     LOCAL,
     ROWS,
     SERVICES,
+    STANDALONE,
+    WITH_API,
     ports,
     read,
     readers,
@@ -24,19 +26,25 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_service_has_a_folder_and_every_folder_with_a_bootstrap_is_in_the_list() -> None:
-    assert sorted(SERVICES) == sorted(path.parent.name for path in (ROOT / "services").glob("*/bootstrap.py"))
+    assert sorted(WITH_API) == sorted(path.parent.name for path in (ROOT / "services").glob("*/bootstrap.py"))
 
 
 def test_the_import_rules_name_every_service() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert set(contracts[0]["layers"][1].split(" | ")) == {*SERVICES, "console"}
-    assert [f"services.{name}" for name in SERVICES] == contracts[2]["containers"]
+    assert set(contracts[0]["layers"][1].split(" | ")) == {*WITH_API, "console"}
+    assert [f"services.{row.name}" for row in ROWS] == contracts[2]["containers"]
 
 
 def test_a_slot_belongs_to_one_service_and_fits_the_ranges_of_ports() -> None:
     slots = [row.slot for row in ROWS]
     assert len({*slots, LAG_EXPORTER_SLOT}) == len(slots) + 1
     assert all(0 <= slot <= 9 for slot in slots)
+
+
+def test_a_service_without_topics_is_told_apart_from_those_on_kafka() -> None:
+    assert STANDALONE == ("witness",)
+    assert "witness" not in readers("user.events.v1")
+    assert not {*SERVICES} & {*STANDALONE}
 
 
 def test_ports_are_as_they_are_documented() -> None:

@@ -99,7 +99,9 @@ def test_a_stack_leaves_zeros_out_and_lines_do_not() -> None:
 def test_equal_lines_show_through_the_gaps_of_those_drawn_later() -> None:
     panel = lines(Query("x", "{{job}}"), Query("x", "all"))
     dashes = [look(panel, name).get("custom.lineStyle", {}).get("dash") for name in (*series_names.JOBS, "all")]
-    assert dashes == [None, [12, 8], [6, 6], [12, 8], [6, 6]], "a later line without gaps hides those before it"
+    assert dashes == [None, [12, 8], [6, 6], [12, 8], [6, 6], [12, 8]], (
+        "a later line without gaps hides those before it"
+    )
 
 
 def test_the_names_of_two_labels_are_in_the_order_in_which_prometheus_sorts_series() -> None:

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROO
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES} | {
     f"{board.uid}: {panel.title}": panel.description for board in BOARDS for panel in board.panels()
 }
-PROGRAMS = ("console", "workbench", "user", "notification", "audit")
+PROGRAMS = ("console", "workbench", "user", "notification", "audit", "witness")
 COMMAND = re.compile(rf"(?<!from )services\.({'|'.join(PROGRAMS)})((?: (?!\.)[\w./:=-]+)*)")
 TARGET = re.compile(r"(?:^|`|&& )make ([a-z][a-z0-9-]*)", re.MULTILINE)
 WORKLOAD = re.compile(r"(deploy|statefulset)/eventline-([a-z]+)")

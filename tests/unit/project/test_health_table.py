@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from services.chassis.net import sockets
-from services.contracts.service_list import PARKING, SERVICES
+from services.contracts.service_list import PARKING, SERVICES, WITH_API
 from tests.support.builders import a_telemetry
 from tests.support.plans import PLANS
 
@@ -23,7 +23,8 @@ NUMBERED = re.compile(r"-\d+(, .*)?\Z")
 
 
 def documented(service: str) -> set[str]:
-    names = {service, "every service"} if service in SERVICES else {service}
+    names = {service, "every service"} if service in WITH_API else {service}
+    names |= {"every service on Kafka"} if service in SERVICES else set()
     names |= {"every service with dead letters"} if service in PARKING else set()
     return {NUMBERED.sub("", part) for part, processes, *_ in ROWS if names & {*processes.split(", ")}} - WITHOUT_LOOP
 

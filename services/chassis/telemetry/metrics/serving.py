@@ -1,14 +1,14 @@
 """Requests, the commands that they bring, and the database under everything."""
 
 from services.chassis.telemetry.metrics.declared import Declared
-from services.contracts.service_list import JOBS, SERVICES
+from services.contracts.service_list import JOBS, WITH_API
 
 HTTP_DURATION = Declared(
     name="http_server_request_duration_seconds",
     kind="histogram",
     unit="seconds",
     meaning="Time to answer a request.",
-    services=SERVICES,
+    services=WITH_API,
     labels=("http_request_method", "http_route", "http_response_status_code"),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
@@ -17,7 +17,7 @@ HTTP_ACTIVE = Declared(
     kind="gauge",
     unit="requests",
     meaning="Requests being answered.",
-    services=SERVICES,
+    services=WITH_API,
 )
 GROUP_SIZE = Declared(
     name="writer_group_size",
@@ -39,7 +39,7 @@ DB_DURATION = Declared(
     kind="histogram",
     unit="seconds",
     meaning="Time from a connection asked for to the end of the transaction, read or write.",
-    services=SERVICES,
+    services=WITH_API,
     labels=("db_operation_name",),
     buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0),
 )
@@ -48,28 +48,28 @@ DB_USED = Declared(
     kind="gauge",
     unit="connections",
     meaning="Connections of the pool that are in use.",
-    services=SERVICES,
+    services=WITH_API,
 )
 DB_MAX = Declared(
     name="db_client_connections_max",
     kind="gauge",
     unit="connections",
     meaning="Connections that may be open at once; who asks for one more waits.",
-    services=SERVICES,
+    services=WITH_API,
 )
 DB_SIZE = Declared(
     name="database_size_bytes",
     kind="gauge",
     unit="bytes",
     meaning="Size of the service's own database, its log included.",
-    services=SERVICES,
+    services=WITH_API,
 )
 DB_FREE = Declared(
     name="database_free_bytes",
     kind="gauge",
     unit="bytes",
     meaning="Bytes free on SQLite's file system; no series on PostgreSQL, which cannot tell.",
-    services=SERVICES,
+    services=WITH_API,
 )
 SCRAPE_CPU = Declared(
     name="metrics_scrape_cpu_seconds",

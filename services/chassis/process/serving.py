@@ -1,0 +1,68 @@
+"""Assembly of a service with an API and a database, and without Kafka: it waits for no broker.
+
+`assembly` adds Kafka to it. Apart from that, so that a service without Kafka never loads the client.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from litestar.types import ControllerRouterHandler
+
+from services.chassis.database import migrations
+from services.chassis.database.database import UNAVAILABLE
+from services.chassis.database.forgetting import Forgetting, Forgotten
+from services.chassis.database.health_check import DatabaseHealthCheck
+from services.chassis.database.metrics import measured
+from services.chassis.http.application import ApiDocument, application
+from services.chassis.http.middleware import HostCheck, RequestTelemetry
+from services.chassis.http.server import Server
+from services.chassis.process.runtime import Component, Plan
+from services.chassis.process.settings import ApiSettings
+from services.chassis.telemetry.telemetry import Telemetry
+
+Prepare = Callable[[], None]
+
+
+class BaseAssembly:
+    """Builds the components that every service has."""
+
+    def __init__(self, revisions: Path, settings: ApiSettings, telemetry: Telemetry) -> None:
+        self._revisions = revisions
+        self._api_settings = settings
+        self.telemetry = telemetry
+        self.database = measured(settings.database, telemetry.metrics)
+
+    def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
+        """Return the HTTP server with its middleware."""
+        app = RequestTelemetry(HostCheck(application(routes, document)), self.telemetry)
+        return Server(app, self._api_settings, self.telemetry.health)
+
+    def forgetting(self, every: timedelta, *tables: Forgotten) -> Component:
+        """Return the deletion of old rows, which are looked for at an interval."""
+        return Forgetting(self.database, tables, every, self.telemetry)
+
+    def _plan(self, components: Sequence[Component], prepare: Sequence[Prepare]) -> Plan:
+        """Return the plan: schema first, then `prepare`; components stop in order, the database check last."""
+        return Plan(
+            prepare=partial(self._prepare, prepare),
+            components=[*components, DatabaseHealthCheck(self.database, self.telemetry)],
+            close=self.database.close,
+        )
+
+    def _prepare(self, prepare: Sequence[Prepare]) -> None:
+        migrations.prepare(self.database, self._revisions, migrate=self._api_settings.database_migrate)
+        try:
+            for step in prepare:
+                step()
+        except UNAVAILABLE as error:
+            raise ConnectionError(f"database: {error}") from error
+
+
+class StandaloneAssembly(BaseAssembly):
+    """Builds the components of a service that does not use Kafka."""
+
+    def plan(self, components: Sequence[Component], *prepare: Prepare) -> Plan:
+        """Return the plan: schema first, then `prepare`; components stop in order, the database check last."""
+        return self._plan(components, prepare)
