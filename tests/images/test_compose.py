@@ -58,7 +58,7 @@ def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
 def test_everything_that_stays_up_reports_whether_it_is_healthy(compose: Compose) -> None:
     """Mailpit's image brings its own check; the other steps end."""
     silent = {name for name, service in compose["services"].items() if "healthcheck" not in service}
-    assert silent == {"mail", "topics", "witness-keys"}
+    assert silent == {"mail", "topics", "audit-keys", "witness-keys"}
 
 
 def test_the_broker_is_configured_as_the_local_one(compose: Compose) -> None:
