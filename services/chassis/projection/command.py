@@ -98,8 +98,10 @@ def _run(database: Database, projection: Projection, options: Options) -> int:
         if options.check:
             rebuild.abandon()
             return DIFFERENT if compared.differing else EQUAL
-        rows = rebuild.swap(system_operator(), compared.differing)
-    _print(f"swapped: {projection.name} is the rebuilt one, {rows:,} rows")
+        swapped = rebuild.swap(system_operator(), compared.differing)
+    _print(
+        f"swapped: {projection.name} is the rebuilt one, {swapped.rows:,} rows; writers waited {swapped.locked_s:.2f} s"
+    )
     _print(f"kept: {', '.join(_kept(database, projection))}; drop with --drop-old when all is well")
     return EQUAL
 

@@ -37,6 +37,13 @@ class Found(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
+class Swapped(msgspec.Struct, frozen=True):
+    """A swap: the number of rows, and for how many seconds it kept writers from the tables."""
+
+    rows: int
+    locked_s: float
+
+
 class _BehindError(Exception):
     """The live tables have moved on since the last look."""
 
@@ -73,13 +80,15 @@ class Rebuild:
                 first = list(islice(lines, SHOWN))
                 return Found(len(first) + sum(1 for _ in lines), first, list(self._source.notes()))
 
-    def swap(self, operator: Operator, differing: int) -> int:
-        """Swap as soon as both are at one position, with an event of the action. Returns the number of rows."""
+    def swap(self, operator: Operator, differing: int) -> Swapped:
+        """Swap as soon as both are at one position, with an event of the action."""
         for _ in range(TRIES):
             self._catch_up(self._position())
             try:
                 with self._database.write() as connection:
-                    return self._swap(connection, operator, differing)
+                    started = time.monotonic()
+                    rows = self._swap(connection, operator, differing)
+                return Swapped(rows, time.monotonic() - started)
             except _BehindError:
                 continue
             except OperationalError as error:

@@ -18,6 +18,7 @@ from services.contracts.catalog import USER_STATE
 from services.notification import bootstrap
 from services.notification.settings import Settings
 from services.notification.store.tables import intents, replica
+from tests.support.command_blocks import blocks_for, execute
 from tests.support.console_process import console
 from tests.support.notification_builders import a_handler, a_state, a_state_record, a_tombstone, prepare
 
@@ -86,7 +87,9 @@ def test_a_spoilt_replica_is_corrected_and_users_erased_long_ago_stay_erased(ser
         assert event_store.read(connection, 0, 10) == []
 
 
-def test_the_command_reports_the_difference_swaps_and_drops_the_replaced_table(service: Service) -> None:
+def test_the_documented_commands_report_the_difference_swap_drop_the_replaced_table_and_compare(
+    service: Service,
+) -> None:
     ada = new_id()
     service.publish(a_state_record(a_state(1, user_id=ada)))
     with service.database.write() as connection:
@@ -94,14 +97,13 @@ def test_the_command_reports_the_difference_swaps_and_drops_the_replaced_table(s
     url = service.database.engine.url.render_as_string(hide_password=False)
     where = {"APP_KAFKA_BOOTSTRAP_SERVERS": service.settings.kafka_bootstrap_servers}
 
-    def rebuild(*options: str) -> tuple[int, str]:
-        return console(where, "rebuild", "replica", "--database-url", url, *options)
-
-    code, output = rebuild("--check")
+    code, output = console(where, "rebuild", "replica", "--check", "--database-url", url)
     assert code == 1, output
-    code, output = rebuild()
+    (block,) = blocks_for(__file__)
+    code, output = execute(block.text, {**where, "DATABASE_URL": url})
     assert code == 0, output
-    assert "swapped: replica" in output
     assert service.versions([ada]) == {ada: 1}
-    assert rebuild()[0] == 2  # the replaced table is still there
-    assert rebuild("--drop-old") == (0, "dropped: replica_replaced\n")
+    reports = "differ: the log wins\n", "swapped: replica", "dropped: replica_replaced\n", "at one position: equal\n"
+    places = [output.find(report) for report in reports]
+    assert places == sorted(places), output
+    assert min(places) >= 0, output
