@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     insert,
+    inspect,
     select,
     text,
     update,
@@ -114,6 +115,11 @@ def record(connection: Connection, action: Action, operator: Operator, now: date
     }
     connection.execute(insert(operations).values(row))
     return str(row["correlation_id"])
+
+
+def has_table(connection: Connection) -> bool:
+    """Return whether the service has a table for them: one without an outbox has none."""
+    return inspect(connection).has_table(operations.name)
 
 
 def record_by_system_user(connection: Connection, action: Action) -> str:

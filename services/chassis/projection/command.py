@@ -17,12 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis.database.database import Database
 from services.chassis.database.settings import DatabaseSettings
 from services.chassis.kafka.admin import TopicsError
-from services.chassis.messages.clock import utc_now
 from services.chassis.messages.terminal import print_line, progress
-from services.chassis.outbox import operator_events
 from services.chassis.outbox.operator_events import Action, system_operator
 from services.chassis.projection.description import Projection, RebuildError
-from services.chassis.projection.rebuild import Found, Rebuild
+from services.chassis.projection.rebuild import Found, Rebuild, put_on_record
 from services.chassis.projection.shadow import Shadow
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
@@ -112,7 +110,7 @@ def _drop(database: Database, projection: Projection) -> int:
         if dropped:
             what = f"{', '.join(dropped)}, replaced by a rebuild, are dropped"
             action = Action(name="store.drop", selection=what, count=len(dropped))
-            operator_events.record(connection, action, system_operator(), utc_now())
+            put_on_record(connection, action, system_operator())
     _print(f"dropped: {', '.join(dropped) or 'nothing, no rebuild has replaced tables'}")
     return EQUAL
 

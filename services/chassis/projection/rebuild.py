@@ -48,6 +48,12 @@ class _BehindError(Exception):
     """The live tables have moved on since the last look."""
 
 
+def put_on_record(connection: Connection, action: Action, operator: Operator) -> None:
+    """Append the event of an action in its transaction; a service without an outbox has none."""
+    if operator_events.has_table(connection):
+        operator_events.record(connection, action, operator, utc_now())
+
+
 class Rebuild:
     """One run. Each method raises RebuildError, ConnectionError, and SQLAlchemyError."""
 
@@ -115,8 +121,7 @@ class Rebuild:
         rows = connection.scalar(select(func.count()).select_from(self._shadow.tables[0])) or 0
         self._shadow.swap(connection)
         what = f"{self._projection.name}, rebuilt from {self._projection.log} and swapped; {differing} rows differed"
-        action = Action(name="store.rebuild", selection=what, count=rows)
-        operator_events.record(connection, action, operator, utc_now())
+        put_on_record(connection, Action(name="store.rebuild", selection=what, count=rows), operator)
         return rows
 
     def _position(self) -> Any:  # noqa: ANN401  # of the source's own type

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import structlog
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection
 
 from services.chassis.consumer.held.record import Held
-from services.chassis.outbox.operator_events import Action, operations, record_by_system_user
+from services.chassis.outbox.operator_events import Action, has_table, record_by_system_user
 
 log = structlog.get_logger()
 
@@ -18,7 +18,7 @@ def record(connection: Connection, action: tuple[str, str], rows: Sequence[Held]
     """
     name, reason = action
     selection = f"{rows[0].record.place} to {rows[-1].record.place}" if len(rows) > 1 else rows[0].record.place
-    if inspect(connection).has_table(operations.name):
+    if has_table(connection):
         record_by_system_user(connection, Action(name=name, selection=selection, count=number, reason=reason))
     else:
         log.info("operator", action=name, selection=selection, reason=reason, records=number)

@@ -1,10 +1,11 @@
 """A service made by `make new-service`, in a clone of the last commit, with the commands of docs/extending.md.
 
-It lints, passes its tests, runs in the local system, builds its replica, and is gone without a trace.
+It lints, passes its tests, runs in the local system, builds its replica and rebuilds it, and is gone without a trace.
 """
 
 import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,11 @@ NAME = "billing"
 FOLDERS = [f"services/{NAME}", f"tests/unit/{NAME}", f"tests/integration/{NAME}"]
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
 READY_S = 90.0
+REBUILD = f"""
+export PYTHONPATH=.
+.eventline/venv/bin/python -m services.console rebuild {NAME}
+.eventline/venv/bin/python -m services.console rebuild {NAME} --drop-old
+"""
 
 
 class Clone:
@@ -118,4 +124,16 @@ def it_builds_its_replica(clone: Clone, folder: Path) -> None:
         letters = TopicPartition(f"{NAME}.dlq.v1", 0)
         admin = KafkaAdmin(KafkaSettings(kafka_bootstrap_servers=broker), "test")
         until("its dead letter", lambda: admin.ends([letters])[letters], lambda end: end == 1)
-        assert httpx.get(url).status_code == 200
+        spoil(clone.folder / ".eventline" / "state" / "run" / f"{NAME}.db")
+        assert httpx.get(url).json() != kept
+        code, output = execute(REBUILD, settings | {"APP_KAFKA_BOOTSTRAP_SERVERS": broker}, clone.folder)
+        assert code == 0, output
+        reports = "1 rows differ", f"swapped: {NAME}", f"dropped: {NAME}_records_replaced"
+        assert [report for report in reports if report not in output] == []
+        assert httpx.get(url).json() == kept
+
+
+def spoil(store: Path) -> None:
+    """Change the only row by hand, as a bug would."""
+    with contextlib.closing(sqlite3.connect(store)) as connection, connection:
+        assert connection.execute(f"UPDATE {NAME}_records SET version = version + 1").rowcount == 1  # noqa: S608  # our own name
