@@ -1,4 +1,4 @@
-"""Entries and hash chains of the audit log, byte by byte, and the columns to search by.
+"""Entries, hash chains and leaves of the audit log, byte by byte, and the columns to search by.
 
 Pure. It decodes no value, so that no record can stop it. Integers are big-endian, text is
 UTF-8, hashes are SHA-256.
@@ -15,6 +15,7 @@ import msgspec
 
 from services.chassis.messages.clock import to_micros
 from services.chassis.messages.record import Headers
+from services.chassis.transparency.tree import leaf_hash
 
 KEY_NULL, VALUE_NULL, HEADERS_UNREADABLE = 1, 2, 4
 NO_DIGEST = bytes(32)  # in place of the digest of a null or unreadable part
@@ -36,8 +37,9 @@ class LargeValue(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, gc=False):
     """An entry and the record it covers: a row of the log, in the order of its columns.
 
-    `headers` are in their canonical form. `chain` is the head of the partition's chain after this entry; it does not
-    cover the fields after it. Times are microseconds since 1970, `ts_ms` milliseconds.
+    `leaf` is the entry's hash in the Merkle tree, `chain` the head of the partition's chain after it; both cover what
+    is before them, and key, value and headers. `headers` are in their canonical form. Times are microseconds since
+    1970, `ts_ms` milliseconds.
     """
 
     position: int
@@ -48,10 +50,11 @@ class Entry(msgspec.Struct, gc=False):
     ts_type: int
     ts_ms: int
     flags: int
+    leaf: bytes
+    chain: bytes
     key: bytes | None
     value: bytes | LargeValue | None
     headers: bytes | None
-    chain: bytes
     recorded_at: int
     type: str | None
     subject: str | None
@@ -85,12 +88,14 @@ class Chain(msgspec.Struct):
         return self.first_offset <= offset < self.next_offset
 
     def add(self, entry: Entry) -> None:
-        """Link an entry and set its `chain`. Raises ValueError for an offset below the next one."""
+        """Link an entry, and set its `leaf` and `chain`. Raises ValueError for an offset below the next one."""
         if entry.offset < self.next_offset:
             raise ValueError(f"the chain has reached offset {self.next_offset} already")
         if not self.length:
             self.first_offset = entry.offset
-        self.head = entry.chain = link(entry, self.head)
+        encoded = encode(entry, self.head)
+        entry.leaf = leaf_hash(encoded)
+        self.head = entry.chain = _linked(encoded)
         self.next_offset = entry.offset + 1
         self.length += 1
 
@@ -174,12 +179,12 @@ def encode(entry: Entry, chain_before: bytes) -> bytes:
 
 def link(entry: Entry, chain_before: bytes) -> bytes:
     """Return the head of a chain after an entry."""
-    return hashlib.sha256(b"\x02" + encode(entry, chain_before)).digest()
+    return _linked(encode(entry, chain_before))
 
 
 def leaf(entry: Entry, chain_before: bytes) -> bytes:
-    """Return the entry's leaf hash (RFC 6962, section 2.1)."""
-    return hashlib.sha256(b"\x00" + encode(entry, chain_before)).digest()
+    """Return the hash of an entry in the Merkle tree (RFC 6962, section 2.1)."""
+    return leaf_hash(encode(entry, chain_before))
 
 
 def pack_headers(headers: Headers | None) -> bytes | None:
@@ -214,6 +219,10 @@ def search(headers: Headers | None) -> Search:
         _text(found.get("ce_correlationid")),
         _time(_text(found.get("ce_time"))),
     )
+
+
+def _linked(encoded: bytes) -> bytes:
+    return hashlib.sha256(b"\x02" + encoded).digest()
 
 
 def _digest(content: bytes | LargeValue | None) -> bytes:

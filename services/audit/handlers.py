@@ -27,7 +27,7 @@ class Log(Protocol):
         """Return the chain of a partition, which the caller extends."""
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries, their chains and the log's size."""
+        """Write entries, their chains and nodes of the tree, and the log's size."""
 
 
 class Handler(msgspec.Struct, frozen=True):
@@ -75,10 +75,11 @@ def _entry(one: Record, search: Search, topic_id: str, position: int, recorded_a
         ts_type=one.timestamp_type,
         ts_ms=one.timestamp_ms,
         flags=domain.flags_of(one.key, one.value, one.headers),
+        leaf=b"",  # set by Chain.add, as is the chain
+        chain=b"",
         key=one.key,
         value=one.value,
         headers=domain.pack_headers(one.headers),
-        chain=b"",  # set by Chain.add
         recorded_at=recorded_at,
         type=search.type,
         subject=search.subject,

@@ -1,7 +1,7 @@
-"""Tables and queries of the audit service: the log, its entries and its chains.
+"""Tables and queries of the audit service: the log, its entries, their chains and their Merkle tree.
 
-A Merkle tree and checkpoints can be added later: an entry's row has its bytes, and the row before it in the chain has
-the head that precedes it.
+An entry's row has its bytes, and the row before it in the chain has the head that precedes it: so everything that is
+published of the log is made from these rows.
 """
 
 import hashlib
@@ -40,12 +40,14 @@ from services.audit.domain import LONGEST_TEXT, NO_DIGEST, Chain, Entry, Found, 
 from services.chassis.database import bulk
 from services.chassis.database.database import Database, after_commit, insert_or_ignore, metadata
 from services.chassis.database.statements import Statement
+from services.chassis.transparency import tree
+from services.chassis.transparency.tree import Edge
 from services.contracts.envelope import DEAD_LETTER_HEADERS, LARGEST_RECORD
 
 Rows = Select[Any]
 LOG_ID = 1  # of the only row of `log`
 LARGEST_PAGE = 16 * 1024 * 1024  # bytes of values in one response: a record may have 1 MB
-BLOBS = slice(Entry.__struct_fields__.index("key"), Entry.__struct_fields__.index("recorded_at"))
+BLOBS = slice(Entry.__struct_fields__.index("leaf"), Entry.__struct_fields__.index("recorded_at"))
 READ_ROWS = 100  # rows per fetch, so that the log is not read into memory at once
 PAGE_ROWS = 16
 # Compression lets a record exceed a topic's limit: a larger value is never held, it is read in pieces.
@@ -59,6 +61,7 @@ log = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("origin", String(256), nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("edge", LargeBinary, nullable=False),  # the tree's edge, packed
 )
 chains = Table(
     "chains",
@@ -83,10 +86,12 @@ entries = Table(
     Column("ts_type", SmallInteger, nullable=False),
     Column("ts_ms", BigInteger, nullable=False),
     Column("flags", SmallInteger, nullable=False),
+    # Before the columns that can be large: SQLite reads through the pages of those to reach what is behind them.
+    Column("leaf", LargeBinary(32), nullable=False),
+    Column("chain", LargeBinary(32), nullable=False),
     Column("key", LargeBinary),
     Column("value", LargeBinary),
     Column("headers", LargeBinary),
-    Column("chain", LargeBinary(32), nullable=False),
     Column("recorded_at", BigInteger, nullable=False),  # microseconds since 1970, like event_time
     Column("type", String(LONGEST_TEXT)),
     Column("subject", String(LONGEST_TEXT)),
@@ -100,8 +105,18 @@ entries = Table(
     Index("entries_by_time", "event_time", "position"),
 )
 
-LOCK = Statement(select(log.c.size).with_for_update())
-RESIZE = Statement(update(log).values(size=bindparam("size")))
+nodes = Table(
+    "nodes",
+    metadata,
+    # Hash `index` of tile level `level` from 1 on: the root of the full tile `index` of the level below.
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+LOCK = Statement(select(log.c.size, log.c.edge).with_for_update())
+RESIZE = Statement(update(log).values(size=bindparam("size"), edge=bindparam("edge")))
 
 _SIZE = func.length(entries.c.value)
 HELD_VALUE = case((_SIZE <= LARGEST_VALUE, entries.c.value), else_=None).label("value")
@@ -119,7 +134,8 @@ class Log:
         self._connection = connection
         self._origin = origin
         self._heads = heads
-        (self.size,) = LOCK.row(connection)
+        self.size, packed = LOCK.row(connection)
+        self._edge = Edge.unpacked(self.size, packed)
         self._chains = heads.take(self.size) or read_chains(connection)
 
     def chain(self, topic: str, topic_id: str, partition: int) -> Chain:
@@ -130,12 +146,14 @@ class Log:
         return chain
 
     def append(self, added: Sequence[Entry]) -> None:
-        """Write entries, their chains and the log's size."""
+        """Write entries, their chains and nodes of the tree, and the log's size."""
         bulk.insert(self._connection, entries, [_row(entry) for entry in added])
         touched = {(entry.topic_id, entry.partition) for entry in added}
         bulk.upsert(self._connection, chains, [msgspec.structs.astuple(self._chains[key]) for key in touched])
-        self.size += len(added)
-        RESIZE.execute(self._connection, size=self.size)
+        self._edge, filled = tree.extend(self._edge, [entry.leaf for entry in added])
+        bulk.insert(self._connection, nodes, [(*place, bulk.blob(node)) for *place, node in filled])
+        self.size = self._edge.size
+        RESIZE.execute(self._connection, size=self.size, edge=self._edge.packed())
         after_commit(self._connection, partial(self._heads.keep, self.size, self._chains))
 
 
@@ -156,7 +174,7 @@ def existing(address: URL) -> Iterator[Connection]:
 
 def open_log(connection: Connection, origin: str) -> None:
     """Make the log where there is none. Raises StoreError where there is another one."""
-    connection.execute(insert_or_ignore(connection, log).values(id=LOG_ID, origin=origin, size=0))
+    connection.execute(insert_or_ignore(connection, log).values(id=LOG_ID, origin=origin, size=0, edge=b""))
     read_size(connection, origin)
 
 

@@ -61,14 +61,16 @@ class Verification:
 
 def _content_problem(entry: Entry, chain: Chain) -> str | None:
     # SQLite's columns have no strict types: a manual edit may replace bytes by text.
-    if any(isinstance(part, str) for part in (entry.key, entry.value, entry.headers, entry.chain)):
+    if any(isinstance(part, str) for part in (entry.leaf, entry.chain, entry.key, entry.value, entry.headers)):
         return "text is stored instead of bytes"
     if entry.flags != (flags := flags_of(entry.key, entry.value, entry.headers)):
         return f"flags are {entry.flags}, but the null parts give {flags}"
-    stored = entry.chain
+    stored_leaf, stored = entry.leaf, entry.chain
     chain.add(entry)
     if entry.chain != stored:
         return f"chain is {stored.hex()}, but the stored bytes give {entry.chain.hex()}"
+    if entry.leaf != stored_leaf:
+        return f"leaf is {stored_leaf.hex()}, but the stored bytes give {entry.leaf.hex()}"
     found = search(unpack_headers(entry.headers))
     columns = (entry.type, entry.subject, entry.correlation_id, entry.event_time)
     expected = (found.type, found.subject, found.correlation_id, found.event_time)

@@ -17,7 +17,7 @@ from tests.support.audit_log import ORIGIN, a_fact, all_entries, find, open_log,
 from tests.support.builders import NOW
 from tests.support.query_plans import full_scans, plans, sorts
 
-OURS = {"log", "chains", "entries", "progress"}
+OURS = {"log", "chains", "entries", "nodes", "progress"}
 
 
 def positions(database: Database, **filters: object) -> list[int]:
@@ -29,7 +29,7 @@ def at(offset: int, time: bytes, **changed: object) -> Record:
     return a_fact(offset, headers=[("ce_time", time)], **changed)
 
 
-def test_the_first_revision_creates_the_tables_of_the_code(database: Database) -> None:
+def test_the_revisions_create_the_tables_of_the_code(database: Database) -> None:
     open_log(database)
     with database.read() as connection:
         context = MigrationContext.configure(

@@ -32,6 +32,7 @@ def an_entry(key: bytes | None, value: bytes | None, headers: Headers | None) ->
         key=key,
         value=value,
         headers=domain.pack_headers(headers),
+        leaf=b"",
         chain=b"",
         recorded_at=0,
         type=None,

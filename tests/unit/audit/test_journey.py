@@ -52,6 +52,7 @@ def an_entry(position: int, topic: str, headers: Headers, value: bytes | None) -
         key=b"u1",
         value=value,
         headers=domain.pack_headers(headers),
+        leaf=b"",
         chain=b"",
         recorded_at=to_micros(NOW),
         type=found.type,
