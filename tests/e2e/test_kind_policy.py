@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from k8s.command import NODE, RELEASE, CommandError, run
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import SERVICES, WITH_API
 from services.workbench.polling import until
 from tests.e2e.pods import python
 from tests.support.stories.target import Target
@@ -17,7 +17,7 @@ OUTSIDE_PORT = 8000
 LISTENER = "eventline-e2e-outside"
 IMAGE = "python:3.13-slim"
 PLACES = {
-    **{f"{name} http": (f"{RELEASE}-{name}", 8080) for name in SERVICES},
+    **{f"{name} http": (f"{RELEASE}-{name}", 8080) for name in WITH_API},
     "Kafka": (f"{RELEASE}-kafka", 9092),
     "PostgreSQL": (f"{RELEASE}-postgres", 5432),
     "SMTP": (f"{RELEASE}-mail", 1025),
@@ -26,7 +26,9 @@ PLACES = {
 OUTSIDE = "outside the cluster"
 DNS = "DNS"
 ALLOWED = {name: {"Kafka", "PostgreSQL", DNS} for name in SERVICES} | {
-    "notification": {"Kafka", "PostgreSQL", DNS, "SMTP"}
+    "notification": {"Kafka", "PostgreSQL", DNS, "SMTP"},
+    "audit": {"Kafka", "PostgreSQL", DNS, "witness http"},
+    "witness": {DNS},
 }
 REFUSED = ("FATAL:  no pg_hba.conf entry", "FATAL:  permission denied for database")
 # Prints, for each place, what a connection to it came to. A name is an address only by DNS.
@@ -81,7 +83,7 @@ def test_a_service_reaches_kafka_its_database_and_dns_and_nothing_else(target: T
     assert target.parts
     until("the node reaches the listener", lambda: _node_reaches(outside), seconds=20.0)
     places = PLACES | {OUTSIDE: (outside, OUTSIDE_PORT)}
-    found = {name: python(name, TRY, json.dumps(_others(name, places))) for name in SERVICES}
+    found = {name: python(name, TRY, json.dumps(_others(name, places))) for name in WITH_API}
     _print(found)
     wrong = [
         f"{name} -> {place}: {result}, {'allowed' if place in ALLOWED[name] else 'not allowed'}"

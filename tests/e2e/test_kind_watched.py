@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.contracts.service_list import SERVICES
+from services.contracts.service_list import JOBS
 from services.workbench.polling import until
 from tests.e2e.kind_target import address
 from tests.support.stories.mailboxes import Mailpit
@@ -47,7 +47,7 @@ def test_prometheus_reads_every_service_and_the_lag_probe_under_their_names(targ
     until(
         "all targets are up",
         lambda: series('up{namespace="eventline"} == 1'),
-        {*SERVICES, "console"}.__eq__,
+        {*JOBS}.__eq__,
         passing=httpx.HTTPError,
     )
 
