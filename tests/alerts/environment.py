@@ -12,7 +12,7 @@ import msgspec
 
 from k8s.alerts.rules import text
 from services.chassis.kafka.settings import KafkaSettings
-from services.contracts.service_list import JOBS, SERVICES
+from services.contracts.service_list import JOBS, SERVICES, STANDALONE
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
@@ -119,7 +119,8 @@ def environment(folder: Path, server: postgres.Server) -> Iterator[Environment]:
 
 
 def _programs(settings: WorkbenchSettings, urls: Urls, folder: Path) -> list[Program]:
-    around = [program for program in local_programs(settings, folder) if program.name in ("broker", "sink")]
+    apart = ("broker", "sink", *STANDALONE)
+    around = [program for program in local_programs(settings, folder) if program.name in apart]
     variables = {
         name: {**service_environment(name, settings, folder), **haste(name), "APP_DATABASE_URL": url}
         for name, url in urls.items()
