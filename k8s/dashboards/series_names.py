@@ -17,7 +17,7 @@ VALUES: Mapping[str, Sequence[str]] = {
     "messaging_destination_name": sorted(topic.name for topic in TOPICS),
     "type": sorted(TYPES),
     "ceiling": ("dead_letters", "parked_keys"),
-    "client": ("consumer", "dead-letters", "operations", "relay"),
+    "client": ("checkpoints", "consumer", "dead-letters", "operations", "relay"),
     "db_operation_name": ("read", "write"),
     "http_request_method": ("DELETE", "GET", "PATCH", "POST"),
     "http_response_status_code": ("4..", "5.."),

@@ -23,6 +23,7 @@ from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
+from services.chassis.transparency.key_file import KeyFileError
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(key_commands.app, name="keys")
@@ -35,7 +36,7 @@ def serve(context: typer.Context) -> None:
         return
     try:
         sys.exit(main("audit", Settings, bootstrap.build))
-    except StoreError as error:
+    except (StoreError, KeyFileError) as error:
         sys.stderr.write(f"audit cannot start:\n{error}\n")
         sys.exit(2)
 

@@ -1,14 +1,22 @@
 """Assembly of the audit service; the only module that names concrete classes."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+
+import structlog
 
 from services.audit import api, store
 from services.audit.chain_heads import Heads
 from services.audit.handlers import Handler
 from services.audit.journeys import api as journeys
 from services.audit.journeys import search
-from services.audit.metrics import AUDIT_SIZE
+from services.audit.metrics import AUDIT_SIZE, CHECKPOINTS
+from services.audit.notary.guard import Source
+from services.audit.notary.notary import Notary, Outside, SignedLog
+from services.audit.notary.progress import progress
+from services.audit.notary.publication import Publication
+from services.audit.notary.sources import file_records, topic_records
 from services.audit.restore.command import Store, Topics
 from services.audit.self_verification.component import SelfVerification
 from services.audit.settings import Settings
@@ -16,13 +24,18 @@ from services.audit.topic_ids import KnownIds
 from services.chassis.consumer.offset_tracker import OffsetTracker
 from services.chassis.database import migrations
 from services.chassis.database.database import Database
+from services.chassis.kafka import client_metrics
 from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.kafka.latest_published import TopicEnd
 from services.chassis.messages.clock import Clock, utc_now
 from services.chassis.messages.record import partitions_of
 from services.chassis.process.assembly import Assembly, Consumption
-from services.chassis.process.runtime import Plan
+from services.chassis.process.runtime import Component, Plan
 from services.chassis.telemetry.telemetry import Telemetry
-from services.contracts.catalog import read_by
+from services.chassis.transparency import key_file
+from services.contracts.catalog import AUDIT_CHECKPOINTS, read_by
+
+log = structlog.get_logger()
 
 REVISIONS = Path(__file__).parent / "migrations"
 NAME = "audit"
@@ -41,13 +54,32 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         gather_s=0.1,  # nobody waits for an entry
     )
     entries = api.routes(partial(database.reader(store.find), origin=origin))
-    components = [
+    components: list[Component] = [
         assembly.http([*entries, *journeys.routes(database.reader(search.find))], api.DOCUMENT),
         assembly.consumer(records),
         SelfVerification(database, origin, settings.audit_verify_rate, telemetry),
+        *_notary(settings, assembly),
     ]
+    checkpoints = partial(database.reader(progress), telemetry.clock)
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))
-    return assembly.plan(components, partial(store.create_log, database, origin), size, needs_broker=True)
+    signed = partial(telemetry.metrics.on_scrape_together, CHECKPOINTS, checkpoints)
+    return assembly.plan(components, partial(store.create_log, database, origin), size, signed, needs_broker=True)
+
+
+def _notary(settings: Settings, assembly: Assembly) -> Iterator[Component]:
+    """Yield the notary, if there is a key. Raises KeyFileError."""
+    if not settings.audit_key_file:
+        log.warning("no checkpoint is signed: APP_AUDIT_KEY_FILE is not set; `keys make` makes a key")
+        return
+    origin = settings.audit_origin
+    signer = key_file.read(Path(settings.audit_key_file), origin)
+    file = Path(settings.audit_checkpoint_file) if settings.audit_checkpoint_file else None
+    places: list[Source] = [partial(topic_records, TopicEnd(settings, AUDIT_CHECKPOINTS.name), origin)]
+    if file is not None:
+        places.append(partial(file_records, file, origin))
+    publication = Publication(origin, assembly.producers(f"{NAME}-checkpoints", client_metrics.CHECKPOINTS), file)
+    outside = Outside(publication, witnesses=None, sources=tuple(places))
+    yield Notary(SignedLog(assembly.database, signer), outside, assembly.telemetry)
 
 
 def build_restore(settings: Settings) -> tuple[Topics, Store]:

@@ -37,3 +37,25 @@ CHANGED = Declared(
     meaning="1 from the moment that a changed entry is found until the whole log is verified well again, else 0.",
     services=("audit",),
 )
+CHECKPOINT_SIZE = Declared(
+    name="audit_checkpoint_size",
+    kind="gauge",
+    unit="entries",
+    meaning="Entries that the newest published checkpoint covers; 0 before the first.",
+    services=("audit",),
+)
+UNSIGNED_SIZE = Declared(
+    name="audit_unsigned_size",
+    kind="gauge",
+    unit="entries",
+    meaning="Entries that no published checkpoint covers: all of them without a key.",
+    services=("audit",),
+)
+UNSIGNED_AGE = Declared(
+    name="audit_unsigned_age_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Age of the oldest entry that no published checkpoint covers; 0 if each is covered.",
+    services=("audit",),
+)
+CHECKPOINTS = (CHECKPOINT_SIZE, UNSIGNED_SIZE, UNSIGNED_AGE)

@@ -1,7 +1,7 @@
 """Settings of the audit service; those of each room are described there."""
 
 from services.chassis.process.settings import ServiceSettings
-from services.chassis.settings.environment import Natural, Text, settings
+from services.chassis.settings.environment import Mixin, Natural, Text, settings
 from services.chassis.transparency.note import check_name
 
 UPGRADE = (
@@ -11,7 +11,25 @@ UPGRADE = (
 
 
 @settings
-class StoredLogSettings(ServiceSettings):
+class NotarySettings(Mixin):
+    """Files of the notary: the key that signs checkpoints, and the file to which the newest one is published.
+
+    Without a key nothing is signed; without a file only the topic and the API have checkpoints.
+    """
+
+    audit_key_file: str = ""
+    audit_checkpoint_file: str = ""
+
+    def problems(self) -> list[str]:
+        """Return a file that would be ignored."""
+        if self.audit_checkpoint_file and not self.audit_key_file:
+            remedy = "APP_AUDIT_CHECKPOINT_FILE would be ignored without APP_AUDIT_KEY_FILE: give the key, or omit it"
+            return [*super().problems(), remedy]
+        return super().problems()
+
+
+@settings
+class StoredLogSettings(ServiceSettings, NotarySettings):
     """`audit_origin` is the log's name: every chain starts from it, so it can never change.
 
     `audit_verify_rate` is how many entries a second each process verifies at most while it runs.

@@ -5,10 +5,11 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from services.audit.settings import Settings
 from services.chassis.process.runtime import Plan
 from services.chassis.settings.environment import load
 from services.chassis.telemetry.telemetry import Telemetry
-from services.chassis.transparency import key_set
+from services.chassis.transparency import key_file, key_set
 from services.chassis.transparency.key_set import Parties
 from services.console import lag_exporter
 from services.contracts.service_list import WITH_API
@@ -27,7 +28,7 @@ def _store(folder: Path) -> dict[str, str]:
 def _variables(name: str, folder: Path) -> dict[str, str]:
     if name == "witness":
         return _store(folder) | _witness(folder)
-    return _store(folder) | KAFKA | (MAIL if name == "notification" else {})
+    return _store(folder) | KAFKA | _own(name, folder)
 
 
 def _witness(folder: Path) -> dict[str, str]:
@@ -41,6 +42,13 @@ def _service(name: str, folder: Path, telemetry: Telemetry) -> Plan:
     settings = load(kind, _variables(name, folder))
     plan: Plan = import_module(f"services.{name}.bootstrap").build(settings, telemetry)
     return plan
+
+
+def _own(name: str, folder: Path) -> dict[str, str]:
+    if name == "audit":
+        key_file.make(folder / "log.key", Settings.audit_origin)
+        return {"APP_AUDIT_KEY_FILE": str(folder / "log.key")}
+    return MAIL if name == "notification" else {}
 
 
 def _lag_probe(_: Path, telemetry: Telemetry) -> Plan:

@@ -23,6 +23,7 @@ from services.chassis.telemetry.metrics.kafka import (
 from services.chassis.telemetry.metrics.publishing import OPERATION_DURATION
 
 CONSUMER, RELAY, DEAD_LETTERS, OPERATIONS = "consumer", "relay", "dead-letters", "operations"
+CHECKPOINTS = "checkpoints"
 REFUSED = ("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "_FATAL")  # shown from the start, for the alert
 PERCENTILES = ("50", "99")
 

@@ -16,7 +16,7 @@ from typing import Self
 from services.audit.settings import Settings as AuditSettings
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
-from services.chassis.transparency import key_set
+from services.chassis.transparency import key_file, key_set
 from services.contracts.service_list import LAG_EXPORTER, STANDALONE, WITH_API
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
@@ -26,6 +26,7 @@ from services.workbench.settings import WorkbenchSettings
 ROOT = Path(__file__).parents[3]
 MAILS = "mails.jsonl"
 KEYS = "keys"  # the folder of the keys of the audit log and its witness
+CHECKPOINT = "checkpoint"
 STOP_SECONDS = 30.0
 BROKER_STOPPED = 128 + 15  # the exit code of a JVM after an orderly stop by SIGTERM
 
@@ -148,7 +149,20 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
             "APP_WITNESS_KEY_FILE": str(keys / key_set.WITNESS_KEY),
             "APP_WITNESS_LOGS_FILE": str(keys / key_set.LOGS),
         }
+    if name == "audit":
+        environment |= {
+            "APP_AUDIT_KEY_FILE": str(_log_key(folder.absolute())),
+            "APP_AUDIT_CHECKPOINT_FILE": str(folder.absolute() / CHECKPOINT),
+        }
     return environment
+
+
+def _log_key(folder: Path) -> Path:
+    """Return the file of the key that signs the audit log, made if it is missing."""
+    path = folder / KEYS / key_set.LOG_KEY
+    if not path.exists():
+        key_file.make(path, AuditSettings.audit_origin)
+    return path
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
