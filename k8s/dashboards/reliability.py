@@ -3,6 +3,7 @@
 from k8s.alerts.slos import BURNS, SLOS, Slo
 from k8s.dashboards import shared_panels, style
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
+from k8s.dashboards.operators import OPERATORS
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.panel_types import Bars, Series, Stat
 from k8s.dashboards.promql import ALL_TIME, PROBE, increases, most, of, per, rate
@@ -233,6 +234,6 @@ BOARD = Board(
     uid="eventline-reliability",
     title="Eventline / Reliability",
     question="Is what was promised kept, and is anything waiting, repeated, parked or dead-lettered?",
-    rows=(NOW, PROMISES, OUTBOX, ASIDE, HELD, FORGETTING, GROUND),
+    rows=(NOW, PROMISES, OUTBOX, ASIDE, HELD, OPERATORS, FORGETTING, GROUND),
     variables=(NAMESPACE, SERVICE),
 )

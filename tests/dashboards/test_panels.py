@@ -36,6 +36,9 @@ PROVOKED = {
     "Reliability / How many keys are parked?",
     "Reliability / Which records are held, and why?",
     "Reliability / For how long has the oldest of them waited?",
+    "Reliability / Which actions did operators take?",
+    "Reliability / How long ago was the latest of each?",
+    "Reliability / What did the latest of each apply to?",
     "Audit / Behind the end",
     "Audit / How old is the oldest record without an entry?",
 }

@@ -143,3 +143,30 @@ def test_the_operating_systems_user_is_not_verified() -> None:
     assert operator.name
     assert operator.host
     assert not operator.verified
+
+
+def test_metrics_show_the_number_of_each_action_and_what_the_latest_applied_to(database: Database) -> None:
+    rebuild = Action(name="store.rebuild", selection="users", count=12)
+    act(database, rebuild)
+    log = FakeLog()
+    with relaying(database, log) as telemetry:
+        assert gauges(telemetry) == {("store.rebuild", NOW.timestamp()): (1, 12)}
+        act(database, msgspec.structs.replace(rebuild, count=13))  # in another process
+        act(database)
+        expected = {("store.rebuild", NOW.timestamp()): (2, 13), ("outbox.retry", NOW.timestamp()): (1, 3)}
+        assert gauges(telemetry) == expected
+        assert gauges(telemetry) == expected, "no row is counted twice"
+
+
+def gauges(telemetry: Telemetry) -> dict[tuple[str, float], tuple[float, float]]:
+    """Return, by action and latest time, the number of actions and what the latest applied to."""
+    found: dict[str, dict[str, float]] = {}
+    for family in telemetry.metrics.registry.collect():
+        for sample in family.samples:
+            if sample.name.startswith("operator_action"):
+                found.setdefault(sample.name, {})[sample.labels["action"]] = sample.value
+    counts, latest, sizes = (
+        found[name]
+        for name in ("operator_actions", "operator_action_latest_timestamp_seconds", "operator_action_latest_items")
+    )
+    return {(name, latest[name]): (counts[name], sizes[name]) for name in counts}

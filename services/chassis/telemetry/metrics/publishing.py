@@ -53,6 +53,30 @@ RELAY_PAUSED = Declared(
     meaning="Time since an operator paused the relay, 0 while it is not paused.",
     services=PUBLISHERS,
 )
+ACTION_COUNT = Declared(
+    name="operator_actions",
+    kind="gauge",
+    unit="actions",
+    meaning="Actions of operators in this store since it was created or restored, by action, such as store.rebuild.",
+    services=PUBLISHERS,
+    labels=("action",),
+)
+ACTION_LATEST = Declared(
+    name="operator_action_latest_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="When the latest of each action took effect, in seconds since 1970.",
+    services=PUBLISHERS,
+    labels=("action",),
+)
+ACTION_SIZE = Declared(
+    name="operator_action_latest_items",
+    kind="gauge",
+    unit="items",
+    meaning="What the latest of each action applied to: rows of a rebuild, the last event of a restore, held records.",
+    services=PUBLISHERS,
+    labels=("action",),
+)
 SENT = Declared(
     name="messaging_client_sent_messages_total",
     kind="counter",
