@@ -12,7 +12,7 @@ from services.chassis.messages.event import StoredEvent
 from services.chassis.messages.publisher import OpenProducer, Publisher, RecordRefusedError
 from services.chassis.messages.record import Outgoing
 from services.chassis.net.backoff import Backoff
-from services.chassis.outbox import operator_events, operator_metrics
+from services.chassis.outbox import operator_events
 from services.chassis.outbox.fact_record import fact_record
 from services.chassis.telemetry.metrics.declared import SYSTEM
 from services.chassis.telemetry.metrics.publishing import SENT
@@ -47,7 +47,6 @@ class OperatorRelay:
         self._sent = telemetry.metrics.counter(SENT)
         self._backoff = Backoff(*BACKOFF_S)
         self._producer: Publisher | None = None
-        operator_metrics.register(database, telemetry)
 
     def run(self, stop: threading.Event) -> None:
         """Look for events every second until the stop. The next process publishes the rest."""

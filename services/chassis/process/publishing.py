@@ -16,6 +16,7 @@ from services.chassis.outbox.event_publisher import Outbox, Records
 from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.operator_relay import OperatorRelay, OperatorTopic
 from services.chassis.outbox.relay import Relay
+from services.chassis.process import operator_metrics
 from services.chassis.process.assembly import Assembly
 from services.chassis.process.runtime import Component
 
@@ -51,6 +52,7 @@ class PublishingAssembly(Assembly):
 
     def operator_relay(self, relay: Relay) -> Component:
         """Return the relay of operators' actions, which publishes while `relay` leads."""
+        operator_metrics.register(self.database, self.telemetry)
         open_producer = self.producers(f"{self.group}-operations", OPERATIONS)
         target = OperatorTopic(self.group, relay.leads, open_producer)
         return OperatorRelay(target, self.database, self.telemetry)

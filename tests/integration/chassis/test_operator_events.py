@@ -13,6 +13,7 @@ from services.chassis.outbox import operator_events
 from services.chassis.outbox import operator_relay as module
 from services.chassis.outbox.operator_events import Action, Operator
 from services.chassis.outbox.operator_relay import OperatorRelay, OperatorTopic
+from services.chassis.process import operator_metrics
 from services.chassis.telemetry.telemetry import Telemetry
 from services.contracts.envelope import from_headers
 from services.contracts.operations import OperatorActed
@@ -148,14 +149,14 @@ def test_the_operating_systems_user_is_not_verified() -> None:
 def test_metrics_show_the_number_of_each_action_and_what_the_latest_applied_to(database: Database) -> None:
     rebuild = Action(name="store.rebuild", selection="users", count=12)
     act(database, rebuild)
-    log = FakeLog()
-    with relaying(database, log) as telemetry:
-        assert gauges(telemetry) == {("store.rebuild", NOW.timestamp()): (1, 12)}
-        act(database, msgspec.structs.replace(rebuild, count=13))  # in another process
-        act(database)
-        expected = {("store.rebuild", NOW.timestamp()): (2, 13), ("outbox.retry", NOW.timestamp()): (1, 3)}
-        assert gauges(telemetry) == expected
-        assert gauges(telemetry) == expected, "no row is counted twice"
+    telemetry = a_telemetry()
+    operator_metrics.register(database, telemetry)
+    assert gauges(telemetry) == {("store.rebuild", NOW.timestamp()): (1, 12)}
+    act(database, msgspec.structs.replace(rebuild, count=13))  # in another process
+    act(database)
+    expected = {("store.rebuild", NOW.timestamp()): (2, 13), ("outbox.retry", NOW.timestamp()): (1, 3)}
+    assert gauges(telemetry) == expected
+    assert gauges(telemetry) == expected, "no row is counted twice"
 
 
 def gauges(telemetry: Telemetry) -> dict[tuple[str, float], tuple[float, float]]:

@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -53,7 +54,7 @@ def test_a_store_whose_relay_extends_its_lease_is_not_touched(
         def wait(self, _seconds: float) -> None:
             of_service.renew(extended)
 
-    monkeypatch.setattr("services.notification.restore.threading.Event", Waits)
+    monkeypatch.setattr("services.notification.restore.threading", SimpleNamespace(Event=Waits))
     monkeypatch.setattr(lease, "LOOK_S", 0.0)
     with pytest.raises(LeaseHeldError, match="has the lease of the relay and extends it: stop every instance"):
         restored(database, records)

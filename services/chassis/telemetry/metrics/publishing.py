@@ -73,7 +73,7 @@ ACTION_SIZE = Declared(
     name="operator_action_latest_items",
     kind="gauge",
     unit="items",
-    meaning="What the latest of each action applied to: rows of a rebuild, the last event of a restore, held records.",
+    meaning="Items of the latest of each action: rows of a rebuild, the last event of a restore, held records.",
     services=PUBLISHERS,
     labels=("action",),
 )
