@@ -58,7 +58,7 @@ def test_kind_has_a_witness_and_the_secrets_that_deploy_makes(helm: Helm) -> Non
         for volume in pod.spec["volumes"]
         if volume["name"] == "keys"
     }
-    assert mounted == {"eventline-witness-keys"}
+    assert mounted == {"eventline-witness-keys", "eventline-audit-keys"}
 
 
 def _labels(name: str) -> dict[str, str]:

@@ -45,7 +45,9 @@ def test_the_witness_meets_the_audit_service_and_prometheus_alone(compose: Compo
     assert beside == {"witness", "audit", "prometheus"}
     services = compose["services"].items()
     sources = {name: {volume["source"] for volume in service.get("volumes", [])} for name, service in services}
-    assert {name for name, volumes in sources.items() if "witness-keys" in volumes} == {"witness", "witness-keys"}
+    for owner in ("witness", "audit"):
+        keys = f"{owner}-keys"
+        assert {name for name, volumes in sources.items() if keys in volumes} == {owner, keys}
 
 
 def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:

@@ -7,9 +7,10 @@
 
 {{- define "service.keys.environment" -}}
 {{- if .Values.keys.existingSecret -}}
-{{- $others := include "service.keys.others" . -}}
 APP_{{ upper .Chart.Name }}_KEY_FILE: /etc/eventline/keys/key
-APP_{{ upper .Chart.Name }}_{{ upper $others }}_FILE: /etc/eventline/keys/{{ $others }}
+{{- if eq .Chart.Name "witness" }}
+APP_WITNESS_LOGS_FILE: /etc/eventline/keys/logs
+{{- end }}
 {{- end -}}
 {{- end -}}
 
