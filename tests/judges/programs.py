@@ -3,6 +3,7 @@
 Skips loudly where there is no Go: a judge that did not look is no verdict.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".eventline" / "judges"
+SOURCES = Path(__file__).parent / "go"
 BUILD_S = 900
 MODULES = {"posix-oneshot": "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4"}
 
@@ -20,16 +22,27 @@ def judge(name: str) -> Path:
     """Return a program, which is built if it is not there. Skips the test without Go."""
     folder = FOLDER / MODULES[name].rpartition("@")[2]
     if not (folder / name).exists():
-        _build(name, folder)
+        _build(name, folder, MODULES[name])
     return folder / name
 
 
-def _build(name: str, folder: Path) -> None:
+def own_judge(name: str) -> Path:
+    """Return a program of `tests/judges/go`, which calls a library of another maker. Skips the test without Go."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(SOURCES.rglob("*.*")))).hexdigest()
+    folder = FOLDER / digest[:16]
+    if not (folder / name).exists():
+        _build(name, folder, f"./{name}", SOURCES)
+    return folder / name
+
+
+def _build(name: str, folder: Path, package: str, within: Path = ROOT) -> None:
     go = shutil.which("go")
     if go is None:
         pytest.skip(f"NOT JUDGED: Go is not on PATH, so {name} was not built; get it from https://go.dev/dl")
-    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
-    argv = (go, "install", MODULES[name])
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=BUILD_S, check=False)
+    environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto"}
+    argv = (go, "install", package)
+    done = subprocess.run(
+        argv, cwd=within, env=environment, capture_output=True, text=True, timeout=BUILD_S, check=False
+    )
     if done.returncode != 0:
         pytest.fail(f"{' '.join(argv)}: {done.stderr}")
