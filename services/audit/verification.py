@@ -1,12 +1,13 @@
-"""Verification of a whole log: each entry against its chain, then chains and size against the stored ones.
+"""Verification of a log: each entry against its chain and its leaf, then chains, tree and size against the stored ones.
 
 Pure: entries come from an iterator, and the first difference raises an exception.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.audit.domain import Chain, Entry, flags_of, new_chain, search, unpack_headers
+from services.chassis.transparency.tree import TILE_HEIGHT, TILE_WIDTH, Edge, Node, extend
 
 Key = tuple[str, int]  # topic id, partition
 Chains = Mapping[Key, Chain]
@@ -14,34 +15,64 @@ Chains = Mapping[Key, Chain]
 UNREADABLE = (ValueError, TypeError, AttributeError, OverflowError, struct.error)
 
 
+EMPTY = Edge()
+
+
 class BadEntryError(Exception):
     """The log was changed: the message names the first bad entry and the difference."""
 
 
 class Verification:
-    """The verification of one log, from its beginning or from a `size` and `chains` on, which are trusted.
+    """The verification of one log, from its beginning or from an `edge` of its tree and `chains` on, which are trusted.
 
     Offsets rise, but are not contiguous: compaction, retention and transactions of other writers leave gaps.
     """
 
-    def __init__(self, origin: str, size: int = 0, chains: Mapping[Key, Chain] = {}) -> None:
+    def __init__(self, origin: str, edge: Edge = EMPTY, chains: Mapping[Key, Chain] = {}) -> None:
         self._origin = origin
-        self.size = size
+        self._edge = edge
+        self._filled: list[Node] = []
+        self.size = edge.size
         self.chains: dict[Key, Chain] = dict(chains)
 
     def check(self, entries: Iterable[Entry]) -> None:
         """Check the next entries in the order of the log. Raises BadEntryError: the verification is over then."""
+        leaves: list[bytes] = []
         for entry in entries:
             if problem := self._problem(entry):
                 raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
             self.size += 1
+            leaves.append(entry.leaf)
+            if len(leaves) == TILE_WIDTH:
+                self._grow(leaves)
+        self._grow(leaves)
 
-    def compare(self, size: int, chains: Chains) -> None:
-        """Compare the computed size and chains with the stored ones. Raises BadEntryError."""
+    def compare(self, size: int, edge: bytes, chains: Chains) -> None:
+        """Compare the computed size, edge and chains with the stored ones. Raises BadEntryError."""
         for key in sorted(chains.keys() | self.chains.keys()):
             _compare(chains.get(key), self.chains.get(key))
         if size != self.size:
             raise BadEntryError(f"position {self.size}: the log has this many entries, but its size is {size}")
+        if edge != self._edge.packed():
+            raise BadEntryError(
+                f"the edge of the tree is {_text(edge)}, but the entries give {_text(self._edge.packed())}"
+            )
+
+    def filled(self) -> list[Node]:
+        """Return the nodes of the tiles that the entries have filled since the last call."""
+        found, self._filled = self._filled, []
+        return found
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes that a tree of this size has."""
+        heights = range(TILE_HEIGHT, self.size.bit_length(), TILE_HEIGHT)
+        return sum(self.size >> height for height in heights)
+
+    def _grow(self, leaves: list[bytes]) -> None:
+        self._edge, filled = extend(self._edge, leaves)
+        self._filled += filled
+        leaves.clear()
 
     def _problem(self, entry: Entry) -> str | None:
         try:
@@ -57,6 +88,15 @@ class Verification:
         if entry.offset < chain.next_offset:
             return f"its offset is out of order, the chain has reached {chain.next_offset}"
         return None
+
+
+def compare_nodes(computed: Sequence[Node], stored: Sequence[Node | None]) -> None:
+    """Compare nodes of the tree with the stored ones at their places. Raises BadEntryError."""
+    for one, other in zip(sorted(computed), stored, strict=True):
+        if one != other:
+            found = "is missing" if other is None else f"is {_text(other.hash)}"
+            where = f"node {one.index} on tile level {one.level}"
+            raise BadEntryError(f"{where} of the tree {found}, but the entries give {_text(one.hash)}")
 
 
 def _content_problem(entry: Entry, chain: Chain) -> str | None:

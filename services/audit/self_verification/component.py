@@ -14,6 +14,7 @@ from services.audit import store
 from services.audit.metrics import CHANGED, PASS_AGE, VERIFIED, VERIFIED_SIZE
 from services.audit.self_verification.followed_log import FollowedLog
 from services.audit.store import StoreError
+from services.audit.tree import node_store
 from services.audit.verification import BadEntryError, Verification
 from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.telemetry.periodic import Periodic
@@ -74,8 +75,9 @@ class SelfVerification(Periodic):
 
     def _step(self, connection: Connection) -> int:
         if self._new is None:
-            size = store.read_size(connection, self._origin)
-            self._new = FollowedLog(Verification(self._origin, size, store.read_chains(connection)), self._origin)
+            store.read_size(connection, self._origin)
+            begin = node_store.edge_of(connection)
+            self._new = FollowedLog(Verification(self._origin, begin, store.read_chains(connection)), self._origin)
         used = _advance(self._new, connection, self._budget // 2)[0]
         whole, ended = _advance(self._whole, connection, self._budget - used)
         if ended:

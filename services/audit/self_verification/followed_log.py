@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from services.audit import store
 from services.audit.domain import Entry
-from services.audit.verification import Verification
+from services.audit.tree import node_store
+from services.audit.verification import Verification, compare_nodes
 
 STEP_S = 0.05  # a snapshot is open for no longer, but for one entry: large values take their time
 
@@ -26,7 +27,7 @@ class FollowedLog:
         return self._verification.size
 
     def step(self, connection: Connection, limit: int) -> bool:
-        """Check at most so many more entries. At the log's end compare it with the stored chains and return True.
+        """Check at most so many more entries. At the log's end compare it with chains and edge, and return True.
 
         Raises BadEntryError, and StoreError if the database has no such log.
         """
@@ -34,10 +35,12 @@ class FollowedLog:
         deadline = time.monotonic() + STEP_S
         with closing(store.read_entries(connection, start, limit)) as entries:
             self._verification.check(_until(deadline, entries))
+        filled = self._verification.filled()
+        compare_nodes(filled, node_store.read_nodes(connection, filled))
         found = self.size - start
         if found and (found == limit or time.monotonic() >= deadline):
             return False  # there may be more
-        self._verification.compare(size, store.read_chains(connection))
+        self._verification.compare(size, node_store.read_edge(connection), store.read_chains(connection))
         return True
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from services.audit import store
 from services.audit.chain_heads import Chains, Heads
+from services.audit.tree import node_store
 from services.audit.verification import Verification
 from services.chassis.database.database import Database
 from tests.support.audit_log import ORIGIN, TOPIC_IDS, a_fact, all_entries, open_log, record_with
@@ -29,7 +30,9 @@ def require_unbroken_chains(database: Database, size: int) -> None:
     assert len(entries) == size
     verification.check(entries)
     with database.read() as connection:
-        verification.compare(store.read_size(connection, ORIGIN), store.read_chains(connection))
+        verification.compare(
+            store.read_size(connection, ORIGIN), node_store.read_edge(connection), store.read_chains(connection)
+        )
 
 
 def test_a_replica_that_is_alone_reads_the_chains_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

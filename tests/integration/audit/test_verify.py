@@ -84,13 +84,48 @@ def test_a_large_value_is_verified_and_its_change_is_found(recorded: Database, d
         (["UPDATE chains SET head = entries.chain FROM entries WHERE entries.position = 0 AND length = 5"], r"head of"),
         (["UPDATE log SET size = 9"], r"size is 9"),
         (["DELETE FROM entries WHERE position = 7"], r"state.v1\[0\]@0: next_offset of the stored chain is 8"),
+        (["UPDATE entries SET leaf = chain WHERE position = 3"], r"events.v1\[0\]@3, at position 3: leaf is"),
+        (["UPDATE log SET edge = entries.leaf FROM entries WHERE position = 0"], r"the edge of the tree is"),
     ],
-    ids=["value", "key", "subject", "removed", "removed and refilled", "swapped", "head", "size", "end"],
+    ids=[
+        "value",
+        "key",
+        "subject",
+        "removed",
+        "removed and refilled",
+        "swapped",
+        "head",
+        "size",
+        "end",
+        "leaf",
+        "edge",
+    ],
 )
 def test_a_change_is_found_and_named(
     recorded: Database, database_url: str, statements: list[str], message: str
 ) -> None:
     change(recorded, *statements)
+    with pytest.raises(BadEntryError, match=message):
+        verify(database_url)
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (
+            "UPDATE nodes SET hash = entries.leaf FROM entries WHERE position = 0",
+            "node 0 on tile level 1 of the tree is",
+        ),
+        ("DELETE FROM nodes", "node 0 on tile level 1 of the tree is missing"),
+        ("INSERT INTO nodes SELECT 1, 1, leaf FROM entries WHERE position = 0", "has 2 stored nodes, but its entries"),
+    ],
+    ids=["changed", "removed", "added"],
+)
+def test_a_changed_node_of_the_tree_is_found(
+    recorded: Database, database_url: str, statement: str, message: str
+) -> None:
+    record_all(recorded, *[a_fact(offset) for offset in range(5, 300)])
+    change(recorded, statement)
     with pytest.raises(BadEntryError, match=message):
         verify(database_url)
 

@@ -8,6 +8,7 @@ import pytest
 from services.audit import handlers
 from services.audit.domain import Chain, Entry
 from services.audit.verification import BadEntryError, Verification
+from services.chassis.transparency.tree import Edge, extend
 from tests.support.audit_log import ORIGIN, TOPIC_IDS, a_fact
 from tests.support.builders import NOW
 from tests.unit.audit.test_handlers import FakeLog
@@ -26,7 +27,8 @@ def a_log(*offsets: int, topic: str = "user.events.v1") -> tuple[list[Entry], di
 def verify(entries: list[Entry], chains: dict[Key, Chain], size: int | None = None) -> None:
     verification = Verification(ORIGIN)
     verification.check(entries)
-    verification.compare(len(entries) if size is None else size, chains)
+    edge, _ = extend(Edge(), [entry.leaf for entry in entries])
+    verification.compare(len(entries) if size is None else size, edge.packed(), chains)
 
 
 def test_an_unchanged_log_passes() -> None:
@@ -35,6 +37,28 @@ def test_an_unchanged_log_passes() -> None:
 
 def test_an_empty_log_passes() -> None:
     verify([], {})
+
+
+def test_a_verification_goes_on_from_a_trusted_state() -> None:
+    entries, chains = a_log(*range(700))
+    first, whole = Verification(ORIGIN), extend(Edge(), [entry.leaf for entry in entries])
+    first.check(entries[:300])
+    (before,) = first.chains.values()
+    edge, _ = extend(Edge(), [entry.leaf for entry in entries[:300]])
+    then = Verification(ORIGIN, edge, {(before.topic_id, 0): before})
+    then.check(entries[300:])
+    then.compare(700, whole[0].packed(), chains)
+    assert first.filled() + then.filled() == whole[1]
+    assert then.nodes == len(whole[1]) == 2
+    assert then.filled() == []
+
+
+def test_another_edge_is_found() -> None:
+    entries, chains = a_log(0, 1)
+    verification = Verification(ORIGIN)
+    verification.check(entries)
+    with pytest.raises(BadEntryError, match="the edge of the tree is 0000"):
+        verification.compare(2, bytes(32), chains)
 
 
 def test_another_origin_makes_other_chains() -> None:
@@ -58,6 +82,7 @@ def test_another_origin_makes_other_chains() -> None:
         ("offset", 2, "its offset is out of order, the chain has reached 4"),
         ("flags", 2, "flags are 2"),
         ("chain", bytes(32), "chain is 0000"),
+        ("leaf", bytes(32), "leaf is 0000"),
         ("subject", "user-9", "'user-9'"),
         ("event_time", None, "None"),
         ("position", 9, "position 1 is missing before it"),

@@ -1,0 +1,1 @@
+"""The Merkle tree of the audit log as its store has it."""
