@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
 from services.audit.notary import key_commands
+from services.audit.notary.witnesses import PolicyFileError
 from services.audit.restore import command as restore_command
 from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
@@ -36,7 +37,7 @@ def serve(context: typer.Context) -> None:
         return
     try:
         sys.exit(main("audit", Settings, bootstrap.build))
-    except (StoreError, KeyFileError) as error:
+    except (StoreError, KeyFileError, PolicyFileError) as error:
         sys.stderr.write(f"audit cannot start:\n{error}\n")
         sys.exit(2)
 

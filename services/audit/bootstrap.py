@@ -16,7 +16,8 @@ from services.audit.notary.guard import Source
 from services.audit.notary.notary import Notary, Outside, SignedLog
 from services.audit.notary.progress import progress
 from services.audit.notary.publication import Publication
-from services.audit.notary.sources import file_records, topic_records
+from services.audit.notary.sources import file_records, topic_records, witness_records
+from services.audit.notary.witnesses import read_witnesses
 from services.audit.restore.command import Store, Topics
 from services.audit.self_verification.component import SelfVerification
 from services.audit.settings import Settings
@@ -60,14 +61,14 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
         SelfVerification(database, origin, settings.audit_verify_rate, telemetry),
         *_notary(settings, assembly),
     ]
-    checkpoints = partial(database.reader(progress), telemetry.clock)
+    checkpoints = partial(database.reader(progress), telemetry.clock, witnessed=bool(settings.audit_policy_file))
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))
     signed = partial(telemetry.metrics.on_scrape_together, CHECKPOINTS, checkpoints)
     return assembly.plan(components, partial(store.create_log, database, origin), size, signed, needs_broker=True)
 
 
 def _notary(settings: Settings, assembly: Assembly) -> Iterator[Component]:
-    """Yield the notary, if there is a key. Raises KeyFileError."""
+    """Yield the notary, if there is a key. Raises KeyFileError, PolicyFileError."""
     if not settings.audit_key_file:
         log.warning("no checkpoint is signed: APP_AUDIT_KEY_FILE is not set; `keys make` makes a key")
         return
@@ -78,7 +79,12 @@ def _notary(settings: Settings, assembly: Assembly) -> Iterator[Component]:
     if file is not None:
         places.append(partial(file_records, file, origin))
     publication = Publication(origin, assembly.producers(f"{NAME}-checkpoints", client_metrics.CHECKPOINTS), file)
-    outside = Outside(publication, witnesses=None, sources=tuple(places))
+    witnesses = (
+        read_witnesses(Path(settings.audit_policy_file), signer.verifier) if settings.audit_policy_file else None
+    )
+    if witnesses is not None:
+        places.append(partial(witness_records, witnesses.clients, origin))
+    outside = Outside(publication, witnesses, tuple(places))
     yield Notary(SignedLog(assembly.database, signer), outside, assembly.telemetry)
 
 

@@ -58,4 +58,11 @@ UNSIGNED_AGE = Declared(
     meaning="Age of the oldest entry that no published checkpoint covers; 0 if each is covered.",
     services=("audit",),
 )
-CHECKPOINTS = (CHECKPOINT_SIZE, UNSIGNED_SIZE, UNSIGNED_AGE)
+WITNESS_AGE = Declared(
+    name="audit_witness_age_seconds",
+    kind="gauge",
+    unit="seconds",
+    meaning="Time for which the newest checkpoint has waited for cosignatures: 0 with them, or without a policy.",
+    services=("audit",),
+)
+CHECKPOINTS = (CHECKPOINT_SIZE, UNSIGNED_SIZE, UNSIGNED_AGE, WITNESS_AGE)

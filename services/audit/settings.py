@@ -12,20 +12,21 @@ UPGRADE = (
 
 @settings
 class NotarySettings(Mixin):
-    """Files of the notary: the key that signs checkpoints, and the file to which the newest one is published.
+    """Files of the notary: the key that signs checkpoints, the policy that names witnesses, and a published file.
 
-    Without a key nothing is signed; without a file only the topic and the API have checkpoints.
+    Without a key nothing is signed; without a policy no witness is asked; without a file there are topic and table.
     """
 
     audit_key_file: str = ""
+    audit_policy_file: str = ""
     audit_checkpoint_file: str = ""
 
     def problems(self) -> list[str]:
-        """Return a file that would be ignored."""
-        if self.audit_checkpoint_file and not self.audit_key_file:
-            remedy = "APP_AUDIT_CHECKPOINT_FILE would be ignored without APP_AUDIT_KEY_FILE: give the key, or omit it"
-            return [*super().problems(), remedy]
-        return super().problems()
+        """Return files that would be ignored."""
+        given = {"POLICY": self.audit_policy_file, "CHECKPOINT": self.audit_checkpoint_file}
+        ignored = [f"APP_AUDIT_{name}_FILE" for name, value in given.items() if value and not self.audit_key_file]
+        remedy = "would be ignored without APP_AUDIT_KEY_FILE: give the key, or omit it"
+        return [*super().problems(), *(f"{name} {remedy}" for name in ignored)]
 
 
 @settings

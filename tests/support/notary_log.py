@@ -15,12 +15,15 @@ from services.chassis.database.database import Database
 from services.chassis.messages.publisher import Publisher
 from services.chassis.telemetry.telemetry import telemetry
 from services.chassis.transparency.checkpoint import Checkpoint
+from services.chassis.transparency.key_set import policy
 from services.chassis.transparency.keys import Signer
 from services.chassis.transparency.note import Note
+from services.chassis.transparency.policy import Policy
 from tests.support.stored_witness import StoredWitness
 
 ORIGIN = "eventline.local/audit"
 KEY = Signer(ORIGIN, bytes(range(32)))
+WITNESS, URL = "own", "http://127.0.0.1:1"  # the name is that of the policy; nobody asks by the address
 WITNESS_KEY = Signer("eventline.local/witness", bytes(range(1, 33)))
 
 
@@ -34,21 +37,15 @@ class Topic(Protocol):
         """Return every value."""
 
 
-class OneOfOne:
-    """A policy: one log, and the cosignature of one witness."""
-
-    def check(self, content: bytes) -> Checkpoint:
-        """Return the checkpoint of a note. Raises UnknownKeyError without both signatures."""
-        note = Note.parse(content)
-        KEY.verifier.check(note)
-        WITNESS_KEY.cosignature_verifier.check(note)
-        return Checkpoint.parse(note.text)
+def one_of_one() -> Policy:
+    """Return the policy of the log with one witness."""
+    return Policy.parse(policy(KEY.vkey, WITNESS_KEY.cosignature_vkey, URL))
 
 
 def notary(database: Database, topic: Topic, folder: Path, witness: StoredWitness | None) -> Notary:
     """Return a notary as a process has it at its start; its sources are the topic, the file, and the witness."""
     file = folder / "checkpoint"
-    clients = [] if witness is None else [witness]
+    clients = {} if witness is None else {WITNESS: witness}
     places: list[Source] = [
         partial(topic_records, topic),
         partial(file_records, file, ORIGIN),
@@ -56,7 +53,7 @@ def notary(database: Database, topic: Topic, folder: Path, witness: StoredWitnes
     ]
     outside = Outside(
         Publication(ORIGIN, topic.open_producer, file),
-        None if witness is None else Witnesses(OneOfOne(), clients),
+        None if witness is None else Witnesses(one_of_one(), clients),
         tuple(places),
     )
     return Notary(SignedLog(database, KEY), outside, telemetry("audit"))

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from services.audit.notary.cosigning import WitnessBehindError, WitnessRefusedError
 from services.chassis.transparency.checkpoint import Checkpoint
 from services.chassis.transparency.keys import Signer, Verifier
 from services.chassis.transparency.note import Note
 from services.chassis.transparency.tree import EMPTY_ROOT, check_consistency
+from services.chassis.transparency.witness_client import WitnessBehindError, WitnessRefusedError
 
 OK, STALE, INCONSISTENT = 200, 409, 422
 TIME = 1_764_000_000
@@ -22,7 +22,6 @@ class StoredWitness:
     """Cosigns checkpoints of one log."""
 
     def __init__(self, path: Path, signer: Signer, log: Verifier) -> None:
-        self.url = f"file://{path}"
         self._path = path
         self._signer = signer
         self._log = log

@@ -1,6 +1,6 @@
 """The places that hold published checkpoints outside of the database: the topic, the file, and the witnesses."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from services.audit.notary.cosigning import Witness
@@ -9,6 +9,7 @@ from services.chassis.kafka.latest_published import BACK, TopicEnd
 from services.chassis.messages.record import partitions_of
 from services.chassis.transparency.checkpoint import Checkpoint
 from services.chassis.transparency.note import Note
+from services.chassis.transparency.witness_client import WitnessRefusedError
 from services.contracts.catalog import AUDIT_CHECKPOINTS
 
 
@@ -40,9 +41,19 @@ def file_records(path: Path, origin: str) -> list[Record]:
     return found
 
 
-def witness_records(clients: Iterable[Witness], origin: str) -> list[Record]:
-    """Return what each witness has cosigned last. Raises ConnectionError."""
-    held = ((f"the witness at {client.url}", client.latest(origin) or b"") for client in clients)
+def witness_records(clients: Mapping[str, Witness], origin: str) -> list[Record]:
+    """Return what each witness has cosigned last. Raises ConnectionError if none of them answers.
+
+    One that does not answer is left out, as a quorum may do without it: later it refuses what it cannot cosign.
+    """
+    held, reasons = [], []
+    for name, client in clients.items():
+        try:
+            held.append((f"the witness {name}", client.latest(origin) or b""))
+        except (ConnectionError, WitnessRefusedError) as error:
+            reasons.append(f"{name}: {error}")
+    if reasons and not held:
+        raise ConnectionError(f"no witness answers: {'; '.join(reasons)}")
     return list(_of_log(origin, held))
 
 

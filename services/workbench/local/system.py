@@ -16,7 +16,7 @@ from typing import Self
 from services.audit.settings import Settings as AuditSettings
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
-from services.chassis.transparency import key_file, key_set
+from services.chassis.transparency import key_set
 from services.contracts.service_list import LAG_EXPORTER, STANDALONE, WITH_API
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
@@ -95,8 +95,6 @@ def local_programs(settings: WorkbenchSettings, folder: Path) -> list[Program]:
 
     Makes the keys of the audit log and its witness if the folder has none. Raises what `broker` raises.
     """
-    url = f"http://{HOST}:{settings.port('witness')}"
-    key_set.ensure(folder / KEYS, key_set.Parties(AuditSettings.audit_origin, key_set.WITNESS, url))
     programs = [sink(settings.smtp_port, folder)]
     if not settings.kafka_bootstrap_servers:
         ports = settings.broker_port, settings.controller_port
@@ -144,25 +142,24 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}
     if name == "witness":
-        keys = folder.absolute() / KEYS
         environment |= {
-            "APP_WITNESS_KEY_FILE": str(keys / key_set.WITNESS_KEY),
-            "APP_WITNESS_LOGS_FILE": str(keys / key_set.LOGS),
+            "APP_WITNESS_KEY_FILE": str(_keys(settings, folder) / key_set.WITNESS_KEY),
+            "APP_WITNESS_LOGS_FILE": str(_keys(settings, folder) / key_set.LOGS),
         }
     if name == "audit":
         environment |= {
-            "APP_AUDIT_KEY_FILE": str(_log_key(folder.absolute())),
+            "APP_AUDIT_KEY_FILE": str(_keys(settings, folder) / key_set.LOG_KEY),
+            "APP_AUDIT_POLICY_FILE": str(_keys(settings, folder) / key_set.POLICY),
             "APP_AUDIT_CHECKPOINT_FILE": str(folder.absolute() / CHECKPOINT),
         }
     return environment
 
 
-def _log_key(folder: Path) -> Path:
-    """Return the file of the key that signs the audit log, made if it is missing."""
-    path = folder / KEYS / key_set.LOG_KEY
-    if not path.exists():
-        key_file.make(path, AuditSettings.audit_origin)
-    return path
+def _keys(settings: WorkbenchSettings, folder: Path) -> Path:
+    """Return the folder with the keys of the audit log and its witness, which are made if they are missing."""
+    keys, url = folder.absolute() / KEYS, f"http://{HOST}:{settings.port('witness')}"
+    key_set.ensure(keys, key_set.Parties(AuditSettings.audit_origin, key_set.WITNESS, url))
+    return keys
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
