@@ -7,10 +7,9 @@
 
 {{- define "service.keys.environment" -}}
 {{- if .Values.keys.existingSecret -}}
+{{- $others := include "service.keys.others" . -}}
 APP_{{ upper .Chart.Name }}_KEY_FILE: /etc/eventline/keys/key
-{{- if eq .Chart.Name "witness" }}
-APP_WITNESS_LOGS_FILE: /etc/eventline/keys/logs
-{{- end }}
+APP_{{ upper .Chart.Name }}_{{ upper $others }}_FILE: /etc/eventline/keys/{{ $others }}
 {{- end -}}
 {{- end -}}
 
