@@ -1,6 +1,7 @@
 """`python -m services.audit` runs the audit service; `… migrate` brings its schema to the newest and ends.
 
 `… verify` checks its store. `… restore` restores a lost store from the topics. `… keys` has its signing keys.
+`… prove` writes the proof of an entry, which `… check` verifies without a database.
 """
 
 import os
@@ -12,6 +13,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
+from services.audit.evidence import commands as evidence
 from services.audit.notary import key_commands
 from services.audit.notary.witnesses import PolicyFileError
 from services.audit.restore import command as restore_command
@@ -28,6 +30,8 @@ from services.chassis.transparency.key_file import KeyFileError
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(key_commands.app, name="keys")
+app.command()(evidence.prove)
+app.command()(evidence.check)
 
 
 @app.callback(invoke_without_command=True)
