@@ -6,7 +6,7 @@ from services.chassis.transparency.note import check_name
 
 UPGRADE = (
     "a log that has this origin already cannot keep it: verify it, keep its database and this line as evidence, and "
-    "begin a new log with a valid origin and an empty database"
+    "begin a new log with a valid origin and an empty database (docs/backup.md)"
 )
 
 

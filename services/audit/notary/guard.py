@@ -32,7 +32,7 @@ Source = Callable[[], Sequence[Record]]
 REMEDY = (
     "this database was restored or failed over to an older state and has read the topics in another order since, or "
     "its entries were changed. Nothing is signed. Either start a new log: another APP_AUDIT_ORIGIN, a new key and an "
-    "empty database, and keep this one as evidence; or bring back a database with the old order. docs/audit.md has "
+    "empty database, and keep this one as evidence; or bring back a database with the old order. docs/backup.md has "
     "both, step by step"
 )
 

@@ -7,10 +7,12 @@ import pytest
 from services.audit.notary import checkpoint_store
 from services.audit.notary.checkpoint_store import Published, Stored
 from services.audit.notary.guard import ForkedLogError, NotaryError
-from services.audit.notary.notary import Notary
-from services.audit.notary.publication import to_file
+from services.audit.notary.notary import Notary, Outside, SignedLog
+from services.audit.notary.publication import Publication, to_file
+from services.audit.notary.sources import largest
 from services.chassis.database.database import Database
 from services.chassis.messages.publisher import PublishError
+from services.chassis.telemetry.telemetry import telemetry
 from services.chassis.transparency.keys import Signer
 from services.chassis.transparency.note import Note
 from tests.support.audit_log import a_fact, open_log, record_all
@@ -208,9 +210,28 @@ def test_a_store_with_another_order_is_refused_once_it_is_as_large(world: World,
     started = world.started()
     started.step()
     record_all(world.database, a_fact(3, partition=1))
-    with pytest.raises(ForkedLogError, match=r"has a checkpoint of 4 entries.*another APP_AUDIT_ORIGIN.*docs/audit.md"):
+    with pytest.raises(
+        ForkedLogError, match=r"has a checkpoint of 4 entries.*another APP_AUDIT_ORIGIN.*docs/backup.md"
+    ):
         started.step()
     assert world.stored() is None
+
+
+def test_after_a_restored_backup_a_log_with_a_new_origin_is_signed_beside_the_old_one(world: World) -> None:
+    world.append(4)
+    world.notary.step()
+    restore(world, "topic")
+    record_all(world.database, *(a_fact(offset, partition=1) for offset in range(5)))
+    with pytest.raises(ForkedLogError):
+        world.started().step()
+    new = Signer("eventline.local/audit-2", bytes(32))
+    publication = Publication(new.name, world.topic.open_producer, world.folder / "checkpoint-2")
+    sources = (lambda: largest(new.name, (("the topic", value or b"") for value in world.topic.values())),)
+    Notary(SignedLog(world.database, new), Outside(publication, None, sources), telemetry("audit")).step()
+    old, added = (Note.parse(value or b"") for value in world.topic.values())
+    KEY.verifier.check(old)
+    new.verifier.check(added)
+    assert [record.key for record in world.topic.records] == [ORIGIN.encode(), new.name.encode()]
 
 
 def restore(world: World, place: str) -> None:
