@@ -164,6 +164,7 @@ def fork(run: Run) -> int:
     if pid := os.fork():
         return pid
     try:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the answers are the server's: log lines go elsewhere
         work(run)
     except BaseException:  # noqa: BLE001  # nothing of the server may run in the child
         traceback.print_exc()
