@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
+from litestar.types import ControllerRouterHandler
 
 from services.audit import api, store
 from services.audit.chain_heads import Heads
@@ -21,6 +22,8 @@ from services.audit.notary.witnesses import read_witnesses
 from services.audit.restore.command import Store, Topics
 from services.audit.self_verification.component import SelfVerification
 from services.audit.settings import Settings
+from services.audit.tiles import api as tiles
+from services.audit.tiles import published
 from services.audit.topic_ids import KnownIds
 from services.chassis.consumer.offset_tracker import OffsetTracker
 from services.chassis.database import migrations
@@ -56,7 +59,9 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     )
     entries = api.routes(partial(database.reader(store.find), origin=origin))
     components: list[Component] = [
-        assembly.http([*entries, *journeys.routes(database.reader(search.find))], api.DOCUMENT),
+        assembly.http(
+            [*entries, *journeys.routes(database.reader(search.find)), *_tiles(database, origin)], api.DOCUMENT
+        ),
         assembly.consumer(records),
         SelfVerification(database, origin, settings.audit_verify_rate, telemetry),
         *_notary(settings, assembly),
@@ -65,6 +70,11 @@ def build(settings: Settings, telemetry: Telemetry) -> Plan:
     size = partial(telemetry.metrics.on_scrape, AUDIT_SIZE, partial(database.reader(store.read_size), origin))
     signed = partial(telemetry.metrics.on_scrape_together, CHECKPOINTS, checkpoints)
     return assembly.plan(components, partial(store.create_log, database, origin), size, signed, needs_broker=True)
+
+
+def _tiles(database: Database, origin: str) -> list[ControllerRouterHandler]:
+    resource = partial(database.reader(published.resource), origin=origin)
+    return tiles.routes(database.reader(published.checkpoint), resource)
 
 
 def _notary(settings: Settings, assembly: Assembly) -> Iterator[Component]:
