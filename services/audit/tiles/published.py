@@ -1,4 +1,4 @@
-"""What of the log is published: tiles and entry bundles that the newest published checkpoint covers.
+"""The published part of the log: tiles and entry bundles that the newest published checkpoint covers.
 
 They are made from the rows of the log, so that a row that was changed cannot hide behind a copy.
 """
