@@ -30,7 +30,7 @@ class Verification:
 
     def __init__(self, origin: str, edge: Edge = EMPTY, chains: Mapping[Key, Chain] = {}) -> None:
         self._origin = origin
-        self._edge = edge
+        self.edge = edge
         self._filled: list[Node] = []
         self.size = edge.size
         self.chains: dict[Key, Chain] = dict(chains)
@@ -38,14 +38,16 @@ class Verification:
     def check(self, entries: Iterable[Entry]) -> None:
         """Check the next entries in the order of the log. Raises BadEntryError: the verification is over then."""
         leaves: list[bytes] = []
-        for entry in entries:
-            if problem := self._problem(entry):
-                raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
-            self.size += 1
-            leaves.append(entry.leaf)
-            if len(leaves) == TILE_WIDTH:
-                self._grow(leaves)
-        self._grow(leaves)
+        try:
+            for entry in entries:
+                if problem := self._problem(entry):
+                    raise BadEntryError(f"{entry.place}, at position {entry.position}: {problem}")
+                self.size += 1
+                leaves.append(entry.leaf)
+                if len(leaves) == TILE_WIDTH:
+                    self._grow(leaves)
+        finally:
+            self._grow(leaves)  # also if the database fails in between: the verification goes on from there
 
     def compare(self, size: int, edge: bytes, chains: Chains) -> None:
         """Compare the computed size, edge and chains with the stored ones. Raises BadEntryError."""
@@ -53,9 +55,9 @@ class Verification:
             _compare(chains.get(key), self.chains.get(key))
         if size != self.size:
             raise BadEntryError(f"position {self.size}: the log has this many entries, but its size is {size}")
-        if edge != self._edge.packed():
+        if edge != self.edge.packed():
             raise BadEntryError(
-                f"the edge of the tree is {_text(edge)}, but the entries give {_text(self._edge.packed())}"
+                f"the edge of the tree is {_text(edge)}, but the entries give {_text(self.edge.packed())}"
             )
 
     def filled(self) -> list[Node]:
@@ -70,7 +72,7 @@ class Verification:
         return sum(self.size >> height for height in heights)
 
     def _grow(self, leaves: list[bytes]) -> None:
-        self._edge, filled = extend(self._edge, leaves)
+        self.edge, filled = extend(self.edge, leaves)
         self._filled += filled
         leaves.clear()
 

@@ -4,13 +4,16 @@ import math
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
+from services.audit import store
+from services.audit.domain import Chain, new_chain
 from services.audit.self_verification.component import EVERY_S, SelfVerification
 from services.chassis.database.database import Database
 from services.chassis.telemetry.telemetry import Telemetry
-from tests.support.audit_log import ORIGIN, a_fact, open_log, record_all
+from services.chassis.transparency.tree import Edge, extend
+from tests.support.audit_log import ORIGIN, a_fact, all_entries, open_log, record_all
 from tests.support.builders import a_telemetry
 
 CHANGE = "UPDATE entries SET ts_ms = ts_ms + 1 WHERE position = 2"
@@ -117,6 +120,19 @@ def test_a_new_entry_is_verified_soon_however_far_the_pass_is(log: Database, tel
     assert is_changed(telemetry)()
 
 
+def test_a_new_entry_that_is_restored_is_whole_again(
+    verifier: SelfVerification, telemetry: Telemetry, log: Database
+) -> None:
+    verifier.check()
+    record_all(log, a_fact(8), a_fact(9))
+    execute(log, "UPDATE entries SET ts_ms = ts_ms + 1 WHERE position = 9")
+    for _ in range(3):
+        verifier.check()
+        assert metric(telemetry, "audit_log_changed") == 1
+    execute(log, "UPDATE entries SET ts_ms = ts_ms - 1 WHERE position = 9")
+    steps(verifier, lambda: metric(telemetry, "audit_log_changed") == 0)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -136,6 +152,47 @@ def test_what_is_missing_or_holds_what_no_record_gives_is_found_and_ends_nothing
     steps(verifier, lambda: metric(telemetry, "audit_verified_size") == 8)
     execute(log, statement)
     steps(verifier, is_changed(telemetry))
+
+
+def chain_again(database: Database) -> None:
+    """Compute chains, leaves and tree again over the entries, as an attacker does who can write the database."""
+    chains: dict[tuple[str, int], Chain] = {}
+    found = all_entries(database)
+    with database.write() as connection:
+        for entry in found:
+            key = entry.topic_id, entry.partition
+            chains.setdefault(key, new_chain(ORIGIN, entry.topic, *key)).add(entry)
+            change = update(store.entries).where(store.entries.c.position == entry.position)
+            connection.execute(change.values(chain=entry.chain, leaf=entry.leaf))
+        for chain in chains.values():
+            connection.execute(update(store.chains).values(head=chain.head))
+        edge, _ = extend(Edge(), [entry.leaf for entry in found])
+        connection.execute(update(store.log).values(edge=edge.packed()))
+
+
+def test_chains_that_are_computed_again_are_found_by_a_process_that_has_verified_them_before(
+    verifier: SelfVerification, telemetry: Telemetry, log: Database
+) -> None:
+    verifier.check()
+    execute(log, CHANGE)
+    chain_again(log)
+    steps(verifier, is_changed(telemetry))
+    for _ in range(10):
+        verifier.check()
+        assert metric(telemetry, "audit_log_changed") == 1
+    assert "head of the stored chain is" in telemetry.health.absent()["log"]
+    execute(log, UNDO)
+    chain_again(log)
+    steps(verifier, lambda: metric(telemetry, "audit_log_changed") == 0)
+
+
+def test_chains_that_were_computed_again_before_its_start_are_whole_to_a_process(
+    verifier: SelfVerification, telemetry: Telemetry, log: Database
+) -> None:
+    execute(log, CHANGE)
+    chain_again(log)
+    steps(verifier, lambda: metric(telemetry, "audit_verified_entries_total") >= 16)
+    assert metric(telemetry, "audit_log_changed") == 0
 
 
 def test_a_log_that_grows_meanwhile_is_verified_to_its_end(
@@ -160,6 +217,14 @@ def test_a_step_takes_no_more_entries_than_its_rest_allows(log: Database, teleme
     verifier = SelfVerification(log, ORIGIN, rate, telemetry)
     waited = sum(verifier.check() for _ in range(10))
     assert 0 < metric(telemetry, "audit_verified_entries_total") <= waited * rate
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("edge", ["'x'", "zeroblob(3)", "7"])
+def test_an_edge_that_is_none_is_found_also_at_the_start(log: Database, telemetry: Telemetry, edge: str) -> None:
+    execute(log, f"UPDATE log SET edge = {edge}")  # noqa: S608  # our own text
+    verifier = SelfVerification(log, ORIGIN, 100, telemetry)
+    steps(verifier, is_changed(telemetry))
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -1,6 +1,6 @@
 """Verification of logs that were changed in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -51,6 +51,20 @@ def test_a_verification_goes_on_from_a_trusted_state() -> None:
     assert first.filled() + then.filled() == whole[1]
     assert then.nodes == len(whole[1]) == 2
     assert then.filled() == []
+
+
+def test_a_verification_whose_reading_fails_in_between_goes_on_behind_what_it_has_read() -> None:
+    entries, chains = a_log(*range(5))
+    verification, (edge, _) = Verification(ORIGIN), extend(Edge(), [entry.leaf for entry in entries])
+    with pytest.raises(ConnectionError):
+        verification.check(failing(entries[:2]))
+    verification.check(entries[2:])
+    verification.compare(5, edge.packed(), chains)
+
+
+def failing(entries: list[Entry]) -> Iterator[Entry]:
+    yield from entries
+    raise ConnectionError
 
 
 def test_another_edge_is_found() -> None:
