@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 class FollowedLog:
-    """The verification of a log from some entry on, up to its end. What it knows is kept in memory between steps.
+    """The verification of a log from some entry on, up to its end. Its state is kept in memory between steps.
 
     `found` is the change that the last verification found, None while none is known. It begins again where it was
     last known to be whole.

@@ -25,6 +25,7 @@ EVIDENCE = (
     "So do all facts of all users",
     "it is still down.",
     "records of all topics exactly once.",
+    "The running audit service has found it by itself",
     "`verify` fails, and names the entry and its place.",
     "--diff names that one user.",
     "The service answers the same for that moment: version 1, dorothy@example.org.",

@@ -1,13 +1,16 @@
-"""One byte of the audit log changed in its database, and found by verification."""
+"""One byte of the audit log changed in its database, and found: by `verify`, and by the running service itself."""
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
 
+import httpx
 from sqlalchemy import select
 
+from services.audit.metrics import CHANGED
 from services.audit.store import entries
 from services.contracts.catalog import USER_EVENTS
+from services.workbench.local.ports import HOST
 from services.workbench.local.system import verify_audit
 from services.workbench.polling import until
 from services.workbench.tour.scene import PATIENCE_S, Scene
@@ -25,6 +28,11 @@ def _play(scene: Scene) -> None:
         scene.screen.step(f"one byte of entry {position} ({place}) changed: {BEFORE.decode()} → {AFTER.decode()}")
         code, output = _verify(scene)
         scene.screen.say(output, "red")
+        scene.check(
+            "The running audit service has found it by itself, which raises the alert AuditLogChanged.",
+            until("the service finds the change", lambda: _found_by_itself(scene), bool, PATIENCE_S),
+            "no change",
+        )
     scene.check(
         "`verify` fails, and names the entry and its place.",
         code == 1 and place in output and f"at position {position}:" in output,
@@ -33,9 +41,10 @@ def _play(scene: Scene) -> None:
     scene.screen.step("the byte has its old value again")
     code, output = _verify(scene)
     scene.check("`verify` finds the audit log whole again.", code == 0, output)
+    until("the service finds its log whole again", lambda: not _found_by_itself(scene), bool, PATIENCE_S)
     scene.screen.say(
-        "Not protected: somebody who can write the database and recomputes the whole chain is found only by comparing "
-        "the chain's head with one that was kept elsewhere (docs/faq.md).",
+        "Not protected: somebody who can write the database and recomputes the whole chain while no process of audit "
+        "runs is found only by comparing the chain's head with one that was kept elsewhere (docs/audit.md).",
         "dim",
     )
 
@@ -68,6 +77,11 @@ def _replace(database: sqlite3.Connection, position: int, old: bytes, new: bytes
         database.execute("UPDATE entries SET value = ? WHERE position = ?", (value.replace(old, new), position))
 
 
+def _found_by_itself(scene: Scene) -> bool:
+    url = f"http://{HOST}:{scene.settings.metrics_port('audit')}/metrics"
+    return f"{CHANGED.name} 1.0" in httpx.get(url, timeout=PATIENCE_S).text.splitlines()
+
+
 def _verify(scene: Scene) -> tuple[int, str]:
     """Run the audit service's own verification; return its exit code and last line."""
     done = verify_audit(scene.settings, scene.folder)
@@ -78,6 +92,10 @@ STOP = Stop(
     title="One byte of the audit log is changed, and found",
     shows="The audit service records every record of every topic. Each entry has a hash over its bytes and the hash of "
     "the entry before it: a chain. Somebody changes one letter of an address in the database, past the service.",
-    look_at=("the entry that `verify` names: the one that was changed", "its exit code: 1, so that a script notices"),
+    look_at=(
+        "the entry that `verify` names: the one that was changed",
+        "its exit code: 1, so that a script notices",
+        "the running service: it verifies its log again and again, and finds the change as well",
+    ),
     play=_play,
 )
