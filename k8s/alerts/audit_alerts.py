@@ -1,4 +1,4 @@
-"""Alerts on the audit log's evidence: changed, or not verified any more."""
+"""Alerts on the audit log's evidence: changed, not verified any more, not signed or not cosigned."""
 
 from k8s.alerts.alert import Alert
 
@@ -23,5 +23,23 @@ or max by (job, namespace) (audit_verification_pass_age_seconds) > 1d""",
         severity="ticket",
         summary="The audit log is not verified any more",
         description="{{ $labels.job }} has not verified its whole log for a day, or no entry of it for minutes.",
+    ),
+    Alert(
+        name="AuditCheckpointOld",
+        # A log without a key has no checkpoint at all: its service warns at each start.
+        when="""max by (job, namespace) (audit_unsigned_age_seconds) > 5m
+and max by (job, namespace) (audit_checkpoint_size) > 0""",
+        lasting="2m",
+        severity="page",
+        summary="Audit entries have been without a published checkpoint for {{ $value | humanizeDuration }}",
+        description="Until {{ $labels.job }} publishes one, nothing outside of its database holds these entries.",
+    ),
+    Alert(
+        name="AuditWitnessOld",
+        when="max by (job, namespace) (audit_witness_age_seconds) > 5m",
+        lasting="2m",
+        severity="page",
+        summary="A checkpoint has waited {{ $value | humanizeDuration }} for cosignatures",
+        description="Too few witnesses cosign {{ $labels.job }}'s checkpoint, which is not published without them.",
     ),
 )

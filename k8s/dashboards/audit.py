@@ -13,7 +13,7 @@ GROUP = 'namespace=~"$namespace", messaging_consumer_group_name="audit"'
 NAME = "messaging_destination_name"
 BY_TOPIC = f"{{{{{NAME}}}}}"
 BATCH, EFFECT = "messaging_process_duration_seconds", "event_end_to_end_latency_seconds"
-BEHIND_S, PASS_S = 120, 86_400  # as in the alerts
+BEHIND_S, PASS_S, UNSIGNED_S = 120, 86_400, 300  # as in the alerts
 
 
 def batches(suffix: str) -> str:
@@ -239,6 +239,33 @@ EVIDENCE = Row(
             runbook="AuditVerificationStalled",
             good=Good.ZERO,
             steps=style.above(PASS_S),
+        ),
+        Series(
+            title="Are all entries under a published checkpoint?",
+            queries=(
+                Query(most("", of("audit_log_size", where=OURS)), "entries"),
+                Query(most("", of("audit_checkpoint_size", where=OURS)), "under a checkpoint"),
+                Query(most("", of("audit_unsigned_size", where=OURS)), "under none"),
+            ),
+            unit="short",
+            width=12,
+            normal="two lines, one upon the other; under none are the entries of about the last second.",
+            act="0 under a checkpoint: the service has no key. A level line: see the ages beside it.",
+            runbook="AuditCheckpointOld",
+        ),
+        Series(
+            title="How long do entries wait to be signed and cosigned?",
+            queries=(
+                Query(most("", of("audit_unsigned_age_seconds", where=OURS)), "oldest entry under no checkpoint"),
+                Query(most("", of("audit_witness_age_seconds", where=OURS)), "checkpoint that waits for a witness"),
+            ),
+            unit="s",
+            width=12,
+            normal="about a second; 0 when nothing new is recorded. Without a key the first line rises for ever.",
+            act="both rise: the witness. The first alone: the notary, whose reason is on /readyz, or the broker.",
+            runbook="AuditWitnessOld",
+            good=Good.ZERO,
+            steps=style.above(UNSIGNED_S),
         ),
     ),
 )

@@ -58,4 +58,29 @@ CASES = (
         series=_verified((0, 60)) | _log(60, size=0),
         firing={59: []},
     ),
+    Case(
+        alert="AuditCheckpointOld",
+        story="the notary publishes nothing, then it goes on",
+        series=_of("audit_unsigned_age_seconds", (0.4, 10), (400, 10), (0.4, 10))
+        | _of("audit_checkpoint_size", (7, 30)),
+        firing={9: [], 13: [AUDIT], 21: []},
+    ),
+    Case(
+        alert="AuditCheckpointOld",
+        story="the log has no key",
+        series=_of("audit_unsigned_age_seconds", (90_000, 30)) | _of("audit_checkpoint_size", (0, 30)),
+        firing={29: []},
+    ),
+    Case(
+        alert="AuditWitnessOld",
+        story="the witness cannot be reached, then it cosigns",
+        series=_of("audit_witness_age_seconds", (0, 10), (400, 10), (0, 10)),
+        firing={9: [], 13: [AUDIT], 21: []},
+    ),
+    Case(
+        alert="AuditWitnessOld",
+        story="the witness is restarted",
+        series=_of("audit_witness_age_seconds", (0, 10), (120, 3), (0, 10)),
+        firing={12: [], 20: []},
+    ),
 )

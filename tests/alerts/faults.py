@@ -326,6 +326,11 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
     ),
     (
         Fault(what="more dead letters than the ceiling", inject=_flood, raises={"CeilingReached": "notification"}),
+        Fault(
+            what="the witness is killed",
+            inject=_killed("witness"),
+            raises={"AuditWitnessOld": "audit", "AuditCheckpointOld": "audit"},
+        ),
         Fault(what="audit's clock is an hour ahead", inject=_clock_ahead, raises={"ClockWrong": "audit"}),
     ),
 )

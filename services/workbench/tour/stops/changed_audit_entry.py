@@ -43,8 +43,8 @@ def _play(scene: Scene) -> None:
     scene.check("`verify` finds the audit log whole again.", code == 0, output)
     until("the service finds its log whole again", lambda: not _found_by_itself(scene), bool, PATIENCE_S)
     scene.screen.say(
-        "Not protected: somebody who can write the database and recomputes the whole chain while no process of audit "
-        "runs is found only by comparing the chain's head with one that was kept elsewhere (docs/audit.md).",
+        "Somebody who can write the database and recomputes the whole log while no process of audit runs is not found "
+        "by this, but by the signed checkpoints outside of the database (docs/audit.md).",
         "dim",
     )
 
