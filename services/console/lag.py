@@ -54,7 +54,16 @@ class Broker(Protocol):
 
 def partitions() -> Sequence[TopicPartition]:
     """Return every partition of the catalog."""
-    return [place for topic in catalog.TOPICS for place in partitions_of(topic.name, topic.partitions)]
+    return _partitions(catalog.TOPICS)
+
+
+def event_partitions() -> Sequence[TopicPartition]:
+    """Return every partition of the topics of events: what audit records, and what commands lead to."""
+    return _partitions(catalog.EVENT_TOPICS)
+
+
+def _partitions(topics: Sequence[catalog.Topic]) -> Sequence[TopicPartition]:
+    return [place for topic in topics for place in partitions_of(topic.name, topic.partitions)]
 
 
 def lags(broker: Broker, ages: Callable[[PerPartition], PerPartition]) -> list[Lag]:

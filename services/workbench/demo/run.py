@@ -8,7 +8,7 @@ import time
 import aiohttp
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.contracts.service_list import SERVICES
 from services.workbench.demo.campaign import campaign
 from services.workbench.demo.display import Display
@@ -65,7 +65,7 @@ class Demo:
         )
 
     async def _drive(self, system: System, life: Lifecycle) -> tuple[Watch, float]:
-        starts = self._topics.ends(partitions())
+        starts = self._topics.ends(event_partitions())
         commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
         with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
             async with aiohttp.ClientSession() as session:
@@ -92,7 +92,7 @@ class Demo:
     async def _look_back(self, life: Lifecycle, watch: Watch, starts: Offsets) -> None:
         # Publishers are stopped before the last poll, so that nothing arrives after the count.
         await asyncio.to_thread(life.stop, ("user", "notification"))
-        ends = self._topics.ends(partitions())
+        ends = self._topics.ends(event_partitions())
         written = sum(ends[place] - starts[place] for place in ends)
         await watch.wait(lambda: watch.records() == watch.entries() == written, self._deadline)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.group_consumer import PartitionReadError
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.workbench.faults.effects.measurement import Measurement, Site
 from services.workbench.faults.injector import Broken, Injector
 from services.workbench.faults.poison import POISONS, RECORDS
@@ -79,7 +79,7 @@ class Breaker:
             self._playing.cancel()
 
     async def _measure(self) -> Measurement:
-        starts = await asyncio.to_thread(KafkaAdmin(self._site.kafka, "console").ends, partitions())
+        starts = await asyncio.to_thread(KafkaAdmin(self._site.kafka, "console").ends, event_partitions())
         measurement = self._measurement = Measurement(
             self._site, self._session, f"break-{uuid.uuid4().hex[:8]}", starts
         )

@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.workbench.demo.client import UserApi
 from services.workbench.demo.counting import percentiles
 from services.workbench.demo.display import Display
@@ -103,7 +103,7 @@ async def populated(
 ) -> AsyncIterator[Play]:
     """Yield a load whose population is registered, with all that follows from it. Raises RefusedError."""
     patience, run = settings.deadline.total_seconds(), population.run
-    starts = KafkaAdmin(target.kafka, "console").ends(partitions())
+    starts = KafkaAdmin(target.kafka, "console").ends(event_partitions())
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
     with contextlib.closing(Log(target.kafka, f"console-{run}", starts)) as log:
         async with aiohttp.ClientSession(connector=connector) as session:

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES, WITH_API
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
@@ -63,7 +63,7 @@ class Trial:
         self.settings = settings
         self.folder = folder
         self._client = settings.client
-        self._starts: Offsets = KafkaAdmin(self._client, "trial").ends(partitions())
+        self._starts: Offsets = KafkaAdmin(self._client, "trial").ends(event_partitions())
         self._plans = campaign(settings.users, seed=7)
         self.drivers: list[Driver] = []
         self.accepted: Sequence[Accepted] = []

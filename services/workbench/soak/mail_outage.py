@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Effect, Line, expected_mails
 from services.workbench.demo.driver import Accepted, Driver
@@ -92,7 +92,7 @@ def play(run: Trial, seconds: float, rate: int) -> Seen:
 async def _play(run: Trial, seconds: float, rate: int) -> Seen:
     client = run.settings.client
     plans = campaign(WARM + max(1, int(seconds * rate)), SEED)
-    starts = KafkaAdmin(client, "outage").ends(partitions())
+    starts = KafkaAdmin(client, "outage").ends(event_partitions())
     with contextlib.closing(Log(client, "outage", starts)) as log:
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             trail = AuditTrail(session, run.url("audit"), starts)

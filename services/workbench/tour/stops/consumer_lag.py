@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import select
 
 from services.audit.store import entries
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.workbench.polling import until
 from services.workbench.tour.scene import PATIENCE_S, Scene
 from services.workbench.tour.stop import Stop
@@ -87,7 +87,7 @@ def _register(scene: Scene, number: int) -> str:
 
 
 def _written(scene: Scene) -> int:
-    begins, ends = scene.topics.begins(partitions()), scene.topics.ends(partitions())
+    begins, ends = scene.topics.begins(event_partitions()), scene.topics.ends(event_partitions())
     return sum(ends[place] - begins[place] for place in ends)
 
 
