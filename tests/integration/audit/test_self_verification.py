@@ -4,11 +4,13 @@ import math
 from collections.abc import Callable
 
 import pytest
+import structlog
 from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from services.audit import store
 from services.audit.domain import Chain, new_chain
+from services.audit.self_verification import component
 from services.audit.self_verification.component import EVERY_S, SelfVerification
 from services.chassis.database.database import Database
 from services.chassis.telemetry.telemetry import Telemetry
@@ -23,6 +25,12 @@ UNDO = "UPDATE entries SET ts_ms = ts_ms - 1 WHERE position = 2"
 @pytest.fixture
 def telemetry() -> Telemetry:
     return a_telemetry()
+
+
+@pytest.fixture(autouse=True)
+def fresh_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that has not kept the configuration of an earlier test."""
+    monkeypatch.setattr(component, "log", structlog.get_logger())
 
 
 @pytest.fixture
