@@ -7,7 +7,8 @@
 import os
 import signal
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,7 @@ from services.audit.restore import command as restore_command
 from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
+from services.audit.store_check import CutError, ForkedError
 from services.audit.verification import BadEntryError
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.process import migrate as migrate_command
@@ -27,6 +29,8 @@ from services.chassis.process.runtime import main
 from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.chassis.transparency.key_file import KeyFileError
+from services.chassis.transparency.note import NoteError, UnknownKeyError
+from services.chassis.transparency.policy import Policy
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(key_commands.app, name="keys")
@@ -53,17 +57,26 @@ def migrate() -> None:
 
 
 @app.command()
-def verify() -> None:
-    """Check the store of APP_DATABASE_URL from beginning to end: 0 well, 1 not, 2 no store of this log."""
+def verify(
+    *, policy: Annotated[Path | None, typer.Option(help="tlog-policy: who must have signed the checkpoint")] = None
+) -> None:
+    """Check the store of APP_DATABASE_URL: 0 whole, 1 changed, 2 no such store, 3 cut, 4 forked, 5 unknown key."""
     output = report.console()
     try:
-        store_check.verify(load(StoreSettings, os.environ), output)
-    except (SettingsError, StoreError) as error:
-        sys.stderr.write(f"nothing to verify: {error}\n")
-        sys.exit(2)
+        keys = None if policy is None else Policy.parse(policy.read_text())
+        store_check.verify(load(StoreSettings, os.environ), output, keys)
     except BadEntryError as error:
-        sys.stderr.write(f"the audit log has been changed: {error}\n")
-        sys.exit(1)
+        _end(1, f"the audit log has been changed: {error}")
+    except CutError as error:
+        _end(3, f"the audit log has been cut: {error}")
+    except ForkedError as error:
+        _end(4, f"the audit log has been forked: {error}")
+    except UnknownKeyError as error:
+        _end(5, f"the newest checkpoint is not to be trusted: {error}")
+    except NoteError as error:
+        _end(1, f"the newest checkpoint has been changed: {error}")
+    except (SettingsError, StoreError, OSError, ValueError) as error:
+        _end(2, f"nothing to verify: {error}")
 
 
 @app.command()
@@ -85,6 +98,11 @@ def restore(
     except (SettingsError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
+
+
+def _end(code: int, message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -116,9 +116,9 @@ def record(database: sqlite3.Connection, messages: Sequence[Message]) -> None:
     """Write the rows of the audit log: key, value, headers and one hash of each record, searchable."""
     last = database.execute("SELECT coalesce(max(position), -1) FROM entries").fetchone()[0]
     database.executemany(
-        "INSERT INTO entries (position, topic, topic_id, partition, offset, ts_type, ts_ms, flags, key, value,"
+        "INSERT INTO entries (position, topic, topic_id, partition, offset, ts_type, ts_ms, flags, leaf, key, value,"
         " headers, chain, recorded_at, type, subject, correlation_id, event_time)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 0, x'', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_entry(last + number, message) for number, message in enumerate(messages, 1)],
     )
 
