@@ -253,6 +253,11 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
             },
             at_least_s=18,  # Alertmanager waits 10 s for others of its group before it sends the mail
         ),
+        Fault(
+            what="the witness is killed",
+            inject=_killed("witness"),
+            raises={"AuditWitnessOld": "audit", "AuditCheckpointOld": "audit"},
+        ),
         Fault(what="audit hangs", inject=_stopped("audit"), raises={"AuditBehind": "audit"}),
         Fault(
             what="a user process is killed, the other runs",
@@ -326,11 +331,6 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
     ),
     (
         Fault(what="more dead letters than the ceiling", inject=_flood, raises={"CeilingReached": "notification"}),
-        Fault(
-            what="the witness is killed",
-            inject=_killed("witness"),
-            raises={"AuditWitnessOld": "audit", "AuditCheckpointOld": "audit"},
-        ),
         Fault(what="audit's clock is an hour ahead", inject=_clock_ahead, raises={"ClockWrong": "audit"}),
     ),
 )

@@ -22,6 +22,7 @@ from services.chassis.telemetry.telemetry import Telemetry
 
 EVERY_S = 0.25
 RESTS = 9  # a step is followed by a rest of so many times its own duration: at most a tenth of a core, whatever is read
+LONGEST_REST_S = 5.0  # a process that was suspended within a step must not rest for nine times as long
 RETRY_S = 10.0
 CONDITION = "log"
 RUNBOOK = "docs/runbooks/AuditLogChanged.md"
@@ -65,7 +66,7 @@ class SelfVerification(Periodic):
             return RETRY_S
         self._report(before, self._found())
         self._verified.inc(used)
-        return max(EVERY_S, used / self._rate, RESTS * (time.monotonic() - started))
+        return rest(used / self._rate, time.monotonic() - started)
 
     def _step(self, connection: Connection) -> int:
         new = self._follow_new(connection)
@@ -106,3 +107,8 @@ class SelfVerification(Periodic):
     def _reading(self) -> Sequence[float]:
         verified = self._new.size if self._passed and self._new is not None else self._whole.size
         return float(verified), time.monotonic() - self._passed_at, float(bool(self._found()))
+
+
+def rest(allowed_s: float, took_s: float) -> float:
+    """Return the seconds after a step whose entries the rate allows in `allowed_s`, and which took so long."""
+    return max(EVERY_S, allowed_s, min(LONGEST_REST_S, RESTS * took_s))

@@ -220,6 +220,15 @@ def test_two_processes_verify_one_log_each_for_itself(log: Database) -> None:
         steps(verifier, lambda telemetry=telemetry: metric(telemetry, "audit_verified_size") == 8)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("allowed_s", "took_s", "expected"), [(0.1, 0.001, EVERY_S), (2.0, 0.1, 2.0), (0.1, 0.2, 1.8), (0.1, 60.0, 5.0)]
+)
+def test_a_rest_is_as_long_as_rate_and_share_ask_for_but_a_suspended_process_goes_on_soon(
+    allowed_s: float, took_s: float, expected: float
+) -> None:
+    assert component.rest(allowed_s, took_s) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("rate", [1, 16, 1000])
 def test_a_step_takes_no_more_entries_than_its_rest_allows(log: Database, telemetry: Telemetry, rate: int) -> None:
     verifier = SelfVerification(log, ORIGIN, rate, telemetry)
