@@ -11,8 +11,8 @@ from services.chassis.messages.record import TopicPartition
 
 LINE_EVERY = 100_000  # entries between two lines of progress if the output is no terminal
 LIMITS = (
-    "No entry was changed alone, and the log has what its checkpoint covers. Not detected without --policy: a rewrite of\n"
-    "log and checkpoints by somebody who can write the database (docs/audit.md)."
+    "No entry was changed alone, and the log has what its checkpoint covers. Not detected without --policy: a rewrite\n"
+    "of log and checkpoints by somebody who can write the database (docs/audit.md)."
 )
 GAPS = (
     "from: the offset of the first entry\n"
