@@ -92,17 +92,17 @@ def test_a_fork_and_a_cut_are_found_by_the_checkpoint(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_each_finding_has_its_exit_code(recorded: Database, database_url: str, tmp_path: Path) -> None:
-    ours, others, none = (tmp_path / name for name in ("ours", "others", "none"))
-    ours.write_text(f"log {KEY.vkey}\nquorum none\n")
+    own, others, none = (tmp_path / name for name in ("own", "others", "none"))
+    own.write_text(f"log {KEY.vkey}\nquorum none\n")
     others.write_text(f"log {OTHER.vkey}\nquorum none\n")
-    assert [run(database_url, policy) for policy in (ours, others, none)] == [0, 5, 2]
+    assert [run(database_url, policy) for policy in (own, others, none)] == [0, 5, 2]
     resign(recorded, 521)
-    assert run(database_url, ours) == 3
+    assert run(database_url, own) == 3
     resign(recorded, SIGNED)
-    assert run(database_url, ours) == 4
+    assert run(database_url, own) == 4
     with recorded.write() as connection:
         connection.execute(text("UPDATE entries SET ts_ms = 0 WHERE position = 2"))
-    assert run(database_url, ours) == 1
+    assert run(database_url, own) == 1
 
 
 def run(url: str, policy: Path) -> int:
