@@ -49,8 +49,9 @@ def upgrade() -> None:
         op.add_column("entries", sa.Column("leaf", sa.LargeBinary(32)))
         op.execute("UPDATE entries SET leaf = leaves.leaf FROM leaves WHERE leaves.position = entries.position")
         op.alter_column("entries", "leaf", nullable=False)
-        op.alter_column("log", "edge", server_default=None)
     op.drop_table("leaves")
+    with op.batch_alter_table("log") as table:  # SQLite makes the table again
+        table.alter_column("edge", server_default=None)
 
 
 def _fill(connection: sa.Connection, leaves: sa.Table) -> None:
