@@ -4,6 +4,8 @@ from services.chassis.telemetry.metrics import Declared
 from services.workbench.documents.metrics import every
 from services.workbench.local.measured_system import Running
 
+# Series by action: none before an operator has acted.
+BY_ACTION = {"operator_actions", "operator_action_latest_timestamp_seconds", "operator_action_latest_items"}
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
 
 
@@ -14,7 +16,7 @@ def names_of(one: Declared) -> set[str]:
 
 def missing(system: Running, job: str) -> list[str]:
     """Return what is declared for a process and not shown."""
-    return sorted(_declared(job) - _shown(system, job))
+    return sorted(_declared(job) - _shown(system, job) - BY_ACTION)
 
 
 def undeclared(system: Running, job: str) -> list[str]:

@@ -8,7 +8,7 @@ QUEUE = Declared(
     kind="gauge",
     unit="records",
     meaning="Records that a producer holds and the broker has not acknowledged.",
-    services=PUBLISHERS,
+    services=(*PUBLISHERS, "audit"),  # which publishes checkpoints
     labels=("client",),
 )
 ROUND_TRIP = Declared(
