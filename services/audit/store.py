@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Row,
+    ScalarSelect,
     Select,
     SmallInteger,
     String,
@@ -34,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import tuple_ as row_of
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from services.audit.chain_heads import Chains, Heads
 from services.audit.domain import LONGEST_TEXT, NO_DIGEST, Chain, Entry, Found, LargeValue, Page, Query, new_chain
@@ -208,7 +210,8 @@ def read_entries(connection: Connection, start: int = 0, limit: int | None = Non
     query = select(*COLUMNS).order_by(entries.c.position).limit(limit)
     if start:  # from the beginning on, a negative position is read, and found, as well
         query = query.where(entries.c.position >= start)
-    with connection.execution_options(yield_per=READ_ROWS).execute(query) as rows:
+    # An option of the statement: one of the connection would give every later statement a server-side cursor.
+    with connection.execute(query.execution_options(yield_per=READ_ROWS)) as rows:
         for row in rows:
             yield entry_of(connection, row)
 
@@ -238,7 +241,7 @@ def find(connection: Connection, query: Query, origin: str) -> Page:
     """Return a page of entries: at most `query.limit`, and fewer where their values are large."""
     found: list[Found] = []
     size = 0
-    with connection.execution_options(yield_per=PAGE_ROWS).execute(_search(connection, query)) as rows:
+    with connection.execute(_search(connection, query).execution_options(yield_per=PAGE_ROWS)) as rows:
         for row in rows:
             if len(found) == query.limit or size > LARGEST_PAGE:
                 return Page(found, more=True)
@@ -248,22 +251,21 @@ def find(connection: Connection, query: Query, origin: str) -> Page:
     return Page(found, more=False)
 
 
+def head_before(place: ReadOnlyColumnCollection[str, Any]) -> ScalarSelect[Any]:
+    """Return the head of a partition's chain before an offset; the columns are topic_id, partition and offset."""
+    earlier = entries.alias()
+    same = (earlier.c.topic_id == place.topic_id, earlier.c.partition == place.partition)
+    query = select(earlier.c.chain).where(*same, earlier.c.offset < place.offset)
+    return query.order_by(earlier.c.offset.desc()).limit(1).scalar_subquery()
+
+
 def _row(entry: Entry) -> tuple[object, ...]:
     values = msgspec.structs.astuple(entry)
     return (*values[: BLOBS.start], *map(bulk.blob, values[BLOBS]), *values[BLOBS.stop :])
 
 
 def _search(connection: Connection, query: Query) -> Rows:
-    earlier = entries.alias()
-    chain_before = (
-        select(earlier.c.chain)
-        .where(earlier.c.topic_id == entries.c.topic_id, earlier.c.partition == entries.c.partition)
-        .where(earlier.c.offset < entries.c.offset)
-        .order_by(earlier.c.offset.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement: Rows = select(*COLUMNS, chain_before)
+    statement: Rows = select(*COLUMNS, head_before(entries.c))
     for column in (entries.c.topic, entries.c.subject, entries.c.correlation_id):
         if (wanted := getattr(query, column.name)) is not None:
             statement = statement.where(column == wanted)

@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from services.chassis.http import problems
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Kind, Refused
+from services.chassis.transparency.witness_client import SIZE_TYPE
 from services.witness.domain import (
     InconsistentError,
     MalformedError,
@@ -26,7 +27,6 @@ from services.witness.handlers import Witness
 
 LARGEST_BODY = 10 * 1024  # a note with many cosignatures and 63 lines of a proof fit into it
 TEXT = "text/plain; charset=utf-8"
-SIZE = "text/x.tlog.size"  # clients compare the whole header, so it must have no charset
 STATUS: dict[type[RefusedError], int] = {
     MalformedError: 400,
     UntrustedError: 403,
@@ -71,7 +71,8 @@ def routes(witness: Witness) -> list[ControllerRouterHandler]:
         try:
             return _text(witness.add(body))
         except StaleError as error:
-            return Response(f"{error.size}\n".encode(), status_code=409, headers={"content-type": SIZE})
+            # Without a charset: clients compare the whole header.
+            return Response(f"{error.size}\n".encode(), status_code=409, headers={"content-type": SIZE_TYPE})
         except RefusedError as error:
             raise Refused(STATUS[type(error)], str(error)) from error
 

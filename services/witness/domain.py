@@ -1,18 +1,16 @@
 """Rules of a witness (C2SP tlog-witness): the form of a request, and whether a checkpoint extends the last one."""
 
-import base64
-import binascii
 import re
 
 import msgspec
 
 from services.chassis.transparency import tree
-from services.chassis.transparency.checkpoint import Checkpoint
+from services.chassis.transparency.canonical_base64 import decoded
+from services.chassis.transparency.checkpoint import LARGEST_SIZE, Checkpoint
+from services.chassis.transparency.tree import HASH_BYTES
 
 MOST_PROOF_LINES = 63
 OLD = re.compile(rb"old (0|[1-9][0-9]{0,18})")
-HASH_BYTES = 32
-LARGEST_SIZE = 2**63 - 1  # of the specification, and of both databases
 
 
 class RefusedError(Exception):
@@ -74,10 +72,10 @@ def parse(body: bytes) -> Addition:
 
 def _hash(line: bytes) -> bytes:
     try:
-        found = base64.b64decode(line, validate=True)
-    except binascii.Error as error:
-        raise MalformedError("a line of the proof is not base64") from error
-    if len(found) != HASH_BYTES or base64.b64encode(found) != line:
+        found = decoded(line.decode())
+    except ValueError as error:
+        raise MalformedError("a line of the proof is not the canonical base64 of a hash of 32 bytes") from error
+    if len(found) != HASH_BYTES:
         raise MalformedError("a line of the proof is not the canonical base64 of a hash of 32 bytes")
     return found
 

@@ -19,9 +19,10 @@ import msgspec
 
 from services.audit import handlers
 from services.audit.chain_heads import Heads
-from services.audit.notary import checkpoint_store, publication, stored_tree
+from services.audit.notary import checkpoint_store, publication
 from services.audit.notary.notary import TRANSIENT, Notary
 from services.audit.store import Log, read_chains
+from services.audit.tree import node_store
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Outgoing, Record
 from services.chassis.transparency import keys
@@ -154,7 +155,7 @@ def append_and_sign(database: Database, topic: Topic, added: list[Record]) -> No
     """Append, sign and publish in one transaction: the wrong order."""
     with database.write() as connection:
         handlers.record(Log(connection, ORIGIN, Heads()), added, TOPIC_IDS.__getitem__, NOW)
-        edge = stored_tree.edge(connection)
+        edge = node_store.edge_of(connection)
         text = Checkpoint(ORIGIN, edge.size, edge.root()).text()
         topic.publish([Outgoing("topic", None, keys.signed(text, [KEY]), [])])
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from services.audit import store
-from services.audit.domain import Query, encode
-from services.audit.notary import checkpoint_store, stored_tree
+from services.audit.notary import checkpoint_store
+from services.audit.tiles.published import encoded
+from services.audit.tree import node_store
 from services.chassis.transparency.policy import Checked, Policy
 from services.chassis.transparency.proof import Proof, ProofError
 from services.chassis.transparency.tree import inclusion_proof, leaf_hash
@@ -45,11 +45,11 @@ def prove(connection: Connection, position: int, origin: str) -> Proof:
     if not 0 <= position < published.size:
         last = published.size - 1
         raise NotProvenError(f"entry {position}: the newest published checkpoint covers entries 0 to {last}")
-    found = store.find(connection, Query(after=position - 1, limit=1), origin).found
-    if not found or found[0].entry.position != position:
+    entry = next(encoded(connection, position, 1, origin), None)
+    if entry is None:
         raise NotProvenError(f"entry {position} is missing: `verify` names what was changed")
-    hashes = inclusion_proof(position, published.size, stored_tree.reader(connection))
-    return Proof(position, tuple(hashes), published.note, encode(found[0].entry, found[0].chain_before))
+    hashes = inclusion_proof(position, published.size, node_store.reader(connection))
+    return Proof(position, tuple(hashes), published.note, entry)
 
 
 def check(proof: Proof, policy: Policy) -> tuple[ProvenEntry, Checked]:

@@ -4,10 +4,10 @@ A row is committed before its note leaves the process, so that the same size nev
 """
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Select, Table, select, update
 
 from services.chassis.database.database import insert_or_ignore, metadata
 from services.chassis.messages.clock import to_micros
@@ -55,17 +55,13 @@ def add(connection: Connection, size: int, root: bytes, note: bytes, now: dateti
 
 def newest(connection: Connection) -> Stored | None:
     """Return the checkpoint of the largest size."""
-    row = connection.execute(select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
-    return None if row is None else Stored(*row)
+    return _largest(connection, select(checkpoints))
 
 
 def newest_published(connection: Connection) -> Published | None:
     """Return the published checkpoint of the largest size."""
-    query = select(checkpoints.c.size, checkpoints.c.note, checkpoints.c.cosigned).where(
-        checkpoints.c.published_at.is_not(None)
-    )
-    row = connection.execute(query.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
-    return None if row is None else Published(row.size, row.cosigned or row.note)
+    stored = _largest(connection, select(checkpoints).where(checkpoints.c.published_at.is_not(None)))
+    return None if stored is None else Published(stored.size, stored.content)
 
 
 def replace_note(connection: Connection, size: int, note: bytes) -> None:
@@ -84,3 +80,8 @@ def mark_published(connection: Connection, size: int, now: datetime) -> None:
     """Set the time of publication, once."""
     waits = (checkpoints.c.size == size) & checkpoints.c.published_at.is_(None)
     connection.execute(update(checkpoints).where(waits).values(published_at=to_micros(now)))
+
+
+def _largest(connection: Connection, among: Select[Any]) -> Stored | None:
+    row = connection.execute(among.order_by(checkpoints.c.size.desc()).limit(1)).one_or_none()
+    return None if row is None else Stored(*row)

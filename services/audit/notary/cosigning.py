@@ -29,7 +29,7 @@ class Witness(Protocol):
         """Return the newest checkpoint of a log that it has cosigned. Raises ConnectionError."""
 
 
-class QuorumError(ConnectionError):
+class NotCosignedError(ConnectionError):
     """Too few witnesses have cosigned; the message has each one's reason. Retry."""
 
 
@@ -54,7 +54,7 @@ class Witnesses:
         self._sizes: dict[str, int] = {}
 
     def cosigned(self, note: Note, size: int, prove: Prove) -> bytes:
-        """Return a note with cosignatures of a quorum. Raises QuorumError, AheadError, and RefusedError for a fork."""
+        """Return a note that a quorum cosigned. Raises NotCosignedError, AheadError, and RefusedError for a fork."""
         reasons = []
         for name in self.clients:
             try:
@@ -64,7 +64,7 @@ class Witnesses:
         try:
             self._policy.check(bytes(note))
         except NoteError as error:
-            raise QuorumError("; ".join([str(error), *reasons])) from error
+            raise NotCosignedError("; ".join([str(error), *reasons])) from error
         if reasons:
             log.warning("a witness did not cosign", reasons=reasons, size=size)
         return bytes(note)
@@ -81,8 +81,8 @@ class Witnesses:
             except WitnessRefusedError as error:
                 if error.status == FORK:
                     raise RefusedError(f"{name}: {error}") from error
-                raise QuorumError(f"{name}: {error}") from error
+                raise NotCosignedError(f"{name}: {error}") from error
             else:
                 self._sizes[name] = size
                 return signatures
-        raise QuorumError(f"the witness {name} has another size each time")
+        raise NotCosignedError(f"the witness {name} has another size each time")

@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 import structlog
 
-from services.audit.notary import checkpoint_store, stored_tree
+from services.audit.notary import checkpoint_store
 from services.audit.notary.checkpoint_store import Stored
 from services.audit.notary.cosigning import AheadError, RefusedError, Witnesses
 from services.audit.notary.guard import REMEDY, NotaryError, Record, Source, missing_entries
 from services.audit.notary.publication import Publication
+from services.audit.tree import node_store
 from services.chassis.database.database import UNAVAILABLE, Database
 from services.chassis.messages.clock import from_micros, seconds_since
 from services.chassis.net.backoff import Backoff
@@ -114,7 +115,7 @@ class Notary(Periodic):
         if not self._records:
             return True
         with self._log.database.snapshot() as connection:
-            missing = missing_entries(stored_tree.edge(connection), stored_tree.reader(connection), self._records)
+            missing = missing_entries(node_store.edge_of(connection), node_store.reader(connection), self._records)
         if missing is None:
             self._records = []
             return True
@@ -124,7 +125,7 @@ class Notary(Periodic):
     def _current(self) -> Stored | None:
         """Return the newest checkpoint, after a new one has been made if that is finished and entries were added."""
         with self._log.database.snapshot() as connection:
-            stored, edge = checkpoint_store.newest(connection), stored_tree.edge(connection)
+            stored, edge = checkpoint_store.newest(connection), node_store.edge_of(connection)
         if stored is None:
             return self._signed(edge) if edge.size else None
         if not self._is_finished(stored):
@@ -141,7 +142,7 @@ class Notary(Periodic):
     def _require_continuation(self, stored: Stored, edge: Edge) -> None:
         last = Record("the table checkpoints", Checkpoint(self._log.signer.name, stored.size, stored.root))
         with self._log.database.read() as connection:
-            missing = missing_entries(edge, stored_tree.reader(connection), [last])
+            missing = missing_entries(edge, node_store.reader(connection), [last])
         if missing is not None:
             raise NotaryError(f"{last.place} has {stored.size:,} entries, the log has {edge.size:,}: {REMEDY}")
 
@@ -185,12 +186,12 @@ class Notary(Periodic):
 
     def _prove(self, size: int, old: int) -> list[bytes]:
         with self._log.database.read() as connection:
-            return consistency_proof(old, size, stored_tree.reader(connection))
+            return consistency_proof(old, size, node_store.reader(connection))
 
     def _require_entries(self, ahead: AheadError) -> None:
         """Do nothing if another replica was faster. Otherwise the store has lost entries since it was compared."""
         with self._log.database.read() as connection:
-            size = stored_tree.edge(connection).size
+            size = node_store.edge_of(connection).size
         if size < ahead.size:
             self._compared = False
             raise ConnectionError(f"{ahead}, this store has {size:,}: nothing is signed until it has caught up")

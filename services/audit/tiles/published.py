@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, func, select
 
 from services.audit.domain import encode, new_chain
-from services.audit.notary import stored_tree
 from services.audit.notary.checkpoint_store import newest_published
-from services.audit.store import COLUMNS, entries, entry_of
+from services.audit.store import COLUMNS, entries, entry_of, head_before
+from services.audit.tree import node_store
 from services.chassis.transparency import tiles
 from services.chassis.transparency.tiles import TilePath
 
@@ -31,7 +31,7 @@ def resource(connection: Connection, path: TilePath, origin: str) -> bytes | Non
         return None
     if path.level is None:
         return tiles.bundle(encoded(connection, path.first, path.width, origin))
-    return b"".join(stored_tree.reader(connection)(path.level, path.first, path.width))
+    return b"".join(node_store.reader(connection)(path.level, path.first, path.width))
 
 
 def encoded(connection: Connection, first: int, count: int, origin: str) -> Iterator[bytes]:
@@ -53,14 +53,5 @@ def _heads_before(connection: Connection, first: int, count: int) -> Heads:
     place = (entries.c.topic_id, entries.c.partition)
     within = (entries.c.position >= first) & (entries.c.position < first + count)
     starts = select(*place, func.min(entries.c.offset).label("offset")).where(within).group_by(*place).subquery()
-    earlier = entries.alias()
-    head = (
-        select(earlier.c.chain)
-        .where(earlier.c.topic_id == starts.c.topic_id, earlier.c.partition == starts.c.partition)
-        .where(earlier.c.offset < starts.c.offset)
-        .order_by(earlier.c.offset.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    found = connection.execute(select(starts.c.topic_id, starts.c.partition, head))
+    found = connection.execute(select(starts.c.topic_id, starts.c.partition, head_before(starts.c)))
     return {(topic_id, partition): chain for topic_id, partition, chain in found if chain is not None}

@@ -1,12 +1,13 @@
-"""Queries of the log's Merkle tree: its nodes, and its edge."""
+"""Queries of the log's Merkle tree: edge in the row of the log, leaves in the entries, roots of full tiles as nodes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
 
 from sqlalchemy import Connection, func, select
 
-from services.audit.store import StoreError, log, nodes
-from services.chassis.transparency.tree import Edge, Node
+from services.audit.store import StoreError, entries, log, nodes
+from services.chassis.transparency.tree import Edge, HashReader, Node
 
 
 def read_edge(connection: Connection) -> bytes:
@@ -23,6 +24,11 @@ def edge_of(connection: Connection) -> Edge:
         raise StoreError(f"the tree of the log has been changed: {error}") from error
 
 
+def reader(connection: Connection) -> HashReader:
+    """Return a reader of the stored hashes; see `chassis.transparency.tree.HashReader`."""
+    return partial(_hashes, connection)
+
+
 def read_nodes(connection: Connection, like: Iterable[Node]) -> list[Node | None]:
     """Return the stored nodes at the places of others, which have all of a level in a row; None for a missing one."""
     stored: list[Node | None] = []
@@ -36,6 +42,17 @@ def read_nodes(connection: Connection, like: Iterable[Node]) -> list[Node | None
 def count_nodes(connection: Connection) -> int:
     """Return the number of stored nodes."""
     return connection.execute(select(func.count()).select_from(nodes)).scalar_one()
+
+
+def _hashes(connection: Connection, level: int, first: int, count: int) -> Sequence[bytes]:
+    if level == 0:
+        place = entries.c.position
+        query = select(entries.c.leaf)
+    else:
+        place = nodes.c["index"]
+        query = select(nodes.c.hash).where(nodes.c.level == level)
+    rows = connection.execute(query.where(place >= first, place < first + count).order_by(place))
+    return list(rows.scalars())
 
 
 def _indexed(connection: Connection, level: int, first: int, last: int) -> Iterable[tuple[int, bytes]]:

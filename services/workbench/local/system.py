@@ -142,14 +142,16 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}
     if name == "witness":
+        keys = _keys(settings, folder)
         environment |= {
-            "APP_WITNESS_KEY_FILE": str(_keys(settings, folder) / key_set.WITNESS_KEY),
-            "APP_WITNESS_LOGS_FILE": str(_keys(settings, folder) / key_set.LOGS),
+            "APP_WITNESS_KEY_FILE": str(keys / key_set.WITNESS_KEY),
+            "APP_WITNESS_LOGS_FILE": str(keys / key_set.LOGS),
         }
     if name == "audit":
+        keys = _keys(settings, folder)
         environment |= {
-            "APP_AUDIT_KEY_FILE": str(_keys(settings, folder) / key_set.LOG_KEY),
-            "APP_AUDIT_POLICY_FILE": str(_keys(settings, folder) / key_set.POLICY),
+            "APP_AUDIT_KEY_FILE": str(keys / key_set.LOG_KEY),
+            "APP_AUDIT_POLICY_FILE": str(keys / key_set.POLICY),
             "APP_AUDIT_CHECKPOINT_FILE": str(folder.absolute() / CHECKPOINT),
         }
     return environment

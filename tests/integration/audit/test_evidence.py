@@ -6,7 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from services.audit.__main__ import app
-from services.audit.notary import checkpoint_store, stored_tree
+from services.audit.notary import checkpoint_store
+from services.audit.tree import node_store
 from services.chassis.database.database import Database
 from services.chassis.transparency import keys
 from services.chassis.transparency.checkpoint import Checkpoint
@@ -24,7 +25,7 @@ def recorded(database: Database) -> Database:
     open_log(database)
     record_all(database, *map(a_fact, range(SIZE)))
     with database.write() as connection:
-        edge = stored_tree.edge(connection)
+        edge = node_store.edge_of(connection)
         note = keys.signed(Checkpoint(ORIGIN, SIZE, edge.root()).text(), [LOG])
         checkpoint_store.add(connection, SIZE, edge.root(), note, NOW)
         checkpoint_store.mark_published(connection, SIZE, NOW)

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from services.audit.notary import checkpoint_store, stored_tree
+from services.audit.notary import checkpoint_store
+from services.audit.tree import node_store
 from services.chassis.database.database import Database
 from services.workbench.local.system import ROOT
 from tests.support.audit_log import open_log
@@ -85,7 +86,7 @@ def test_no_size_ever_has_two_roots_wherever_processes_are_killed(
     found = roots(topic, witness, tmp_path)
     assert {size: shown for size, shown in found.items() if len(shown) > 1} == {}
     with database.read() as connection:
-        edge, published = stored_tree.edge(connection), checkpoint_store.newest_published(connection)
+        edge, published = node_store.edge_of(connection), checkpoint_store.newest_published(connection)
     assert published is not None
     assert (published.size, found[edge.size]) == (edge.size, {edge.root()})
     assert set(witness.answers()) <= {200, 409}

@@ -13,6 +13,7 @@ from services.contracts.catalog import USER_EVENTS
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import verify_audit
 from services.workbench.polling import until
+from services.workbench.scrape import sums
 from services.workbench.tour.scene import PATIENCE_S, Scene
 from services.workbench.tour.stop import Stop
 
@@ -79,7 +80,7 @@ def _replace(database: sqlite3.Connection, position: int, old: bytes, new: bytes
 
 def _found_by_itself(scene: Scene) -> bool:
     url = f"http://{HOST}:{scene.settings.metrics_port('audit')}/metrics"
-    return f"{CHANGED.name} 1.0" in httpx.get(url, timeout=PATIENCE_S).text.splitlines()
+    return sums(httpx.get(url, timeout=PATIENCE_S).text)[CHANGED.name] == 1
 
 
 def _verify(scene: Scene) -> tuple[int, str]:
