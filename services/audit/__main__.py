@@ -30,7 +30,7 @@ from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.chassis.transparency.key_file import KeyFileError
 from services.chassis.transparency.note import NoteError, UnknownKeyError
-from services.chassis.transparency.policy import Policy
+from services.chassis.transparency.policy import Policy, QuorumError
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(key_commands.app, name="keys")
@@ -71,7 +71,7 @@ def verify(
         _end(3, f"the audit log has been cut: {error}")
     except ForkedError as error:
         _end(4, f"the audit log has been forked: {error}")
-    except UnknownKeyError as error:
+    except (UnknownKeyError, QuorumError) as error:
         _end(5, f"the newest checkpoint is not to be trusted: {error}")
     except NoteError as error:
         _end(1, f"the newest checkpoint has been changed: {error}")

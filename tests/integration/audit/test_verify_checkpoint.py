@@ -92,10 +92,11 @@ def test_a_fork_and_a_cut_are_found_by_the_checkpoint(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_each_finding_has_its_exit_code(recorded: Database, database_url: str, tmp_path: Path) -> None:
-    own, others, none = (tmp_path / name for name in ("own", "others", "none"))
+    own, others, uncosigned, none = (tmp_path / name for name in ("own", "others", "uncosigned", "none"))
     own.write_text(f"log {KEY.vkey}\nquorum none\n")
     others.write_text(f"log {OTHER.vkey}\nquorum none\n")
-    assert [run(database_url, policy) for policy in (own, others, none)] == [0, 5, 2]
+    uncosigned.write_text(f"log {KEY.vkey}\nwitness one {OTHER.cosignature_vkey}\nquorum one\n")
+    assert [run(database_url, policy) for policy in (own, others, uncosigned, none)] == [0, 5, 5, 2]
     resign(recorded, 521)
     assert run(database_url, own) == 3
     resign(recorded, SIGNED)
