@@ -81,7 +81,7 @@ def routes(witness: Witness) -> list[ControllerRouterHandler]:
         operation_id="newestCheckpoint",
         summary="Read the newest cosigned checkpoint",
         description="The signed checkpoint of a log with this witness's cosignature.",
-        responses=problems.described(404, 500, 503, catalogue=CATALOGUE),
+        responses=problems.described(400, 404, 500, 503, catalogue=CATALOGUE),
         sync_to_thread=True,
     )
     def checkpoint(

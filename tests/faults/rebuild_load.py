@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
-from services.console.lag import partitions
+from services.console.lag import event_partitions
 from services.contracts.catalog import OPERATIONS
 from services.workbench.demo.client import UserApi
 from services.workbench.demo.counting import Line
@@ -81,7 +81,7 @@ class _WatchOfFacts(Watch):
 
 async def play(run: Trial, meanwhile: Callable[[], None]) -> Played:
     """Load until `meanwhile` ends, which runs in a thread; then wait for all effects."""
-    starts = KafkaAdmin(run.settings.client, "test").ends(partitions())
+    starts = KafkaAdmin(run.settings.client, "test").ends(event_partitions())
     with contextlib.closing(Log(run.settings.client, "test", starts)) as log:
         async with aiohttp.ClientSession() as session:
             trail = AuditTrail(session, run.url("audit"), starts)

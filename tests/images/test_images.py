@@ -94,7 +94,7 @@ def test_it_reports_what_it_lacks_on_a_read_only_root(image: Image) -> None:
         assert "topics" in done.stdout
     else:
         assert done.returncode != 0
-        assert "APP_KAFKA_BOOTSTRAP_SERVERS is missing" in done.stdout + done.stderr
+        assert "APP_DATABASE_URL is missing" in done.stdout + done.stderr
 
 
 def test_a_signal_reaches_the_service(image: Image) -> None:

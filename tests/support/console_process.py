@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from services.contracts.service_list import JOBS, SERVICES
+from services.contracts.service_list import JOBS, WITH_API
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import clean_environment
 from services.workbench.polling import until
@@ -16,7 +16,7 @@ PORTS = (
     "CONTROLLER",
     "SMTP",
     "PAGE",
-    *map(str.upper, SERVICES),
+    *map(str.upper, WITH_API),
     *(f"{name.upper()}_METRICS" for name in JOBS),
 )
 DEADLINE = 120.0

@@ -61,6 +61,7 @@ def own(file: File, broker: SecureBroker, postgres: SecurePostgres, authority: s
         "APP_KAFKA_CA_FILE": authority,
         "APP_KAFKA_REPLICATION_FACTOR": "1",
         "APP_KAFKA_MIN_INSYNC_REPLICAS": "1",
+        "APP_AUDIT_KEY_FILE": "log.key",
         "APP_DATABASE_URL": f"{url}?sslmode=verify-full&sslrootcert={authority}",
     }
     return values | dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
@@ -107,7 +108,9 @@ def test_the_documented_files_and_commands_start_a_system_on_servers_of_one_s_ow
             password = next((line.value for line in file.lines() if line.name == "APP_KAFKA_PASSWORD"), None)
             if password:
                 broker.admit(name, password, *(r for g in grants() if g.user == name for r in rights_of(g)))
-        start, look = blocks_for(__file__)
+        key, start, look = blocks_for(__file__)
+        code, output = execute(key.text, {"PYTHONPATH": str(ROOT)}, tmp_path)
+        assert (code, "example.org/audit+" in output) == (0, True), output
         with started(start.text, tmp_path) as log:
             metrics = {name: ports[name][PORTS[1]] for name in ("user", "notification", "audit", "lag-probe")}
             await_ready(metrics, log)
