@@ -23,6 +23,7 @@ from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
 from services.audit.store_check import CutError, ForkedError
 from services.audit.verification import BadEntryError
+from services.chassis.consumer.offset_tracker import TopicChangedError
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.process import migrate as migrate_command
 from services.chassis.process.runtime import main
@@ -83,7 +84,7 @@ def verify(
 def restore(
     *, after_backup: Annotated[bool, typer.Option("--after-backup", help="add what came after a backup")] = False
 ) -> None:
-    """Restore the log of APP_DATABASE_URL from the topics as far as they reach back: 0 done, 1 refused, 2 not done."""
+    """Restore the log of APP_DATABASE_URL from the topics as they reach back: 0 done, 1 other topics, 2 not done."""
     logs.configure("audit", "error")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -92,10 +93,10 @@ def restore(
     except KeyboardInterrupt:
         sys.stderr.write("stopped before the end: `restore --after-backup` goes on\n")
         sys.exit(130)
-    except RestoreError as error:
+    except TopicChangedError as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(1)
-    except (SettingsError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+    except (SettingsError, RestoreError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
 

@@ -22,8 +22,9 @@ from services.chassis.settings.environment import SettingsError, load
 from services.chassis.telemetry import logs
 from services.notification import bootstrap
 from services.notification import restore as restore_command
+from services.notification.restore import RestoreError
 from services.notification.settings import RestoreSettings, Settings, StoreSettings
-from services.notification.store.restore import RestoreError
+from services.notification.store.restore import OtherTopicError
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -54,10 +55,18 @@ def restore(
     except KeyboardInterrupt:
         sys.stderr.write("stopped before the end: repeat the command\n")
         sys.exit(130)
-    except (RestoreError, LeaseLostError) as error:
+    except OtherTopicError as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(1)
-    except (SettingsError, LeaseHeldError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+    except (
+        SettingsError,
+        RestoreError,
+        LeaseHeldError,
+        LeaseLostError,
+        ConnectionError,
+        TopicsError,
+        SQLAlchemyError,
+    ) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
 

@@ -16,7 +16,6 @@ from services.chassis.outbox.event_store import events, last_sequence
 from services.chassis.outbox.lease import Leases, exclusive
 from services.notification.domain import IntentState
 from services.notification.store import restore
-from services.notification.store.restore import RestoreError
 from services.notification.store.tables import intents
 
 READ_WHEN_STARTED = """\
@@ -37,6 +36,10 @@ class Source(msgspec.Struct, frozen=True):
     records: int
 
 
+class RestoreError(Exception):
+    """The store cannot be restored as it is; the message has the reason and the next step."""
+
+
 class Extent(msgspec.Struct, frozen=True):
     """The content of a store: the last number of the counter, its events, and its mails by state."""
 
@@ -46,7 +49,10 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 def run(database: Database, leases: Leases, source: Source, output: Console, *, after_backup: bool) -> None:
-    """Restore and report. Raises RestoreError, LeaseHeldError, LeaseLostError, ConnectionError, SQLAlchemyError."""
+    """Restore and report.
+
+    Raises RestoreError, OtherTopicError, LeaseHeldError, LeaseLostError, ConnectionError, SQLAlchemyError.
+    """
     before = extent(database)
     _require(before, after_backup=after_backup)
     with exclusive(leases, threading.Event().wait) as lease:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from services.audit import report, store
 from services.chassis.consumer.offset_store import OffsetConflictError
-from services.chassis.consumer.offset_tracker import OffsetTracker, TopicChangedError
+from services.chassis.consumer.offset_tracker import OffsetTracker
 from services.chassis.consumer.subscription import Handler
 from services.chassis.database.database import Database
 from services.chassis.kafka.partition_reader import PartitionReader
@@ -47,7 +47,7 @@ class Store(msgspec.Struct, frozen=True):
 
 
 def run(topics: Topics, into: Store, output: Console, *, after_backup: bool) -> None:
-    """Restore and report. Raises RestoreError, StoreError, ConnectionError, SQLAlchemyError."""
+    """Restore and report. Raises RestoreError, TopicChangedError, StoreError, ConnectionError, SQLAlchemyError."""
     store.create_log(into.database, into.origin)
     with into.database.read() as connection:
         before = _required(connection, into.origin, after_backup=after_backup)
@@ -56,8 +56,6 @@ def run(topics: Topics, into: Store, output: Console, *, after_backup: bool) -> 
         _record(topics, into, output)
     except OffsetConflictError as error:
         raise RestoreError(f"{error}: stop every instance of the audit service, and repeat the command") from error
-    except TopicChangedError as error:
-        raise RestoreError(str(error)) from error
     took = time.perf_counter() - started
     with into.database.read() as connection:
         size, chains = store.read_size(connection, into.origin), store.read_chains(connection)

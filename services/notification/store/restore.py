@@ -40,12 +40,12 @@ FACTS = (NotificationQueued, NotificationSuppressed, NotificationSent, Notificat
 log = structlog.get_logger()
 
 
-class RestoreError(Exception):
+class OtherTopicError(Exception):
     """The topic cannot be what this store has published; the message names the place."""
 
 
 def restore_if_needed(database: Database, read_history: Callable[[], Iterable[Sequence[Record]]]) -> None:
-    """Restore a store that is empty, or whose restore has not ended. Raises RestoreError and what `read_history` does.
+    """Restore a store that is empty, or whose restore has not ended. Raises as `restore` and `read_history` do.
 
     A store from a backup is not recognised: its relay finds that the log has more, and publishes nothing.
     """
@@ -62,7 +62,7 @@ def restore(database: Database, batches: Iterable[Sequence[Record]], now: Clock 
 
     Each batch has a transaction of its own, so that none is open while the log is read: the server, or another writer,
     would not wait that long. A restore that is interrupted, or that two replicas do at once, repeats what is there
-    already and changes nothing. Raises RestoreError.
+    already and changes nothing. Raises OtherTopicError.
     """
     with database.read() as connection:  # before the log is read: what another replica appends later is no loss
         restoration = Restoration(last_sequence(connection), published(connection))
@@ -70,7 +70,7 @@ def restore(database: Database, batches: Iterable[Sequence[Record]], now: Clock 
     for records in filter(None, batches):
         decoded = decoder.decode(records)
         for refusal in decoded.refused:
-            raise RestoreError(f"{refusal.record.place}: {refusal.reason}: {refusal.detail}")
+            raise OtherTopicError(f"{refusal.record.place}: {refusal.reason}: {refusal.detail}")
         with database.write() as connection:
             if (last := last_sequence(connection, lock=True)) != restoration.known:
                 return last  # another replica has restored it, and may have gone on
@@ -89,7 +89,7 @@ class Restoration:
         self._begun: set[int] = set()
 
     def add(self, connection: Connection, published: Sequence[Event]) -> None:
-        """Restore the events of a batch that the store does not have, with their intents. Raises RestoreError."""
+        """Restore the events of a batch that the store does not have, with their intents. Raises OtherTopicError."""
         self._require_own(connection, [event for event in published if event.envelope.sequence <= self.known])
         for event in published:
             self._require_complete(event)
@@ -117,7 +117,7 @@ class Restoration:
         for event in published:
             envelope = event.envelope
             if (found := stored.get(envelope.sequence)) != envelope.id:
-                raise RestoreError(
+                raise OtherTopicError(
                     f"{event.record.place} holds event {envelope.id} under sequence {envelope.sequence}, the store has "
                     f"{found or 'nothing'} there: it is no backup of this topic's publisher; use another backup, or "
                     "restore an empty database"
@@ -129,7 +129,7 @@ class Restoration:
         first = record.partition not in self._begun
         self._begun.add(record.partition)
         if first and self.known and record.offset and sequence > self.known:
-            raise RestoreError(
+            raise OtherTopicError(
                 f"{record.place}, the first of its partition, has sequence {sequence}, the backup ends with "
                 f"{self.known}: retention has deleted records since the backup, so mails could be sent again; use a "
                 "newer backup, or restore an empty database"

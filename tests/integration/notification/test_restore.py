@@ -220,14 +220,14 @@ def test_a_backup_of_another_publisher_is_refused(lost: Store, database: Databas
     lost.consume(*CONSUMED)
     other = Store(database, "other")
     other.consume(*CONSUMED)
-    with pytest.raises(restore.RestoreError, match=r"notification.events.v1\[0\]@0 holds event .* no backup"):
+    with pytest.raises(restore.OtherTopicError, match=r"notification.events.v1\[0\]@0 holds event .* no backup"):
         other.restore(lost.published())
 
 
 def test_a_backup_from_before_what_retention_has_deleted_is_refused(lost: Store, backup: Store) -> None:
     lost.settle(SENT)
     lost.settle(SENT)
-    with pytest.raises(restore.RestoreError, match=r"retention has deleted records since the backup"):
+    with pytest.raises(restore.OtherTopicError, match=r"retention has deleted records since the backup"):
         backup.restore(lost.published()[4:])
     assert len(backup.events()) == 3
 
@@ -277,5 +277,5 @@ def test_a_log_that_cannot_be_read_is_waited_for(database: Database) -> None:
 def test_an_invalid_record_stops_the_restoration_and_is_named(lost: Store, database: Database) -> None:
     lost.consume(*CONSUMED)
     broken = msgspec.structs.replace(lost.published()[0], value=b"{}")
-    with pytest.raises(restore.RestoreError, match=r"notification.events.v1\[0\]@0: invalid"):
+    with pytest.raises(restore.OtherTopicError, match=r"notification.events.v1\[0\]@0: invalid"):
         Store(database).restore([broken])

@@ -13,7 +13,7 @@ from services.chassis.messages.record import Record
 from services.chassis.outbox import lease
 from services.chassis.outbox.lease import Lease, LeaseHeldError, Leases
 from services.notification import restore as command
-from services.notification.store.restore import RestoreError
+from services.notification.restore import RestoreError
 from tests.integration.notification.test_restore import CONSUMED, SENT, Store, batches
 
 LEASE = timedelta(seconds=20)
