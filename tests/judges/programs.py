@@ -3,10 +3,13 @@
 Skips loudly where there is no Go: a judge that did not look is no verdict.
 """
 
+import base64
 import hashlib
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".eventline" / "judges"
 SOURCES = Path(__file__).parent / "go"
-BUILD_S = 900
+BUILD_S, RUN_S = 900, 120
 MODULES = {"posix-oneshot": "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4"}
 
 
@@ -33,6 +36,17 @@ def own_judge(name: str) -> Path:
     if not (folder / name).exists():
         _build(name, folder, f"./{name}", SOURCES)
     return folder / name
+
+
+def run(*argv: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a judge to its end."""
+    return subprocess.run(argv, input=given, capture_output=True, text=True, timeout=RUN_S, check=False)
+
+
+def sumdb(document: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
+    """Let golang.org/x/mod judge notes and proofs; see `go/sumdb`."""
+    given = json.dumps(document, default=lambda content: base64.b64encode(content).decode())
+    return run(own_judge("sumdb"), given=given)
 
 
 def _build(name: str, folder: Path, package: str, within: Path = ROOT) -> None:

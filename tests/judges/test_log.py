@@ -1,11 +1,8 @@
 """tessera's fsck, torchwood's client and golang.org/x/mod accept a log of our formats, and refuse each change of it."""
 
-import base64
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +11,12 @@ from services.chassis.transparency.note import Note
 from services.chassis.transparency.proof import Proof
 from services.chassis.transparency.tree import node_hash
 from tests.judges.built_log import ORIGIN, BuiltLog
-from tests.judges.programs import own_judge
+from tests.judges.programs import own_judge, run, sumdb
 
 pytestmark = pytest.mark.long
 SIZE = 66_000  # entries: tiles of three levels, full and partial
 INDEXES = (0, 1, 255, 256, 40_000, 65_535, 65_536, SIZE - 1)
 SIZES = (1, 2, 255, 256, 257, 40_000, 65_536, SIZE)
-RUN_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +36,6 @@ def changed(log: BuiltLog, name: str, change: Callable[[bytes], bytes]) -> Itera
     path.write_bytes(change(before))
     yield
     path.write_bytes(before)
-
-
-def run(*argv: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(argv, input=given, capture_output=True, text=True, timeout=RUN_S, check=False)
 
 
 def fsck(log: BuiltLog) -> subprocess.CompletedProcess[str]:
@@ -149,11 +141,6 @@ def a_document(log: BuiltLog) -> dict[str, Any]:
             if old < new
         ],
     }
-
-
-def sumdb(document: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    given = json.dumps(document, default=lambda content: base64.b64encode(content).decode())
-    return run(own_judge("sumdb"), given=given)
 
 
 def test_x_mod_accepts_our_notes_and_proofs(log: BuiltLog) -> None:

@@ -1,17 +1,24 @@
-// Command allentries reads every entry of the log in a folder with torchwood's client, against the checkpoint that
-// fulfils a policy: exit code 0 whole, 1 not.
+// Command allentries reads every entry of the log in a folder or at a URL with torchwood's client, against the
+// checkpoint that fulfils a policy: exit code 0 whole, 1 not.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
+	"strings"
 
 	"filippo.io/torchwood"
 )
 
-func count(folder, policyFile string) (int64, error) {
+func source(place string) (torchwood.TileReader, error) {
+	if strings.HasPrefix(place, "http") {
+		return torchwood.NewTileFetcher(place)
+	}
+	return torchwood.NewTileFS(os.DirFS(place))
+}
+
+func count(place, policyFile string) (int64, error) {
 	text, err := os.ReadFile(policyFile)
 	if err != nil {
 		return 0, err
@@ -20,15 +27,15 @@ func count(folder, policyFile string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	signed, err := os.ReadFile(filepath.Join(folder, "checkpoint"))
+	tiles, err := source(place)
+	if err != nil {
+		return 0, err
+	}
+	signed, err := tiles.ReadEndpoint(context.Background(), "checkpoint")
 	if err != nil {
 		return 0, err
 	}
 	checkpoint, _, err := torchwood.VerifyCheckpoint(signed, policy)
-	if err != nil {
-		return 0, err
-	}
-	tiles, err := torchwood.NewTileFS(os.DirFS(folder))
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +55,7 @@ func count(folder, policyFile string) (int64, error) {
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: allentries FOLDER POLICY")
+		fmt.Fprintln(os.Stderr, "usage: allentries FOLDER|URL POLICY")
 		os.Exit(2)
 	}
 	entries, err := count(os.Args[1], os.Args[2])

@@ -1,12 +1,14 @@
-// Command fsckexit runs tessera's fsck over the log in a folder: exit code 0 whole, 1 not, 3 after a minute without
-// a verdict. Tessera's own command exits with 0 whatever it finds.
+// Command fsckexit runs tessera's fsck over the log in a folder or at a URL: exit code 0 whole, 1 not, 3 after a minute
+// without a verdict. Tessera's own command exits with 0 whatever it finds.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	f_note "github.com/transparency-dev/formats/note"
@@ -31,9 +33,20 @@ func leaves(bundle []byte) ([][]byte, error) {
 	return hashes, nil
 }
 
+func source(place string) (fsck.Fetcher, error) {
+	if !strings.HasPrefix(place, "http") {
+		return &client.FileFetcher{Root: place}, nil
+	}
+	address, err := url.Parse(place)
+	if err != nil {
+		return nil, err
+	}
+	return client.NewHTTPFetcher(address, nil)
+}
+
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: fsckexit FOLDER ORIGIN VKEY")
+		fmt.Fprintln(os.Stderr, "usage: fsckexit FOLDER|URL ORIGIN VKEY")
 		os.Exit(2)
 	}
 	verifier, err := f_note.NewVerifier(os.Args[3])
@@ -41,10 +54,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
+	log, err := source(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	source := &client.FileFetcher{Root: os.Args[1]}
-	err = fsck.New(os.Args[2], verifier, source, leaves, fsck.Opts{N: workers}).Check(ctx)
+	err = fsck.New(os.Args[2], verifier, log, leaves, fsck.Opts{N: workers}).Check(ctx)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		fmt.Fprintln(os.Stderr, err)
