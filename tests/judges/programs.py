@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".eventline" / "judges"
 SOURCES = Path(__file__).parent / "go"
 BUILD_S, RUN_S = 900, 120
-MODULES = {"posix-oneshot": "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4"}
+MODULES = {
+    "posix-oneshot": "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4",
+    "litewitness": "filippo.io/torchwood/cmd/litewitness@v0.10.0",
+}
 
 
 def judge(name: str) -> Path:
