@@ -1,7 +1,8 @@
 """`python -m services.audit` runs the audit service; `… migrate` brings its schema to the newest and ends.
 
-`… verify` checks its store. `… restore` restores a lost store from the topics. `… keys` has its signing keys.
-`… prove` writes the proof of an entry, which `… check` verifies without a database.
+`… verify` checks its store, or an export of it that `… export` wrote. `… restore` restores a lost store from the
+topics. `… keys` has its signing keys. `… prove` writes the proof of an entry, which `… check` verifies without a
+database.
 """
 
 import os
@@ -15,14 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
 from services.audit.evidence import commands as evidence
+from services.audit.export import command as export_command
+from services.audit.export import export_check
+from services.audit.export.layout import ExportError
 from services.audit.notary import key_commands
 from services.audit.notary.witnesses import PolicyFileError
 from services.audit.restore import command as restore_command
 from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
-from services.audit.store_check import CutError, ForkedError
-from services.audit.verification import BadEntryError
+from services.audit.verification import BadEntryError, CutError, ForkedError
 from services.chassis.consumer.offset_tracker import TopicChangedError
 from services.chassis.kafka.admin import TopicsError
 from services.chassis.process import migrate as migrate_command
@@ -37,6 +40,7 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 app.add_typer(key_commands.app, name="keys")
 app.command()(evidence.prove)
 app.command()(evidence.check)
+app.command()(export_command.export)
 
 
 @app.callback(invoke_without_command=True)
@@ -59,13 +63,20 @@ def migrate() -> None:
 
 @app.command()
 def verify(
-    *, policy: Annotated[Path | None, typer.Option(help="tlog-policy: who must have signed the checkpoint")] = None
+    export: Annotated[Path | None, typer.Argument(help="a folder of `export`; default: the store")] = None,
+    *,
+    policy: Annotated[Path | None, typer.Option(help="tlog-policy: who must have signed the checkpoint")] = None,
 ) -> None:
-    """Check the store of APP_DATABASE_URL: 0 whole, 1 changed, 2 no such store, 3 cut, 4 forked, 5 unknown key."""
+    """Check the store of APP_DATABASE_URL, or an export: 0 whole, 1 changed, 2 none, 3 cut, 4 forked, 5 unknown key."""
     output = report.console()
     try:
         keys = None if policy is None else Policy.parse(policy.read_text())
-        store_check.verify(load(StoreSettings, os.environ), output, keys)
+        if export is None:
+            store_check.verify(load(StoreSettings, os.environ), output, keys)
+        elif keys is None:
+            _end(2, "an export is verified with the keys of a policy: give --policy FILE")
+        else:
+            export_check.verify(export, output, keys)
     except BadEntryError as error:
         _end(1, f"the audit log has been changed: {error}")
     except CutError as error:
@@ -75,8 +86,8 @@ def verify(
     except (UnknownKeyError, QuorumError) as error:
         _end(5, f"the newest checkpoint is not to be trusted: {error}")
     except NoteError as error:
-        _end(1, f"the newest checkpoint has been changed: {error}")
-    except (SettingsError, StoreError, OSError, ValueError) as error:
+        _end(1, f"a checkpoint has been changed: {error}")
+    except (SettingsError, StoreError, ExportError, OSError, ValueError) as error:
         _end(2, f"nothing to verify: {error}")
 
 

@@ -1,13 +1,17 @@
 """Terminal output of a verification: its progress and its result."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from services.audit.domain import Chain, Entry
+from services.audit.domain import Chain
 from services.chassis.messages.record import TopicPartition
+from services.chassis.messages.terminal import print_line
+
+T = TypeVar("T")
 
 LINE_EVERY = 100_000  # entries between two lines of progress if the output is no terminal
 LIMITS = (
@@ -18,6 +22,7 @@ GAPS = (
     "from: the offset of the first entry\n"
     "gaps: offsets without a record, as compaction, retention and transactions of other writers leave them"
 )
+INCOMPLETE = "no entry was changed, but the audit log is incomplete: it was recorded, or restored, after those records"
 PLAIN_WIDTH = 132  # room for a head of 64 digits on one line
 
 
@@ -27,15 +32,29 @@ def console() -> Console:
     return plain if plain.is_terminal else Console(width=PLAIN_WIDTH)
 
 
-def followed(entries: Iterable[Entry], size: int, output: Console) -> Iterator[Entry]:
+def followed(entries: Iterable[T], size: int, output: Console, done: str = "verified") -> Iterator[T]:
     """Yield entries and show progress: a bar on a terminal, a line per 100,000 entries elsewhere."""
     if output.is_terminal:
-        yield from track(entries, "verifying", total=size, console=output)
+        yield from track(entries, done, total=size, console=output)
         return
     for number, entry in enumerate(entries, 1):
         yield entry
         if number % LINE_EVERY == 0:
-            output.print(f"verified {number:,} of {size:,} entries")
+            output.print(f"{done} {number:,} of {size:,} entries")
+
+
+def verdict(chains: Sequence[Chain], origin: str, unknown: int, output: Console) -> None:
+    """Print a log that was verified: its chains, what it lacks, and the verdict.
+
+    `unknown` is the number of its earlier checkpoints that no key of the policy signed.
+    """
+    output.print(summary(chains, origin))
+    if unknown:
+        print_line(output, f"{unknown:,} earlier checkpoints have the right root, but no key of the policy signed them")
+    lines = list(missing(chains, {}))
+    for line in lines:
+        print_line(output, line)
+    print_line(output, INCOMPLETE if lines else "the audit log is whole")
 
 
 def summary(chains: Sequence[Chain], origin: str) -> Table:

@@ -1,12 +1,14 @@
 """Verification of a log: each entry against its chain and its leaf, then chains, tree and size against the stored ones.
 
-Pure: entries come from an iterator, and the first difference raises an exception.
+Pure: entries and checkpoints come from iterators, and the first difference raises an exception.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from services.audit.domain import Chain, Entry, flags_of, new_chain, search, unpack_headers
+from services.chassis.transparency.checkpoint import Checkpoint
 from services.chassis.transparency.tree import TILE_HEIGHT, TILE_WIDTH, Edge, Node, extend
 
 Key = tuple[str, int]  # topic id, partition
@@ -20,6 +22,14 @@ EMPTY = Edge()
 
 class BadEntryError(Exception):
     """The log was changed: the message names the first bad entry and the difference."""
+
+
+class CutError(Exception):
+    """The log has fewer entries than a checkpoint covers."""
+
+
+class ForkedError(Exception):
+    """A checkpoint has another root than the entries that it covers."""
 
 
 class Verification:
@@ -90,6 +100,22 @@ class Verification:
         if entry.offset < chain.next_offset:
             return f"its offset is out of order, the chain has reached {chain.next_offset}"
         return None
+
+
+def check_log(verification: Verification, entries: Iterator[Entry], checkpoints: Iterable[Checkpoint]) -> None:
+    """Check all entries, and at the size of each checkpoint the root; sizes must not fall.
+
+    Raises BadEntryError, CutError, ForkedError.
+    """
+    for checkpoint in checkpoints:
+        if checkpoint.size < verification.size:
+            raise BadEntryError(f"the checkpoint of {checkpoint.size:,} entries is behind one of more entries")
+        verification.check(islice(entries, checkpoint.size - verification.size))
+        if verification.size < checkpoint.size:
+            raise CutError(f"it has {verification.size:,} entries, but its checkpoint covers {checkpoint.size:,}")
+        if verification.edge.root() != checkpoint.root:
+            raise ForkedError(f"its first {checkpoint.size:,} entries have another root than their checkpoint")
+    verification.check(entries)
 
 
 def compare_nodes(computed: Sequence[Node], stored: Sequence[Node | None]) -> None:

@@ -3,6 +3,7 @@
 A row is committed before its note leaves the process, so that the same size never has two texts.
 """
 
+from collections.abc import Generator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Select, Tabl
 
 from services.chassis.database.database import insert_or_ignore, metadata
 from services.chassis.messages.clock import to_micros
+
+READ_ROWS = 100
 
 checkpoints = Table(
     "checkpoints",
@@ -62,6 +65,14 @@ def newest_published(connection: Connection) -> Published | None:
     """Return the published checkpoint of the largest size."""
     stored = _largest(connection, select(checkpoints).where(checkpoints.c.published_at.is_not(None)))
     return None if stored is None else Published(stored.size, stored.content)
+
+
+def all_stored(connection: Connection) -> Generator[Stored]:
+    """Yield all checkpoints, the smallest first, some at a time."""
+    query = select(checkpoints).order_by(checkpoints.c.size)
+    with connection.execute(query.execution_options(yield_per=READ_ROWS)) as rows:
+        for row in rows:
+            yield Stored(*row)
 
 
 def replace_note(connection: Connection, size: int, note: bytes) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.audit import store_check
 from services.audit.notary import checkpoint_store
 from services.audit.settings import StoreSettings
-from services.audit.store_check import CutError, ForkedError
+from services.audit.verification import CutError, ForkedError
 from services.chassis.database.database import Database
 from services.chassis.transparency.checkpoint import Checkpoint
 from services.chassis.transparency.keys import Signer, new_key
