@@ -4,7 +4,6 @@
 process for each, which takes milliseconds, and answers with their exit codes.
 """
 
-import base64
 import os
 import random
 import signal
@@ -29,8 +28,8 @@ from services.chassis.transparency import keys
 from services.chassis.transparency.checkpoint import Checkpoint
 from tests.support.audit_log import ORIGIN, TOPIC_IDS, a_fact, record_all
 from tests.support.builders import NOW
-from tests.support.notary_log import KEY, a_witness, notary
-from tests.support.stored_witness import StoredWitness
+from tests.support.notary_log import KEY, notary
+from tests.support.witness_process import RecordingClient, add_line, lines_of
 
 ROUNDS = 3  # of appending and signing in a process that is not killed
 PARTITIONS = 3
@@ -46,11 +45,8 @@ class Topic:
 
     def publish(self, records: Iterable[Outgoing]) -> Counter[str]:
         """Write records."""
-        with self._path.open("ab") as file:
-            for record in records:
-                file.write(base64.b64encode(record.value or b"") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        for record in records:
+            add_line(self._path, record.value or b"")
         return Counter()
 
     def poll(self) -> None:
@@ -65,7 +61,7 @@ class Topic:
 
     def values(self) -> list[bytes]:
         """Return every value."""
-        return [base64.b64decode(line) for line in self._path.read_bytes().splitlines()] if self._path.exists() else []
+        return lines_of(self._path)
 
 
 # Name of a point -> class or module, and its function. A kill before or after its n-th call in a process.
@@ -73,7 +69,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "append, in its transaction": (Log, "append"),
     "checkpoint, in its transaction": (checkpoint_store, "add"),
     "read back": (Notary, "_read_back"),
-    "witness": (StoredWitness, "add"),
+    "witness": (RecordingClient, "add"),
     "cosignature, in its transaction": (checkpoint_store, "keep_cosigned"),
     "topic": (Topic, "publish"),
     "file": (publication, "replace"),
@@ -83,13 +79,14 @@ POINTS: dict[str, tuple[Any, str]] = {
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One process: its database, its folder, where it is killed, and the seed of its order of records.
+    """One process: its database, folder and witness, where it is killed, and the seed of its order of records.
 
     With `wrong` it signs inside the append's transaction, which is the order that forks.
     """
 
     url: str
     folder: str
+    witness: str
     point: str
     when: str
     number: int
@@ -117,7 +114,7 @@ def killed_at(run: Run) -> None:
 def work(run: Run) -> None:
     """Append and sign some times."""
     folder, database, order = Path(run.folder), Database(run.url), random.Random(run.seed)  # no secret
-    topic, witness = Topic(folder / "topic"), a_witness(folder)
+    topic, witness = Topic(folder / "topic"), RecordingClient(run.witness, folder / "cosigned")
     signing = notary(database, topic, folder, witness)
     killed_at(run)
     for _ in range(ROUNDS):

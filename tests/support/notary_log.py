@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.audit.notary import sources
-from services.audit.notary.cosigning import Witnesses
+from services.audit.notary.cosigning import Witness, Witnesses
 from services.audit.notary.guard import Record, Source
 from services.audit.notary.notary import Notary, Outside, SignedLog
 from services.audit.notary.publication import Publication
@@ -42,7 +42,7 @@ def one_of_one() -> Policy:
     return Policy.parse(policy(KEY.vkey, WITNESS_KEY.cosignature_vkey, URL))
 
 
-def notary(database: Database, topic: Topic, folder: Path, witness: StoredWitness | None) -> Notary:
+def notary(database: Database, topic: Topic, folder: Path, witness: Witness | None) -> Notary:
     """Return a notary as a process has it at its start; its sources are the topic, the file, and the witness."""
     file = folder / "checkpoint"
     clients = {} if witness is None else {WITNESS: witness}
