@@ -16,7 +16,7 @@ from services.workbench.bench.mails import sending
 from services.workbench.bench.outbox import published, relaying
 from services.workbench.bench.outcome import WIDTH, Outcome, run, table
 from services.workbench.bench.replays import as_of
-from services.workbench.bench.revisions import comparison, tree
+from services.workbench.bench.revisions import auditing, comparison, tree
 from services.workbench.bench.setting import Sizes, machine
 
 PARTS = {
@@ -30,6 +30,7 @@ PARTS = {
     "h": sending.part,
     "i": published.part,
     "j": as_of.part,
+    "k": auditing.part,
 }
 INTERRUPTED = 130
 JSON = Path(".eventline/bench.json")

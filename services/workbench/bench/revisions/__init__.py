@@ -1,1 +1,1 @@
-"""Two git revisions of the whole system, started and loaded by turns by one load generator."""
+"""Two git revisions by turns: the whole system under one load generator, or the audit service on one log."""
