@@ -1,15 +1,17 @@
 """The commands `prove` and `check`. Exit codes: 0 proven, 1 not, 2 unreadable or misconfigured, 5 unknown key."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Connection
 
 from services.audit import store
-from services.audit.evidence import entry_proof
+from services.audit.evidence import entry_proof, event_entries
 from services.audit.evidence.entry_proof import NotProvenError, ProvenEntry
 from services.audit.settings import StoreSettings
 from services.audit.store import StoreError
@@ -19,20 +21,40 @@ from services.chassis.transparency.policy import Checked, Policy, QuorumError
 from services.chassis.transparency.proof import Proof, ProofError
 
 NOT_PROVEN, UNREADABLE, UNKNOWN_KEY = 1, 2, 5
+OUTPUT = Path("-")
 
 
 def prove(
-    position: Annotated[int, typer.Argument(metavar="ENTRY", help="the entry's position in the log")],
-    into: Annotated[Path | None, typer.Option("--into", help="the proof's file; default: ENTRY.tlog-proof")] = None,
+    wanted: Annotated[str, typer.Argument(metavar="ENTRY|EVENT_ID", help="the entry's position, or its event's id")],
+    into: Annotated[
+        Path | None, typer.Option("--into", help="the proof's file, - for the output; default: ENTRY.tlog-proof")
+    ] = None,
 ) -> None:
     """Write the proof that an entry of APP_DATABASE_URL is in the newest published checkpoint."""
-    file = into or Path(f"{position}.tlog-proof")
     with _explained():
         settings = load(StoreSettings, os.environ)
         with store.existing(settings.database) as connection:
+            position = _position(connection, wanted)
             proof = entry_proof.prove(connection, position, settings.audit_origin)
-        file.write_bytes(bytes(proof))
-    typer.echo(f"{file}: give it to anybody with the log's policy; `check` verifies it without a database")
+        file = into or Path(f"{position}.tlog-proof")
+        if file == OUTPUT:
+            sys.stdout.buffer.write(bytes(proof))
+        else:
+            file.write_bytes(bytes(proof))
+    typer.echo(f"{file}: give it to anybody with the log's policy; `check` verifies it without a database", err=True)
+
+
+def _position(connection: Connection, wanted: str) -> int:
+    if wanted.removeprefix("-").isdecimal():
+        return int(wanted)
+    found = event_entries.positions(connection, wanted)
+    if not found:
+        raise NotProvenError(f"no entry has the event id {wanted!r}: GET /audit/entries lists what is recorded")
+    first, *others = found
+    if others:
+        listed = ", ".join(map(str, others))
+        typer.echo(f"the event is logged {len(found)} times: {first} is proven, not {listed}", err=True)
+    return first
 
 
 def check(

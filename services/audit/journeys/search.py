@@ -87,18 +87,19 @@ def correlation_of(connection: Connection, given: str) -> str | None:
     No index is kept for it: these ids are UUIDv7, so the id itself gives the time of its event.
     """
     wanted = given.strip("<>").partition("@")[0]
-    created_us = _created_us(wanted)
-    if created_us is None:
+    moment = created_us(wanted)
+    if moment is None:
         return None
     for count in NEAREST:
-        for side in (_after(created_us, count), _before(created_us, count)):
+        for side in (_after(moment, count), _before(moment, count)):
             for row in connection.execute(_naming(side, wanted, connection.dialect.name)):
                 if wanted in _ids(row):
                     return str(row.correlation_id)
     return None
 
 
-def _created_us(text: str) -> int | None:
+def created_us(text: str) -> int | None:
+    """Return the time of a UUIDv7, in microseconds since 1970; None for another text."""
     try:
         parsed = uuid.UUID(text)
     except ValueError:
@@ -120,21 +121,28 @@ def _before(moment: int, count: int) -> Select[tuple[int]]:
 
 def _naming(positions: Select[tuple[int]], wanted: str, dialect: str) -> Select[Any]:
     """Return a query of those entries whose headers, or a notification's value, contain a text."""
-    near, content = positions.subquery(), literal(wanted.encode(), LargeBinary)
-
-    def contains(column: Column[bytes]) -> ColumnElement[bool]:
-        at = func.instr(column, content) if dialect == "sqlite" else func.position(content.op("IN")(column))
-        return at > 0
-
-    mail = and_(entries.c.topic == catalog.NOTIFICATION_EVENTS.name, contains(entries.c.value))
+    near = positions.subquery()
+    mail = and_(entries.c.topic == catalog.NOTIFICATION_EVENTS.name, contains(entries.c.value, wanted, dialect))
     columns = (entries.c.topic, entries.c.headers, HELD_VALUE, entries.c.correlation_id)
     found = select(*columns).join(near, near.c.position == entries.c.position)
-    return found.where(or_(contains(entries.c.headers), mail), entries.c.correlation_id.is_not(None))
+    return found.where(or_(contains(entries.c.headers, wanted, dialect), mail), entries.c.correlation_id.is_not(None))
+
+
+def contains(column: Column[bytes], wanted: str, dialect: str) -> ColumnElement[bool]:
+    """Return the condition that bytes contain a text."""
+    content = literal(wanted.encode(), LargeBinary)
+    at = func.instr(column, content) if dialect == "sqlite" else func.position(content.op("IN")(column))
+    return at > 0
+
+
+def event_id(headers: bytes | None) -> str:
+    """Return the event's id from the packed headers of an entry, empty if there is none."""
+    found = dict(unpack_headers(headers) or ()).get("ce_id") or b""
+    return found[:LONGEST_TEXT].decode(errors="replace")
 
 
 def _ids(row: Row[Any]) -> Iterator[str]:
-    event_id = dict(unpack_headers(row.headers) or ()).get("ce_id") or b""
-    yield event_id[:LONGEST_TEXT].decode(errors="replace")
+    yield event_id(row.headers)
     if fact := notification_fact(row.topic, row.headers, row.value):
         yield fact.notification_id
 
