@@ -19,7 +19,7 @@ from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program, answers
 from services.workbench.local.system import System, clean_environment
 from services.workbench.polling import until
-from tests.judges.programs import judge
+from tests.support.judge_programs import judge
 
 NAME = "litewitness.example/w2"
 READY_S = 60.0

@@ -11,7 +11,7 @@ import pytest
 
 from services.workbench.local.ports import HOST
 from tests.judges.built_log import BuiltLog
-from tests.judges.programs import own_judge
+from tests.support.judge_programs import own_judge
 
 pytestmark = pytest.mark.long
 ENTRIES = [f"entry {number}".encode() for number in range(700)]

@@ -11,7 +11,7 @@ from services.chassis.transparency.note import Note
 from services.chassis.transparency.proof import Proof
 from services.chassis.transparency.tree import node_hash
 from tests.judges.built_log import ORIGIN, BuiltLog
-from tests.judges.programs import own_judge, run, sumdb
+from tests.support.judge_programs import own_judge, run, sumdb
 
 pytestmark = pytest.mark.long
 SIZE = 66_000  # entries: tiles of three levels, full and partial

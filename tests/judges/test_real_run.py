@@ -29,8 +29,8 @@ from services.workbench.local.system import KEYS, clean_environment, local_progr
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial
 from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
-from tests.judges.programs import own_judge, run, sumdb
 from tests.judges.served_log import NOT_SERVED, ServedLog
+from tests.support.judge_programs import own_judge, run, sumdb
 from tests.support.notification_process import SHORT_SESSIONS
 
 pytestmark = pytest.mark.long

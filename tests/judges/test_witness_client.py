@@ -12,7 +12,7 @@ from services.chassis.transparency.keys import Verifier
 from services.chassis.transparency.note import Note
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process
-from tests.judges.programs import judge
+from tests.support.judge_programs import judge
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.witnesses import NAME, a_program
 

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".eventline" / "judges"
-SOURCES = Path(__file__).parent / "go"
+SOURCES = ROOT / "tests/judges/go"
 BUILD_S, RUN_S = 900, 120
 MODULES = {
     "posix-oneshot": "github.com/transparency-dev/tessera/cmd/examples/posix-oneshot@v1.0.4",
