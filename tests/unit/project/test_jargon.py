@@ -17,7 +17,7 @@ PRIVATE = [
     ("a.py", '"""Whether it runs."""\n', 1),
     ("a.py", "x = 1\n# nothing is said\n", 2),
     ("a.py", "told = 1\n", 1),
-    ("a.yaml", 'description: "a tamper-evident log"', 1),
+    ("a.yaml", 'description: "a tamper-proof log"', 1),
     ("a.md", "Anybody can check the chain.", 1),
     ("a.md", "services that share nothing\nbut Kafka topics", 1),
     ("a.py", "class Words: ...\n", 1),
