@@ -15,6 +15,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.audit import bootstrap, report, store_check
+from services.audit.completeness import command as completeness
 from services.audit.evidence import commands as evidence
 from services.audit.export import command as export_command
 from services.audit.export import export_check
@@ -110,6 +111,17 @@ def restore(
     except (SettingsError, RestoreError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
+
+
+@app.command()
+def complete() -> None:
+    """Compare the log of APP_DATABASE_URL with the broker's records: 0 complete, 1 incomplete, 2 unreadable."""
+    logs.configure("audit", "error")
+    try:
+        settings = load(Settings, os.environ)
+        sys.exit(0 if completeness.run(settings, bootstrap.read_broker(settings), report.console()) else 1)
+    except (SettingsError, StoreError, ConnectionError, TopicsError) as error:
+        _end(2, f"nothing to compare: {error}")
 
 
 def _end(code: int, message: str) -> NoReturn:

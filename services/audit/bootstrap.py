@@ -9,6 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.audit import api, store
 from services.audit.chain_heads import Heads
+from services.audit.completeness.comparison import Broker
 from services.audit.handlers import Handler
 from services.audit.journeys import api as journeys
 from services.audit.journeys import search
@@ -107,6 +108,13 @@ def build_restore(settings: Settings) -> tuple[Topics, Store]:
     topics = Topics(settings, admin.begins(partitions), admin.ends(partitions))
     offsets = OffsetTracker(database, topic_ids, READ)
     return topics, Store(database, origin, _handler(origin, topic_ids, utc_now), offsets)
+
+
+def read_broker(settings: Settings) -> Broker:
+    """Return what the broker has of the topics that audit reads. Raises ConnectionError."""
+    admin = KafkaAdmin(settings, NAME)
+    places = [place for topic, number in READ.items() for place in partitions_of(topic, number)]
+    return Broker(admin.ids(READ), admin.begins(places), admin.stable_ends(places))
 
 
 def _handler(origin: str, topic_ids: KnownIds, clock: Clock) -> Handler:

@@ -95,13 +95,17 @@ class Judged:
         finally:
             reader.close()
 
+    def command(self, *arguments: str) -> None:
+        """Run a command of the audit service, which ends with 0."""
+        environment = clean_environment(service_environment("audit", self.trial.settings, self.trial.folder))
+        argv = (sys.executable, "-m", "services.audit", *arguments)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def prove(self, position: int) -> tuple[bytes, Path]:
         """Let the command write the proof of an entry, and return the entry's bytes and the file."""
         file = self.trial.folder / f"{position}.tlog-proof"
-        environment = clean_environment(service_environment("audit", self.trial.settings, self.trial.folder))
-        argv = (sys.executable, "-m", "services.audit", "prove", str(position), "--into", str(file))
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        self.command("prove", str(position), "--into", str(file))
         return Proof.parse(file.read_bytes()).extra or b"", file
 
 
@@ -125,6 +129,11 @@ def program(one: Program, settings: WorkbenchSettings, folder: Path) -> Program:
         return hastened(one)
     ports = settings.broker_port, settings.controller_port
     return broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker", more=SHORT_SESSIONS)
+
+
+def test_the_log_is_whole_and_has_an_entry_for_each_record(judged: Judged) -> None:
+    judged.command("verify", "--policy", str(judged.keys / key_set.POLICY))
+    judged.command("complete")
 
 
 def test_fsck_calls_the_served_log_whole(judged: Judged) -> None:
