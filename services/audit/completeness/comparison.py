@@ -17,7 +17,7 @@ Offsets = Mapping[TopicPartition, int]
 
 
 class Broker(msgspec.Struct, frozen=True):
-    """What the broker has: the id of each topic, and the first and the end offset of each partition."""
+    """The broker's offsets: the id of each topic, and the first and the end offset of each partition."""
 
     ids: Mapping[str, str]
     begins: Offsets
