@@ -23,6 +23,7 @@ from services.audit.export.layout import ExportError
 from services.audit.notary import key_commands
 from services.audit.notary.witnesses import PolicyFileError
 from services.audit.restore import command as restore_command
+from services.audit.restore import from_export as export_restore
 from services.audit.restore.command import RestoreError
 from services.audit.settings import Settings, StoreSettings
 from services.audit.store import StoreError
@@ -94,23 +95,46 @@ def verify(
 
 @app.command()
 def restore(
-    *, after_backup: Annotated[bool, typer.Option("--after-backup", help="add what came after a backup")] = False
+    *,
+    after_backup: Annotated[bool, typer.Option("--after-backup", help="add what came after a backup")] = False,
+    from_export: Annotated[Path | None, typer.Option(help="a folder of `export`, which has the old order")] = None,
+    policy: Annotated[Path | None, typer.Option(help="tlog-policy of the export's checkpoint")] = None,
 ) -> None:
-    """Restore the log of APP_DATABASE_URL from the topics as they reach back: 0 done, 1 other topics, 2 not done."""
+    """Restore the log of APP_DATABASE_URL from the topics, or from an export: 0 done, 1 other records, 2 not done."""
     logs.configure("audit", "error")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if from_export is not None:
+            _restore_export(from_export, policy)
+            return
         topics, into = bootstrap.build_restore(load(Settings, os.environ))
         restore_command.run(topics, into, report.console(), after_backup=after_backup)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped before the end: `restore --after-backup` goes on\n")
-        sys.exit(130)
+        again = "the same command" if from_export else "`restore --after-backup`"
+        _end(130, f"stopped before the end: {again} goes on")
     except TopicChangedError as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(1)
-    except (SettingsError, RestoreError, StoreError, ConnectionError, TopicsError, SQLAlchemyError) as error:
+    except (SettingsError, RestoreError, StoreError, ExportError, TopicsError, SQLAlchemyError, OSError) as error:
         sys.stderr.write(f"cannot restore: {error}\n")
         sys.exit(2)
+
+
+def _restore_export(folder: Path, policy: Path | None) -> None:
+    if policy is None:
+        raise RestoreError("an export is verified first, with the keys of a policy: give --policy FILE")
+    try:
+        keys = Policy.parse(policy.read_text())
+    except ValueError as error:
+        raise RestoreError(f"the policy {policy} cannot be read: {error}") from None
+    settings = load(StoreSettings, os.environ)
+    database = bootstrap.open_store(settings)
+    try:
+        export_restore.run(database, settings.audit_origin, folder, keys, report.console())
+    except (BadEntryError, CutError, ForkedError, NoteError) as error:
+        _end(1, f"cannot restore, the export is not whole: {error}")
+    finally:
+        database.close()
 
 
 @app.command()

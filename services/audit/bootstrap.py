@@ -22,7 +22,7 @@ from services.audit.notary.sources import file_records, topic_records, witness_r
 from services.audit.notary.witnesses import read_witnesses
 from services.audit.restore.command import Store, Topics
 from services.audit.self_verification.component import SelfVerification
-from services.audit.settings import Settings
+from services.audit.settings import Settings, StoreSettings
 from services.audit.tiles import api as tiles
 from services.audit.tiles import published
 from services.audit.topic_ids import KnownIds
@@ -108,6 +108,13 @@ def build_restore(settings: Settings) -> tuple[Topics, Store]:
     topics = Topics(settings, admin.begins(partitions), admin.ends(partitions))
     offsets = OffsetTracker(database, topic_ids, READ)
     return topics, Store(database, origin, _handler(origin, topic_ids, utc_now), offsets)
+
+
+def open_store(settings: StoreSettings) -> Database:
+    """Return the database of `restore --from-export`, which needs no broker, with the newest schema."""
+    database = Database(settings.database)
+    migrations.upgrade(database, REVISIONS)
+    return database
 
 
 def read_broker(settings: Settings) -> Broker:

@@ -32,8 +32,8 @@ Source = Callable[[], Sequence[Record]]
 REMEDY = (
     "this database was restored or failed over to an older state and has read the topics in another order since, or "
     "its entries were changed. Nothing is signed. Either start a new log: another APP_AUDIT_ORIGIN, a new key and an "
-    "empty database, and keep this one as evidence; or bring back a database with the old order. docs/backup.md has "
-    "both, step by step"
+    "empty database, and keep this one as evidence; or bring back the old order: a replica of the database, or "
+    "`restore --from-export` into an empty one. docs/backup.md has both, step by step"
 )
 
 
