@@ -4,7 +4,7 @@ import os
 
 from rich.console import Console
 
-from k8s import cluster, images, keys, release, waiting
+from k8s import cluster, images, release, waiting
 from k8s.command import CommandError, DeployError
 from k8s.ports import KIND_CONFIG, host_ports
 from k8s.steps import Steps
@@ -38,10 +38,8 @@ def deploy(console: Console) -> None:
     make_cluster(steps)
     with steps.step("Images are in the cluster") as step:
         step.note = images.load(wanted)
-    with steps.step("Keys of the audit log and its witness") as step:
-        release.ensure_namespace()
-        step.note = keys.ensure()
     with steps.step("The Helm release") as step:
+        release.ensure_namespace()
         step.note = _release(release.settings(wanted, ports(), os.environ.get(NODES, "1")))
     for workload in waiting.present():
         with steps.step(_title(workload.part)) as step:

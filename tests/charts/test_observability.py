@@ -29,7 +29,7 @@ def test_a_target_has_the_labels_of_every_other_prometheus_of_ours(helm: Helm) -
 
 def test_a_service_monitor_names_the_job_as_the_service(helm: Helm) -> None:
     monitors = _of_kind(helm.resources("eventline", *OPERATOR), "ServiceMonitor")
-    assert len(monitors) == 4
+    assert len(monitors) == 5
     for monitor in monitors:
         assert monitor["spec"]["jobLabel"] in monitor["metadata"]["labels"]
 

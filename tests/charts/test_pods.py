@@ -12,7 +12,7 @@ pytestmark = pytest.mark.charts
 with_values = pytest.mark.parametrize(
     ("chart", "values"), [pytest.param(chart, path, id=f"{chart}-{path.stem}") for chart, path in given()]
 )
-NEEDS_TOKEN = {"prometheus"}  # it asks the API server what to scrape
+NEEDS_TOKEN = {"prometheus", "audit-keys"}  # one asks the API server what to scrape, one gives it new keys
 
 
 @with_values

@@ -4,8 +4,15 @@
 {{- if not (or .Values.kafka.enabled $global.kafka.bootstrapServers) -}}
 {{- fail "kafka.enabled=false, and global.kafka.bootstrapServers is empty: name your brokers, such as kafka.example.com:9093" -}}
 {{- end -}}
-{{- if and .Values.witness.enabled (not .Values.witness.keys.existingSecret) -}}
-{{- fail "witness.enabled=true, and witness.keys.existingSecret is empty: charts/witness/README.md has the commands that make it" -}}
+{{- $audit := (.Values.audit.keys).existingSecret -}}
+{{- $witness := (.Values.witness.keys).existingSecret -}}
+{{- if $global.keys.generate -}}
+{{- if and (not .Values.witness.enabled) (not $audit) -}}
+{{- fail "global.keys.generate=true makes keys for a log and its witness, but witness.enabled=false: name audit.keys.existingSecret, or write global.keys.generate=false, and nothing is signed" -}}
+{{- end -}}
+{{- if and .Values.witness.enabled (ne (empty $audit) (empty $witness)) -}}
+{{- fail "of audit.keys.existingSecret and witness.keys.existingSecret one is named, and each holds the other's public key: name both, or none" -}}
+{{- end -}}
 {{- end -}}
 {{/* Every part that has a database of its own is a service. */}}
 {{- range $name, $part := omit .Values "global" -}}

@@ -1,4 +1,4 @@
-"""The commands `keys make`, `keys show` and `keys rotate`: the key that signs the log's checkpoints.
+"""The commands `keys make`, `show`, `rotate` and `secrets`: the key that signs the log's checkpoints.
 
 Private keys go to files only, public ones are printed. Exit codes: 0 done, 2 not done.
 """
@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 
+from services.audit.notary import key_secrets
+from services.audit.notary.key_secrets import ACCOUNT, Names, Namespace, SecretsError
 from services.chassis.transparency import key_file
 from services.chassis.transparency.key_file import KeyFileError
+from services.chassis.transparency.key_set import WITNESS, Parties
 
 NameOfSeed = Annotated[str, typer.Option("--name", help="the name of a key that the file holds as a seed")]
 STEPS = """
@@ -56,10 +59,24 @@ def rotate(
     typer.echo(f"OLD {old.vkey}\nNEW {new.vkey}{STEPS.format(file=file, into=into)}")
 
 
+@app.command()
+def secrets(
+    names: Annotated[tuple[str, str], typer.Argument(metavar="LOG WITNESS", help="the names of both Secrets")],
+    url: Annotated[str, typer.Option("--witness-url", help="where the log reaches the witness")],
+    name: Annotated[str, typer.Option("--name", help="the log's origin")],
+    server: Annotated[str, typer.Option("--server", help="the API server")] = "https://kubernetes.default.svc",
+    account: Annotated[Path, typer.Option("--account", help="the folder of the pod's service account")] = ACCOUNT,
+) -> None:
+    """Make the Kubernetes Secrets of a log and its witness, both or none, from within a pod of their namespace."""
+    with _explained():
+        parties = Parties(name, WITNESS, url)
+        typer.echo(key_secrets.ensure(Namespace(server, account), Names(*names), parties))
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (KeyFileError, OSError) as error:
+    except (KeyFileError, SecretsError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
