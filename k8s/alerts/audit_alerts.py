@@ -1,4 +1,4 @@
-"""Alerts on the audit log's evidence: changed, not verified any more, not signed or not cosigned."""
+"""Alerts on the audit log's evidence: changed, forked, not verified any more, not signed or not cosigned."""
 
 from k8s.alerts.alert import Alert
 
@@ -41,5 +41,14 @@ and max by (job, namespace) (audit_checkpoint_size) > 0""",
         severity="page",
         summary="A checkpoint has waited {{ $value | humanizeDuration }} for cosignatures",
         description="Too few witnesses cosign {{ $labels.job }}'s checkpoint, which is not published without them.",
+    ),
+    Alert(
+        name="AuditLogForked",
+        # An hour of it: a log that was refused may not be sent a second time.
+        when="sum by (job, namespace) (increase(witness_inconsistent_checkpoints_total[1h])) > 0",
+        lasting="0s",
+        severity="page",
+        summary="The witness was sent a checkpoint that contradicts an earlier one",
+        description="A log's key signed it; {{ $labels.job }} did not cosign it, and its log names the reason.",
     ),
 )

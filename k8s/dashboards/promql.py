@@ -20,9 +20,9 @@ def rate(metric: str, *more: str, window: str = LATELY, where: str = SERVICE) ->
     return f"rate({of(metric, *more, where=where)}[{window}])"
 
 
-def increases(metric: str, *more: str, window: str = LATELY) -> str:
+def increases(metric: str, *more: str, window: str = LATELY, where: str = SERVICE) -> str:
     """Return by how much each series of a counter has grown."""
-    return f"increase({of(metric, *more)}[{window}])"
+    return f"increase({of(metric, *more, where=where)}[{window}])"
 
 
 def per(labels: str, expression: str) -> str:

@@ -2,7 +2,7 @@
 
 from tests.alerts.case import WHERE, Case, flat, rising
 
-AUDIT = f'job="audit", {WHERE}'
+AUDIT, WITNESS = (f'job="{job}", {WHERE}' for job in ("audit", "witness"))
 
 
 def _of(metric: str, *phases: tuple[float | str, int], instance: str = "1") -> dict[str, str]:
@@ -82,5 +82,17 @@ CASES = (
         story="the witness is restarted",
         series=_of("audit_witness_age_seconds", (0, 10), (120, 3), (0, 10)),
         firing={12: [], 20: []},
+    ),
+    Case(
+        alert="AuditLogForked",
+        story="the witness is sent one checkpoint of a fork, and is restarted later",
+        series={f"witness_inconsistent_checkpoints_total{{{WITNESS}}}": flat((0, 10), (1, 30), ("_", 2), (0, 60))},
+        firing={9: [], 12: [WITNESS], 60: [WITNESS], 80: []},
+    ),
+    Case(
+        alert="AuditLogForked",
+        story="the witness cosigns everything",
+        series={f"witness_inconsistent_checkpoints_total{{{WITNESS}}}": flat((0, 60))},
+        firing={59: []},
     ),
 )

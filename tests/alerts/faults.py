@@ -320,6 +320,7 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
 # Alerts that one machine with one broker and no kubelet cannot raise; promtool tests them.
 BY_PROMTOOL_ALONE = {
     "AuditWitnessOld": "a killed witness did not raise it beside the other faults of a phase; test_notary.py stops one",
+    "AuditLogForked": "the notary compares before it signs; tests of the witness send it a fork, and read the counter",
     "AuditCheckpointOld": "the broker's end raises it too, before a witness is killed; test_notary.py has its figures",
     "AuditVerificationStalled": "no table is read by the verification alone; test_self_verification.py renames one",
     "PartitionsUnderReplicated": "one broker has no replicas to lose",
