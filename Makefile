@@ -65,6 +65,9 @@ lag: $(PACKAGES_READY) ## show how far each consumer group is behind
 held: $(PACKAGES_READY) ## list the records that could not be applied
 	@$(BIN)/python -m services.console held list
 
+reconcile: $(PACKAGES_READY) ## compare the log of the running system with rows, mails and audit log, and find anomalies; ARGS="--history FILE" adds what clients saw
+	@$(BIN)/python -m services.workbench reconcile $(ARGS)
+
 mails: $(PACKAGES_READY) ## show the newest mails of make run
 	@$(BIN)/python -m services.workbench mails $(ARGS)
 
@@ -203,6 +206,6 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 		| awk '/Downloaded from/ { if (++files % 50 == 0) { print " " files " of about 400 files downloaded"; fflush() } } /ERROR/'
 	@touch $@
 
-.PHONY: demo run tour load verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run tour load reconcile verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock parquet clean help
 .PHONY: golden

@@ -26,6 +26,7 @@ from services.workbench.load.options import LoadOptions
 from services.workbench.local import sink as mail_sink
 from services.workbench.local.system import MAILS, verify_audit
 from services.workbench.mails import newest
+from services.workbench.reconcile.command import reconcile
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.tour.run import Tour, for_enter, for_nothing
 
@@ -128,6 +129,7 @@ def _settings() -> WorkbenchSettings:
 
 app.command(name="break")(break_)
 app.command(name="load")(flags(LoadOptions, load))
+app.command(name="reconcile")(reconcile)
 
 if __name__ == "__main__":
     app()

@@ -21,7 +21,7 @@ PORTS = (
 )
 DEADLINE = 120.0
 BEGUN = "registered"
-OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "tour", "backlog", "sink"}
+OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "tour", "backlog", "sink", "reconcile"}
 
 Settings = dict[str, str]
 

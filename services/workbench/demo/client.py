@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from services.workbench.demo.campaign import Step
+from services.workbench.reconcile.history import Operation, Recorder, Result
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
@@ -35,6 +36,13 @@ class Reply(msgspec.Struct, frozen=True):
     correlation_id: str
 
 
+class User(msgspec.Struct, frozen=True):
+    """The parts of every answer that a history has."""
+
+    user_id: str
+    version: int
+
+
 class Unanswered(msgspec.Struct, frozen=True):
     """No answer, or one that leaves the outcome unknown: its kind to be counted by, and what was seen."""
 
@@ -43,12 +51,15 @@ class Unanswered(msgspec.Struct, frozen=True):
 
 
 class UserApi:
-    """The user API at an address. `deadline` is how many seconds an answer is insisted on."""
+    """The user API at an address. `deadline` is how many seconds an answer is insisted on; requests are recorded."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, deadline: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, deadline: float, recorder: Recorder | None = None
+    ) -> None:
         self._session = session
         self.url = url
         self._deadline = deadline
+        self._recorder = recorder
 
     async def insist(self, step: Step, path: str, headers: Mapping[str, str]) -> tuple[Reply, int]:
         """Send a command until it is answered; return the reply and the number of attempts. Raises RefusedError."""
@@ -73,6 +84,19 @@ class UserApi:
         return body if isinstance(body, Unanswered) else None
 
     async def _exchange(self, step: Step, path: str, headers: Mapping[str, str]) -> bytes | Unanswered:
+        began = time.time()
+        answer: bytes | Unanswered | RefusedError
+        try:
+            answer = await self._ask(step, path, headers)
+        except RefusedError as refused:
+            answer = refused
+        if self._recorder is not None:
+            self._recorder.add(_operation(step.kind, headers["X-Correlation-ID"], began, answer))
+        if isinstance(answer, RefusedError):
+            raise answer
+        return answer
+
+    async def _ask(self, step: Step, path: str, headers: Mapping[str, str]) -> bytes | Unanswered:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         try:
             async with self._session.request(
@@ -87,3 +111,23 @@ class UserApi:
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Unanswered(str(response.status), seen)
         raise RefusedError(str(response.status), f"{step.method} {path} ({step.kind}) was refused: {seen}")
+
+
+def _operation(kind: str, command: str, began: float, answer: bytes | Unanswered | RefusedError) -> Operation:
+    ended, user, error = time.time(), User("", 0), ""
+    if isinstance(answer, bytes):
+        result, user = Result.OK, msgspec.json.decode(answer, type=User)
+    elif isinstance(answer, Unanswered):
+        result, error = Result.UNKNOWN, answer.detail
+    else:
+        result, error = Result.FAIL, str(answer)
+    return Operation(
+        kind=kind,
+        command=command,
+        result=result,
+        began=began,
+        ended=ended,
+        user_id=user.user_id,
+        version=user.version,
+        error=error,
+    )

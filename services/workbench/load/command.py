@@ -18,6 +18,7 @@ from services.workbench.load.outcome import Outcome
 from services.workbench.load.report import print_outcome, step_line
 from services.workbench.load.run import Pace, Play, Population, populated
 from services.workbench.load.target import Target, target
+from services.workbench.reconcile.history import recording
 from services.workbench.settings import WorkbenchSettings
 
 
@@ -48,14 +49,19 @@ def load(options: LoadOptions) -> None:
 
 async def _play(target_: Target, settings: WorkbenchSettings, options: LoadOptions, display: Display) -> Result:
     population = Population(options.population, f"load-{uuid.uuid4().hex[:8]}", options.seed)
-    async with populated(target_, settings, population, display) as play:
-        if not options.max_rate and options.of_max_rate is None:
-            return Result(None, [], await play.at(Pace(options.rate, options.seconds or LOAD_SECONDS)))
-        steps: list[Outcome] = []
-        found = await maximum_rate(options.rate, _step(play, options, steps, display))
-        if options.of_max_rate is None or not found:
-            return Result(found, steps, steps[-1])
-        return Result(found, steps, await play.at(Pace(found * options.of_max_rate, options.seconds or LOAD_SECONDS)))
+    with recording(options.history) as recorder:
+        async with populated(target_, settings, population, display, recorder) as play:
+            return await _played(play, options, display)
+
+
+async def _played(play: Play, options: LoadOptions, display: Display) -> Result:
+    if not options.max_rate and options.of_max_rate is None:
+        return Result(None, [], await play.at(Pace(options.rate, options.seconds or LOAD_SECONDS)))
+    steps: list[Outcome] = []
+    found = await maximum_rate(options.rate, _step(play, options, steps, display))
+    if options.of_max_rate is None or not found:
+        return Result(found, steps, steps[-1])
+    return Result(found, steps, await play.at(Pace(found * options.of_max_rate, options.seconds or LOAD_SECONDS)))
 
 
 def _step(play: Play, options: LoadOptions, steps: list[Outcome], display: Display) -> At:

@@ -31,4 +31,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     user_url: Annotated[str | None, typer.Option(help="A running system's user API; its broker is a setting.")] = None
     audit_url: Annotated[str | None, typer.Option(help="Its audit API.")] = None
     metrics_url: Annotated[list[str], typer.Option(help="Its /metrics for CPU and memory: NAME=URL, repeatable.")] = []
+    history: Annotated[
+        Path | None, typer.Option(help="Append each request to this file, for `reconcile --history`.")
+    ] = None
     json: Annotated[Path | None, typer.Option(help="Write the result there too.")] = None

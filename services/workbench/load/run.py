@@ -21,6 +21,7 @@ from services.workbench.load.generator import Generator
 from services.workbench.load.mix import Mix
 from services.workbench.load.outcome import Outcome
 from services.workbench.load.target import Target
+from services.workbench.reconcile.history import Recorder
 from services.workbench.settings import WorkbenchSettings
 from services.workbench.usage import Usage, too_large
 
@@ -99,9 +100,16 @@ class Play(msgspec.Struct, frozen=True):
 
 @contextlib.asynccontextmanager
 async def populated(
-    target: Target, settings: WorkbenchSettings, population: Population, display: Display
+    target: Target,
+    settings: WorkbenchSettings,
+    population: Population,
+    display: Display,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Play]:
-    """Yield a load whose population is registered, with all that follows from it. Raises RefusedError."""
+    """Yield a load whose population is registered, with all that follows from it; record its requests.
+
+    Raises RefusedError.
+    """
     patience, run = settings.deadline.total_seconds(), population.run
     starts = KafkaAdmin(target.kafka, "console").ends(event_partitions())
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
@@ -109,7 +117,7 @@ async def populated(
         async with aiohttp.ClientSession(connector=connector) as session:
             trail = AuditTrail(session, target.audit_url, starts)
             effects = Effects(Watch(0, log, Inbox(target.mails), trail), log, patience)
-            generator = Generator(UserApi(session, target.user_url, patience), run, population.seed)
+            generator = Generator(UserApi(session, target.user_url, patience, recorder), run, population.seed)
             await generator.populate(population.users, settings.concurrency)
             await effects.wait(generator.accepted)
             display.say(f"registered {population.users:,} users, of whom the load draws")

@@ -28,7 +28,7 @@ PARTS: dict[str, dict[str, str]] = {
         "health.md": "The reasons why each part of each process is not alive or not ready.",
         "dashboards.md": "The five dashboards, and the question that each answers.",
         "metrics.md": "Every metric, and which panels and alerts use it.",
-        "reliability.md": "Which rows are deleted and when, which never are, and how repeats are recognised then.",
+        "reliability.md": "Which rows are deleted when, how repeats are recognised, which anomalies are looked for.",
         "resources.md": "Memory and CPU of each part, idle and under load.",
         "bench.md": "The bench: its method, its cases, and the libraries compared.",
     },

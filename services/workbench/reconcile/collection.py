@@ -1,0 +1,103 @@
+"""Collection of the evidence from a running system: its topics, its audit API, its mails and the users' database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import msgspec
+from sqlalchemy import select
+
+from services.chassis.database.database import Database
+from services.chassis.kafka.partition_reader import BEGINNING, PartitionReader
+from services.chassis.kafka.settings import KafkaSettings
+from services.console.lag import event_partitions
+from services.user.store import users
+from services.workbench.local import sink
+from services.workbench.reconcile.evidence import Evidence, Mail, Place, Seen, digest_of, seen, value_digest
+from services.workbench.reconcile.history import Operation
+
+NAME = "reconcile"
+PAGE, ANSWER_S = 1000, 60.0
+Say = Callable[[str], None]
+
+
+class System(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a system is. A part that is None is not compared."""
+
+    kafka: KafkaSettings
+    audit_url: str
+    mails: Path | None = None
+    user_database: str | None = None
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    topic: str
+    partition: int
+    offset: int
+    headers: list[tuple[str, str | None]]
+    value: str | None
+    value_base64: bytes | None
+    value_sha256: str | None
+
+    def digest(self) -> bytes:
+        headers = [(name, None if text is None else text.encode()) for name, text in self.headers]
+        if self.value_sha256:
+            return digest_of(bytes.fromhex(self.value_sha256), headers)
+        value = self.value_base64 if self.value is None else self.value.encode()
+        return digest_of(value_digest(value), headers)
+
+
+class _Page(msgspec.Struct, frozen=True):
+    items: list[_Entry]
+    next: int | None
+
+
+def collected(system: System, history: Sequence[Operation] | None, say: Say) -> Evidence:
+    """Return the evidence. The log is read first, so that nothing newer than it is missed elsewhere.
+
+    Raises ConnectionError, httpx.HTTPError, SQLAlchemyError.
+    """
+    say("reading the topics")
+    log = _log(system.kafka)
+    say(f"{sum(map(len, log.values())):,} records; reading the audit log")
+    return Evidence(
+        seen=log,
+        history=history,
+        users=_rows(system.user_database),
+        mails=_mails(system.mails),
+        entries=_entries(system.audit_url),
+    )
+
+
+def _log(settings: KafkaSettings) -> Mapping[str, Sequence[Seen]]:
+    starts = dict.fromkeys(event_partitions(), BEGINNING)
+    with closing(PartitionReader(settings, NAME, starts)) as reader:
+        return seen(record for records in reader.read_to_end() for record in records)
+
+
+def _entries(url: str) -> Mapping[Place, bytes]:
+    found: dict[Place, bytes] = {}
+    decoder, after = msgspec.json.Decoder(_Page), -1
+    with httpx.Client(base_url=url, timeout=ANSWER_S) as client:
+        while True:
+            params: dict[str, str | int] = {"after": after, "limit": PAGE, "personal": "true"}
+            page = decoder.decode(client.get("/audit/entries", params=params).raise_for_status().content)
+            found |= {Place(one.topic, one.partition, one.offset): one.digest() for one in page.items}
+            if page.next is None:
+                return found
+            after = page.next
+
+
+def _mails(path: Path | None) -> Sequence[Mail] | None:
+    if path is None:
+        return None
+    mails = (msgspec.json.decode(line, type=sink.Mail) for line in path.read_bytes().splitlines())
+    return [Mail(one.message_id, one.correlation_id, one.recipients) for one in mails]
+
+
+def _rows(url: str | None) -> Mapping[str, int] | None:
+    if url is None:
+        return None
+    with closing(Database(url)) as database, database.read() as connection:
+        return {row.user_id: row.version for row in connection.execute(select(users.c.user_id, users.c.version))}

@@ -1,0 +1,139 @@
+"""The effects of the log: decisions, mails, the users' rows and the audit log."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from services.contracts.catalog import EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_STATE
+from services.contracts.notification import MAILED
+from services.workbench.reconcile.evidence import Event, Evidence, Place, Seen
+from services.workbench.reconcile.finding import Check, Finding
+
+SENT, DECIDED = "notification.sent", ("notification.queued", "notification.suppressed")
+MOST_DECISIONS = {kind: 2 if kind == "user.email_changed" else 1 for kind in MAILED}  # the old and the new address
+
+
+def duplicates(evidence: Evidence) -> Iterator[Finding]:
+    """Find causes with two effects, where there may be one."""
+    yield from _facts_of_one_command(evidence)
+    causes = {event.envelope.id: event for event in evidence.events(USER_EVENTS.name)}
+    for (kind, cause), ids in _effects(evidence).items():
+        most = 1 if kind == SENT else MOST_DECISIONS.get(causes[cause].envelope.type, 1) if cause in causes else 2
+        if len(ids) > most:
+            events = sorted(ids.values(), key=lambda event: event.place)
+            places = ", ".join(str(event.place) for event in events)
+            yield Finding(f"{places}: {len(ids)} effects of {cause}", events[0].envelope.correlation_id)
+    mails: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for mail in evidence.mails or ():
+        for recipient in mail.recipients:
+            mails[mail.correlation_id, recipient].add(mail.message_id)
+    for (command, _), message_ids in mails.items():
+        if len(message_ids) > 1:
+            yield Finding(f"{len(message_ids)} mails to one address, with different Message-IDs", command)
+
+
+def poll_skips(evidence: Evidence) -> Iterator[Finding]:
+    """Find records without their effect in one group: a decision of notification, or an audit entry."""
+    for event in _undecided(evidence):
+        if _is_audited(evidence, event.place):
+            yield Finding(f"notification has decided nothing about {event.place}", event.envelope.correlation_id)
+    undecided = {event.place for event in _undecided(evidence)}
+    for one in _not_audited(evidence):
+        if one.place not in undecided:
+            command = one.envelope.correlation_id if one.envelope else ""
+            yield Finding(f"audit has no entry for {one.place}", command)
+
+
+def unseen(evidence: Evidence) -> Iterator[Finding]:
+    """Find facts that neither notification nor audit shows."""
+    for event in _undecided(evidence):
+        if not _is_audited(evidence, event.place):
+            yield Finding(f"no group has seen {event.place}", event.envelope.correlation_id)
+
+
+def inconsistent_offsets(evidence: Evidence) -> Iterator[Finding]:
+    """Find audit entries that are not, byte for byte, the record which the broker has at their offset."""
+    records = {one.place: one for topic in evidence.seen.values() for one in topic}
+    ends: dict[tuple[str, int], int] = {}
+    for place in records:
+        ends[place.topic, place.partition] = max(place.offset, ends.get((place.topic, place.partition), 0))
+    for place, digest in (evidence.entries or {}).items():
+        one = records.get(place)
+        if one is None:
+            if place.offset > ends.get((place.topic, place.partition), place.offset):
+                yield Finding(f"audit has an entry for {place}, which is behind the end of the partition")
+            continue
+        if digest != one.digest:
+            command = one.envelope.correlation_id if one.envelope else ""
+            yield Finding(f"audit's entry for {place} has other bytes than the broker", command)
+
+
+def wrong_rows(evidence: Evidence) -> Iterator[Finding]:
+    """Find rows of users that are not at the version of their newest fact."""
+    rows, newest = evidence.users or {}, evidence.newest_versions()
+    erased = {one.key: not one.has_value for one in evidence.seen.get(USER_STATE.name, ())}
+    for user_id in sorted(rows.keys() | newest.keys()):
+        if rows.get(user_id) != newest.get(user_id) and not (user_id not in rows and erased.get(user_id.encode())):
+            yield Finding(f"user {user_id}: row at version {rows.get(user_id)}, newest fact {newest.get(user_id)}")
+
+
+def _facts_of_one_command(evidence: Evidence) -> Iterator[Finding]:
+    # A fact with a cause is an answer to an event: one command may lead to several.
+    facts: dict[tuple[str, str, str], dict[str, Event]] = defaultdict(dict)
+    for event in evidence.events(USER_EVENTS.name):
+        envelope = event.envelope
+        if envelope.causation_id is None:
+            facts[envelope.correlation_id, envelope.subject, envelope.type].setdefault(envelope.id, event)
+    for (command, user_id, kind), ids in facts.items():
+        if len(ids) > 1:
+            places = ", ".join(str(event.place) for event in ids.values())
+            yield Finding(f"{places}: {kind} of {user_id} {len(ids)} times by one command", command)
+
+
+def _effects(evidence: Evidence) -> dict[tuple[str, str], dict[str, Event]]:
+    found: dict[tuple[str, str], dict[str, Event]] = defaultdict(dict)
+    for event in evidence.events(NOTIFICATION_EVENTS.name):
+        envelope = event.envelope
+        kind = "decision" if envelope.type in DECIDED else envelope.type
+        if envelope.causation_id and kind in {"decision", SENT}:
+            found[kind, envelope.causation_id].setdefault(envelope.id, event)
+    return found
+
+
+def _undecided(evidence: Evidence) -> Iterator[Event]:
+    decided = {cause for kind, cause in _effects(evidence) if kind == "decision"}
+    for event in evidence.events(USER_EVENTS.name):
+        if event.envelope.type in MAILED and event.envelope.id not in decided:
+            yield event
+
+
+def _is_audited(evidence: Evidence, place: Place) -> bool:
+    return evidence.entries is None or place in evidence.entries
+
+
+def _not_audited(evidence: Evidence) -> Iterator[Seen]:
+    for topic in EVENT_TOPICS:
+        for one in evidence.seen.get(topic.name, ()):
+            if not _is_audited(evidence, one.place):
+                yield one
+
+
+CHECKS = (
+    Check(
+        "duplicate",
+        "one cause with two effects: facts, decisions, outcomes or mails",
+        "one event at two offsets, and one Message-ID twice: repeats after a fault",
+        duplicates,
+    ),
+    Check("poll skip", "an effect is missing in one group", "records that are held: `console held list`", poll_skips),
+    Check("unseen", "a fact that no group shows", "what came within the last minute", unseen, ("entries",)),
+    Check(
+        "inconsistent offsets",
+        "an audit entry is not the broker's record",
+        "entries of records that retention or compaction has removed",
+        inconsistent_offsets,
+        ("entries",),
+    ),
+    Check(
+        "wrong projection", "a user's row is not the fold of its facts", "rows of erased users", wrong_rows, ("users",)
+    ),
+)

@@ -1,0 +1,283 @@
+"""Anomalies planted one by one in a system that is well: each is found under its name, and nothing else is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.chassis.messages.record import Record
+from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.workbench.reconcile.command import CHECKS, checked
+from services.workbench.reconcile.evidence import Evidence, Mail, Place, digest_of, seen, value_digest
+from services.workbench.reconcile.history import Operation, Result
+from tests.support.builders import USER_ID, a_record, an_envelope
+
+OTHER_ID = "01936d5e-0000-7000-8000-0000000000ff"
+FACTS, STATES, NOTICES = USER_EVENTS.name, USER_STATE.name, USER_NOTICES.name
+
+
+class World:
+    """A user who has registered, got a mail and changed the name, as everybody has seen it; tests change it."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        for version, kind in ((1, "user.registered"), (2, "user.name_changed")):
+            self.change(version, kind)
+        cause: dict[str, Any] = {"causation_id": "event-1", "correlation_id": "command-1"}
+        self.add(NOTIFICATION_EVENTS.name, id="queued", type="notification.queued", sequence=1, **cause)
+        outcome = cause | {"causation_id": "queued"}
+        self.add(NOTIFICATION_EVENTS.name, id="sent", type="notification.sent", sequence=2, **outcome)
+        self.users = {USER_ID: 2}
+        self.mails = [Mail("<1@example.org>", "command-1", ["ada@example.org"])]
+        self.history = [
+            operation("register", "command-1", 1.0, version=1),
+            operation("read", "r1", 2.0, version=1),
+            operation("rename", "command-2", 3.0, version=2),
+            operation("read", "r2", 4.0, version=2),
+            operation("rename", "refused", 5.0, result=Result.FAIL),
+        ]
+        self.unaudited: set[Place] = set()
+        self.recorded: dict[Place, bytes] = {}
+
+    def change(self, version: int, kind: str, **changed: Any) -> None:
+        """Publish a fact, with its state and notice."""
+        usual: dict[str, Any] = {"id": f"event-{version}", "sequence": version, "correlation_id": f"command-{version}"}
+        for topic in (FACTS, STATES, NOTICES):
+            self.add(topic, version=version, type=kind, **(usual | changed))
+
+    def add(self, topic: str, *, value: bytes | None = b"{}", key: bytes = USER_ID.encode(), **envelope: Any) -> None:
+        """Publish an event."""
+        offset = sum(record.topic == topic for record in self.records)
+        self.records.append(a_record(an_envelope(**envelope), value, topic=topic, offset=offset, key=key))
+
+    def remove(self, topic: str, event_id: str) -> None:
+        """Take an event from a topic."""
+        self.records = [one for one in self.records if one.topic != topic or one.header("ce_id") != event_id]
+
+    def evidence(self) -> Evidence:
+        """Return what is collected of it."""
+        entries = {
+            place: digest_of(value_digest(one.value), one.headers or [])
+            for one in self.records
+            if (place := Place(one.topic, one.partition, one.offset)) not in self.unaudited
+        }
+        return Evidence(
+            seen=seen(self.records),
+            history=self.history,
+            users=self.users,
+            mails=self.mails,
+            entries=entries | self.recorded,
+        )
+
+
+def operation(kind: str, command: str, began: float, **changed: Any) -> Operation:
+    usual = Operation(kind=kind, command=command, result=Result.OK, began=began, ended=began + 0.5, user_id=USER_ID)
+    return msgspec.structs.replace(usual, **changed)
+
+
+def found(world: World) -> set[str]:
+    return {one.check.name for one in checked(world.evidence()) if one.findings}
+
+
+def lost(world: World) -> None:
+    world.history.append(operation("rename", "command-3", 6.0, version=3))
+
+
+def of_a_refused_command(world: World) -> None:
+    world.mails.append(Mail("<2@example.org>", "refused", ["ada@example.org"]))
+
+
+def read_before_it_was_written(world: World) -> None:
+    world.history.append(operation("read", "r3", 6.0, version=7))
+
+
+def read_again_in_an_older_version(world: World) -> None:
+    world.history.append(operation("read", "r3", 6.0, version=1))
+
+
+def older_than_the_own_write(world: World) -> None:
+    world.history[3] = operation("read", "r2", 4.0, version=1)
+
+
+def skipped_version(world: World) -> None:
+    world.change(4, "user.name_changed", sequence=3)
+    world.users[USER_ID] = 4
+
+
+def skipped_sequence(world: World) -> None:
+    world.change(3, "user.name_changed", sequence=4)
+    world.users[USER_ID] = 3
+
+
+def published_late(world: World) -> None:
+    world.change(4, "user.name_changed")
+    world.change(3, "user.name_changed")
+    world.add(STATES, id="event-4", version=4, sequence=4, type="user.name_changed", correlation_id="command-4")
+    world.users[USER_ID] = 4
+
+
+def two_events_of_one_version(world: World) -> None:
+    world.add(FACTS, id="other", version=2, sequence=3, type="user.name_changed", correlation_id="command-9")
+
+
+def one_event_of_two_contents(world: World) -> None:
+    world.add(
+        FACTS, value=b"[]", id="event-2", version=2, sequence=2, type="user.name_changed", correlation_id="command-2"
+    )
+
+
+def state_older_than_the_fact(world: World) -> None:
+    world.add(STATES, id="event-1", version=1, sequence=1, type="user.registered", correlation_id="command-1")
+
+
+def no_state(world: World) -> None:
+    world.remove(STATES, "event-1")
+    world.remove(STATES, "event-2")
+
+
+def carried_out_twice(world: World) -> None:
+    world.change(3, "user.name_changed", correlation_id="command-2")
+    world.users[USER_ID] = 3
+
+
+def two_decisions(world: World) -> None:
+    cause: dict[str, Any] = {"causation_id": "event-1", "correlation_id": "command-1"}
+    world.add(NOTIFICATION_EVENTS.name, id="again", type="notification.queued", sequence=3, **cause)
+
+
+def two_outcomes(world: World) -> None:
+    cause: dict[str, Any] = {"causation_id": "queued", "correlation_id": "command-1"}
+    world.add(NOTIFICATION_EVENTS.name, id="again", type="notification.sent", sequence=3, **cause)
+
+
+def two_mails(world: World) -> None:
+    world.mails.append(Mail("<2@example.org>", "command-1", ["ada@example.org"]))
+
+
+def undecided(world: World) -> None:
+    world.remove(NOTIFICATION_EVENTS.name, "queued")
+    world.remove(NOTIFICATION_EVENTS.name, "sent")
+
+
+def not_audited(world: World) -> None:
+    world.unaudited.add(Place(STATES, 0, 0))
+
+
+def seen_by_nobody(world: World) -> None:
+    undecided(world)
+    world.unaudited.add(Place(FACTS, 0, 0))
+
+
+def audited_otherwise(world: World) -> None:
+    world.recorded[Place(FACTS, 0, 1)] = b"other"
+
+
+def audited_behind_the_end(world: World) -> None:
+    world.recorded[Place(FACTS, 0, 2)] = b"none"
+
+
+def old_row(world: World) -> None:
+    world.users[USER_ID] = 1
+
+
+def row_of_nobody(world: World) -> None:
+    world.users[OTHER_ID] = 1
+
+
+def no_row(world: World) -> None:
+    world.users.clear()
+
+
+PLANTED: list[tuple[str, Callable[[World], None]]] = [
+    ("lost write", lost),
+    ("aborted read", of_a_refused_command),
+    ("aborted read", read_before_it_was_written),
+    ("nonmonotonic read", read_again_in_an_older_version),
+    ("nonmonotonic read", older_than_the_own_write),
+    ("internal send skip", skipped_version),
+    ("internal send skip", skipped_sequence),
+    ("nonmonotonic send", published_late),
+    ("conflict", two_events_of_one_version),
+    ("conflict", one_event_of_two_contents),
+    ("stale state", state_older_than_the_fact),
+    ("stale state", no_state),
+    ("duplicate", carried_out_twice),
+    ("duplicate", two_decisions),
+    ("duplicate", two_outcomes),
+    ("duplicate", two_mails),
+    ("poll skip", undecided),
+    ("poll skip", not_audited),
+    ("unseen", seen_by_nobody),
+    ("inconsistent offsets", audited_otherwise),
+    ("inconsistent offsets", audited_behind_the_end),
+    ("wrong projection", old_row),
+    ("wrong projection", row_of_nobody),
+    ("wrong projection", no_row),
+]
+
+
+def repeated_on_the_log(world: World) -> None:
+    """Publish everything again, as a relay that takes over may."""
+    for record in list(world.records):
+        offset = sum(one.topic == record.topic for one in world.records)
+        world.records.append(msgspec.structs.replace(record, offset=offset))
+
+
+def repeated_mail(world: World) -> None:
+    """Send a mail again after a crash, with its Message-ID."""
+    world.mails.append(world.mails[0])
+
+
+def overlapping_reads(world: World) -> None:
+    """Read the older version while the newer one is being written."""
+    world.history[3] = operation("read", "r2", 3.2, version=1)
+
+
+def refused_at_last(world: World) -> None:
+    """Refuse a command that had been carried out before, without an answer."""
+    world.history.append(operation("rename", "command-2", 2.9, result=Result.UNKNOWN, user_id="", version=0))
+    world.history.append(operation("rename", "command-2", 5.0, result=Result.FAIL, user_id="", version=0))
+
+
+def erased(world: World) -> None:
+    """Erase the user: a tombstone, and no row."""
+    world.add(STATES, value=None, id="event-2", version=2, sequence=2, type="user.name_changed")
+    world.users.clear()
+
+
+ALLOWED = [repeated_on_the_log, repeated_mail, overlapping_reads, refused_at_last, erased]
+
+
+def test_a_system_that_is_well_has_no_anomaly() -> None:
+    assert found(World()) == set()
+
+
+@pytest.mark.parametrize(("name", "plant"), PLANTED, ids=[plant.__name__ for _, plant in PLANTED])
+def test_a_planted_anomaly_is_found_under_its_name(name: str, plant: Callable[[World], None]) -> None:
+    world = World()
+    plant(world)
+    assert found(world) == {name}
+
+
+@pytest.mark.parametrize("plant", ALLOWED)
+def test_what_is_allowed_is_no_anomaly(plant: Callable[[World], None]) -> None:
+    world = World()
+    plant(world)
+    assert found(world) == set()
+
+
+def test_every_check_has_a_planted_anomaly() -> None:
+    assert {check.name for check in CHECKS} == {name for name, _ in PLANTED}
+
+
+def test_a_check_without_its_evidence_is_reported_as_not_made() -> None:
+    made = {one.check.name for one in checked(Evidence(seen=seen(World().records))) if one.findings is not None}
+    assert {check.name for check in CHECKS} - made == {
+        "lost write",
+        "aborted read",
+        "nonmonotonic read",
+        "unseen",
+        "inconsistent offsets",
+        "wrong projection",
+    }
