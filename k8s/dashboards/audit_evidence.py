@@ -89,10 +89,10 @@ EVIDENCE = Row(
             runbook="AuditWitnessOld",
         ),
         Series(
-            title="Has the witness seen a fork of the log? (checkpoints in the last hour)",
+            title="Has the witness seen a fork of the log?",
             queries=(
                 Query(
-                    per("", increases("witness_inconsistent_checkpoints_total", window="1h", where=WITNESS)),
+                    per("", increases("witness_inconsistent_checkpoints_total", where=WITNESS)),
                     "contradict an earlier one",
                 ),
             ),
