@@ -1,6 +1,6 @@
 """Verification of the audit service's store from its first entry to its last; the store may be in use."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 
 from rich.console import Console
@@ -25,11 +25,15 @@ def verify(settings: StoreSettings, output: Console, policy: Policy | None = Non
     """
     origin = settings.audit_origin
     verification, notes = Verification(origin), StoredNotes(origin, policy)
-    with store.existing(settings.database) as connection, closing(store.read_entries(connection)) as entries:
+    with (
+        store.existing(settings.database) as connection,
+        closing(store.read_entries(connection)) as entries,
+        closing(_checkpoints(connection, notes)) as checkpoints,  # both are read from at the same time
+    ):
         size = store.read_size(connection, origin)
         if policy is not None:
             _check_published(connection, notes)
-        check_log(verification, report.followed(entries, size, output), _checkpoints(connection, notes))
+        check_log(verification, report.followed(entries, size, output), checkpoints)
         _compare_tree(verification, connection)
         verification.compare(size, node_store.read_edge(connection), store.read_chains(connection))
     report.verdict(list(verification.chains.values()), origin, notes.unknown, output)
@@ -42,14 +46,15 @@ def _check_published(connection: Connection, notes: StoredNotes) -> None:
     notes.newest(published.note)
 
 
-def _checkpoints(connection: Connection, notes: StoredNotes) -> Iterator[Checkpoint]:
-    for stored in checkpoint_store.all_stored(connection):
-        found = notes.earlier(stored.content)
-        if (found.size, found.root) != (stored.size, stored.root):
-            raise BadEntryError(
-                f"the row of the checkpoint of {stored.size:,} entries has another size or root than its note"
-            )
-        yield found
+def _checkpoints(connection: Connection, notes: StoredNotes) -> Generator[Checkpoint]:
+    with closing(checkpoint_store.all_stored(connection)) as rows:
+        for stored in rows:
+            # SQLite's columns have no strict types: a manual edit may replace bytes by text.
+            content: object = stored.content
+            found = notes.earlier(content) if isinstance(content, bytes) else None
+            if found is None or (found.size, found.root) != (stored.size, stored.root):
+                raise BadEntryError(f"the checkpoint of {stored.size:,} entries has another size or root than its note")
+            yield found
 
 
 def _compare_tree(verification: Verification, connection: Connection) -> None:

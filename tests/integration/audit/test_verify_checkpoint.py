@@ -107,7 +107,10 @@ def test_each_finding_has_its_exit_code(recorded: Database, database_url: str, t
 
 
 def run(url: str, policy: Path) -> int:
+    """Return the exit code of `verify`, which writes one line on its standard error unless the log is whole."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("APP_")}
     command = [sys.executable, "-m", "services.audit", "verify", "--policy", str(policy)]
     environment = kept | {"APP_DATABASE_URL": url}
-    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert len(done.stderr.splitlines()) == (done.returncode != 0), done.stderr
+    return done.returncode
