@@ -170,11 +170,16 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(ROOT)} | dict(extra)
 
 
-def verify_audit(settings: WorkbenchSettings, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run the audit service's own verification of its store in the folder."""
-    environment = clean_environment(service_environment("audit", settings, folder))
-    argv = (sys.executable, "-m", "services.audit", "verify")
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)  # ours
+def verify_audit(
+    settings: WorkbenchSettings, folder: Path, copy: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the audit service's own verification of its store in the folder, or with the policy of a copy of it."""
+    environment = service_environment("audit", settings, folder)
+    argv = [sys.executable, "-m", "services.audit", "verify"]
+    if copy is not None:
+        environment["APP_DATABASE_URL"] = f"sqlite:///{copy.absolute()}"
+        argv += ["--policy", environment["APP_AUDIT_POLICY_FILE"]]
+    return subprocess.run(argv, env=clean_environment(environment), capture_output=True, text=True, check=False)  # ours
 
 
 def require_ports(settings: WorkbenchSettings, *more: str) -> None:

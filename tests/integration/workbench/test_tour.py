@@ -27,6 +27,7 @@ EVIDENCE = (
     "records of all topics exactly once.",
     "The running audit service has found it by itself",
     "`verify` fails, and names the entry and its place.",
+    "`verify` finds the fork by a checkpoint that the witness has cosigned.",
     "--diff names that one user.",
     "The service answers the same for that moment: version 1, dorothy@example.org.",
 )

@@ -8,15 +8,18 @@ import httpx
 from sqlalchemy import select
 
 from services.audit.metrics import CHANGED
+from services.audit.notary.checkpoint_store import newest_published
 from services.audit.store import entries
 from services.contracts.catalog import USER_EVENTS
 from services.workbench.local.ports import HOST
 from services.workbench.local.system import verify_audit
 from services.workbench.polling import until
 from services.workbench.scrape import sums
+from services.workbench.tour.forged_log import forge
 from services.workbench.tour.scene import PATIENCE_S, Scene
 from services.workbench.tour.stop import Stop
 
+FORKED = 4  # exit code
 BEFORE, AFTER = b"hedy@example.org", b"hedi@example.org"
 
 
@@ -43,11 +46,32 @@ def _play(scene: Scene) -> None:
     code, output = _verify(scene)
     scene.check("`verify` finds the audit log whole again.", code == 0, output)
     until("the service finds its log whole again", lambda: not _found_by_itself(scene), bool, PATIENCE_S)
-    scene.screen.say(
-        "Somebody who can write the database and recomputes the whole log while no process of audit runs is not found "
-        "by this, but by the signed checkpoints outside of the database (docs/audit.md).",
-        "dim",
+    _forge(scene, position)
+
+
+def _forge(scene: Scene, position: int) -> None:
+    """Do it better, in a copy: with every hash computed again. The keys of log and witness are not in the database."""
+    until("a checkpoint of the entry", lambda: _signed(scene) > position, bool, PATIENCE_S)
+    copy = scene.folder / "forged.db"
+    with contextlib.closing(sqlite3.connect(scene.folder / "audit.db")) as database:
+        [value] = database.execute("SELECT value FROM entries WHERE position = ?", (position,)).fetchone()
+    forge(scene.folder / "audit.db", copy, position, value.replace(BEFORE, AFTER))
+    scene.screen.step("a copy of the database has the changed byte, and all hashes of the log computed again")
+    done = verify_audit(scene.settings, scene.folder, copy)
+    output = done.stderr.strip()
+    scene.screen.say(output, "red")
+    scene.check(
+        "`verify` finds the fork by a checkpoint that the witness has cosigned.",
+        done.returncode == FORKED and "have another root than their checkpoint" in output,
+        (done.returncode, output),
     )
+
+
+def _signed(scene: Scene) -> int:
+    """Return the number of entries that the newest published checkpoint covers, 0 without one."""
+    with scene.store("audit") as database, database.read() as connection:
+        newest = newest_published(connection)
+    return 0 if newest is None else newest.size
 
 
 def _entries(scene: Scene, correlation_id: str) -> list[tuple[int, str]]:
@@ -97,6 +121,7 @@ STOP = Stop(
         "the entry that `verify` names: the one that was changed",
         "its exit code: 1, so that a script notices",
         "the running service: it verifies its log again and again, and finds the change as well",
+        "a copy of the database in which every hash was computed again: a cosigned checkpoint shows the fork",
     ),
     play=_play,
 )
