@@ -74,6 +74,9 @@ mails: $(PACKAGES_READY) ## show the newest mails of make run
 break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated and delayed; ARGS="kill notification --for 30s", "list", "heal"
 	@$(BIN)/python -m services.workbench break $(ARGS)
 
+chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides, and find anomalies; TARGET=compose, kind; ARGS="--seconds 900 --faults 30"
+	@$(BIN)/python -m services.workbench chaos $(if $(SEED),--seed $(SEED)) --target $(TARGET) $(ARGS)
+
 ##@ Check
 test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -160,7 +163,7 @@ clean: ## remove everything that was made, the demo's state included
 
 # Targets that `make help` lists first, and times on two cores after the set-up; targets without one take seconds.
 START := demo run tour test
-TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min test=6_min test-long=20_min test-charts=1_min test-images=35_s \
+TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min chaos=4_min test=6_min test-long=20_min test-charts=1_min test-images=35_s \
 	test-dashboards=70_s e2e=5_to_10_min test-alerts=5_min lint=1_min bench=minutes soak=30_min images=1_min cluster=1_min deploy=2_min
 
 help: ## show this list
@@ -206,6 +209,6 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 		| awk '/Downloaded from/ { if (++files % 50 == 0) { print " " files " of about 400 files downloaded"; fflush() } } /ERROR/'
 	@touch $@
 
-.PHONY: demo run tour load reconcile verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
+.PHONY: demo run tour load chaos reconcile verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock parquet clean help
 .PHONY: golden

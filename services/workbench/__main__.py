@@ -15,6 +15,7 @@ from services.chassis.settings.environment import load as load_settings
 from services.console.failures import WRONG, UsageError
 from services.console.flags import flags
 from services.workbench.backlog import Backlog
+from services.workbench.chaos.command import chaos
 from services.workbench.demo.display import Display
 from services.workbench.demo.report import print_result, print_verdict
 from services.workbench.demo.run import Demo
@@ -130,6 +131,7 @@ def _settings() -> WorkbenchSettings:
 app.command(name="break")(break_)
 app.command(name="load")(flags(LoadOptions, load))
 app.command(name="reconcile")(reconcile)
+app.command(name="chaos")(chaos)
 
 if __name__ == "__main__":
     app()

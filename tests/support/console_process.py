@@ -21,7 +21,7 @@ PORTS = (
 )
 DEADLINE = 120.0
 BEGUN = "registered"
-OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "tour", "backlog", "sink", "reconcile"}
+OF_WORKBENCH = {"demo", "run", "break", "load", "verify", "tour", "backlog", "sink", "reconcile", "chaos"}
 
 Settings = dict[str, str]
 

@@ -91,7 +91,15 @@ class UserApi:
         except RefusedError as refused:
             answer = refused
         if self._recorder is not None:
-            self._recorder.add(_operation(step.kind, headers["X-Correlation-ID"], began, answer))
+            about = Operation(
+                kind=step.kind,
+                command=headers["X-Correlation-ID"],
+                result=Result.UNKNOWN,
+                began=began,
+                ended=time.time(),
+                user_id=path.removeprefix("/users").lstrip("/"),
+            )
+            self._recorder.add(_ended(about, answer))
         if isinstance(answer, RefusedError):
             raise answer
         return answer
@@ -113,21 +121,10 @@ class UserApi:
         raise RefusedError(str(response.status), f"{step.method} {path} ({step.kind}) was refused: {seen}")
 
 
-def _operation(kind: str, command: str, began: float, answer: bytes | Unanswered | RefusedError) -> Operation:
-    ended, user, error = time.time(), User("", 0), ""
+def _ended(about: Operation, answer: bytes | Unanswered | RefusedError) -> Operation:
     if isinstance(answer, bytes):
-        result, user = Result.OK, msgspec.json.decode(answer, type=User)
-    elif isinstance(answer, Unanswered):
-        result, error = Result.UNKNOWN, answer.detail
-    else:
-        result, error = Result.FAIL, str(answer)
-    return Operation(
-        kind=kind,
-        command=command,
-        result=result,
-        began=began,
-        ended=ended,
-        user_id=user.user_id,
-        version=user.version,
-        error=error,
-    )
+        user = msgspec.json.decode(answer, type=User)
+        return msgspec.structs.replace(about, result=Result.OK, user_id=user.user_id, version=user.version)
+    if isinstance(answer, Unanswered):
+        return msgspec.structs.replace(about, error=answer.detail)
+    return msgspec.structs.replace(about, result=Result.FAIL, error=str(answer))

@@ -2,20 +2,15 @@
 
 import os
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import httpx
-import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.chassis.messages.terminal import print_line
 from services.chassis.settings.environment import load as load_settings
@@ -24,22 +19,10 @@ from services.console.failures import WRONG, UsageError
 from services.console.running import Running, database_urls, find
 from services.workbench.failures import reported
 from services.workbench.local.system import MAILS
-from services.workbench.reconcile import client_checks, effect_checks, history, log_checks
+from services.workbench.reconcile import history
+from services.workbench.reconcile.checks import CONVERGED_S, Checked, examples, is_well, settled
 from services.workbench.reconcile.collection import System, collected
-from services.workbench.reconcile.evidence import Evidence
-from services.workbench.reconcile.finding import Check, Finding
 from services.workbench.settings import WorkbenchSettings
-
-CHECKS = (*client_checks.CHECKS, *log_checks.CHECKS, *effect_checks.CHECKS)
-EXAMPLES = 32  # of each anomaly
-CONVERGED_S, PAUSE_S = 60.0, 3.0
-
-
-class Checked(msgspec.Struct, frozen=True):
-    """The outcome of a check. Findings are None if it could not be made, for want of a part of the evidence."""
-
-    check: Check
-    findings: Sequence[Finding] | None
 
 
 def reconcile(
@@ -55,50 +38,34 @@ def reconcile(
     logs.configure("reconcile", "error")
     with reported():
         settings = load_settings(WorkbenchSettings, os.environ)
-        operations = None if history_file is None else _history(history_file)
+        operations = None if history_file is None else operations_of(history_file)
         running = find(settings, os.environ)
         with console.status("") as status:
             evidence = partial(collected, _system(settings, running), operations, status.update)
-            outcome = _settled(evidence, within)
-    for line in report(console, outcome, running.urls["audit"]):
+            outcome = settled(evidence, within)
+    show(console, outcome, running.urls["audit"])
+    sys.exit(0 if is_well(outcome) else WRONG)
+
+
+def show(console: Console, outcome: Sequence[Checked], audit_url: str) -> None:
+    """Print the table, and the examples of what was found."""
+    console.print(table(outcome))
+    for line in examples(outcome, audit_url):
         print_line(console, line)
-    sys.exit(WRONG if any(one.findings for one in outcome) else 0)
 
 
-def checked(evidence: Evidence) -> list[Checked]:
-    """Make every check for which there is evidence."""
-    return [Checked(check, list(check.find(evidence)) if _is_possible(check, evidence) else None) for check in CHECKS]
-
-
-def report(console: Console, outcome: Sequence[Checked], audit_url: str) -> list[str]:
-    """Print the table of the checks; return a line for each example of what was found, with its journey."""
-    table = Table("anomaly", "is", "allowed", "found", title="Anomalies, under Jepsen's names")
-    lines = []
+def table(outcome: Iterable[Checked]) -> Table:
+    """Return the table of the checks, with what was found."""
+    shown = Table("anomaly", "is", "allowed", "found", title="Anomalies, under Jepsen's names")
     for check, findings in ((one.check, one.findings) for one in outcome):
         count = "not checked" if findings is None else f"{len(findings):,}"
         style = "red" if findings else "dim" if findings is None else ""
-        table.add_row(check.name, check.meaning, check.allowed, count, style=style)
-        for one in islice(findings or (), EXAMPLES):
-            journey = f", {audit_url}/audit/journeys/{one.command}.html" if one.command else ""
-            lines.append(f"{check.name}: {one.what}{journey}")
-    console.print(table)
-    return lines
+        shown.add_row(check.name, check.meaning, check.allowed, count, style=style)
+    return shown
 
 
-def _settled(collect: Callable[[], Evidence], within: float) -> list[Checked]:
-    """Look again while something is found, until what may only be late has had its time."""
-    deadline = time.monotonic() + within
-    while True:
-        try:
-            outcome = checked(collect())
-        except (httpx.HTTPError, SQLAlchemyError) as error:
-            raise ConnectionError(f"the system cannot be compared now: {error}") from error
-        if time.monotonic() > deadline or not any(one.findings for one in outcome):
-            return outcome
-        time.sleep(PAUSE_S)
-
-
-def _history(path: Path) -> list[history.Operation]:
+def operations_of(path: Path) -> list[history.Operation]:
+    """Return the operations of a history. Raises UsageError, OSError."""
     try:
         return list(history.read(path))
     except history.HistoryError as error:
@@ -114,7 +81,3 @@ def _system(settings: WorkbenchSettings, running: Running) -> System:
         mails=mails if here and mails.exists() else None,
         user_database=database_urls(["user"])[0] if here or "APP_DATABASE_URL" in os.environ else None,
     )
-
-
-def _is_possible(check: Check, evidence: Evidence) -> bool:
-    return all(getattr(evidence, need) is not None for need in check.needs)

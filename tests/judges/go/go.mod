@@ -6,6 +6,7 @@ toolchain go1.27.3
 
 require (
 	filippo.io/torchwood v0.10.0
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/transparency-dev/formats v0.1.1
 	github.com/transparency-dev/merkle v0.0.2
 	github.com/transparency-dev/tessera v1.0.4

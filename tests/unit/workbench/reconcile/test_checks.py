@@ -8,7 +8,7 @@ import pytest
 
 from services.chassis.messages.record import Record
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
-from services.workbench.reconcile.command import CHECKS, checked
+from services.workbench.reconcile.checks import CHECKS, checked
 from services.workbench.reconcile.evidence import Evidence, Mail, Place, digest_of, seen, value_digest
 from services.workbench.reconcile.history import Operation, Result
 from tests.support.builders import USER_ID, a_record, an_envelope
