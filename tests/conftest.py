@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from services.chassis.database.database import Database
 from services.contracts.catalog import TOPICS
@@ -41,6 +42,13 @@ def pytest_report_header() -> str:
     """Report the PostgreSQL version that the store tests use."""
     folder = postgres.binaries()
     return postgres.version(folder) if folder else "PostgreSQL: NOT FOUND, half of the store tests will be skipped"
+
+
+@pytest.fixture(autouse=True)
+def _unconfigured_logs() -> Iterator[None]:
+    """Fail a test that sets up logging in this process: no later test could capture lines."""
+    yield
+    assert not structlog.get_config()["cache_logger_on_first_use"], "run the command by tests/support/in_process.py"
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from services.audit.__main__ import app
 from services.chassis.database.database import Database
 from tests.support import log_before
 from tests.support.audit_log import ORIGIN, a_fact, open_log
+from tests.support.in_process import invoke
 from tests.support.judge_programs import own_judge, run
 from tests.support.log_before import SIZE
 from tests.support.signed_audit_log import LOG, a_policy, append
@@ -21,8 +21,8 @@ def test_tessera_and_torchwood_accept_an_upgraded_log(database_url: str, databas
     log_before.load(database_url)
     open_log(database)
     append(database, [a_fact(90)])
-    folder, environment = tmp_path / "export", {"APP_DATABASE_URL": database_url}
-    done = CliRunner().invoke(app, ["export", str(folder)], env=environment)
+    folder = tmp_path / "export"
+    done = invoke(app, "export", folder, url=database_url)
     assert done.exit_code == 0, done.output
     judged = run(fsck, folder / "public", ORIGIN, LOG.vkey)
     assert (judged.returncode, judged.stdout) == (0, "whole\n"), judged.stderr

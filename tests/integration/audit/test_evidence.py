@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typer.testing import CliRunner
 
 from services.audit.__main__ import app
 from services.audit.notary import checkpoint_store
@@ -17,6 +16,7 @@ from services.chassis.transparency.checkpoint import Checkpoint
 from services.chassis.transparency.keys import Signer
 from tests.support.audit_log import ORIGIN, a_fact, open_log, record_all
 from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+from tests.support.in_process import invoke
 
 SIZE = 300
 LOG = Signer(ORIGIN, bytes(32))
@@ -33,7 +33,7 @@ def recorded(database: Database) -> Database:
 
 
 def run(*argv: object, url: str = "") -> tuple[int, str]:
-    done = CliRunner().invoke(app, list(map(str, argv)), env={"APP_DATABASE_URL": url})
+    done = invoke(app, *argv, url=url)
     return done.exit_code, done.output
 
 
@@ -114,7 +114,7 @@ def test_an_event_that_is_not_in_the_log_has_no_proof(tmp_path: Path, database_u
 
 @pytest.mark.usefixtures("recorded")
 def test_a_proof_can_be_written_to_the_output(tmp_path: Path, database_url: str) -> None:
-    done = CliRunner().invoke(app, ["prove", "7", "--into", "-"], env={"APP_DATABASE_URL": database_url})
+    done = invoke(app, "prove", "7", "--into", "-", url=database_url)
     assert done.exit_code == 0
     proof = tmp_path / "proof"
     proof.write_bytes(done.stdout_bytes)

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from services.audit.__main__ import app
 from services.audit.export.layout import Layout
@@ -16,6 +15,7 @@ from services.chassis.database.database import Database
 from services.chassis.transparency.tiles import resources, unbundle
 from services.chassis.transparency.tree import leaf_hash
 from tests.support.audit_log import ORIGIN, a_fact, all_entries, open_log, record_all
+from tests.support.in_process import invoke
 from tests.support.signed_audit_log import LOG, OTHER, POLICY, a_policy, append
 
 SIZES = 120, 300, 520
@@ -37,7 +37,7 @@ def log(database: Database) -> Database:
 
 
 def run(*argv: object, url: str = "") -> tuple[int, str]:
-    done = CliRunner().invoke(app, list(map(str, argv)), env={"APP_DATABASE_URL": url})
+    done = invoke(app, *argv, url=url)
     return done.exit_code, done.output
 
 

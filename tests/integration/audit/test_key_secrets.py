@@ -9,11 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from services.audit.__main__ import app
 from services.chassis.transparency.keys import Signer, Verifier
 from services.workbench.local.ports import HOST
+from tests.support.in_process import invoke
 
 NAMES = ["eventline-audit-keys", "eventline-witness-keys"]
 URL = "http://eventline-witness:8080"
@@ -84,7 +85,7 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
 def make(server: ApiServer) -> Result:
     where = ["--server", server.url, "--account", str(server.account)]
     argv = ["keys", "secrets", *NAMES, "--witness-url", URL, "--name", "eventline.local/audit", *where]
-    return CliRunner().invoke(app, argv)
+    return invoke(app, *argv)
 
 
 def test_both_secrets_are_made_once_and_each_names_the_other_key(server: ApiServer) -> None:

@@ -5,19 +5,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from services.audit.__main__ import app
 from services.chassis.database.database import Database
 from services.workbench.local.system import clean_environment
 from tests.support import log_before
 from tests.support.audit_log import a_fact, all_entries
+from tests.support.in_process import invoke
 from tests.support.log_before import SIZE
 from tests.support.signed_audit_log import a_policy, append
 
 
 def run(*argv: object, url: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, list(map(str, argv)), env={"APP_DATABASE_URL": url})
+    done = invoke(app, *argv, url=url)
     return done.exit_code, done.output
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from services.audit.__main__ import app
 from services.audit.notary import checkpoint_store
@@ -18,6 +17,7 @@ from services.chassis.messages.record import TopicPartition
 from services.chassis.telemetry.telemetry import telemetry
 from tests.support.audit_log import ORIGIN, a_fact, all_entries, open_log, record_all
 from tests.support.fakes import FakeLog
+from tests.support.in_process import invoke
 from tests.support.signed_audit_log import LOG, OTHER, POLICY, a_policy, append
 
 SIZE, BACKUP = 600, 300
@@ -27,7 +27,7 @@ PUBLISHED = "checkpoint"
 
 
 def run(*argv: object, url: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, list(map(str, argv)), env={"APP_DATABASE_URL": url})
+    done = invoke(app, *argv, url=url)
     return done.exit_code, done.output
 
 
