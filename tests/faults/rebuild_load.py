@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 from collections.abc import Callable, Sequence
 
@@ -24,8 +25,10 @@ from services.workbench.local.system import MAILS
 from services.workbench.local.trial import PATIENCE_S, Trial
 
 USERS = 200  # registered before anything else goes on
-RATE, CHUNK_S = 70.0, 1.0  # of commands and reads, a second
-CLIENTS, PAUSE_S = 3, 0.2  # each reads two times in a pause: 30 requests a second
+# A second: 12 commands and reads of the mix, and two reads in each pause of each client: 30 requests. REBUILD_LOAD=70
+# makes 100 of it, which takes six minutes for both databases.
+RATE, CHUNK_S = float(os.environ.get("REBUILD_LOAD", "12")), 1.0
+CLIENTS, PAUSE_S = 3, 0.33
 
 
 class Client:

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.long
 READY_S = 60.0
 SIZE = 60_000_000
 SLACK = 16 * 2**20
-MOST = 320 * 2**20  # client, Python and the database's driver each hold the value once; measured: 289 MiB
+# Client, Python and the database's driver each hold the value once, and the service's verification of it may begin
+# meanwhile. A pod may take 384 MiB. Measured: 289 to 324.
+MOST = 352 * 2**20
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
