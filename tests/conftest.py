@@ -1,17 +1,20 @@
 """Fixtures for all tests. Each store test runs on SQLite and on PostgreSQL."""
 
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import structlog
 
 from services.chassis.database.database import Database
+from services.chassis.telemetry import logs
 from services.contracts.catalog import TOPICS
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
@@ -45,10 +48,18 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _unconfigured_logs() -> Iterator[None]:
-    """Fail a test that sets up logging in this process: no later test could capture lines."""
+def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo the logging that a command sets up in this process: later tests could capture no lines."""
+    usual = structlog.configure
+
+    def configure(**options: Any) -> None:
+        usual(**options | {"cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure)
     yield
-    assert not structlog.get_config()["cache_logger_on_first_use"], "run the command by tests/support/in_process.py"
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if type(one).__module__ != logs.__name__]
 
 
 @pytest.fixture(scope="session")
