@@ -52,7 +52,7 @@ class Second(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """The course of a campaign: commands and requests, the faults that were caused, and each second."""
+    """The course of a campaign: commands and requests, registrations before it included, faults, and each second."""
 
     commands: int
     requests: int
@@ -92,7 +92,8 @@ class Campaign:
                 for task in (sampling, breaking):
                     task.cancel()
                 await self._site.injector.close()
-        return Played(len(generator.accepted), len(measured.samples), self._broken, self._by_second(measured.samples))
+        requests = self._size.users + len(measured.samples)
+        return Played(len(generator.accepted), requests, self._broken, self._by_second(measured.samples))
 
     async def _break(self, planned: Sequence[Planned]) -> None:
         for one in planned:
