@@ -31,6 +31,8 @@ from tests.support.audit_log import all_entries, open_log
 from tests.support.broker import settings, write
 from tests.support.witnessed_log import WitnessedLog, public_keys
 
+pytestmark = pytest.mark.long
+
 OLD, NEW = "example.org/audit-1", "example.org/audit-2"
 READY_S = 60.0
 

@@ -16,6 +16,8 @@ from services.user import bootstrap
 from tests.support.builders import append_events
 from tests.support.command_blocks import blocks_for, execute
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 REASON = "Kafka-moves"
 

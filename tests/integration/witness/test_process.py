@@ -17,6 +17,8 @@ from tests.support.user_process import Answer, ask
 from tests.support.witnessed_log import WitnessedLog
 from tests.support.witnesses import NAME, a_program
 
+pytestmark = pytest.mark.long
+
 READY_S = 60.0
 COMMITTED = "services.witness.handlers:Witness.add"  # it returns after its commit, before the answer
 

@@ -13,6 +13,8 @@ from services.chassis.database.database import Database
 from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
 from tests.support.console_process import console
 
+pytestmark = pytest.mark.long
+
 ME = {"reason": "handler_failed", "detail": "ZeroDivisionError: division by zero"}
 
 

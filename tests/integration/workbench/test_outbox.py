@@ -10,6 +10,8 @@ from services.chassis.outbox import operator_events, stopped_events
 from tests.support.builders import NOW, USER_ID, a_new_event
 from tests.support.console_process import console
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
