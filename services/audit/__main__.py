@@ -105,7 +105,7 @@ def restore(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if from_export is not None:
-            _restore_export(from_export, policy)
+            _restore_export(from_export, policy, after_backup=after_backup)
             return
         topics, into = bootstrap.build_restore(load(Settings, os.environ))
         restore_command.run(topics, into, report.console(), after_backup=after_backup)
@@ -120,7 +120,9 @@ def restore(
         sys.exit(2)
 
 
-def _restore_export(folder: Path, policy: Path | None) -> None:
+def _restore_export(folder: Path, policy: Path | None, *, after_backup: bool) -> None:
+    if after_backup:
+        raise RestoreError("--from-export adds to a backup by itself: leave --after-backup out")
     if policy is None:
         raise RestoreError("an export is verified first, with the keys of a policy: give --policy FILE")
     try:

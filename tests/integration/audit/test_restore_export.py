@@ -111,3 +111,10 @@ def test_an_export_that_is_changed_or_of_an_unknown_key_adds_nothing(
     assert (code, "the export is not whole" in output) == (1, True), output
     open_log(database)
     assert size(database) == 0
+
+
+def test_an_export_and_a_backup_are_not_named_at_once(export: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.db"
+    code, output = run("restore", "--from-export", export, "--after-backup", url=url)
+    assert code == 2
+    assert "--from-export adds to a backup by itself: leave --after-backup out" in output
