@@ -15,7 +15,7 @@ from tests.support.console_process import argv
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.target import Target
 
-RATE = 100
+RATE = 100.0
 POPULATION = 50
 STARTS_WITHIN_S = 60.0
 ENDS_WITHIN_S = 180.0
@@ -26,12 +26,12 @@ MEASURED = "registered"  # printed once the population is registered and the loa
 class Load:
     """A load under way."""
 
-    def __init__(self, target: Target, seconds: float, folder: Path) -> None:
+    def __init__(self, target: Target, seconds: float, folder: Path, rate: float) -> None:
         self._json = folder / "load.json"
         self._seconds = seconds
         self._said: list[str] = []
         self._begun = threading.Event()
-        options = ("--rate", RATE, "--seconds", seconds, "--population", POPULATION, "--json", self._json)
+        options = ("--rate", rate, "--seconds", seconds, "--population", POPULATION, "--json", self._json)
         urls = ("--user-url", target.urls["user"], "--audit-url", target.urls["audit"])
         environment = {"APP_KAFKA_BOOTSTRAP_SERVERS": target.bootstrap_servers, "APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
         self.child = subprocess.Popen(
@@ -75,11 +75,11 @@ class Load:
 
 
 @contextlib.contextmanager
-def under_load(target: Target, seconds: float, folder: Path) -> Iterator[Load]:
-    """Offer RATE requests a second; the block begins with the first of them."""
+def under_load(target: Target, seconds: float, folder: Path, rate: float = RATE) -> Iterator[Load]:
+    """Offer requests at a rate; the block begins with the first of them."""
     if isinstance(target, Mailpit):
         target.forget()  # where mails are kept in memory, those of one load are enough
-    load = Load(target, seconds, folder)
+    load = Load(target, seconds, folder, rate)
     try:
         load.await_begin()
         yield load

@@ -24,6 +24,7 @@ from tests.support.stories.target import BROKER, Target
 
 CHART = Path(__file__).parents[2] / "charts" / "eventline"
 SECONDS = 60.0
+SLOWLY = 30.0  # requests a second, beside upgrades of every pod: they must end before the load does
 PATIENCE = "--timeout=300s"
 LAST = re.compile(r"as of sequence ([0-9,]+)")
 SHA256 = re.compile(r"sha256 ([0-9a-f]{64})")
@@ -51,7 +52,7 @@ def test_an_upgrade_to_a_version_2_of_a_fact_and_a_rollback_fail_no_request_and_
     target: Target, tmp_path: Path
 ) -> None:
     releases.load(tmp_path)
-    with under_load(target, 3 * SECONDS, tmp_path) as load:
+    with under_load(target, 4 * SECONDS, tmp_path, SLOWLY) as load:
         upgrade(releases.FIRST, user_pods=2)
         first = str(json.loads(helm("history", RELEASE, "--output", "json"))[-1]["revision"])
         try:
