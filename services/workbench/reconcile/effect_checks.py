@@ -17,8 +17,7 @@ def duplicates(evidence: Evidence) -> Iterator[Finding]:
     yield from _facts_of_one_command(evidence)
     causes = {event.envelope.id: event for event in evidence.events(USER_EVENTS.name)}
     for (kind, cause), ids in _effects(evidence).items():
-        most = 1 if kind == SENT else MOST_DECISIONS.get(causes[cause].envelope.type, 1) if cause in causes else 2
-        if len(ids) > most:
+        if len(ids) > _most(kind, causes.get(cause)):
             events = sorted(ids.values(), key=lambda event: event.place)
             places = ", ".join(str(event.place) for event in events)
             yield Finding(f"{places}: {len(ids)} effects of {cause}", events[0].envelope.correlation_id)
@@ -33,12 +32,13 @@ def duplicates(evidence: Evidence) -> Iterator[Finding]:
 
 def poll_skips(evidence: Evidence) -> Iterator[Finding]:
     """Find records without their effect in one group: a decision of notification, or an audit entry."""
-    for event in _undecided(evidence):
+    undecided = list(_undecided(evidence))
+    for event in undecided:
         if _is_audited(evidence, event.place):
             yield Finding(f"notification has decided nothing about {event.place}", event.envelope.correlation_id)
-    undecided = {event.place for event in _undecided(evidence)}
+    places = {event.place for event in undecided}
     for one in _not_audited(evidence):
-        if one.place not in undecided:
+        if one.place not in places:
             command = one.envelope.correlation_id if one.envelope else ""
             yield Finding(f"audit has no entry for {one.place}", command)
 
@@ -87,6 +87,13 @@ def _facts_of_one_command(evidence: Evidence) -> Iterator[Finding]:
         if len(ids) > 1:
             places = ", ".join(str(event.place) for event in ids.values())
             yield Finding(f"{places}: {kind} of {user_id} {len(ids)} times by one command", command)
+
+
+def _most(kind: str, cause: Event | None) -> int:
+    """Return how many effects of a kind a cause may have; the fact that caused a decision may not be on the log."""
+    if kind == SENT:
+        return 1
+    return 2 if cause is None else MOST_DECISIONS.get(cause.envelope.type, 1)
 
 
 def _effects(evidence: Evidence) -> dict[tuple[str, str], dict[str, Event]]:

@@ -27,7 +27,7 @@ def skipped(evidence: Evidence) -> Iterator[Finding]:
 
 
 def out_of_order(evidence: Evidence) -> Iterator[Finding]:
-    """Find events that were published first behind a newer one of their user, or of their partition's publisher."""
+    """Find events whose first record is behind a newer event of their user."""
     for topic in ORDERED:
         newest: dict[str, int] = {}
         for event in _first_sightings(evidence.events(topic)):

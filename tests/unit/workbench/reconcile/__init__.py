@@ -1,0 +1,1 @@
+"""Anomalies: the checks, and the history that they read."""
