@@ -12,7 +12,7 @@ from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
 from services.notification.settings import Settings
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
-from tests.faults.effects import problems, value
+from tests.support.store_effects import problems, value
 from tests.support.wall_clock import WallClock
 
 pytestmark = pytest.mark.long

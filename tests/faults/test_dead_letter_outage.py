@@ -17,9 +17,9 @@ from services.workbench.local.processes import probe
 from services.workbench.local.system import local_programs
 from services.workbench.local.trial import READY_S, hastened, settings_on_free_ports, trial
 from services.workbench.polling import until
-from tests.faults.effects import problems, value
 from tests.support.broker import configure, read
 from tests.support.notification_process import LETTERS
+from tests.support.store_effects import problems, value
 
 pytestmark = pytest.mark.long
 

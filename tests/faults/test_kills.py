@@ -12,7 +12,7 @@ from services.contracts.service_list import SERVICES
 from services.notification.settings import Settings
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
-from tests.faults.effects import problems
+from tests.support.store_effects import problems
 
 USERS = 150
 OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in SERVICES if name != "user"]

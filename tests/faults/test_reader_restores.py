@@ -32,9 +32,9 @@ from services.workbench.local.sink import Mail
 from services.workbench.local.system import MAILS, local_programs
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from services.workbench.polling import until
-from tests.faults.effects import problems
 from tests.support.command_blocks import blocks_for, execute
 from tests.support.killed import KILLED, through
+from tests.support.store_effects import problems
 
 pytestmark = pytest.mark.long
 

@@ -14,7 +14,7 @@ from services.workbench.local.processes import Program
 from services.workbench.local.system import local_programs, service, service_environment
 from services.workbench.local.trial import haste, settings_on_free_ports, trial, wrong
 from services.workbench.settings import WorkbenchSettings
-from tests.faults.effects import problems, value
+from tests.support.store_effects import problems, value
 
 USERS = 150
 SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand

@@ -4,7 +4,6 @@ The commands are those of docs/backup.md. The restored rows are those that were 
 """
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
 from sqlalchemy import make_url, select
 
@@ -33,6 +31,7 @@ from services.workbench.local.system import local_programs
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.support.command_blocks import Block, blocks_for, execute
 from tests.support.killed import KILLED, through
+from tests.support.lost_database import lose
 
 USERS = 60
 SHORT = {"APP_RELAY_LEASE": "2s", "APP_KAFKA_MESSAGE_TIMEOUT": "1s"}  # of a restore: the next one waits for its end
@@ -61,18 +60,7 @@ class UserDatabase:
 
     def lose(self, kept: str) -> str:
         """Return the URL of what was lost."""
-        url = make_url(self.url)
-        if url.get_backend_name() == "sqlite":
-            lost = Path(self.name).with_name(f"{kept}.db")
-            for suffix in ("", "-wal", "-shm"):
-                if (file := Path(self.name + suffix)).exists():
-                    shutil.move(file, f"{lost}{suffix}")
-            return f"sqlite:///{lost}"
-        server = url.set(drivername="postgresql", database="postgres").render_as_string()
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {url.database} RENAME TO {kept}")
-            connection.execute(f"CREATE DATABASE {url.database}")
-        return url.set(database=kept).render_as_string()
+        return lose(self.url, kept)
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])
