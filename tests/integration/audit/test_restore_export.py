@@ -1,5 +1,7 @@
 """`restore --from-export`, the old order of a lost log: the drills with an empty database and with an older backup."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,20 @@ from services.chassis.consumer import offset_store
 from services.chassis.database.database import Database
 from services.chassis.messages.record import TopicPartition
 from services.chassis.telemetry.telemetry import telemetry
+from services.chassis.transparency.tree import TILE_WIDTH
+from services.workbench.local.system import clean_environment
 from tests.support.audit_log import ORIGIN, a_fact, all_entries, open_log, record_all
+from tests.support.crash.at import MOMENTS, through
 from tests.support.fakes import FakeLog
 from tests.support.in_process import invoke
+from tests.support.killed import KILLED
 from tests.support.signed_audit_log import LOG, OTHER, POLICY, a_policy, append
 
 SIZE, BACKUP = 600, 300
 FACTS = [a_fact(number // 3, partition=number % 3) for number in range(SIZE)]
 FACTS[200] = a_fact(66, partition=2, value=b"{" + b" " * 3_000_000)  # in a file of its own
 PUBLISHED = "checkpoint"
+KILLED_WITHIN_S = 60.0
 
 
 def run(*argv: object, url: str) -> tuple[int, str]:
@@ -86,6 +93,24 @@ def test_the_old_order_gives_the_tree_that_was_published_and_the_log_is_signed_a
     with database.read() as connection:
         places = [TopicPartition("user.events.v1", partition) for partition in range(3)]
         assert {one.next_offset for one in offset_store.read(connection, places).values()} == {SIZE // 3}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", MOMENTS)
+def test_a_restore_that_is_killed_at_its_first_commit_goes_on(
+    export: Path, database: Database, database_url: str, when: str
+) -> None:
+    crash = through(when, "services.audit.restore.from_export:_append")
+    policy = str(a_policy(export.parent, POLICY))
+    argv = (sys.executable, "-m", *crash, "services.audit", "restore", "--from-export", str(export), "--policy", policy)
+    environment = clean_environment({"APP_DATABASE_URL": database_url})
+    assert subprocess.run(argv, env=environment, check=False, timeout=KILLED_WITHIN_S).returncode == KILLED
+    assert size(database) == (0 if when == "before" else TILE_WIDTH)
+    assert restored(export, database_url)[0] == 0
+    with Database(f"sqlite:///{export.parent}/lost.db").read() as connection:
+        lost = node_store.edge_of(connection)
+    with database.read() as connection:
+        assert node_store.edge_of(connection) == lost
 
 
 def test_a_backup_that_has_read_the_topics_in_another_order_is_refused_by_both(
