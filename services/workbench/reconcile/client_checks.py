@@ -4,6 +4,8 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator
 
+import msgspec
+
 from services.contracts.catalog import USER_EVENTS
 from services.workbench.reconcile.evidence import Evidence
 from services.workbench.reconcile.finding import Check, Finding
@@ -34,11 +36,16 @@ def aborted_reads(evidence: Evidence) -> Iterator[Finding]:
 
 
 def nonmonotonic_reads(evidence: Evidence) -> Iterator[Finding]:
-    """Find answers with an older version than an answer about the same user that had come before they were asked."""
+    """Find answers with an older version than an answer about the same user that had come before they were asked.
+
+    A command that is repeated was asked for at its first attempt: its answer may be that of then, which did not arrive.
+    """
+    first: dict[str, float] = {}
     by_user: dict[str, list[Operation]] = defaultdict(list)
     for one in evidence.history or ():
+        first[one.command] = min(one.began, first.get(one.command, one.began))
         if one.result is Result.OK and one.user_id:
-            by_user[one.user_id].append(one)
+            by_user[one.user_id].append(msgspec.structs.replace(one, began=first[one.command]))
     for operations in by_user.values():
         yield from _going_back(operations)
 
@@ -72,7 +79,7 @@ CHECKS = (
     Check(
         "nonmonotonic read",
         "an older version than an earlier answer had",
-        "requests that overlap",
+        "requests that overlap; a command that is repeated may get the answer of its first attempt",
         nonmonotonic_reads,
         ("history",),
     ),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
-from functools import partial
+from collections.abc import Collection
 
 import aiohttp
 
@@ -17,7 +17,7 @@ from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process
 from services.workbench.local.system import MAILS, clean_environment
 from services.workbench.local.trial import READY_S
-from services.workbench.reconcile.checks import CONVERGED_S, settled
+from services.workbench.reconcile.checks import CONVERGED_S, checked
 from services.workbench.reconcile.collection import System, collected
 from services.workbench.reconcile.history import Recorder, read, recording
 from tests.support.crash import at
@@ -31,7 +31,7 @@ from tests.support.store_effects import problems, value
 USERS, CONCURRENCY, RATE, SECONDS = 8, 8, 15.0, 2.0
 Case = tuple[Point, str]  # a point, and the moment before or after its step
 ANSWER_S, DEATH_S, COMMAND_S = 60.0, 40.0, 60.0
-PAUSE_S = 0.05
+PAUSE_S, COMPARE_S = 0.05, 0.5
 BY_ITSELF = {Reach.START, Reach.LOAD, Reach.FORGETTING, Reach.PARKED}
 
 
@@ -59,7 +59,7 @@ class Sweep:
                     group.create_task(self._die(point, when))
         for point, _ in cases:
             await self._stimuli.finish(point)
-        return await asyncio.to_thread(self._wrong)
+        return await asyncio.to_thread(self._wrong, [point.program for point, _ in cases])
 
     async def _load(self, session: aiohttp.ClientSession) -> None:
         url = f"http://{HOST}:{self._site.settings.port('user')}"
@@ -121,23 +121,33 @@ class Sweep:
         environment = clean_environment(self._site.environments[service])
         return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=COMMAND_S)
 
-    def _wrong(self) -> list[str]:
-        """Compare everything. Returns what is wrong now and was not before."""
-        site = self._site
+    def _wrong(self, services: Collection[str] = ()) -> list[str]:
+        """Compare everything after a crash of services. Returns what is wrong now and was not before."""
+        found = self._anomalies()
+        for service in ("user", "notification"):
+            lines = problems(self._site.url(service), service).items()
+            found |= {f"{query}: {count}" for query, count in lines}
+        if {"audit", "witness"} & {*services}:
+            verified = self._run("audit", ("verify",), ())
+            found |= {verified.stdout + verified.stderr} if verified.returncode else set()
+        new, self._known = sorted(found - self._known), self._known | found
+        return new
+
+    def _anomalies(self) -> set[str]:
+        site, operations = self._site, list(read(self._history))
         compared = System(
             kafka=site.settings.client,
             audit_url=f"http://{HOST}:{site.settings.port('audit')}",
             mails=site.folder / MAILS,
             user_database=site.url("user"),
         )
-        outcome = settled(partial(collected, compared, list(read(self._history)), _silent), CONVERGED_S)
-        found = {f"{one.check.name}: {finding.what}" for one in outcome for finding in one.findings or ()}
-        for service in ("user", "notification"):
-            found |= {f"{query}: {count}" for query, count in problems(site.url(service), service).items()}
-        verified = self._run("audit", ("verify",), ())
-        found |= {verified.stdout + verified.stderr} if verified.returncode else set()
-        new, self._known = sorted(found - self._known), self._known | found
-        return new
+        deadline = time.monotonic() + CONVERGED_S
+        while True:
+            outcome = checked(collected(compared, operations, _silent))
+            found = {f"{one.check.name}: {finding.what}" for one in outcome for finding in one.findings or ()}
+            if found <= self._known or time.monotonic() > deadline:
+                return found
+            time.sleep(COMPARE_S)
 
 
 async def _killed(process: Process) -> None:

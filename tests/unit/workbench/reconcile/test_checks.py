@@ -234,6 +234,12 @@ def overlapping_reads(world: World) -> None:
     world.history[3] = operation("read", "r2", 3.2, version=1)
 
 
+def answered_again_later(world: World) -> None:
+    """Repeat the first command when a newer version is known: the answer is that of its first attempt."""
+    world.history[0] = operation("register", "command-1", 1.0, result=Result.UNKNOWN, user_id="", version=0)
+    world.history.append(operation("register", "command-1", 6.0, version=1))
+
+
 def refused_at_last(world: World) -> None:
     """Refuse a command that had been carried out before, without an answer."""
     world.history.append(operation("rename", "command-2", 2.9, result=Result.UNKNOWN, user_id="", version=0))
@@ -246,7 +252,7 @@ def erased(world: World) -> None:
     world.users.clear()
 
 
-ALLOWED = [repeated_on_the_log, repeated_mail, overlapping_reads, refused_at_last, erased]
+ALLOWED = [repeated_on_the_log, repeated_mail, overlapping_reads, answered_again_later, refused_at_last, erased]
 
 
 def test_a_system_that_is_well_has_no_anomaly() -> None:
