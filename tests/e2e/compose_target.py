@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,9 +19,7 @@ from tests.support.stories.target import BROKER, DATABASE
 FILE = Path(__file__).parents[2] / "docker-compose.yml"
 PROJECT = "eventline-e2e"
 PARTS = {name: name for name in SERVICES} | {BROKER: "kafka", DATABASE: "postgres"}
-PORTS = (*(f"{name.upper()}_PORT" for name in SERVICES), "MAIL_PORT", "KAFKA_PORT")
-METRICS = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
-WATCHERS = ("PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+PORTS = tuple(sorted(set(re.findall(r"\$\{(\w+_PORT):-", FILE.read_text()))))  # all: two projects share none
 STATE = "{{.Name}}: restarts={{.RestartCount}} oom={{.State.OOMKilled}}"
 FINE = ": restarts=0 oom=false"
 
@@ -86,8 +85,7 @@ class ComposeTarget(Mailpit):
 @contextlib.contextmanager
 def compose(_: Path) -> Iterator[ComposeTarget]:
     """Yield the project, brought up from the images that `make images` built; it is removed with its volumes."""
-    names = (*PORTS, *METRICS, *WATCHERS)
-    with contextlib.closing(ComposeTarget(dict(zip(names, free_ports(len(names)), strict=True)))) as target:
+    with contextlib.closing(ComposeTarget(dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))) as target:
         try:
             _up(target)
             yield target
