@@ -7,10 +7,10 @@ from services.audit.bootstrap import REVISIONS
 from services.audit.chain_heads import Heads
 from services.audit.domain import Entry, Page, Query
 from services.chassis.consumer.subscription import Outcome
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.messages.record import Record
 from tests.support.builders import NOW, a_record, a_user_registered, an_envelope
+from tests.support.schemas import upgrade
 
 ORIGIN = "eventline.local/audit"
 TOPIC_IDS = {"user.events.v1": "A" * 22, "user.state.v1": "B" * 22, "user.notices.v1": "C" * 22}
@@ -24,7 +24,7 @@ def a_fact(offset: int, **changed: object) -> Record:
 
 def open_log(database: Database, origin: str = ORIGIN) -> None:
     """Migrate and create the log, as the service does at its start."""
-    migrations.upgrade(database, REVISIONS)
+    upgrade(database, REVISIONS)
     with database.write() as connection:
         store.open_log(connection, origin)
 

@@ -26,7 +26,6 @@ from services.chassis.consumer.held.selection import Filters, find
 from services.chassis.consumer.idempotency import inbox
 from services.chassis.consumer.loop import Consumer
 from services.chassis.consumer.subscription import Handler, Outcome, Subscription
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.messages.event import Metadata
 from services.chassis.messages.record import Record, TopicPartition
@@ -56,6 +55,7 @@ from tests.support import rebuild_paths
 from tests.support.builders import NOW, a_record, a_telemetry, a_user_registered, ids
 from tests.support.fakes import FakeBroker
 from tests.support.notification_builders import a_handler, prepare
+from tests.support.schemas import upgrade
 from tests.support.user_client import commit_group
 
 CHANGING = {"digest", "event_id", "data"}  # columns that hold what was on the wire, or an id made at random
@@ -124,7 +124,7 @@ def _held_by_an_older_program_and_applied(database: Database, record: Record) ->
 
 
 def _bounced(database: Database, record: Record) -> object:
-    migrations.upgrade(database, Path(user_store.__file__).parent / "migrations")
+    upgrade(database, Path(user_store.__file__).parent / "migrations")
     new_id = ids()
     register = Register(from_headers(record.headers or []).subject, *msgspec.structs.astuple(a_user_registered()))
     with database.write() as connection:
@@ -232,7 +232,7 @@ def _numbered(record: Record, number: bytes) -> Record:
 
 
 def _in_a_journey(database: Database, record: Record) -> object:
-    migrations.upgrade(database, Path(audit_store.__file__).parent / "migrations")
+    upgrade(database, Path(audit_store.__file__).parent / "migrations")
     audit_store.create_log(database, ORIGIN)
     with database.write() as connection:
         log = audit_store.Log(connection, ORIGIN, Heads())

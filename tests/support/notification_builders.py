@@ -15,6 +15,7 @@ from services.notification.domain import ClaimedIntent
 from services.notification.handlers import Handler, Tools
 from services.notification.store.batch import Rows
 from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope
+from tests.support.schemas import upgrade
 
 REVISIONS = Path(migrations.__file__).parents[3] / "notification" / "migrations"
 
@@ -83,7 +84,7 @@ def a_claimed_intent(number: int = 1, recipient: str = "ada@example.org") -> Cla
 
 def prepare(database: Database) -> Database:
     """Give a database the service's tables."""
-    migrations.upgrade(database, REVISIONS)
+    upgrade(database, REVISIONS)
     return database
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from services.chassis.database.database import Database
-from services.chassis.database.migrations import upgrade
 from services.chassis.http.application import application
 from services.chassis.http.middleware import RequestTelemetry
 from services.chassis.http.problems import MEDIA_TYPE
@@ -28,6 +27,7 @@ from services.user.api_schemas import DOCUMENT
 from services.user.commands import Command, Outcome
 from services.user.history import History
 from tests.support.builders import NOW, a_telemetry
+from tests.support.schemas import upgrade
 
 ADA = {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}
 NOBODY = "01936d5e-0000-7000-8000-00000000dead"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter
 
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.transparency import key_file
 from services.chassis.transparency.keys import Signer, Verifier
@@ -17,6 +16,7 @@ from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import service
 from tests.support.builders import NOW
+from tests.support.schemas import upgrade
 from tests.support.witnessed_log import WitnessedLog, public_keys
 
 NAME = "witness.example/w1"
@@ -26,7 +26,7 @@ def a_witness(
     database: Database, signer: Signer, *logs: WitnessedLog, clock: Callable[[], datetime] = lambda: NOW
 ) -> Witness:
     """Return the handler of a witness that knows some logs."""
-    migrations.upgrade(database, bootstrap.REVISIONS)
+    upgrade(database, bootstrap.REVISIONS)
     known = bootstrap.known_logs([Verifier.parse(log.signer.vkey) for log in logs])
     with database.write() as connection:
         store.add_logs(connection, {log.origin: log.signer.vkey for log in logs})

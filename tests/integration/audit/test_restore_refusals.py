@@ -14,13 +14,13 @@ from services.audit.restore import command
 from services.audit.restore.command import RestoreError, Store, Topics
 from services.audit.topic_ids import KnownIds
 from services.chassis.consumer.offset_tracker import OffsetTracker
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.record import partitions_of
 from tests.support.audit_log import ORIGIN, all_entries
 from tests.support.broker import create, settings, truncate, write
+from tests.support.schemas import upgrade
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def topic(broker: str) -> str:
 
 def restore(broker: str, topic: str, database: Database, *, after_backup: bool = False) -> str:
     """Restore from a topic; return the report."""
-    migrations.upgrade(database, REVISIONS)
+    upgrade(database, REVISIONS)
     admin, partitions = KafkaAdmin(settings(broker), "test"), partitions_of(topic, 1)
     topic_ids = KnownIds(admin)
     into = Store(

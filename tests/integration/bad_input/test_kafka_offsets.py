@@ -19,7 +19,6 @@ from rich.console import Console
 
 from services.audit import store_check
 from services.audit.settings import StoreSettings
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.chassis.kafka.partition_reader import read_topic
@@ -35,6 +34,7 @@ from services.workbench.bench import ours
 from services.workbench.bench.workload import registered
 from services.workbench.polling import until
 from tests.support.broker import PATIENCE_S, delete, ensure, running, settings, transact
+from tests.support.schemas import upgrade
 
 USERS = 30
 NOTHING = {Lag("audit", topic.name, 0, 0) for topic in EVENT_TOPICS}
@@ -125,7 +125,7 @@ def test_a_transaction_does_not_keep_the_rebuild_from_its_end(broker: str, tmp_p
     transact(broker, USER_EVENTS.name, b"no event")
     own = UserSettings(kafka_bootstrap_servers=broker, database_url=f"sqlite:///{tmp_path}/user.db")
     database = Database(own.database)
-    migrations.upgrade(database, user.REVISIONS)
+    upgrade(database, user.REVISIONS)
     database.close()
     output = io.StringIO()
     assert rebuild_check.check(user.build_rebuild(own), Console(file=output, width=132)) == []

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from services.chassis.database.database import Database
-from services.chassis.database.migrations import upgrade
 from services.chassis.outbox import lease, operator_events
 from services.contracts.operations import OperatorActed
 from services.user import bootstrap
 from tests.support.builders import append_events
 from tests.support.command_blocks import blocks_for, execute
+from tests.support.schemas import upgrade
 
 pytestmark = pytest.mark.long
 

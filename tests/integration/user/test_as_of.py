@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 from sqlalchemy import inspect
 
-from services.chassis.database import migrations
 from services.chassis.database.database import Database, metadata
 from services.chassis.messages.event import Metadata, StoredEvent
 from services.chassis.messages.ids import new_id
@@ -26,6 +25,7 @@ from services.user.as_of.target import Target, TargetError
 from services.user.commands import Action, Change, Command, Deactivate, Flag, Register
 from services.user.domain import Changes
 from tests.support.builders import NOW, USER_ID, a_record, a_user_registered, an_envelope
+from tests.support.schemas import upgrade
 from tests.support.user_client import commit_group
 
 GROUPS, GROUP = 25, 6
@@ -54,7 +54,7 @@ def an_action(chance: random.Random, known: list[str]) -> Action:
 
 def live(database: Database) -> tuple[list[StoredEvent], Dumps]:
     """Let a service commit groups of commands, a minute apart; return its events, and its dump after each group."""
-    migrations.upgrade(database, bootstrap.REVISIONS)
+    upgrade(database, bootstrap.REVISIONS)
     chance, known, dumps = random.Random(7), [new_id()], Dumps()
     for group in range(GROUPS):
         actions = [an_action(chance, known) for _ in range(GROUP)]

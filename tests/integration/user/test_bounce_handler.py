@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from services.chassis.consumer.subscription import Outcome
 from services.chassis.database.database import Database
-from services.chassis.database.migrations import upgrade
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.messages.record import Outgoing, Record
 from services.chassis.outbox import event_store
@@ -30,6 +29,7 @@ from services.user.flags.bounce_handler import BounceHandler
 from services.user.handlers import Tools
 from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope, ids
 from tests.support.notification_builders import a_handler
+from tests.support.schemas import upgrade
 from tests.support.sender_harness import Mailroom
 from tests.support.user_client import commit_group
 

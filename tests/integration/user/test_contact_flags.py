@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from services.chassis.database.database import Database
-from services.chassis.database.migrations import upgrade
 from services.chassis.messages.event import Metadata, NewEvent
 from services.chassis.outbox import event_store, operator_events
 from services.chassis.outbox.operator_events import Operator
@@ -21,6 +20,7 @@ from services.user.commands import Action, Command, Flag, Register
 from services.user.flags.contact_flags import ContactFlags
 from services.user.handlers import Tools
 from tests.support.builders import NOW, a_person, ids
+from tests.support.schemas import upgrade
 from tests.support.user_client import NOBODY, commit_group
 
 OPERATOR = Operator("grace", "ops-1")

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.kafka.producer import Producer
 from services.chassis.messages.event import Metadata
@@ -18,6 +17,7 @@ from services.user import bootstrap, publisher, rebuild_check
 from services.user.commands import Change, Command, Register
 from services.user.domain import Changes
 from services.user.settings import Settings
+from tests.support.schemas import upgrade
 from tests.support.user_client import commit_group
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ def settings(broker: str, database_url: str) -> Settings:
 @pytest.fixture
 def users(database: Database, settings: Settings) -> Database:
     """A user store whose events are all on the log; other tests' users on it are its users too."""
-    migrations.upgrade(database, bootstrap.REVISIONS)
+    upgrade(database, bootstrap.REVISIONS)
     fresh = [new_id() for _ in range(USERS)]
     with database.write() as connection:
         commit_group(connection, commands(fresh, "rebuild"))

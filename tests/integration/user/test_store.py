@@ -21,6 +21,7 @@ from services.contracts.user import Preferences, Status, UserState
 from services.user import domain, store
 from services.user.commands import Change, Command, Deactivate, Register, Reply
 from services.user.domain import Because, Changes, RefusedError
+from tests.support import schemas
 from tests.support.builders import NOW, a_person, ids
 from tests.support.user_client import commit_group
 
@@ -29,7 +30,7 @@ REVISIONS = Path(store.__file__).parent / "migrations"
 
 @pytest.fixture(autouse=True)
 def _tables(database: Database) -> None:
-    upgrade(database, REVISIONS)
+    schemas.upgrade(database, REVISIONS)
 
 
 def register(user_id: str, key: str = "", **personal: str) -> Command:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
@@ -21,6 +20,7 @@ from services.workbench.local.system import clean_environment
 from services.workbench.polling import until
 from tests.support.broker import running
 from tests.support.console_process import argv, console
+from tests.support.schemas import upgrade
 
 pytestmark = pytest.mark.long
 
@@ -58,7 +58,7 @@ def test_both_databases_give_one_checksum(log: str, tmp_path: Path, postgres_ser
 def test_the_service_s_own_database_is_refused(log: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/user.db"
     with closing(Database(url)) as database:
-        migrations.upgrade(database, bootstrap.REVISIONS)
+        upgrade(database, bootstrap.REVISIONS)
     code, output = console({BROKER: log}, "as-of", "1", "--into", url)
     assert code == 2, output
     assert "has tables already" in output

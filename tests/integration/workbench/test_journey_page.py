@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.audit.bootstrap import REVISIONS
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.workbench.soak.journey_page import served
 from services.workbench.soak.synthetic_log import USER, Command, fill
 from tests.support.browser import overflow, watched_page
+from tests.support.schemas import upgrade
 
 pytestmark = pytest.mark.long
 
@@ -22,7 +22,7 @@ SHORT = "command-0"
 def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Command]]:
     """Where the journeys are served, and the long command."""
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('journeys')}/audit.db")
-    migrations.upgrade(database, REVISIONS)
+    upgrade(database, REVISIONS)
     long = fill(database, ENTRIES)
     with served(database) as port:
         yield f"http://127.0.0.1:{port}/audit/journeys", long

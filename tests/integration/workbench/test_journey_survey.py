@@ -6,17 +6,17 @@ from sqlalchemy import text
 from services.audit.bootstrap import REVISIONS
 from services.audit.journeys import search
 from services.audit.journeys.journey import journey
-from services.chassis.database import migrations
 from services.chassis.database.database import Database
 from services.workbench.soak.journeys import Survey, survey
 from services.workbench.soak.synthetic_log import Command, fill
+from tests.support.schemas import upgrade
 
 ENTRIES = 100  # ten commands of five records, and the long one of fifty
 
 
 @pytest.fixture
 def long(database: Database) -> Command:
-    migrations.upgrade(database, REVISIONS)
+    upgrade(database, REVISIONS)
     return fill(database, ENTRIES)
 
 

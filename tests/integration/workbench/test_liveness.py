@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from services.chassis.database.database import Database
-from services.chassis.database.migrations import upgrade
 from services.chassis.telemetry.health import STALLED_AFTER_S, Health
 from services.workbench.polling import until
 from tests.support.builders import a_telemetry
 from tests.support.plans import PLANS
+from tests.support.schemas import upgrade
 
 REVISIONS = Path("services").absolute()
 
