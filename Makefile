@@ -81,8 +81,8 @@ chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides
 test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on two workers
-	@$(BIN)/python -m pytest -m long -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on three workers: they wait a lot
+	@$(BIN)/python -m pytest -m "long and not on_demand" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-charts: $(PACKAGES_READY) ## check the Helm charts with each installed Helm
 	@$(BIN)/python -m pytest -m charts tests/charts $(ARGS)
@@ -94,7 +94,7 @@ test-dashboards: $(PACKAGES_READY) $(if $(PROMETHEUS),,$(KAFKA_READY)) ## run ev
 	@$(BIN)/python -m pytest -m dashboards tests/dashboards $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(ARGS)
 
 e2e: $(PACKAGES_READY) ## run the stories on TARGET=local, compose or kind
-	@$(BIN)/python -m pytest -m e2e tests/e2e --target $(TARGET) $(ARGS)
+	@$(BIN)/python -m pytest -m "e2e and not on_demand" tests/e2e --target $(TARGET) $(ARGS)
 
 test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## cause every alert on a local system and check that it fires and clears
 	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)

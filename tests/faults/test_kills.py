@@ -15,7 +15,7 @@ from services.workbench.local.trial import READY_S, Trial, hastened, settings_on
 from tests.support.store_effects import problems
 
 USERS = 150
-OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in SERVICES if name != "user"]
+OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in ("broker", *SERVICES) if name != "user"]
 SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 
 
@@ -31,7 +31,7 @@ def database(run: Trial, service: str) -> str:
     return f"sqlite:///{run.folder / service}.db"
 
 
-@pytest.mark.parametrize("victim", ["broker", "user", *OTHERS])
+@pytest.mark.parametrize("victim", ["user", *OTHERS])
 def test_a_killed_part_loses_nothing_and_repeats_no_effect(victim: str, tmp_path: Path) -> None:
     with local_trial(tmp_path) as run:
 
@@ -50,6 +50,7 @@ def test_a_killed_part_loses_nothing_and_repeats_no_effect(victim: str, tmp_path
         assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
+@pytest.mark.long
 def test_without_kafka_the_api_accepts_the_age_grows_and_all_is_delivered_afterwards(tmp_path: Path) -> None:
     with local_trial(tmp_path) as run:
         ages: list[float] = []

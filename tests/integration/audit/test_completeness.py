@@ -116,6 +116,7 @@ def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, env=others | environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_the_command_reports_the_topics_that_audit_reads_by_its_exit_code(world: World) -> None:
     write(world.broker, "user.events.v1", b"not entered")
     done = run(world.environment)

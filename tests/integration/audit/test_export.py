@@ -79,6 +79,7 @@ def test_an_export_goes_on_where_it_was(log: Database, database_url: str, tmp_pa
     assert verified(folder)[0] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130)])
 def test_an_export_that_was_ended_goes_on(

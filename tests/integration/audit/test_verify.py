@@ -160,6 +160,7 @@ def run_verify(url: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_exit_code_is_0_if_unchanged_1_if_changed_and_2_for_another_log(
     database: Database, database_url: str

@@ -90,6 +90,7 @@ def test_a_fork_and_a_cut_are_found_by_the_checkpoint(
             verify(database_url, policy)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_each_finding_has_its_exit_code(recorded: Database, database_url: str, tmp_path: Path) -> None:
     own, others, uncosigned, none = (tmp_path / name for name in ("own", "others", "uncosigned", "none"))

@@ -67,6 +67,7 @@ def test_row_schema_older_than_the_program(name: str, database: Database) -> Non
     migrations.prepare(database, revisions(name), migrate=False)
 
 
+@pytest.mark.long
 def test_row_schema_older_then_migrated_by_command(tmp_path: Path) -> None:
     """Schema older: the process is not ready with the reason; after `migrate`, which ends with 0, it is ready."""
     environment = good("user", tmp_path, APP_DATABASE_MIGRATE="false")
@@ -78,6 +79,7 @@ def test_row_schema_older_then_migrated_by_command(tmp_path: Path) -> None:
         running.await_ready()
 
 
+@pytest.mark.long
 def test_the_command_migrate_gives_up_in_time_and_reports_why() -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
     code, output = migrated("notification", APP_DATABASE_URL=url, APP_MIGRATE_WITHIN="1s")

@@ -20,6 +20,8 @@ from tests.support.proxy import Proxy
 from tests.support.readiness import ask, await_seen
 from tests.support.secure_broker import SecureBroker
 
+pytestmark = pytest.mark.long
+
 READY_S = 60.0
 Start = Callable[..., tuple[Process, int]]
 LABELS = '{messaging_consumer_group_name="audit",messaging_destination_name="user.events.v1"}'
@@ -80,7 +82,6 @@ def test_a_probe_that_cannot_ask_the_broker_is_alive_not_ready_reports_why_and_g
         assert process.wait_end(READY_S) == 0
 
 
-@pytest.mark.long  # it waits for time-outs
 def test_a_broker_that_was_killed_is_asked_again_when_it_is_back(start: Start, tmp_path: Path) -> None:
     with running(tmp_path / "broker", TOPICS) as (address, system):
         process, metrics_port = start(address)

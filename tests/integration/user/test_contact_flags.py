@@ -116,6 +116,7 @@ def test_the_command_clears_and_prints_users_and_correlation_id(users: Store, da
     assert not users.is_flagged(user)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "code", "advice"),
     [

@@ -9,6 +9,8 @@ from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from tests.support.console_process import console
 
+pytestmark = pytest.mark.long
+
 BROKER = "APP_KAFKA_BOOTSTRAP_SERVERS"
 
 
