@@ -74,7 +74,7 @@ mails: $(PACKAGES_READY) ## show the newest mails of make run
 break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated and delayed; ARGS="kill notification --for 30s", "list", "heal"
 	@$(BIN)/python -m services.workbench break $(ARGS)
 
-chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides, and find anomalies; TARGET=compose, kind; ARGS="--seconds 900 --faults 30"
+chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides, and find anomalies; TARGET=postgresql, compose, kind; ARGS="--seconds 900 --faults 30"
 	@$(BIN)/python -m services.workbench chaos $(if $(SEED),--seed $(SEED)) --target $(TARGET) $(ARGS)
 
 ##@ Check

@@ -34,7 +34,7 @@ PICTURE, PAGE = "report.svg", "report.md"
 
 def chaos(
     target: Annotated[
-        Target, typer.Option(help="A system of its own on this machine, or one that runs.")
+        Target, typer.Option(help="A system of its own on this machine, with files or PostgreSQL; or one that runs.")
     ] = Target.LOCAL,
     seed: Annotated[int | None, typer.Option(min=0, help="Chooses the faults and their times.")] = None,
     seconds: Annotated[float, typer.Option(min=10, help="How long requests are sent.")] = 100.0,
@@ -58,7 +58,8 @@ def chaos(
             outcome = settled(partial(collected, broken.evidence, operations, _silent), CONVERGED_S)
             converged = time.monotonic() - ended
             show(console, outcome, broken.evidence.audit_url)
-    command = f"make chaos SEED={chosen} TARGET={target}"
+    size_given = f"--rate {rate:g} --seconds {seconds:g} --faults {faults}"
+    command = f'make chaos SEED={chosen} TARGET={target} ARGS="{size_given}"'
     say(f"report: {_written(history.parent, report.Facts(broken.name, chosen, command, converged), played, outcome)}")
     for problem in broken.problems:
         say(f"WRONG {problem}")

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
@@ -11,12 +11,16 @@ import msgspec
 
 from services.console.failures import UsageError
 from services.console.running import DOCKER_COMPOSE, IN_KIND, published
+from services.contracts.service_list import SERVICES
 from services.workbench.faults.compose_parts import ComposeParts
 from services.workbench.faults.injector import Injector
 from services.workbench.faults.kind_parts import KindParts
 from services.workbench.faults.local_parts import LocalParts
+from services.workbench.local import postgres
+from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
+from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System, local_programs, require_ports
 from services.workbench.reconcile import collection
 from services.workbench.settings import WorkbenchSettings
@@ -25,9 +29,10 @@ FOLDER = "chaos"
 
 
 class Target(StrEnum):
-    """Where the system runs."""
+    """Where the system runs. The first two are started here: with a file of each service, or a database server."""
 
     LOCAL = "local"
+    POSTGRESQL = "postgresql"
     COMPOSE = "compose"
     KIND = "kind"
 
@@ -51,8 +56,8 @@ class Site(msgspec.Struct, frozen=True):
 @contextlib.contextmanager
 def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]) -> Iterator[Site]:
     """Yield the system. Raises UsageError if it does not run, and what starting and stopping raise."""
-    if target is Target.LOCAL:
-        with _started(settings, say) as started:
+    if target not in NAMES:
+        with _server(target) as server, _started(settings, server, say) as started:
             yield started
         return
     (found,) = (one for one in published(os.environ) if one.name == NAMES[target])
@@ -65,21 +70,40 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
 
 
 @contextlib.contextmanager
-def _started(settings: WorkbenchSettings, say: Callable[[str], None]) -> Iterator[Site]:
+def _server(target: Target) -> Iterator[postgres.Server | None]:
+    """Yield a PostgreSQL server of the campaign's own, None for files. Raises UsageError if it is not installed."""
+    if target is Target.LOCAL:
+        yield None
+        return
+    if (binaries := postgres.binaries()) is None:
+        raise UsageError("PostgreSQL is not installed: apt-get install postgresql, or use --target local")
+    with contextlib.closing(postgres.Server(binaries, free_ports(1)[0])) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _started(settings: WorkbenchSettings, server: postgres.Server | None, say: Callable[[str], None]) -> Iterator[Site]:
     folder = settings.folder(FOLDER)
     require_ports(settings)
     shutil.rmtree(folder, ignore_errors=True)
-    with System(local_programs(settings, folder)) as system:
+    urls = {name: server.fresh_url() if server else f"sqlite:///{folder / name}.db" for name in SERVICES}
+    with System([_storing(program, urls) for program in local_programs(settings, folder)]) as system:
         life = Lifecycle(system, settings, say)
         life.start()
         evidence = collection.System(
             kafka=settings.client,
             audit_url=f"http://{HOST}:{settings.port('audit')}",
             mails=folder / MAILS,
-            user_database=f"sqlite:///{folder / 'user.db'}",
+            user_database=urls["user"],
         )
-        injector = Injector(LocalParts(system, folder), settings.client)
-        yield Site(
-            "a system on this machine", f"http://{HOST}:{settings.port('user')}", injector, evidence, life.problems
-        )
+        injector = Injector(LocalParts(system, folder, server), settings.client)
+        name = f"a system on this machine{' with PostgreSQL' if server else ''}"
+        yield Site(name, f"http://{HOST}:{settings.port('user')}", injector, evidence, life.problems)
         life.end()
+
+
+def _storing(program: Program, urls: Mapping[str, str]) -> Program:
+    if program.name not in urls:
+        return program
+    environment = {**program.environment, "APP_DATABASE_URL": urls[program.name]}
+    return msgspec.structs.replace(program, environment=environment)

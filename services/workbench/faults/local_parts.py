@@ -1,6 +1,7 @@
-"""The parts of `make run`: child processes, and SQLite files in the place of a database server."""
+"""The parts of a local system: child processes, and SQLite files or a PostgreSQL server of its own."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from services.contracts.service_list import SERVICES
 from services.workbench.faults.table import BROKER, DATABASE, MAIL, Fault
+from services.workbench.local.postgres import Server
 from services.workbench.local.system import System
 
 LOCK_WAIT_S = 10.0
@@ -18,37 +20,49 @@ class LocalParts:
 
     system = "make run"
 
-    def __init__(self, system: System, folder: Path) -> None:
+    def __init__(self, system: System, folder: Path, server: Server | None = None) -> None:
         self._system = system
         self._folder = folder
+        self._server = server
+        self._frozen = contextlib.ExitStack()
         self._locks: list[sqlite3.Connection] = []
 
     def obstacle(self, fault: Fault) -> str:
         """Return why a fault is impossible here."""
-        if (fault.verb, fault.target) == ("kill", DATABASE):
+        if (fault.verb, fault.target) == ("kill", DATABASE) and not self._server:
             return "there is no database server: each service has a SQLite file; `pause database` locks the files"
         if fault.target == BROKER and BROKER not in self._system:
             return "the broker is not part of this system: APP_KAFKA_BOOTSTRAP_SERVERS names another"
         return ""
 
     async def kill(self, part: str) -> None:
-        """End a process with SIGKILL."""
-        self._system.kill(_process(part))
+        """End a process with SIGKILL; a database server ends at once, its processes before it."""
+        if self._server and part == DATABASE:
+            await asyncio.to_thread(self._server.stop)
+        else:
+            self._system.kill(_process(part))
 
     async def start(self, part: str) -> None:
         """Start the program again."""
-        self._system.start(_process(part))
+        if self._server and part == DATABASE:
+            await asyncio.to_thread(self._server.start)
+        else:
+            self._system.start(_process(part))
 
     async def pause(self, part: str) -> None:
-        """Send SIGSTOP; of the databases, take the write lock of each file."""
-        if part == DATABASE:
+        """Send SIGSTOP; of databases in files, take the write lock of each."""
+        if self._server and part == DATABASE:
+            self._frozen.enter_context(self._server.frozen())
+        elif part == DATABASE:
             await asyncio.to_thread(self._lock)
         else:
             self._send(part, signal.SIGSTOP)
 
     async def resume(self, part: str) -> None:
-        """Send SIGCONT; of the databases, release the locks."""
-        if part == DATABASE:
+        """Send SIGCONT; of databases in files, release the locks."""
+        if self._server and part == DATABASE:
+            self._frozen.close()
+        elif part == DATABASE:
             while self._locks:
                 self._locks.pop().close()  # which rolls back
         else:
