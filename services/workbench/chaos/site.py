@@ -95,6 +95,7 @@ def _started(settings: WorkbenchSettings, server: postgres.Server | None, say: C
             audit_url=f"http://{HOST}:{settings.port('audit')}",
             mails=folder / MAILS,
             user_database=urls["user"],
+            notification_database=urls["notification"],
         )
         injector = Injector(LocalParts(system, folder, server), settings.client)
         name = f"a system on this machine{' with PostgreSQL' if server else ''}"

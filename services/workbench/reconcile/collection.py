@@ -1,17 +1,20 @@
 """Collection of the evidence from a running system: its topics, its audit API, its mails and the users' database."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Table, select
 
+from services.chassis.consumer.held.reasons import State
+from services.chassis.consumer.held.table import held
 from services.chassis.database.database import Database
 from services.chassis.kafka.partition_reader import BEGINNING, PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.console.lag import event_partitions
+from services.notification.store.tables import replica
 from services.user.store import users
 from services.workbench.local import sink
 from services.workbench.reconcile.evidence import Evidence, Mail, Place, Seen, digest_of, seen, value_digest
@@ -29,6 +32,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     audit_url: str
     mails: Path | None = None
     user_database: str | None = None
+    notification_database: str | None = None
+    takeovers: int | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -64,7 +69,10 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say) -> 
     return Evidence(
         seen=log,
         history=history,
-        users=_rows(system.user_database),
+        users=_versions(system.user_database, users),
+        replicas=_versions(system.notification_database, replica),
+        dead=_dead(system.notification_database),
+        takeovers=system.takeovers,
         mails=_mails(system.mails),
         entries=_entries(system.audit_url),
     )
@@ -96,8 +104,16 @@ def _mails(path: Path | None) -> Sequence[Mail] | None:
     return [Mail(one.message_id, one.correlation_id, one.recipients) for one in mails]
 
 
-def _rows(url: str | None) -> Mapping[str, int] | None:
+def _versions(url: str | None, table: Table) -> Mapping[str, int] | None:
     if url is None:
         return None
     with closing(Database(url)) as database, database.read() as connection:
-        return {row.user_id: row.version for row in connection.execute(select(users.c.user_id, users.c.version))}
+        return {row.user_id: row.version for row in connection.execute(select(table.c.user_id, table.c.version))}
+
+
+def _dead(url: str | None) -> Collection[Place] | None:
+    if url is None:
+        return None
+    query = select(held.c.topic, held.c.partition, held.c.offset).where(held.c.state == State.DEAD.value)
+    with closing(Database(url)) as database, database.read() as connection:
+        return {Place(*row) for row in connection.execute(query)}

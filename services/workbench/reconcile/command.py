@@ -80,4 +80,5 @@ def _system(settings: WorkbenchSettings, running: Running) -> System:
         audit_url=running.urls["audit"],
         mails=mails if here and mails.exists() else None,
         user_database=database_urls(["user"])[0] if here or "APP_DATABASE_URL" in os.environ else None,
+        notification_database=database_urls(["notification"])[0] if here else None,
     )

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from services.contracts.catalog import EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_STATE
+from services.contracts.catalog import DEAD_LETTERS, EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_STATE
 from services.contracts.notification import MAILED
 from services.workbench.reconcile.evidence import Event, Evidence, Place, Seen
 from services.workbench.reconcile.finding import Check, Finding
@@ -68,12 +68,46 @@ def inconsistent_offsets(evidence: Evidence) -> Iterator[Finding]:
 
 
 def wrong_rows(evidence: Evidence) -> Iterator[Finding]:
-    """Find rows of users that are not at the version of their newest fact."""
-    rows, newest = evidence.users or {}, evidence.newest_versions()
+    """Find rows of users that are not at the version of their newest fact, and replicas of notification."""
+    newest = evidence.newest_versions()
     erased = {one.key: not one.has_value for one in evidence.seen.get(USER_STATE.name, ())}
+    rows = evidence.users or {}
     for user_id in sorted(rows.keys() | newest.keys()):
         if rows.get(user_id) != newest.get(user_id) and not (user_id not in rows and erased.get(user_id.encode())):
             yield Finding(f"user {user_id}: row at version {rows.get(user_id)}, newest fact {newest.get(user_id)}")
+    yield from _wrong_replicas(evidence)
+
+
+def lost_letters(evidence: Evidence) -> Iterator[Finding]:
+    """Find records that notification holds as dead, and of which its topic has no letter."""
+    letters = {one.origin for one in evidence.seen.get(DEAD_LETTERS["notification"].name, ())}
+    for place in sorted(set(evidence.dead or ()) - letters):
+        yield Finding(f"{place} is dead, and no letter says so")
+
+
+def overtaken(evidence: Evidence) -> Iterator[Finding]:
+    """Find decisions about a user's fact behind one about a newer fact."""
+    facts = {event.envelope.id: event.envelope for event in evidence.events(USER_EVENTS.name)}
+    newest: dict[str, int] = {}
+    decisions = sorted(evidence.events(NOTIFICATION_EVENTS.name), key=lambda event: event.envelope.sequence)
+    for event in decisions:
+        cause = facts.get(event.envelope.causation_id or "")
+        if event.envelope.type not in DECIDED or cause is None:
+            continue
+        if cause.version < newest.get(cause.subject, 0):
+            what = f"{event.place} decides about version {cause.version} of {cause.subject}"
+            yield Finding(f"{what} behind {newest[cause.subject]}", event.envelope.correlation_id)
+        newest[cause.subject] = max(cause.version, newest.get(cause.subject, 0))
+
+
+def _wrong_replicas(evidence: Evidence) -> Iterator[Finding]:
+    newest: dict[str, int] = {}
+    for event in evidence.seen.get(USER_STATE.name, ()):
+        if event.envelope:
+            newest[event.envelope.subject] = max(event.envelope.version, newest.get(event.envelope.subject, 0))
+    for user_id, version in sorted((evidence.replicas or {}).items()):
+        if version != (last := newest.get(user_id, version)):
+            yield Finding(f"replica of {user_id} at version {version}, its newest state {last}")
 
 
 def _facts_of_one_command(evidence: Evidence) -> Iterator[Finding]:
@@ -142,5 +176,12 @@ CHECKS = (
     ),
     Check(
         "wrong projection", "a user's row is not the fold of its facts", "rows of erased users", wrong_rows, ("users",)
+    ),
+    Check("lost letter", "a dead record without a letter", "nothing", lost_letters, ("dead",)),
+    Check(
+        "nonmonotonic poll",
+        "a decision behind one about a newer fact of its user",
+        "dead records that an operator retries",
+        overtaken,
     ),
 )

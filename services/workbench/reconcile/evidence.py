@@ -1,7 +1,7 @@
 """Evidence from a system that rests: the records of its topics, the users' rows, mails and audit entries."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -26,7 +26,8 @@ class Place(NamedTuple):
 class Seen(NamedTuple):
     """A record at its place: its key, whether it has a value, the digest of value and headers, and its envelope.
 
-    The envelope is None if it has none. Values are not kept: the log may be larger than memory.
+    The envelope is None if it has none. Values are not kept: the log may be larger than memory. `origin` is the place
+    of the record of which this one is the dead letter.
     """
 
     place: Place
@@ -34,6 +35,7 @@ class Seen(NamedTuple):
     has_value: bool
     digest: bytes
     envelope: Envelope | None
+    origin: Place | None = None
 
 
 class Event(NamedTuple):
@@ -58,6 +60,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     seen: Mapping[str, Sequence[Seen]]  # by topic, in the order of each partition
     history: Sequence[Operation] | None = None
     users: Mapping[str, int] | None = None  # the version of each row
+    replicas: Mapping[str, int] | None = None  # the version of each row of notification
+    dead: Collection[Place] | None = None  # records that notification holds as dead
+    takeovers: int | None = None  # times at which a relay may have begun again behind its cursor
     mails: Sequence[Mail] | None = None
     entries: Mapping[Place, bytes] | None = None  # digests of what audit has recorded
 
@@ -83,7 +88,7 @@ def seen(records: Iterable[Record]) -> dict[str, list[Seen]]:
     for record in records:
         place = Place(record.topic, record.partition, record.offset)
         digest = digest_of(value_digest(record.value), record.headers or [])
-        one = Seen(place, record.key, record.value is not None, digest, _envelope(record))
+        one = Seen(place, record.key, record.value is not None, digest, _envelope(record), _origin(record))
         found.setdefault(record.topic, []).append(one)
     return found
 
@@ -103,3 +108,11 @@ def _envelope(record: Record) -> Envelope | None:
         return from_headers(record.headers or [])
     except EnvelopeError:
         return None
+
+
+def _origin(record: Record) -> Place | None:
+    topic, *place = (record.header(f"dlq_{name}") for name in ("topic", "partition", "offset"))
+    if topic is None or not all(number and number.isdecimal() for number in place):
+        return None
+    partition, offset = (int(number or 0) for number in place)
+    return Place(topic, partition, offset)

@@ -1,6 +1,6 @@
 """The log against itself: gaps, order, conflicts, and states that are not the newest."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
@@ -36,6 +36,7 @@ def out_of_order(evidence: Evidence) -> Iterator[Finding]:
                 what = f"{event.place} has version {envelope.version} of {envelope.subject}"
                 yield Finding(f"{what} behind {newest[envelope.subject]}", envelope.correlation_id)
             newest[envelope.subject] = max(envelope.version, newest.get(envelope.subject, 0))
+    yield from _returns(evidence)
 
 
 def conflicts(evidence: Evidence) -> Iterator[Finding]:
@@ -65,6 +66,24 @@ def stale_states(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(f"{what}, the newest fact {version}", state.envelope.correlation_id)
 
 
+def _returns(evidence: Evidence) -> Iterator[Finding]:
+    """Find partitions whose sequence numbers go back more often than a relay can have begun again."""
+    if evidence.takeovers is None:
+        return
+    last: dict[tuple[str, int], int] = {}
+    returns = Counter[tuple[str, int]]()
+    for event in evidence.events(USER_EVENTS.name):
+        where, number = event.place[:2], event.envelope.sequence
+        returns[where] += number <= last.get(where, 0)
+        last[where] = number
+    for (topic, partition), times in returns.items():
+        if times > evidence.takeovers:
+            what = (
+                f"{topic}[{partition}] goes back {times:,} times, and a relay began {evidence.takeovers:,} times again"
+            )
+            yield Finding(what)
+
+
 def _first_sightings(events: list[Event]) -> Iterator[Event]:
     known: set[str] = set()
     for event in events:
@@ -92,7 +111,7 @@ CHECKS = (
     Check(
         "nonmonotonic send",
         "an event published behind a newer one of its user",
-        "repeats of events that were there: a relay that takes over publishes again",
+        "repeats of events that were there, once for each relay that begins again",
         out_of_order,
     ),
     Check("conflict", "two events under one number, or one event with two contents", "nothing", conflicts),

@@ -49,7 +49,7 @@ class Site(msgspec.Struct, frozen=True):
 def running(folder: Path, urls: Mapping[str, str]) -> Iterator[Site]:
     """Yield the system with these databases; it is killed at the end."""
     settings = settings_on_free_ports(users=1)
-    programs = {one.name: _own(one, settings, folder, urls) for one in local_programs(settings, folder)}
+    programs = {one.name: own_program(one, settings, folder, urls) for one in local_programs(settings, folder)}
     del programs[LAG_EXPORTER]
     armed = [
         _armed(programs[one.program], one, when) for one in POINTS if one.reach not in COMMANDS for when in at.MOMENTS
@@ -64,7 +64,8 @@ def armed_name(point: Point, when: str) -> str:
     return f"{point.name} {when}"
 
 
-def _own(program: Program, settings: WorkbenchSettings, folder: Path, urls: Mapping[str, str]) -> Program:
+def own_program(program: Program, settings: WorkbenchSettings, folder: Path, urls: Mapping[str, str]) -> Program:
+    """Return a program of the system with short leases and sessions, and with its database."""
     if program.name == "broker":
         ports = settings.broker_port, settings.controller_port
         return broker(*ports, jars=STATE / "kafka", state=folder / "broker", more=SHORT_SESSIONS)

@@ -49,7 +49,7 @@ class Stimuli:
             self._publish(b"no JSON")
             await self._until_any(point.program, DEAD)
         if point.reach is Reach.PARKED:
-            self._publish_newer()
+            self.publish_newer()
             await self._until_any(point.program, PARKED)
 
     async def push(self, point: Point) -> None:
@@ -60,7 +60,7 @@ class Stimuli:
         elif point.reach in {Reach.POISON, Reach.LETTER}:
             self._publish(b"no JSON")
         elif point.reach is Reach.NEWER:
-            self._publish_newer()
+            self.publish_newer()
         elif point.reach in {Reach.REFUSED, Reach.TAKEN}:
             await self._console(point.program, *RETRY_STOPPED)
         elif point.reach is Reach.RETRY:
@@ -87,14 +87,25 @@ class Stimuli:
             assert time.monotonic() < deadline, f"{query}: still 0"
             await asyncio.sleep(0.1)
 
-    def _publish_newer(self) -> None:
+    def publish_newer(self) -> None:
         """Publish the state of a user of its own in a version of which nobody knows the schema."""
-        stranger = str(uuid.uuid4())
-        about = {"source": user.STATE, "type": "user.state", "schema": schema_of("user.state", 99)}
-        envelope = an_envelope(id=f"newer-{stranger}", subject=stranger, **about)
-        self._publish(b"{}", stranger, to_headers(envelope))
+        self._publish_state(99, b"{}")
 
-    def _publish(self, content: bytes, key: str = "nobody", headers: Headers | None = None) -> None:
+    def publish_tombstone(self) -> None:
+        """Publish the erasure of a user of its own."""
+        self._publish_state(1, None)
+
+    def _publish_state(self, shape: int, content: bytes | None) -> None:
+        stranger = str(uuid.uuid4())
+        about = {"source": user.STATE, "type": "user.state", "schema": schema_of("user.state", shape)}
+        envelope = an_envelope(id=f"state-{stranger}", subject=stranger, **about)
+        self._publish(content, stranger, to_headers(envelope))
+
+    def publish_poison(self) -> None:
+        """Publish a state that cannot be decoded."""
+        self._publish(b"no JSON")
+
+    def _publish(self, content: bytes | None, key: str = "nobody", headers: Headers | None = None) -> None:
         with closing(Producer(self._site.settings.client, "sweep")) as producer:
             producer.publish([Outgoing(USER_STATE.name, key.encode(), content, headers or [])])
 

@@ -6,78 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.chassis.messages.record import Record
-from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
+from services.contracts.catalog import NOTIFICATION_EVENTS
 from services.workbench.reconcile.checks import CHECKS, checked
-from services.workbench.reconcile.evidence import Evidence, Mail, Place, digest_of, seen, value_digest
-from services.workbench.reconcile.history import Operation, Result
-from tests.support.builders import USER_ID, a_record, an_envelope
+from services.workbench.reconcile.evidence import Evidence, Mail, Place, seen
+from services.workbench.reconcile.history import Result
+from tests.support.builders import USER_ID
+from tests.unit.workbench.reconcile import test_later_effects
+from tests.unit.workbench.reconcile.world import FACTS, STATES, World, found, operation
 
 OTHER_ID = "01936d5e-0000-7000-8000-0000000000ff"
-FACTS, STATES, NOTICES = USER_EVENTS.name, USER_STATE.name, USER_NOTICES.name
-
-
-class World:
-    """A user who has registered, got a mail and changed the name, as everybody has seen it; tests change it."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-        for version, kind in ((1, "user.registered"), (2, "user.name_changed")):
-            self.change(version, kind)
-        cause: dict[str, Any] = {"causation_id": "event-1", "correlation_id": "command-1"}
-        self.add(NOTIFICATION_EVENTS.name, id="queued", type="notification.queued", sequence=1, **cause)
-        outcome = cause | {"causation_id": "queued"}
-        self.add(NOTIFICATION_EVENTS.name, id="sent", type="notification.sent", sequence=2, **outcome)
-        self.users = {USER_ID: 2}
-        self.mails = [Mail("<1@example.org>", "command-1", ["ada@example.org"])]
-        self.history = [
-            operation("register", "command-1", 1.0, version=1),
-            operation("read", "r1", 2.0, version=1),
-            operation("rename", "command-2", 3.0, version=2),
-            operation("read", "r2", 4.0, version=2),
-            operation("rename", "refused", 5.0, result=Result.FAIL),
-        ]
-        self.unaudited: set[Place] = set()
-        self.recorded: dict[Place, bytes] = {}
-
-    def change(self, version: int, kind: str, **changed: Any) -> None:
-        """Publish a fact, with its state and notice."""
-        usual: dict[str, Any] = {"id": f"event-{version}", "sequence": version, "correlation_id": f"command-{version}"}
-        for topic in (FACTS, STATES, NOTICES):
-            self.add(topic, version=version, type=kind, **(usual | changed))
-
-    def add(self, topic: str, *, value: bytes | None = b"{}", key: bytes = USER_ID.encode(), **envelope: Any) -> None:
-        """Publish an event."""
-        offset = sum(record.topic == topic for record in self.records)
-        self.records.append(a_record(an_envelope(**envelope), value, topic=topic, offset=offset, key=key))
-
-    def remove(self, topic: str, event_id: str) -> None:
-        """Take an event from a topic."""
-        self.records = [one for one in self.records if one.topic != topic or one.header("ce_id") != event_id]
-
-    def evidence(self) -> Evidence:
-        """Return what is collected of it."""
-        entries = {
-            place: digest_of(value_digest(one.value), one.headers or [])
-            for one in self.records
-            if (place := Place(one.topic, one.partition, one.offset)) not in self.unaudited
-        }
-        return Evidence(
-            seen=seen(self.records),
-            history=self.history,
-            users=self.users,
-            mails=self.mails,
-            entries=entries | self.recorded,
-        )
-
-
-def operation(kind: str, command: str, began: float, **changed: Any) -> Operation:
-    usual = Operation(kind=kind, command=command, result=Result.OK, began=began, ended=began + 0.5, user_id=USER_ID)
-    return msgspec.structs.replace(usual, **changed)
-
-
-def found(world: World) -> set[str]:
-    return {one.check.name for one in checked(world.evidence()) if one.findings}
 
 
 def lost(world: World) -> None:
@@ -274,7 +211,7 @@ def test_what_is_allowed_is_no_anomaly(plant: Callable[[World], None]) -> None:
 
 
 def test_every_check_has_a_planted_anomaly() -> None:
-    assert {check.name for check in CHECKS} == {name for name, _ in PLANTED}
+    assert {check.name for check in CHECKS} == {name for name, _ in [*PLANTED, *test_later_effects.PLANTED]}
 
 
 def test_a_check_without_its_evidence_is_reported_as_not_made() -> None:
@@ -286,4 +223,5 @@ def test_a_check_without_its_evidence_is_reported_as_not_made() -> None:
         "unseen",
         "inconsistent offsets",
         "wrong projection",
+        "lost letter",
     }
