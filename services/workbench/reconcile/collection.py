@@ -13,6 +13,7 @@ from services.chassis.consumer.held.table import held
 from services.chassis.database.database import Database
 from services.chassis.kafka.partition_reader import BEGINNING, PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.outbox.lease import relay
 from services.console.lag import event_partitions
 from services.notification.store.tables import replica
 from services.user.store import users
@@ -33,7 +34,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     mails: Path | None = None
     user_database: str | None = None
     notification_database: str | None = None
-    takeovers: int | None = None
+    takeovers: bool = False  # whether the lease has counted every relay: a restored store has forgotten those before
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say) -> 
         users=_versions(system.user_database, users),
         replicas=_versions(system.notification_database, replica),
         dead=_dead(system.notification_database),
-        takeovers=system.takeovers,
+        takeovers=_takeovers(system.user_database) if system.takeovers else None,
         mails=_mails(system.mails),
         entries=_entries(system.audit_url),
     )
@@ -117,3 +118,10 @@ def _dead(url: str | None) -> Collection[Place] | None:
     query = select(held.c.topic, held.c.partition, held.c.offset).where(held.c.state == State.DEAD.value)
     with closing(Database(url)) as database, database.read() as connection:
         return {Place(*row) for row in connection.execute(query)}
+
+
+def _takeovers(url: str | None) -> int | None:
+    if url is None:
+        return None
+    with closing(Database(url)) as database, database.read() as connection:
+        return int(connection.execute(select(relay.c.epoch)).scalar_one())

@@ -82,7 +82,7 @@ def lost_letters(evidence: Evidence) -> Iterator[Finding]:
     """Find records that notification holds as dead, and of which its topic has no letter."""
     letters = {one.origin for one in evidence.seen.get(DEAD_LETTERS["notification"].name, ())}
     for place in sorted(set(evidence.dead or ()) - letters):
-        yield Finding(f"{place} is dead, and no letter says so")
+        yield Finding(f"{place} is dead, and its topic has no letter of it")
 
 
 def overtaken(evidence: Evidence) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     users: Mapping[str, int] | None = None  # the version of each row
     replicas: Mapping[str, int] | None = None  # the version of each row of notification
     dead: Collection[Place] | None = None  # records that notification holds as dead
-    takeovers: int | None = None  # times at which a relay may have begun again behind its cursor
+    takeovers: int | None = None  # how often a relay of users has taken the lease: each begins again behind its cursor
     mails: Sequence[Mail] | None = None
     entries: Mapping[Place, bytes] | None = None  # digests of what audit has recorded
 

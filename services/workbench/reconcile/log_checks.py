@@ -78,9 +78,7 @@ def _returns(evidence: Evidence) -> Iterator[Finding]:
         last[where] = number
     for (topic, partition), times in returns.items():
         if times > evidence.takeovers:
-            what = (
-                f"{topic}[{partition}] goes back {times:,} times, and a relay began {evidence.takeovers:,} times again"
-            )
+            what = f"{topic}[{partition}] goes back {times:,} times, and {evidence.takeovers:,} relays had the lease"
             yield Finding(what)
 
 

@@ -1,0 +1,218 @@
+"""A short campaign on a whole local system, one of whose services may have a planted bug, and its anomalies."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from services.contracts.service_list import LAG_EXPORTER, WITH_API
+from services.workbench.demo.client import UserApi
+from services.workbench.load.generator import Generator
+from services.workbench.load.mix import Mix
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.lifecycle import Lifecycle
+from services.workbench.local.ports import HOST
+from services.workbench.local.processes import Program
+from services.workbench.local.system import MAILS, System, local_programs
+from services.workbench.local.system import service as service_program
+from services.workbench.local.trial import READY_S, settings_on_free_ports
+from services.workbench.reconcile import collection
+from services.workbench.reconcile.checks import settled
+from services.workbench.reconcile.history import Recorder, read, recording
+from tests.support.bugs.table import Bug, Chance
+from tests.support.console_process import console
+from tests.support.crash.site import Site, own_program
+from tests.support.crash.stimuli import Stimuli
+from tests.support.planted import through
+
+USERS, CONCURRENCY, RATE, SECONDS = 12, 8, 25.0, 6.0
+KILLS, BETWEEN_S, PAUSED_S, AWAY_S = 3, 1.0, 6.0, 0.3
+POISONS = 6
+ANSWER_S = 60.0
+WITHIN_S = 12.0  # for what is only late
+REPLICA = "replica"
+
+
+class Trial:
+    """One system, and the load on it."""
+
+    def __init__(self, site: Site, service: str, seed: int) -> None:
+        self._site = site
+        self._service = service
+        self._seed = seed
+        self._history = site.folder / "history.jsonl"
+        self._stimuli = Stimuli(site)
+        self._chances: Mapping[Chance, Callable[[], Coroutine[Any, Any, None]]] = {
+            Chance.KILL: self._kill,
+            Chance.PAUSE: self._pause,
+            Chance.REPLICA: self._replica,
+            Chance.NEWER: partial(self._published, self._stimuli.publish_newer),
+            Chance.TOMBSTONE: partial(self._published, self._stimuli.publish_tombstone),
+            Chance.POISON: partial(self._published, self._stimuli.publish_poison),
+        }
+        self._afterwards: Mapping[Chance, Callable[[], Coroutine[Any, Any, None]]] = {
+            Chance.LATE: self._begin,
+            Chance.REPUBLISH: partial(self._console, "user", "relay", "republish", "--from", "1", "--yes"),
+            Chance.RETRY: self._retry,
+            Chance.RESTART: self._restart,
+        }
+
+    def anomalies(self, *chances: Chance) -> set[str]:
+        """Play a campaign and return the names of what is found afterwards."""
+        asyncio.run(self._play(chances))
+        site = self._site
+        compared = collection.System(
+            kafka=site.settings.client,
+            audit_url=f"http://{HOST}:{site.settings.port('audit')}",
+            mails=site.folder / MAILS,
+            user_database=site.url("user"),
+            notification_database=site.url("notification"),
+            takeovers=True,
+        )
+        outcome = settled(partial(collection.collected, compared, list(read(self._history)), _silent), WITHIN_S)
+        for one in outcome:
+            for finding in (one.findings or ())[:3]:
+                print(one.check.name, finding.what)  # noqa: T201  # shown for a test that fails
+        return {one.check.name for one in outcome if one.findings}
+
+    async def _play(self, chances: tuple[Chance, ...]) -> None:
+        async with aiohttp.ClientSession() as session:
+            with recording(self._history) as recorder:
+                assert isinstance(recorder, Recorder)
+                url = f"http://{HOST}:{self._site.settings.port('user')}"
+                generator = Generator(UserApi(session, url, ANSWER_S, recorder), f"bugs-{self._seed}", self._seed)
+                if Chance.LATE in chances:
+                    await asyncio.to_thread(self._site.system.stop, self._service)
+                await generator.populate(USERS, CONCURRENCY)
+                mix = Mix(USERS, random.Random(self._seed))  # no secret
+                if Chance.BACKUP in chances:
+                    await self._go_back(generator, mix)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_load(generator, mix))
+                    for chance in chances:
+                        if chance in self._chances:
+                            group.create_task(self._chances[chance]())
+        for chance in chances:
+            if chance in self._afterwards:
+                await self._afterwards[chance]()
+
+    async def _kill(self) -> None:
+        for _ in range(KILLS):
+            await asyncio.sleep(BETWEEN_S)
+            self._site.system.kill(self._service)
+            self._site.system.start(self._service)
+            await self._ready(self._service)
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(AWAY_S)
+        pid = self._site.system.process(self._service).pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(PAUSED_S)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        async with aiohttp.ClientSession() as session:
+            await self._more(session)
+
+    async def _more(self, session: aiohttp.ClientSession) -> None:
+        with recording(self._history) as recorder:
+            assert isinstance(recorder, Recorder)
+            url = f"http://{HOST}:{self._site.settings.port('user')}"
+            generator = Generator(UserApi(session, url, ANSWER_S, recorder), f"more-{self._seed}", self._seed)
+            await generator.populate(4 * USERS, CONCURRENCY)
+
+    async def _replica(self) -> None:
+        self._site.system.start(REPLICA)
+        await self._ready(REPLICA)
+        async with aiohttp.ClientSession() as session:
+            await self._more(session)
+
+    async def _published(self, publish: Callable[[], None]) -> None:
+        for _ in range(POISONS):
+            await asyncio.sleep(SECONDS / (POISONS + 1))
+            await asyncio.to_thread(publish)
+
+    async def _go_back(self, generator: Generator, mix: Mix) -> None:
+        """Put a copy of the store in its place that is older than what was published since."""
+        await asyncio.to_thread(self._site.system.stop, self._service)
+        store = Path(self._site.url(self._service).removeprefix("sqlite:///"))
+        kept = Path(shutil.copy(store, store.with_suffix(".backup")))
+        await self._begin()
+        await _load(generator, mix)
+        await asyncio.to_thread(self._site.system.stop, self._service)
+        await asyncio.to_thread(_put_back, kept, store)
+        await self._begin()
+
+    async def _begin(self) -> None:
+        self._site.system.start(self._service)
+        await self._ready(self._service)
+
+    async def _restart(self) -> None:
+        await asyncio.to_thread(self._site.system.stop, self._service)
+        await self._begin()
+        await asyncio.sleep(4.0)
+        await self._console(self._service, "held", "retry", "--cause", "newer_version", "--yes", "--no-wait")
+
+    async def _retry(self) -> None:
+        await self._console(self._service, "held", "retry", "--cause", "invalid", "--yes", "--no-wait")
+
+    async def _console(self, service: str, *arguments: str) -> None:
+        code, output = await asyncio.to_thread(console, {"APP_DATABASE_URL": self._site.url(service)}, *arguments)
+        assert code == 0, output
+
+    async def _ready(self, name: str) -> None:
+        await asyncio.to_thread(self._site.system.wait_ready, READY_S, name)
+
+
+@contextmanager
+def trial(folder: Path, bug: Bug | None, seed: int, service: str = "user") -> Iterator[Trial]:
+    """Yield a trial of a system whose service has a bug; it is killed at the end."""
+    settings = settings_on_free_ports(users=1)
+    urls = {name: f"sqlite:///{folder}/{name}.db" for name in WITH_API}
+    programs = {one.name: own_program(one, settings, folder, urls) for one in local_programs(settings, folder)}
+    del programs[LAG_EXPORTER]
+    service = bug.service if bug else service
+    if bug:
+        programs[service] = _planted(programs[service], bug)
+    programs[REPLICA] = _replica(programs[service], folder)
+    with System(programs.values()) as system:
+        Lifecycle(system, settings).start()
+        environments = {name: programs[name].environment for name in WITH_API}
+        yield Trial(Site(system, settings, folder, environments), service, seed)
+
+
+def _planted(program: Program, bug: Bug) -> Program:
+    python, dash_m, module = program.argv
+    return msgspec.structs.replace(program, argv=(python, dash_m, *through(bug.name), module))
+
+
+def _replica(program: Program, folder: Path) -> Program:
+    http, metrics = free_ports(2)
+    own = {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
+    environment = {**program.environment, **own}
+    variables = {name: value for name, value in environment.items() if name.startswith("APP_")}
+    replica = service_program(program.name, variables, folder)
+    return msgspec.structs.replace(replica, name=REPLICA, argv=program.argv, log=folder / "replica.log")
+
+
+async def _load(generator: Generator, mix: Mix) -> None:
+    await generator.play(mix.plan(RATE, SECONDS), SECONDS, lambda *_: None)
+
+
+def _put_back(kept: Path, store: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{store}{suffix}").unlink(missing_ok=True)
+    shutil.copy(kept, store)
+
+
+def _silent(_: str) -> None:
+    """Report nothing."""
