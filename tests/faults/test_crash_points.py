@@ -4,16 +4,18 @@ All points on both databases take long: `pytest -m on_demand tests/faults/test_c
 """
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import product, zip_longest
 
 import pytest
 
 from services.contracts.service_list import WITH_API
 from services.workbench.local.postgres import Server
 from tests.support.crash.at import MOMENTS
-from tests.support.crash.points import POINTS, Point
+from tests.support.crash.points import POINTS, Reach
 from tests.support.crash.site import running
-from tests.support.crash.sweep import Sweep
+from tests.support.crash.sweep import Case, Sweep
 
 TOGETHER = {  # a point of each service, in the short form
     ("user", "CommandHandler.handle"): "after",
@@ -21,8 +23,23 @@ TOGETHER = {  # a point of each service, in the short form
     ("audit", "BatchProcessor._commit"): "before",
     ("witness", "Witness.add"): "after",
 }
-CASES = [(point, when) for point in POINTS for when in MOMENTS]
-IDS = [f"{point.name.replace(' ', '-')}-{when}" for point, when in CASES]
+ALONE = {Reach.REFUSED, Reach.TAKEN, Reach.RESTORE}  # while they last, other services get nothing to do
+
+
+def rounds() -> Iterator[tuple[Case, ...]]:
+    """Yield every point before and after its step; a round has one of each service."""
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for point in POINTS:
+        alone = f"{point.program} {point.step} {point.reach}" if point.reach in ALONE else point.program
+        cases[alone] += [(point, when) for when in MOMENTS]
+    services = [cases.pop(name) for name in WITH_API if name in cases]
+    for side_by_side in zip_longest(*services):
+        yield tuple(filter(None, side_by_side))
+    yield from ((case,) for alone in cases.values() for case in alone)
+
+
+ROUNDS = [*rounds()]
+IDS = ["+".join(f"{point.name}-{when}".replace(" ", "-") for point, when in one) for one in ROUNDS]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -36,10 +53,14 @@ def sweep(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Sweep(site)
 
 
+def test_the_rounds_have_every_point_before_and_after_its_step() -> None:
+    assert Counter(case for one in ROUNDS for case in one) == Counter(product(POINTS, MOMENTS))
+
+
 @pytest.mark.on_demand
-@pytest.mark.parametrize(("point", "when"), CASES, ids=IDS)
-def test_after_a_crash_at_a_durable_step_nothing_is_lost_or_repeated(sweep: Sweep, point: Point, when: str) -> None:
-    assert asyncio.run(sweep.crash((point, when))) == []
+@pytest.mark.parametrize("cases", ROUNDS, ids=IDS)
+def test_after_crashes_at_durable_steps_nothing_is_lost_or_repeated(sweep: Sweep, cases: tuple[Case, ...]) -> None:
+    assert asyncio.run(sweep.crash(*cases)) == []
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ from tests.support.crash.points import Point, Reach
 from tests.support.crash.site import Site
 from tests.support.store_effects import value
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 LIMIT, TOO_SMALL = "max.message.bytes", "100"
 DEAD, PARKED = (f"SELECT count(*) FROM held WHERE state = '{state}'" for state in ("dead", "parked"))  # noqa: S608
 STOPPED = "SELECT count(*) FROM stopped_events"

@@ -30,7 +30,7 @@ from tests.support.store_effects import problems, value
 
 USERS, CONCURRENCY, RATE, SECONDS = 8, 8, 15.0, 2.0
 Case = tuple[Point, str]  # a point, and the moment before or after its step
-ANSWER_S, DEATH_S, COMMAND_S = 60.0, 40.0, 60.0
+ANSWER_S, DEATH_S, COMMAND_S = 90.0, 60.0, 60.0
 PAUSE_S, COMPARE_S = 0.05, 0.5
 BY_ITSELF = {Reach.START, Reach.LOAD, Reach.FORGETTING, Reach.PARKED}
 
@@ -98,17 +98,21 @@ class Sweep:
 
     async def _restore(self, point: Point, when: str) -> None:
         """Lose the database of a service that has published everything, and restore it."""
+        async with aiohttp.ClientSession() as session:
+            await self._load(session)
         assert await asyncio.to_thread(self._wrong) == []
         service = point.program
         await asyncio.to_thread(self._site.system.stop, service)
         self._lost += 1
-        lose(self._site.url(service), f"lost_{self._lost}")
-        await self._command(service, KILLED, "restore", through=at.through(when, point.step))
-        again = await asyncio.to_thread(self._run, service, ("restore",), ())
-        stored = value(self._site.url(service), "SELECT last_sequence FROM counter")
-        assert again.returncode == 0 or stored, again.stdout + again.stderr
-        self._site.system.start(service)
-        await asyncio.to_thread(self._site.system.wait_ready, READY_S, service)
+        lose(self._site.url(service), f"lost_{service}_{self._lost}")
+        try:
+            await self._command(service, KILLED, "restore", through=at.through(when, point.step))
+            again = await asyncio.to_thread(self._run, service, ("restore",), ())
+            stored = value(self._site.url(service), "SELECT last_sequence FROM counter")
+            assert again.returncode == 0 or stored, again.stdout + again.stderr
+        finally:
+            self._site.system.start(service)
+            await asyncio.to_thread(self._site.system.wait_ready, READY_S, service)
 
     async def _command(self, service: str, code: int, *arguments: str, through: tuple[str, ...] = ()) -> None:
         done = await asyncio.to_thread(self._run, service, arguments, through)
