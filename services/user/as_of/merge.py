@@ -1,6 +1,7 @@
 """Merge of a topic's partitions by sequence number, in flat memory: repeats are skipped, a gap or a conflict stops it.
 
-Each partition is in the order of sequence numbers, except where the relay has published events again.
+Each partition is in the order of sequence numbers, except where the relay has published events again, or later: one
+that the broker had refused. Events behind a missing number wait for it, at most LATE of them.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from services.chassis.consumer.decoding import Decoded, Decoder, Event, UnknownS
 from services.chassis.messages.record import Record
 
 DIGEST_BYTES = 16
+LATE = 100_000  # events that wait for an earlier one; some hundred megabytes at most
 
 
 class LogError(Exception):
@@ -36,13 +38,24 @@ class MergedLog:
         """Yield the events in the order of their sequence numbers, from 1. Raises LogError."""
         with TemporaryFile() as file:
             ledger = _Ledger(file)
+            waiting: list[tuple[int, int, Event]] = []
             streams = [self._events(partition) for partition in self._partitions]
             # Where a partition goes back to earlier events, they come first: they are the smallest.
-            for event in heapq.merge(*streams, key=lambda event: event.envelope.sequence):
+            merged = heapq.merge(*streams, key=lambda event: event.envelope.sequence)
+            for number, event in enumerate(merged):
                 if event.envelope.sequence > ledger.last + 1:
-                    raise LogError(self._gap(event, ledger.last))
+                    heapq.heappush(waiting, (event.envelope.sequence, number, event))
+                    if len(waiting) > LATE:
+                        break
+                    continue
                 if ledger.is_new(event):
                     yield event
+                while waiting and waiting[0][0] <= ledger.last + 1:
+                    _, _, following = heapq.heappop(waiting)
+                    if ledger.is_new(following):
+                        yield following
+            if waiting:
+                raise LogError(self._gap(waiting[0][2], ledger.last))
 
     def _events(self, batches: Iterable[Sequence[Record]]) -> Iterator[Event]:
         for batch in batches:

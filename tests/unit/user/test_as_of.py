@@ -8,6 +8,7 @@ import pytest
 
 from services.chassis.consumer.decoding import Decoder, Event
 from services.chassis.messages.record import Record
+from services.user.as_of import merge
 from services.user.as_of.merge import LogError, MergedLog
 from services.user.as_of.target import Target, TargetError, target
 from services.user.rebuild import FACTS
@@ -43,6 +44,18 @@ def test_partitions_are_merged_in_the_order_of_sequence_numbers() -> None:
 def test_what_the_relay_published_again_is_applied_once() -> None:
     log = log_of(events(1, 3, 1, 3, 5), events(2, 2, 4, 2, 4, 6))
     assert sequences(iter(log)) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("late", [[1, 3, 4, 2, 5], [3, 2, 1, 4, 5], [1, 3, 4, 3, 2, 4, 5]])
+def test_an_event_that_was_refused_and_published_late_comes_in_its_place(late: list[int]) -> None:
+    assert sequences(iter(log_of(events(*late)))) == [1, 2, 3, 4, 5]
+
+
+def test_only_so_many_events_wait_for_a_late_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge, "LATE", 2)
+    assert sequences(iter(log_of(events(1, 3, 4, 2)))) == [1, 2, 3, 4]
+    with pytest.raises(LogError, match=r"@3 has sequence 3, 2 must follow"):
+        sequences(iter(log_of(events(1, 3, 4, 5, 2))))
 
 
 @pytest.mark.parametrize("numbers", [(2,), (1, 3), (1, 2, 1, 4)])
