@@ -22,7 +22,7 @@ from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System, local_programs, require_ports
-from services.workbench.reconcile import collection
+from services.workbench.reconcile import collection, psql
 from services.workbench.settings import WorkbenchSettings
 
 FOLDER = "chaos"
@@ -65,7 +65,12 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
         raise UsageError(f"{found.name} does not run here: `docker compose up --wait` or `make deploy` starts it")
     kafka = replace(settings, kafka_bootstrap_servers=found.kafka)
     parts = ComposeParts() if target is Target.COMPOSE else KindParts()
-    evidence = collection.System(kafka=kafka, audit_url=found.urls["audit"])
+    evidence = collection.System(
+        kafka=kafka,
+        audit_url=found.urls["audit"],
+        mailpit_url=found.mails,
+        psql_prefix=psql.PREFIXES[found.name],
+    )
     yield Site(found.name, found.urls["user"], Injector(parts, kafka), evidence, [])
 
 

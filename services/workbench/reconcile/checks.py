@@ -8,6 +8,7 @@ import httpx
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from k8s.command import DeployError
 from services.workbench.reconcile import client_checks, effect_checks, log_checks
 from services.workbench.reconcile.evidence import Evidence
 from services.workbench.reconcile.finding import Check, Finding
@@ -33,12 +34,15 @@ def settled(collect: Callable[[], Evidence], within: float) -> list[Checked]:
     """Look again while something is found, until what may only be late has had its time. Raises ConnectionError."""
     deadline = time.monotonic() + within
     while True:
+        is_over = time.monotonic() > deadline
         try:
             outcome = checked(collect())
-        except (httpx.HTTPError, SQLAlchemyError) as error:
-            raise ConnectionError(f"the system cannot be compared now: {error}") from error
-        if time.monotonic() > deadline or not any(one.findings for one in outcome):
-            return outcome
+        except (httpx.HTTPError, SQLAlchemyError, DeployError) as error:
+            if is_over:  # until then, a part that was just started may not answer yet
+                raise ConnectionError(f"the system cannot be compared now: {error}") from error
+        else:
+            if is_over or is_well(outcome):
+                return outcome
         time.sleep(PAUSE_S)
 
 

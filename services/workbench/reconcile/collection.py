@@ -18,6 +18,7 @@ from services.console.lag import event_partitions
 from services.notification.store.tables import replica
 from services.user.store import users
 from services.workbench.local import sink
+from services.workbench.reconcile import mailpit, psql
 from services.workbench.reconcile.evidence import Evidence, Mail, Place, Seen, digest_of, seen, value_digest
 from services.workbench.reconcile.history import Operation
 
@@ -31,10 +32,12 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
     kafka: KafkaSettings
     audit_url: str
-    mails: Path | None = None
+    mails: Path | None = None  # the file of the local sink
+    mailpit_url: str | None = None
     user_database: str | None = None
     notification_database: str | None = None
     takeovers: bool = False  # whether the lease has counted every relay: a restored store has forgotten those before
+    psql_prefix: Sequence[str] | None = None  # of a command where the users' database is
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ class _Page(msgspec.Struct, frozen=True):
 def collected(system: System, history: Sequence[Operation] | None, say: Say) -> Evidence:
     """Return the evidence. The log is read first, so that nothing newer than it is missed elsewhere.
 
-    Raises ConnectionError, httpx.HTTPError, SQLAlchemyError.
+    Raises ConnectionError, httpx.HTTPError, SQLAlchemyError, DeployError.
     """
     say("reading the topics")
     log = _log(system.kafka)
@@ -70,11 +73,11 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say) -> 
     return Evidence(
         seen=log,
         history=history,
-        users=_versions(system.user_database, users),
+        users=_user_versions(system),
         replicas=_versions(system.notification_database, replica),
         dead=_dead(system.notification_database),
         takeovers=_takeovers(system.user_database) if system.takeovers else None,
-        mails=_mails(system.mails),
+        mails=_mails(system),
         entries=_entries(system.audit_url),
     )
 
@@ -98,11 +101,18 @@ def _entries(url: str) -> Mapping[Place, bytes]:
             after = page.next
 
 
-def _mails(path: Path | None) -> Sequence[Mail] | None:
-    if path is None:
+def _mails(system: System) -> Sequence[Mail] | None:
+    if system.mailpit_url:
+        with httpx.Client(base_url=system.mailpit_url, timeout=ANSWER_S) as client:
+            return mailpit.mails(client)
+    if system.mails is None:
         return None
-    mails = (msgspec.json.decode(line, type=sink.Mail) for line in path.read_bytes().splitlines())
+    mails = (msgspec.json.decode(line, type=sink.Mail) for line in system.mails.read_bytes().splitlines())
     return [Mail(one.message_id, one.correlation_id, one.recipients) for one in mails]
+
+
+def _user_versions(system: System) -> Mapping[str, int] | None:
+    return psql.user_versions(system.psql_prefix) if system.psql_prefix else _versions(system.user_database, users)
 
 
 def _versions(url: str | None, table: Table) -> Mapping[str, int] | None:

@@ -19,7 +19,7 @@ from services.console.failures import WRONG, UsageError
 from services.console.running import Running, database_urls, find
 from services.workbench.failures import reported
 from services.workbench.local.system import MAILS
-from services.workbench.reconcile import history
+from services.workbench.reconcile import history, psql
 from services.workbench.reconcile.checks import CONVERGED_S, Checked, examples, is_well, settled
 from services.workbench.reconcile.collection import System, collected
 from services.workbench.settings import WorkbenchSettings
@@ -79,6 +79,8 @@ def _system(settings: WorkbenchSettings, running: Running) -> System:
         kafka=replace(settings, kafka_bootstrap_servers=running.kafka),
         audit_url=running.urls["audit"],
         mails=mails if here and mails.exists() else None,
+        mailpit_url=running.mails or None,
+        psql_prefix=None if "APP_DATABASE_URL" in os.environ else psql.PREFIXES.get(running.name),
         user_database=database_urls(["user"])[0] if here or "APP_DATABASE_URL" in os.environ else None,
         notification_database=database_urls(["notification"])[0] if here else None,
     )
