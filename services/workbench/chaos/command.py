@@ -21,9 +21,10 @@ from services.console.failures import WRONG
 from services.workbench.chaos import report
 from services.workbench.chaos.campaign import Campaign, Played, Size, new_history
 from services.workbench.chaos.site import FOLDER, Target, site
+from services.workbench.chaos.totals import mail_repeats
 from services.workbench.failures import reported
 from services.workbench.reconcile.checks import CONVERGED_S, Checked, is_well, settled
-from services.workbench.reconcile.collection import collected
+from services.workbench.reconcile.collection import collected, sink_mails
 from services.workbench.reconcile.command import operations_of, show
 from services.workbench.reconcile.history import recording
 from services.workbench.settings import WorkbenchSettings
@@ -58,9 +59,14 @@ def chaos(
             outcome = settled(partial(collected, broken.evidence, operations, _silent), CONVERGED_S)
             converged = time.monotonic() - ended
             show(console, outcome, broken.evidence.audit_url)
+            sink = broken.evidence.mails
+    repeats = None if sink is None else mail_repeats(sink_mails(sink), played.faults)
+    if repeats and not repeats.is_explained:
+        broken.problems.append(f"{repeats.found:,} repeated mails; the faults explain {repeats.bound:,}")
     size_given = f"--rate {rate:g} --seconds {seconds:g} --faults {faults}"
     command = f'make chaos SEED={chosen} TARGET={target} ARGS="{size_given}"'
-    say(f"report: {_written(history.parent, report.Facts(broken.name, chosen, command, converged), played, outcome)}")
+    facts = report.Facts(broken.name, chosen, command, converged, repeats)
+    say(f"report: {_written(history.parent, facts, played, outcome)}")
     for problem in broken.problems:
         say(f"WRONG {problem}")
     sys.exit(0 if is_well(outcome) and not broken.problems else WRONG)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.workbench.chaos.campaign import Broken, Played
+from services.workbench.chaos.totals import MailRepeats, by_group
 from services.workbench.reconcile.checks import Checked
 
 WIDTH, HEIGHT, LEFT, GAP = 960, 120, 60, 30
@@ -11,23 +12,33 @@ STYLE = "font-family: sans-serif; font-size: 11px"
 
 
 class Facts(NamedTuple):
-    """Description of a campaign: the system, its seed, and the seconds until nothing was missing any more."""
+    """Description of a campaign: its system and seed, the seconds until everything was compared, and repeated mails."""
 
     system: str
     seed: int
     command: str
     converged: float
+    mails: MailRepeats | None  # None on compose and kind: their mails may be of earlier campaigns
 
 
 def markdown(facts: Facts, played: Played, outcome: Sequence[Checked], picture: str) -> str:
     """Return the page."""
     faults = "".join(f"| {one.began:.0f} s | {one.name} | {one.ended - one.began:.1f} s |\n" for one in played.faults)
     checks = "".join(f"| {one.check.name} | {_found(one)} | {one.check.allowed} |\n" for one in outcome)
+    totals = "".join(f"| {name} | {number:,} |\n" for name, number in by_group(outcome).items())
+    mails = "not counted" if facts.mails is None else f"{facts.mails.found:,} (at most {facts.mails.bound:,})"
     return f"""# Campaign with seed {facts.seed}
 `{facts.command}` on {facts.system}: {played.commands:,} commands were accepted in {played.requests:,} requests, under
 {len(played.faults)} faults. Everything was compared {facts.converged:.0f} s after the last request.
 
 ![Answers, attempts without one, and lag, second by second; faults are shaded]({picture})
+
+| Total | Number |
+|---|---|
+| commands | {played.commands:,} |
+| faults | {len(played.faults)} |
+{totals}| repeated mails | {mails} |
+| seconds to converge, comparison included | {facts.converged:.0f} |
 
 | Begins | Fault | Lasts |
 |---|---|---|

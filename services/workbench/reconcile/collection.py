@@ -105,9 +105,12 @@ def _mails(system: System) -> Sequence[Mail] | None:
     if system.mailpit_url:
         with httpx.Client(base_url=system.mailpit_url, timeout=ANSWER_S) as client:
             return mailpit.mails(client)
-    if system.mails is None:
-        return None
-    mails = (msgspec.json.decode(line, type=sink.Mail) for line in system.mails.read_bytes().splitlines())
+    return None if system.mails is None else sink_mails(system.mails)
+
+
+def sink_mails(path: Path) -> list[Mail]:
+    """Return the mails in the file of a sink, repeats among them. Raises OSError."""
+    mails = (msgspec.json.decode(line, type=sink.Mail) for line in path.read_bytes().splitlines())
     return [Mail(one.message_id, one.correlation_id, one.recipients) for one in mails]
 
 

@@ -4,6 +4,7 @@ from xml.etree import ElementTree as ET
 
 from services.workbench.chaos.campaign import Broken, Played, Second
 from services.workbench.chaos.report import Facts, markdown, svg
+from services.workbench.chaos.totals import MailRepeats
 from services.workbench.reconcile.checks import CHECKS, Checked
 from services.workbench.reconcile.finding import Finding
 
@@ -18,8 +19,12 @@ SPACE = "{http://www.w3.org/2000/svg}"
 
 def test_the_page_has_the_seed_the_faults_and_each_check() -> None:
     outcome = [Checked(check, None) for check in CHECKS[:-1]] + [Checked(CHECKS[-1], [Finding("a"), Finding("b")])]
-    page = markdown(Facts("compose", 7, "make chaos SEED=7", 12.4), PLAYED, outcome, "p.svg").splitlines()
+    page = markdown(
+        Facts("compose", 7, "make chaos SEED=7", 12.4, MailRepeats(3, 20)), PLAYED, outcome, "p.svg"
+    ).splitlines()
     assert page[0] == "# Campaign with seed 7"
+    for row in ("commands | 70", "faults | 1", "lost | 0", "repeated mails | 3 (at most 20)"):
+        assert f"| {row} |" in page
     assert "| 1 s | kill user | 1.5 s |" in page
     assert f"| {CHECKS[0].name} | not checked | {CHECKS[0].allowed} |" in page
     assert f"| {CHECKS[-1].name} | 2 | {CHECKS[-1].allowed} |" in page
