@@ -11,7 +11,7 @@ from tests.support.bugs.table import BUGS, Bug, Chance
 from tests.support.bugs.trial import trial
 
 SEEDS = (1, 2, 3)
-QUICKEST = ("audit-skips-a-tombstone", "state-older-than-fact")
+QUICKEST = [bug for bug in BUGS if bug.name in {"relay-without-fencing", "state-older-than-fact"}]
 CLEAN = (
     ("user", Chance.KILL, Chance.NEWER),
     ("notification", Chance.KILL),
@@ -33,7 +33,7 @@ def test_a_planted_bug_is_found_under_its_name_within_three_campaigns(bug: Bug, 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("bug", [bug for bug in BUGS if bug.name in QUICKEST], ids=QUICKEST)
+@pytest.mark.parametrize("bug", QUICKEST, ids=[bug.name for bug in QUICKEST])
 def test_the_checker_has_teeth(bug: Bug, tmp_path: Path) -> None:
     found_with_seed(bug, tmp_path)
 

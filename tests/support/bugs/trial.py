@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from services.contracts.service_list import LAG_EXPORTER, WITH_API
-from services.workbench.demo.client import UserApi
+from services.workbench.demo.client import RefusedError, UserApi
 from services.workbench.load.generator import Generator
 from services.workbench.load.mix import Mix
 from services.workbench.local.free_ports import free_ports
@@ -45,10 +45,11 @@ REPLICA = "replica"
 class Trial:
     """One system, and the load on it."""
 
-    def __init__(self, site: Site, service: str, seed: int) -> None:
+    def __init__(self, site: Site, service: str, seed: int, *, is_broken: bool) -> None:
         self._site = site
         self._service = service
         self._seed = seed
+        self._is_broken = is_broken
         self._history = site.folder / "history.jsonl"
         self._stimuli = Stimuli(site)
         self._chances: Mapping[Chance, Callable[[], Coroutine[Any, Any, None]]] = {
@@ -96,14 +97,21 @@ class Trial:
                 mix = Mix(USERS, random.Random(self._seed))  # no secret
                 if Chance.BACKUP in chances:
                     await self._go_back(generator, mix)
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(_load(generator, mix))
-                    for chance in chances:
-                        if chance in self._chances:
-                            group.create_task(self._chances[chance]())
+                try:
+                    await self._break(generator, mix, chances)
+                except* RefusedError:  # a bug may lose the user whom a command is about
+                    if not self._is_broken:
+                        raise
         for chance in chances:
             if chance in self._afterwards:
                 await self._afterwards[chance]()
+
+    async def _break(self, generator: Generator, mix: Mix, chances: tuple[Chance, ...]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_load(generator, mix))
+            for chance in chances:
+                if chance in self._chances:
+                    group.create_task(self._chances[chance]())
 
     async def _kill(self) -> None:
         for _ in range(KILLS):
@@ -187,7 +195,7 @@ def trial(folder: Path, bug: Bug | None, seed: int, service: str = "user") -> It
     with System(programs.values()) as system:
         Lifecycle(system, settings).start()
         environments = {name: programs[name].environment for name in WITH_API}
-        yield Trial(Site(system, settings, folder, environments), service, seed)
+        yield Trial(Site(system, settings, folder, environments), service, seed, is_broken=bug is not None)
 
 
 def _planted(program: Program, bug: Bug) -> Program:
