@@ -81,8 +81,8 @@ chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides
 test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on three workers: they wait a lot
-	@$(BIN)/python -m pytest -m "long and not on_demand" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on two workers
+	@$(BIN)/python -m pytest -m "long and not on_demand" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-charts: $(PACKAGES_READY) ## check the Helm charts with each installed Helm
 	@$(BIN)/python -m pytest -m charts tests/charts $(ARGS)

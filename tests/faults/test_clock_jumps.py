@@ -27,7 +27,11 @@ SEND_WINDOW = (
 )  # mails in hand: they repeat when their claims end at the jump, and at the kill
 
 
-@pytest.mark.parametrize("victim", [*SERVICES, LAG_EXPORTER, "sink", "broker"])
+OFTEN = ("user", "broker")
+OTHERS = [name for name in (*SERVICES, LAG_EXPORTER, "sink") if name not in OFTEN]
+
+
+@pytest.mark.parametrize("victim", [*OFTEN, *(pytest.param(name, marks=pytest.mark.on_demand) for name in OTHERS)])
 def test_a_clock_that_jumps_a_day_ahead_and_back_loses_nothing(victim: str, tmp_path: Path) -> None:
     settings, clock = settings_on_free_ports(USERS), WallClock(tmp_path)
     programs = [hastened(program) for program in local_programs(settings, tmp_path)]

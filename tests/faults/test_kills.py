@@ -15,7 +15,7 @@ from services.workbench.local.trial import READY_S, Trial, hastened, settings_on
 from tests.support.store_effects import problems
 
 USERS = 150
-OTHERS = [pytest.param(name, marks=pytest.mark.long) for name in ("broker", *SERVICES) if name != "user"]
+OTHERS = [pytest.param(name, marks=pytest.mark.on_demand) for name in ("broker", *SERVICES) if name != "user"]
 SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 
 

@@ -24,7 +24,7 @@ SLACK = 16 * 2**20
 MOST = 352 * 2**20
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.on_demand), "postgresql"])
 def test_showing_a_large_record_takes_no_more_memory_than_storing_it(
     database: str, postgres_server: Server, tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ def run(urls: dict[str, str], tmp_path: Path) -> Iterator[Trial]:
         yield running
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
+@pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.on_demand), "sqlite"])
 def test_clients_notice_nothing_of_rebuilds_that_are_killed_and_run_again(
     run: Trial, urls: dict[str, str], kind: str
 ) -> None:

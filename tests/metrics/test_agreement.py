@@ -58,6 +58,7 @@ def apart(declared: Declared, added: Mapping[float, int], measured: Mapping[int,
     ]
 
 
+@pytest.mark.on_demand  # two minutes
 def test_the_load_and_the_histograms_agree(system: Running) -> None:
     differences: list[str] = []
     for number in range(ROUNDS):

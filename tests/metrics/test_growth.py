@@ -12,7 +12,7 @@ from services.workbench.local.measured_system import Running
 from services.workbench.polling import until
 from tests.metrics.exported import missing
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.on_demand
 
 USERS, FIRST = 10_000, 50
 CLIENTS = 64

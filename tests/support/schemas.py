@@ -15,17 +15,22 @@ _recorded: dict[tuple[str, Path], list[Statement]] = {}
 
 
 def upgrade(database: Database, revisions: Path) -> None:
-    """Bring an empty database to the newest schema, as `migrations.upgrade` does, but at a tenth of its cost."""
+    """Bring a database to the newest schema, as `migrations.upgrade` does, but an empty one at a tenth of the cost."""
     key = database.engine.dialect.name, revisions
     with database.write() as connection:
-        if inspect(connection).get_table_names():
-            raise ValueError("this database is not empty: use migrations.upgrade")
-        for sql, parameters, many in _recorded.get(key, ()):
+        is_empty = not inspect(connection).get_table_names()
+        for sql, parameters, many in _recorded.get(key, ()) if is_empty else ():
             cursor = connection.connection.cursor()
             (cursor.executemany if many else cursor.execute)(sql, parameters)
             cursor.close()
-    if key in _recorded:
-        return
+    if not is_empty:
+        migrations.upgrade(database, revisions)
+    elif key not in _recorded:
+        _recorded[key] = _recording(database, revisions)
+
+
+def _recording(database: Database, revisions: Path) -> list[Statement]:
+    """Migrate an empty database, and return the statements that did it."""
     statements: list[Statement] = []
     listener = _recorder(statements)
     event.listen(database.engine, "before_cursor_execute", listener)
@@ -33,7 +38,7 @@ def upgrade(database: Database, revisions: Path) -> None:
         migrations.upgrade(database, revisions)
     finally:
         event.remove(database.engine, "before_cursor_execute", listener)
-    _recorded[key] = statements
+    return statements
 
 
 def _recorder(statements: list[Statement]) -> Callable[..., None]:

@@ -25,6 +25,7 @@ ANSWER_S = 13.0  # 10 s, on a busy machine
 SCRAPE_S = 6.0
 STOP_S = 45.0
 NOBODY = "127.0.0.1:1"
+OTHERS = [pytest.param(name, marks=pytest.mark.on_demand) for name in SERVICES if name != "user"]
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ def assert_stops(service: Running) -> None:
 
 
 @on_postgresql
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", ["user", *OTHERS])
 def test_with_postgresql_stopped_a_service_is_not_ready_but_alive_and_obeys_its_stop(
     name: str, database_url: str, postgres_server: postgres.Server, broker: str, tmp_path: Path
 ) -> None:
