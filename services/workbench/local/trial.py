@@ -29,6 +29,7 @@ from services.workbench.settings import WorkbenchSettings
 STATE = Path(__file__).parents[3] / ".eventline"
 READY_S = 60.0
 PATIENCE_S = 60.0  # without any movement: a lease, a session of 6 s and a claim must fit
+ANSWER_S = 180.0  # for a command: longer than any fault, a restore on a busy machine included
 RELAY_HASTE = {"APP_RELAY_LEASE": "6s", "APP_KAFKA_MESSAGE_TIMEOUT": "3s"}
 HASTE = {
     "user": RELAY_HASTE,
@@ -84,7 +85,7 @@ class Trial:
                 self.trail = trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
                 self.accepted = watch.accepted
-                self.drivers = [Driver(session, url, f"trial{number}", PATIENCE_S) for number, url in enumerate(urls)]
+                self.drivers = [Driver(session, url, f"trial{number}", ANSWER_S) for number, url in enumerate(urls)]
                 fault = asyncio.create_task(_once(lambda: len(watch.accepted) >= commands // 2, half_way))
                 for wave in (0, 1):
                     await self._wave(watch, wave)
