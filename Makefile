@@ -78,8 +78,8 @@ chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides
 	@$(BIN)/python -m services.workbench chaos $(if $(SEED),--seed $(SEED)) --target $(TARGET) $(ARGS)
 
 ##@ Check
-test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on two workers; ARGS="-k word" goes to pytest, "-n0" runs one process
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on three workers, which often wait; ARGS="-k word" goes to pytest, "-n0" runs one process
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(PARQUET_READY) $(KAFKA_READY) ## run the tests that take 30 seconds and more each, on two workers
 	@$(BIN)/python -m pytest -m "long and not on_demand" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

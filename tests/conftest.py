@@ -23,6 +23,7 @@ from tests.support.broker import running
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("eventline")
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 
 
 def pytest_configure() -> None:
@@ -49,8 +50,12 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(autouse=True)
 def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo the logging that a command sets up in this process: later tests could capture no lines."""
+    """Undo the logging that a command sets up in this process: later tests could capture no lines.
+
+    Tracebacks are plain: Rich's, with the source of each frame, take seconds.
+    """
     usual = structlog.configure
+    usual(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 
     def configure(**options: Any) -> None:
         usual(**options | {"cache_logger_on_first_use": False})
