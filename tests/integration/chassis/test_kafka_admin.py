@@ -62,7 +62,8 @@ def test_ids_are_kafkas_22_url_safe_characters_and_each_topics_own(topics: Kafka
     described = [a_topic() for _ in range(20)]  # among 20 ids of random bytes some have a + or / in plain base64
     names = [topic.name for topic in described]
     topics.ensure(described)
-    ids = topics.ids(names)
+    # The broker answers for a topic a moment after it has acknowledged its creation.
+    ids = until("each topic has an id", lambda: topics.ids(names), passing=(BrokerAnswerError,))
     assert sorted(ids) == sorted(names)
     assert len(set(ids.values())) == 20
     for topic_id in ids.values():
