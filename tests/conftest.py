@@ -23,7 +23,7 @@ from tests.support.broker import running
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("eventline")
-PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 
 
 def pytest_configure() -> None:
