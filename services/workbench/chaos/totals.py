@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from services.notification.settings import Settings
 from services.workbench.chaos.campaign import Broken
 from services.workbench.faults.table import DATABASE, MAIL
 from services.workbench.reconcile.checks import Checked
@@ -16,7 +17,7 @@ GROUPS = {
     "repeated effects": ("duplicate", "conflict"),
     "other differences": ("inconsistent offsets", "wrong projection"),
 }
-SEND_WINDOW = 20  # mails that a sender has claimed: sent and not recorded at worst
+SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails in hand: sent and not recorded at worst
 MAY_REPEAT_MAILS = ("notification", DATABASE, MAIL)  # a fault of it may come between sending and recording
 
 
