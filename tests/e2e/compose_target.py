@@ -10,7 +10,7 @@ from k8s.command import CommandError, DeployError, run
 from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
-from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
+from tests.e2e import postgres_store
 from tests.e2e.runbook import for_compose
 from tests.support.command_blocks import argv
 from tests.support.stories.mailboxes import Mailpit
@@ -57,7 +57,7 @@ class ComposeTarget(Mailpit):
     def rebuild_notification(self) -> None:
         """Empty the database while the service is stopped; it migrates when it starts."""
         self.stop("notification")
-        self.psql(EMPTY)
+        self.psql(postgres_store.EMPTY)
         self.start("notification")
 
     def misfortunes(self) -> dict[str, str]:
@@ -68,11 +68,11 @@ class ComposeTarget(Mailpit):
 
     def replica(self) -> dict[str, str]:
         """Ask the database."""
-        return read_replica(self.psql)
+        return postgres_store.read_replica(self.psql)
 
     def psql(self, sql: str) -> str:
         """Run SQL in notification's database as its superuser. Raises CommandError."""
-        return self.compose("exec", "--no-TTY", PARTS[DATABASE], *PSQL, sql)
+        return self.compose("exec", "--no-TTY", PARTS[DATABASE], *postgres_store.command(sql))
 
     def operate(self, commands: str) -> str:
         """Run a runbook's commands, translated for docker compose. Raises CommandError."""

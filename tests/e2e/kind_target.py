@@ -11,8 +11,8 @@ import pytest
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl, run
 from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
+from tests.e2e import postgres_store
 from tests.e2e.pods import NAME, pods
-from tests.e2e.postgres_store import EMPTY, PSQL, read_replica
 from tests.support.command_blocks import argv
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.target import BROKER, DATABASE
@@ -66,7 +66,7 @@ class KindTarget(Mailpit):
         """Empty the database while no pod runs, and migrate from the new pod, which waits for the schema."""
         part = "notification"
         self.stop(part)
-        self.psql(EMPTY)
+        self.psql(postgres_store.EMPTY)
         self._scale_up(part)
         kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod", "--selector", _selector(part), PATIENCE)
         kubectl("exec", WORKLOADS[part], "--", "python", "-m", f"services.{part}", "migrate")
@@ -85,11 +85,11 @@ class KindTarget(Mailpit):
 
     def replica(self) -> dict[str, str]:
         """Ask the database."""
-        return read_replica(self.psql)
+        return postgres_store.read_replica(self.psql)
 
     def psql(self, sql: str) -> str:
         """Run SQL in notification's database as its superuser. Raises CommandError."""
-        return kubectl("exec", WORKLOADS[DATABASE], "--", *PSQL, sql)
+        return kubectl("exec", WORKLOADS[DATABASE], "--", *postgres_store.command(sql))
 
     def operate(self, commands: str) -> str:
         """Run a runbook's commands, with our cluster and namespace as the usual ones. Raises CommandError."""

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
-from services.notification.settings import Settings
+from services.workbench.chaos.totals import SEND_WINDOW
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.support.store_effects import problems, value
@@ -22,11 +22,6 @@ DAY_S, HOUR_S = 86_400, 3600
 ENTRIES_WHILE_AHEAD = 60
 PUBLISHERS = ("user", "notification")
 REFUSED = "INVALID_TIMESTAMP"  # a broker takes no record that is dated more than an hour ahead
-SEND_WINDOW = (
-    Settings.sender_threads * Settings.sender_claim
-)  # mails in hand: they repeat when their claims end at the jump, and at the kill
-
-
 OFTEN = ("user", "broker")
 OTHERS = [name for name in (*SERVICES, LAG_EXPORTER, "sink") if name not in OFTEN]
 
@@ -52,6 +47,7 @@ def test_a_clock_that_jumps_a_day_ahead_and_back_loses_nothing(victim: str, tmp_
             run.system.start(victim)
 
         watch = run.play(jump_ahead_and_back)
+        # Mails in hand repeat when their claims end at the jump, and at the kill.
         assert wrong(watch.lines(), mails_may_repeat=2 * SEND_WINDOW if victim == "notification" else 0) == []
         run.system.wait_ready(READY_S, *JOBS)
         assert {job: found for job, found in ahead.items() if found} == {}, "while the clock was ahead"

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
 
 from services.contracts.catalog import NOTIFICATION_EVENTS, TOPICS, USER_NOTICES
@@ -87,8 +86,7 @@ def test_a_replay_of_everything_has_no_effect_and_the_first_live_command_has_its
 
 def hurried(program: Program) -> Program:
     """Return a program whose lease ends soon after a kill."""
-    leases = program.name in PUBLISHERS
-    return msgspec.structs.replace(program, environment={**program.environment, **(SHORT_LEASE if leases else {})})
+    return program.with_environment(SHORT_LEASE) if program.name in PUBLISHERS else program
 
 
 def start(run: Replayed, *services: str) -> None:

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from services.contracts.service_list import SERVICES
-from services.notification.settings import Settings
+from services.workbench.chaos.totals import SEND_WINDOW
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.support.store_effects import problems
 
 USERS = 150
 OTHERS = [pytest.param(name, marks=pytest.mark.on_demand) for name in ("broker", *SERVICES) if name != "user"]
-SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 from sqlalchemy import inspect, select
 
@@ -89,10 +88,7 @@ def run(urls: dict[str, str], tmp_path: Path) -> Iterator[Trial]:
     settings = settings_on_free_ports(users=1)
     programs = [hastened(program) for program in local_programs(settings, tmp_path)]
     programs = [
-        msgspec.structs.replace(one, environment={**one.environment, "APP_DATABASE_URL": urls[one.name]})
-        if one.name in urls
-        else one
-        for one in programs
+        one.with_environment({"APP_DATABASE_URL": urls[one.name]}) if one.name in urls else one for one in programs
     ]
     with trial(settings, programs, tmp_path) as running:
         yield running

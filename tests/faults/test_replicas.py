@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from services.contracts.service_list import SERVICES
-from services.notification.settings import Settings
+from services.workbench.chaos.totals import SEND_WINDOW
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.processes import Program
@@ -17,7 +17,6 @@ from services.workbench.settings import WorkbenchSettings
 from tests.support.store_effects import problems, value
 
 USERS = 150
-SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 REPLICATED = ("user", "notification")
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from sqlalchemy import make_url, select
 
@@ -81,10 +80,7 @@ def run(lost_database: UserDatabase, tmp_path: Path) -> Iterator[Trial]:
     settings = settings_on_free_ports(USERS)
     programs = [hastened(program) for program in local_programs(settings, tmp_path)]
     own = {"APP_DATABASE_URL": lost_database.url}
-    programs = [
-        msgspec.structs.replace(one, environment={**one.environment, **own}) if one.name == "user" else one
-        for one in programs
-    ]
+    programs = [one.with_environment(own) if one.name == "user" else one for one in programs]
     with trial(settings, programs, tmp_path) as running:
         yield running
 

@@ -4,8 +4,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import msgspec
-
 from services.workbench.local.processes import Program
 
 SOURCE = Path(__file__).with_name("clock.c")
@@ -27,7 +25,7 @@ class WallClock:
     def give(self, program: Program) -> Program:
         """Return the program with this clock."""
         preloaded = {"LD_PRELOAD": str(self._library), "CLOCK_OFFSET_FILE": str(self._offset)}
-        return msgspec.structs.replace(program, environment={**program.environment, **preloaded})
+        return program.with_environment(preloaded)
 
     def set(self, seconds: int) -> None:
         """Move the clock to so many seconds ahead of the machine's, at once."""

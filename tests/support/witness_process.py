@@ -46,9 +46,8 @@ class WitnessProcess:
         log = WitnessedLog(ORIGIN)
         log.signer = KEY
         program = a_program(f"sqlite:///{folder}/witness.db", folder, log)
-        environment = {**program.environment, "APP_WITNESS_NAME": WITNESS_KEY.name}
-        self._program = msgspec.structs.replace(program, environment=environment)
-        self.url = f"http://{HOST}:{environment['APP_HTTP_PORT']}"
+        self._program = program.with_environment({"APP_WITNESS_NAME": WITNESS_KEY.name})
+        self.url = f"http://{HOST}:{program.environment['APP_HTTP_PORT']}"
         self._start()
 
     def restart(self) -> None:

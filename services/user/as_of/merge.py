@@ -43,17 +43,13 @@ class MergedLog:
             # Where a partition goes back to earlier events, they come first: they are the smallest.
             merged = heapq.merge(*streams, key=lambda event: event.envelope.sequence)
             for number, event in enumerate(merged):
-                if event.envelope.sequence > ledger.last + 1:
-                    heapq.heappush(waiting, (event.envelope.sequence, number, event))
-                    if len(waiting) > LATE:
-                        break
-                    continue
-                if ledger.is_new(event):
-                    yield event
+                heapq.heappush(waiting, (event.envelope.sequence, number, event))
                 while waiting and waiting[0][0] <= ledger.last + 1:
                     _, _, following = heapq.heappop(waiting)
                     if ledger.is_new(following):
                         yield following
+                if len(waiting) > LATE:
+                    break
             if waiting:
                 raise LogError(self._gap(waiting[0][2], ledger.last))
 

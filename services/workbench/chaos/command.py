@@ -56,7 +56,7 @@ def chaos(
             played = asyncio.run(_played(Campaign(broken, size, chosen, say), history))
             say(f"{played.commands:,} commands accepted in {played.requests:,} requests; comparing everything")
             ended, operations = time.monotonic(), operations_of(history)
-            outcome = settled(partial(collected, broken.evidence, operations, _silent), CONVERGED_S)
+            outcome = settled(partial(collected, broken.evidence, operations), CONVERGED_S)
             converged = time.monotonic() - ended
             show(console, outcome, broken.evidence.audit_url)
             sink = broken.evidence.mails
@@ -82,7 +82,3 @@ def _written(folder: Path, facts: report.Facts, played: Played, outcome: Sequenc
     path = folder / PAGE
     path.write_text(report.markdown(facts, played, outcome, PICTURE))
     return path
-
-
-def _silent(_: str) -> None:
-    """Report nothing: the comparison takes seconds."""

@@ -109,7 +109,4 @@ def _started(settings: WorkbenchSettings, server: postgres.Server | None, say: C
 
 
 def _storing(program: Program, urls: Mapping[str, str]) -> Program:
-    if program.name not in urls:
-        return program
-    environment = {**program.environment, "APP_DATABASE_URL": urls[program.name]}
-    return msgspec.structs.replace(program, environment=environment)
+    return program.with_environment({"APP_DATABASE_URL": urls[program.name]}) if program.name in urls else program

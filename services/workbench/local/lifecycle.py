@@ -10,14 +10,14 @@ from services.workbench.local.system import BROKER_STOPPED, System
 from services.workbench.settings import WorkbenchSettings
 
 
-def _silent(_: str) -> None:
+def silent(_: str) -> None:
     """Report nothing."""
 
 
 class Lifecycle:
     """Starts and stops parts of a system. `problems` lists those that ended with an unexpected exit code."""
 
-    def __init__(self, system: System, settings: WorkbenchSettings, report: Callable[[str], None] = _silent) -> None:
+    def __init__(self, system: System, settings: WorkbenchSettings, report: Callable[[str], None] = silent) -> None:
         self._system = system
         self._patience = settings.deadline.total_seconds()
         self._report = report

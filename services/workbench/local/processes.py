@@ -34,6 +34,10 @@ class Program(msgspec.Struct, frozen=True):
     log: Path
     ready: Check
 
+    def with_environment(self, more: Mapping[str, str]) -> "Program":
+        """Return the program with more variables, or other values."""
+        return msgspec.structs.replace(self, environment={**self.environment, **more})
+
 
 class Process:
     """One run of a program. Output is appended to its log."""

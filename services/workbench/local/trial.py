@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
@@ -139,7 +138,7 @@ def hastened(program: Program) -> Program:
     """Return a service with shorter leases, so that a take-over is seen sooner."""
     if program.name not in SERVICES:
         return program
-    return msgspec.structs.replace(program, environment={**program.environment, **haste(program.name)})
+    return program.with_environment(haste(program.name))
 
 
 def haste(service: str) -> dict[str, str]:

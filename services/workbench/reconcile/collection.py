@@ -18,6 +18,7 @@ from services.console.lag import event_partitions
 from services.notification.store.tables import replica
 from services.user.store import users
 from services.workbench.local import sink
+from services.workbench.local.lifecycle import silent
 from services.workbench.reconcile import mailpit, psql
 from services.workbench.reconcile.evidence import Evidence, Mail, Place, Seen, digest_of, seen, value_digest
 from services.workbench.reconcile.history import Operation
@@ -62,7 +63,7 @@ class _Page(msgspec.Struct, frozen=True):
     next: int | None
 
 
-def collected(system: System, history: Sequence[Operation] | None, say: Say) -> Evidence:
+def collected(system: System, history: Sequence[Operation] | None, say: Say = silent) -> Evidence:
     """Return the evidence. The log is read first, so that nothing newer than it is missed elsewhere.
 
     Raises ConnectionError, httpx.HTTPError, SQLAlchemyError, DeployError.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from services.contracts.catalog import DEAD_LETTERS, EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_STATE
 from services.contracts.notification import MAILED
-from services.workbench.reconcile.evidence import Event, Evidence, Place, Seen
+from services.workbench.reconcile.evidence import Event, Evidence, Place, Seen, newest_versions
 from services.workbench.reconcile.finding import Check, Finding
 
 SENT, DECIDED = "notification.sent", ("notification.queued", "notification.suppressed")
@@ -101,10 +101,7 @@ def overtaken(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _wrong_replicas(evidence: Evidence) -> Iterator[Finding]:
-    newest: dict[str, int] = {}
-    for event in evidence.seen.get(USER_STATE.name, ()):
-        if event.envelope:
-            newest[event.envelope.subject] = max(event.envelope.version, newest.get(event.envelope.subject, 0))
+    newest = newest_versions(one.envelope for one in evidence.seen.get(USER_STATE.name, ()) if one.envelope)
     for user_id, version in sorted((evidence.replicas or {}).items()):
         if version != (last := newest.get(user_id, version)):
             yield Finding(f"replica of {user_id} at version {version}, its newest state {last}")

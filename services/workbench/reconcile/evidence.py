@@ -76,10 +76,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
     def newest_versions(self) -> dict[str, int]:
         """Return the newest version of each user on the log of facts."""
-        found: dict[str, int] = {}
-        for event in self.events(USER_EVENTS.name):
-            found[event.envelope.subject] = max(found.get(event.envelope.subject, 0), event.envelope.version)
-        return found
+        return newest_versions(event.envelope for event in self.events(USER_EVENTS.name))
+
+
+def newest_versions(envelopes: Iterable[Envelope]) -> dict[str, int]:
+    """Return the newest version of each subject."""
+    found: dict[str, int] = {}
+    for envelope in envelopes:
+        found[envelope.subject] = max(found.get(envelope.subject, 0), envelope.version)
+    return found
 
 
 def seen(records: Iterable[Record]) -> dict[str, list[Seen]]:

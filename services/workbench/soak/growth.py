@@ -155,7 +155,7 @@ async def _change(api: UserApi, users: Sequence[str], number: int) -> None:
 def _arranged(urls: Mapping[str, str]) -> Callable[[Program], Program]:
     def arranged(program: Program) -> Program:
         more = AGES.get(program.name, {}) | ({"APP_DATABASE_URL": urls[program.name]} if program.name in urls else {})
-        return msgspec.structs.replace(program, environment={**program.environment, **more})
+        return program.with_environment(more)
 
     return arranged
 

@@ -14,15 +14,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from services.contracts.service_list import LAG_EXPORTER, WITH_API
+from services.contracts.service_list import WITH_API
 from services.workbench.demo.client import RefusedError, UserApi
 from services.workbench.load.generator import Generator
 from services.workbench.load.mix import Mix
 from services.workbench.local.free_ports import free_ports
-from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
-from services.workbench.local.system import MAILS, System, local_programs
 from services.workbench.local.system import service as service_program
 from services.workbench.local.trial import READY_S, settings_on_free_ports
 from services.workbench.reconcile import collection
@@ -30,7 +28,7 @@ from services.workbench.reconcile.checks import settled
 from services.workbench.reconcile.history import Recorder, read, recording
 from tests.support.bugs.table import Bug, Chance
 from tests.support.console_process import console
-from tests.support.crash.site import Site, own_program
+from tests.support.crash.site import Site, own_programs, started
 from tests.support.crash.stimuli import Stimuli
 from tests.support.planted import through
 
@@ -70,16 +68,9 @@ class Trial:
     def anomalies(self, *chances: Chance) -> set[str]:
         """Play a campaign and return the names of what is found afterwards."""
         asyncio.run(self._play(chances))
-        site = self._site
-        compared = collection.System(
-            kafka=site.settings.client,
-            audit_url=f"http://{HOST}:{site.settings.port('audit')}",
-            mails=site.folder / MAILS,
-            user_database=site.url("user"),
-            notification_database=site.url("notification"),
-            takeovers=True,
-        )
-        outcome = settled(partial(collection.collected, compared, list(read(self._history)), _silent), WITHIN_S)
+        more = {"notification_database": self._site.url("notification"), "takeovers": True}
+        compared = msgspec.structs.replace(self._site.compared(), **more)
+        outcome = settled(partial(collection.collected, compared, list(read(self._history))), WITHIN_S)
         for one in outcome:
             for finding in (one.findings or ())[:3]:
                 print(one.check.name, finding.what)  # noqa: T201  # shown for a test that fails
@@ -88,9 +79,7 @@ class Trial:
     async def _play(self, chances: tuple[Chance, ...]) -> None:
         async with aiohttp.ClientSession() as session:
             with recording(self._history) as recorder:
-                assert isinstance(recorder, Recorder)
-                url = f"http://{HOST}:{self._site.settings.port('user')}"
-                generator = Generator(UserApi(session, url, ANSWER_S, recorder), f"bugs-{self._seed}", self._seed)
+                generator = self._generator(session, recorder, "bugs")
                 if Chance.LATE in chances:
                     await asyncio.to_thread(self._site.system.stop, self._service)
                 await generator.populate(USERS, CONCURRENCY)
@@ -133,10 +122,11 @@ class Trial:
 
     async def _more(self, session: aiohttp.ClientSession) -> None:
         with recording(self._history) as recorder:
-            assert isinstance(recorder, Recorder)
-            url = f"http://{HOST}:{self._site.settings.port('user')}"
-            generator = Generator(UserApi(session, url, ANSWER_S, recorder), f"more-{self._seed}", self._seed)
-            await generator.populate(4 * USERS, CONCURRENCY)
+            await self._generator(session, recorder, "more").populate(4 * USERS, CONCURRENCY)
+
+    def _generator(self, session: aiohttp.ClientSession, recorder: Recorder | None, run: str) -> Generator:
+        url = f"http://{HOST}:{self._site.settings.port('user')}"
+        return Generator(UserApi(session, url, ANSWER_S, recorder), f"{run}-{self._seed}", self._seed)
 
     async def _replica(self) -> None:
         self._site.system.start(REPLICA)
@@ -186,16 +176,13 @@ def trial(folder: Path, bug: Bug | None, seed: int, service: str = "user") -> It
     """Yield a trial of a system whose service has a bug; it is killed at the end."""
     settings = settings_on_free_ports(users=1)
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in WITH_API}
-    programs = {one.name: own_program(one, settings, folder, urls) for one in local_programs(settings, folder)}
-    del programs[LAG_EXPORTER]
+    programs = own_programs(settings, folder, urls)
     service = bug.service if bug else service
     if bug:
         programs[service] = _planted(programs[service], bug)
     programs[REPLICA] = _replica(programs[service], folder)
-    with System(programs.values()) as system:
-        Lifecycle(system, settings).start()
-        environments = {name: programs[name].environment for name in WITH_API}
-        yield Trial(Site(system, settings, folder, environments), service, seed, is_broken=bug is not None)
+    with started([*programs.values()], settings, folder) as site:
+        yield Trial(site, service, seed, is_broken=bug is not None)
 
 
 def _planted(program: Program, bug: Bug) -> Program:
@@ -220,7 +207,3 @@ def _put_back(kept: Path, store: Path) -> None:
     for suffix in ("-wal", "-shm"):
         Path(f"{store}{suffix}").unlink(missing_ok=True)
     shutil.copy(kept, store)
-
-
-def _silent(_: str) -> None:
-    """Report nothing."""

@@ -1,6 +1,6 @@
 """The system of the sweep: a whole local one with short leases, and each of its services also armed at each point."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import msgspec
 from services.contracts.service_list import LAG_EXPORTER, WITH_API
 from services.workbench.local.broker import broker
 from services.workbench.local.lifecycle import Lifecycle
+from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
-from services.workbench.local.system import System, local_programs
+from services.workbench.local.system import MAILS, System, local_programs
 from services.workbench.local.trial import STATE, settings_on_free_ports
+from services.workbench.reconcile import collection
 from services.workbench.settings import WorkbenchSettings
 from tests.support.crash import at
 from tests.support.crash.points import POINTS, Point, Reach
@@ -44,19 +46,41 @@ class Site(msgspec.Struct, frozen=True):
         """Return the URL of a service's database."""
         return self.environments[service]["APP_DATABASE_URL"]
 
+    def compared(self) -> collection.System:
+        """Return where the evidence of this system is."""
+        return collection.System(
+            kafka=self.settings.client,
+            audit_url=f"http://{HOST}:{self.settings.port('audit')}",
+            mails=self.folder / MAILS,
+            user_database=self.url("user"),
+        )
+
 
 @contextmanager
 def running(folder: Path, urls: Mapping[str, str]) -> Iterator[Site]:
     """Yield the system with these databases; it is killed at the end."""
     settings = settings_on_free_ports(users=1)
-    programs = {one.name: own_program(one, settings, folder, urls) for one in local_programs(settings, folder)}
-    del programs[LAG_EXPORTER]
+    programs = own_programs(settings, folder, urls)
     armed = [
         _armed(programs[one.program], one, when) for one in POINTS if one.reach not in COMMANDS for when in at.MOMENTS
     ]
-    with System([*programs.values(), *armed]) as system:
+    with started([*programs.values(), *armed], settings, folder) as site:
+        yield site
+
+
+@contextmanager
+def started(programs: Sequence[Program], settings: WorkbenchSettings, folder: Path) -> Iterator[Site]:
+    """Yield a system of these programs, of which the usual ones run; it is killed at the end."""
+    with System(programs) as system:
         Lifecycle(system, settings).start()
-        yield Site(system, settings, folder, {name: programs[name].environment for name in WITH_API})
+        yield Site(system, settings, folder, {one.name: one.environment for one in programs if one.name in WITH_API})
+
+
+def own_programs(settings: WorkbenchSettings, folder: Path, urls: Mapping[str, str]) -> dict[str, Program]:
+    """Return the programs of a system on these databases by name, without the probe of lag."""
+    programs = {one.name: _own_program(one, settings, folder, urls) for one in local_programs(settings, folder)}
+    del programs[LAG_EXPORTER]
+    return programs
 
 
 def armed_name(point: Point, when: str) -> str:
@@ -64,23 +88,18 @@ def armed_name(point: Point, when: str) -> str:
     return f"{point.name} {when}"
 
 
-def own_program(program: Program, settings: WorkbenchSettings, folder: Path, urls: Mapping[str, str]) -> Program:
+def _own_program(program: Program, settings: WorkbenchSettings, folder: Path, urls: Mapping[str, str]) -> Program:
     """Return a program of the system with short leases and sessions, and with its database."""
     if program.name == "broker":
         ports = settings.broker_port, settings.controller_port
         return broker(*ports, jars=STATE / "kafka", state=folder / "broker", more=SHORT_SESSIONS)
     if program.name not in WITH_API:
         return program
-    own = {"APP_DATABASE_URL": urls[program.name], **SHORT.get(program.name, {})}
-    return msgspec.structs.replace(program, environment={**program.environment, **own})
+    return program.with_environment({"APP_DATABASE_URL": urls[program.name], **SHORT.get(program.name, {})})
 
 
 def _armed(program: Program, point: Point, when: str) -> Program:
     python, dash_m, module = program.argv
-    ages = AGES if point.reach is Reach.FORGETTING else {}
-    return msgspec.structs.replace(
-        program,
-        name=armed_name(point, when),
-        argv=(python, dash_m, *at.through(when, point.step), module),
-        environment={**program.environment, **ages},
-    )
+    argv = (python, dash_m, *at.through(when, point.step), module)
+    armed = msgspec.structs.replace(program, name=armed_name(point, when), argv=argv)
+    return armed.with_environment(AGES) if point.reach is Reach.FORGETTING else armed

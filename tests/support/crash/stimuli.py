@@ -10,6 +10,7 @@ from services.chassis.messages.record import Headers, Outgoing
 from services.contracts import user
 from services.contracts.catalog import DEAD_LETTERS, USER_EVENTS, USER_STATE
 from services.contracts.envelope import schema_of, to_headers
+from services.workbench.polling import until
 from tests.support.broker import configure, configured
 from tests.support.builders import an_envelope
 from tests.support.console_process import console
@@ -46,7 +47,7 @@ class Stimuli:
         if point.reach is Reach.TAKEN:
             self._relax(point)
         if point.reach is Reach.RETRY:
-            self._publish(b"no JSON")
+            self.publish_poison()
             await self._until_any(point.program, DEAD)
         if point.reach is Reach.PARKED:
             self.publish_newer()
@@ -58,7 +59,7 @@ class Stimuli:
             for command in (("relay", "pause", "--reason", "a test"), ("relay", "resume")):
                 await self._console(point.program, *command)
         elif point.reach in {Reach.POISON, Reach.LETTER}:
-            self._publish(b"no JSON")
+            self.publish_poison()
         elif point.reach is Reach.NEWER:
             self.publish_newer()
         elif point.reach in {Reach.REFUSED, Reach.TAKEN}:
@@ -82,10 +83,7 @@ class Stimuli:
         configure(self._broker, topic, LIMIT, self._limits[topic])
 
     async def _until_any(self, service: str, query: str) -> None:
-        url, deadline = self._site.url(service), time.monotonic() + PATIENCE_S
-        while not value(url, query):
-            assert time.monotonic() < deadline, f"{query}: still 0"
-            await asyncio.sleep(0.1)
+        await asyncio.to_thread(until, query, lambda: value(self._site.url(service), query), bool, PATIENCE_S)
 
     def publish_newer(self) -> None:
         """Publish the state of a user of its own in a version of which nobody knows the schema."""

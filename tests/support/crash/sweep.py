@@ -15,11 +15,11 @@ from services.workbench.load.generator import Generator
 from services.workbench.load.mix import Mix
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process
-from services.workbench.local.system import MAILS, clean_environment
+from services.workbench.local.system import clean_environment
 from services.workbench.local.trial import READY_S
 from services.workbench.reconcile.checks import CONVERGED_S, checked
-from services.workbench.reconcile.collection import System, collected
-from services.workbench.reconcile.history import Recorder, read, recording
+from services.workbench.reconcile.collection import collected
+from services.workbench.reconcile.history import read, recording
 from tests.support.crash import at
 from tests.support.crash.points import Point, Reach
 from tests.support.crash.site import Site, armed_name
@@ -64,7 +64,6 @@ class Sweep:
     async def _load(self, session: aiohttp.ClientSession) -> None:
         url = f"http://{HOST}:{self._site.settings.port('user')}"
         with recording(self._history) as recorder:
-            assert isinstance(recorder, Recorder)
             api = UserApi(session, url, ANSWER_S, recorder)
             run = f"crash-{uuid.uuid4().hex[:8]}"
             generator = Generator(api, run, seed=7)
@@ -138,16 +137,10 @@ class Sweep:
         return new
 
     def _anomalies(self) -> set[str]:
-        site, operations = self._site, list(read(self._history))
-        compared = System(
-            kafka=site.settings.client,
-            audit_url=f"http://{HOST}:{site.settings.port('audit')}",
-            mails=site.folder / MAILS,
-            user_database=site.url("user"),
-        )
+        compared, operations = self._site.compared(), list(read(self._history))
         deadline = time.monotonic() + CONVERGED_S
         while True:
-            outcome = checked(collected(compared, operations, _silent))
+            outcome = checked(collected(compared, operations))
             found = {f"{one.check.name}: {finding.what}" for one in outcome for finding in one.findings or ()}
             if found <= self._known or time.monotonic() > deadline:
                 return found
@@ -163,7 +156,3 @@ async def _killed(process: Process) -> None:
             raise TimeoutError(f"{process.program.name}: not reached within {DEATH_S:g} s; the log ends with {end}")
         await asyncio.sleep(PAUSE_S)
     assert code == KILLED, process.program.log.read_text()[-2000:]
-
-
-def _silent(_: str) -> None:
-    """Report nothing."""

@@ -5,8 +5,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
 from services.contracts.service_list import SERVICES
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
@@ -80,5 +78,4 @@ def local(folder: Path, variables: Mapping[str, str] = {}) -> Iterator[LocalTarg
 
 
 def _with_variables(program: Program, variables: Mapping[str, str]) -> Program:
-    given = variables if program.name in SERVICES else {}
-    return msgspec.structs.replace(program, environment={**program.environment, **given})
+    return program.with_environment(variables) if program.name in SERVICES else program

@@ -35,7 +35,7 @@ def test_each_mail_of_a_command_is_read_over_all_pages_but_alerts_and_forgotten_
 
 
 def test_rows_are_what_psql_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    printed = {("in", "container", *psql.PSQL, psql.VERSIONS): "u1=3\nu2=14\n"}
+    printed = {("in", "container", *psql.argv("user", psql.VERSIONS)): "u1=3\nu2=14\n"}
     monkeypatch.setattr(psql, "run", lambda *argv: printed[argv])
     assert psql.user_versions(("in", "container")) == {"u1": 3, "u2": 14}
 
