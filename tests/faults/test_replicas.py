@@ -51,17 +51,17 @@ def test_replicas_share_a_database_and_survive_the_death_of_one_of_each(
 def programs(settings: WorkbenchSettings, urls: Mapping[str, str], folder: Path) -> list[Program]:
     """Return the local system with its stores on PostgreSQL."""
     parts = [part for part in local_programs(settings, folder) if part.name not in SERVICES]
-    return parts + [service(name, environment(name, settings, urls), folder) for name in SERVICES]
+    return parts + [service(name, environment(name, settings, urls, folder), folder) for name in SERVICES]
 
 
 def twin(name: str, settings: WorkbenchSettings, urls: Mapping[str, str], folder: Path) -> Program:
     """Return a second process of a service, on ports of its own."""
     http, metrics = free_ports(2)
     ports = {"APP_HTTP_PORT": str(http), "APP_METRICS_PORT": str(metrics)}
-    second = service(name, {**environment(name, settings, urls), **ports}, folder)
+    second = service(name, {**environment(name, settings, urls, folder), **ports}, folder)
     return msgspec.structs.replace(second, name=f"{name}-2", log=folder / f"{name}-2.log")
 
 
-def environment(name: str, settings: WorkbenchSettings, urls: Mapping[str, str]) -> dict[str, str]:
+def environment(name: str, settings: WorkbenchSettings, urls: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Return a service's variables, with a database on PostgreSQL and short leases."""
-    return {**service_environment(name, settings, Path()), **haste(name), "APP_DATABASE_URL": urls[name]}
+    return {**service_environment(name, settings, folder), **haste(name), "APP_DATABASE_URL": urls[name]}

@@ -9,8 +9,6 @@ from services.contracts.service_list import SERVICES
 from services.workbench.local.system import clean_environment, service_environment
 from services.workbench.settings import WorkbenchSettings
 
-FOLDER = Path("/state")
-
 
 def test_the_console_needs_no_setting() -> None:
     settings = load(WorkbenchSettings, {})
@@ -31,13 +29,13 @@ def test_a_child_gets_no_setting_but_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert environment["LANG"] == "C"
 
 
-def test_each_service_has_a_store_and_ports_of_its_own() -> None:
-    environments = [service_environment(name, WorkbenchSettings(), FOLDER) for name in SERVICES]
+def test_each_service_has_a_store_and_ports_of_its_own(tmp_path: Path) -> None:
+    environments = [service_environment(name, WorkbenchSettings(), tmp_path) for name in SERVICES]
     for setting in ("APP_DATABASE_URL", "APP_HTTP_PORT", "APP_METRICS_PORT"):
         assert len({environment[setting] for environment in environments}) == len(SERVICES)
-    assert environments[0]["APP_DATABASE_URL"] == "sqlite:////state/user.db"
+    assert environments[0]["APP_DATABASE_URL"] == f"sqlite:///{tmp_path}/user.db"
 
 
-def test_a_given_broker_is_what_the_services_use() -> None:
+def test_a_given_broker_is_what_the_services_use(tmp_path: Path) -> None:
     settings = WorkbenchSettings(kafka_bootstrap_servers="kafka:9092")
-    assert service_environment("audit", settings, FOLDER)["APP_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
+    assert service_environment("audit", settings, tmp_path)["APP_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
