@@ -22,7 +22,7 @@ from services.workbench.load.run import CONNECTIONS, IDLE_S
 from services.workbench.reconcile.history import Recorder
 
 CONCURRENCY = 16
-PATIENCE_S = 180.0  # for a command: longer than any fault, and the start of a broker behind it
+PATIENCE_S = 180.0  # for a command, then its outcome counts as unknown: longer than any fault, and the start behind it
 LAG_S = 1.0
 
 
@@ -52,9 +52,13 @@ class Second(msgspec.Struct, frozen=True):
 
 
 class Played(msgspec.Struct, frozen=True):
-    """The course of a campaign: commands and requests, registrations before it included, faults, and each second."""
+    """The course of a campaign: commands and requests, registrations before it included, faults, and each second.
+
+    `unknown` commands were never answered: the checks allow that they were carried out, and that they were not.
+    """
 
     commands: int
+    unknown: int
     requests: int
     faults: Sequence[Broken]
     seconds: Sequence[Second]
@@ -78,7 +82,7 @@ class Campaign:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
         async with aiohttp.ClientSession(connector=connector) as session:
             api = UserApi(session, self._site.user_url, PATIENCE_S, recorder)
-            generator = Generator(api, run, self._seed)
+            generator = Generator(api, run, self._seed, unknown_allowed=True)
             await generator.populate(self._size.users, CONCURRENCY)
             mix = Mix(self._size.users, random.Random(self._seed))  # noqa: S311  # seeded, not secret
             plan = mix.plan(self._size.rate, self._size.seconds)
@@ -93,7 +97,8 @@ class Campaign:
                     task.cancel()
                 await self._site.injector.close()
         requests = self._size.users + len(measured.samples)
-        return Played(len(generator.accepted), requests, self._broken, self._by_second(measured.samples))
+        seconds = self._by_second(measured.samples)
+        return Played(len(generator.accepted), generator.unknown, requests, self._broken, seconds)
 
     async def _break(self, planned: Sequence[Planned]) -> None:
         for one in planned:

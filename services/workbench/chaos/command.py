@@ -54,7 +54,9 @@ def chaos(
             say(f"seed {chosen}: {rate:g} requests a second for {seconds:g} s on {broken.name}, {faults} faults")
             history = new_history(settings.folder(FOLDER))
             played = asyncio.run(_played(Campaign(broken, size, chosen, say), history))
-            say(f"{played.commands:,} commands accepted in {played.requests:,} requests; comparing everything")
+            unknown = f", {played.unknown:,} never answered" if played.unknown else ""
+            accepted = f"{played.commands:,} commands accepted in {played.requests:,} requests{unknown}"
+            say(f"{accepted}; comparing everything")
             ended, operations = time.monotonic(), operations_of(history)
             outcome = settled(partial(collected, broken.evidence, operations), CONVERGED_S)
             converged = time.monotonic() - ended

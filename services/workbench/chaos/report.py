@@ -36,6 +36,7 @@ def markdown(facts: Facts, played: Played, outcome: Sequence[Checked], picture: 
 | Total | Number |
 |---|---|
 | commands | {played.commands:,} |
+| commands without an answer | {played.unknown:,} |
 | faults | {len(played.faults)} |
 {totals}| repeated mails | {mails} |
 | seconds to converge, comparison included | {facts.converged:.0f} |

@@ -28,6 +28,10 @@ class RefusedError(Exception):
         self.kind = kind
 
 
+class UnansweredError(RefusedError):
+    """The API did not answer a command until the deadline: whether it was carried out stays unknown."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The API's answer to a write."""
 
@@ -62,13 +66,16 @@ class UserApi:
         self._recorder = recorder
 
     async def insist(self, step: Step, path: str, headers: Mapping[str, str]) -> tuple[Reply, int]:
-        """Send a command until it is answered; return the reply and the number of attempts. Raises RefusedError."""
+        """Send a command until it is answered; return the reply and the number of attempts.
+
+        Raises RefusedError, and UnansweredError at the deadline.
+        """
         deadline = time.monotonic() + self._deadline
         attempts, pause = 1, FIRST_PAUSE_SECONDS
         while isinstance(answer := await self.attempt(step, path, headers), Unanswered):
             if time.monotonic() + pause > deadline:
                 detail = f"{step.method} {path} was not answered in {attempts} attempts: {answer.detail}"
-                raise RefusedError(answer.kind, detail)
+                raise UnansweredError(answer.kind, detail)
             await asyncio.sleep(pause)
             attempts, pause = attempts + 1, min(pause * 2, LONGEST_PAUSE_SECONDS)
         return answer, attempts

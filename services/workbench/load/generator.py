@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from services.workbench.demo.campaign import Step
-from services.workbench.demo.client import RefusedError, Reply, Unanswered, UserApi
+from services.workbench.demo.client import RefusedError, Reply, Unanswered, UnansweredError, UserApi
 from services.workbench.demo.driver import Accepted
 from services.workbench.load.mix import Planned
-from services.workbench.load.players import Player
+from services.workbench.load.players import NobodyError, Player
 
 TELL_SECONDS = 0.25
 
@@ -55,9 +55,13 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Generator:
-    """Plays users at an API. `accepted` holds every command that the system has taken, errors at first included."""
+    """Plays users at an API. `accepted` holds every command that the system has taken, errors at first included.
 
-    def __init__(self, api: UserApi, run: str, seed: int) -> None:
+    With `unknown_allowed`, a command whose outcome does not become known is counted in `unknown` instead of raised; a
+    user whose registration it was sends nothing more.
+    """
+
+    def __init__(self, api: UserApi, run: str, seed: int, *, unknown_allowed: bool = False) -> None:
         self._api = api
         self._run = run
         self._seed = seed
@@ -65,7 +69,9 @@ class Generator:
         self._numbers = itertools.count(1)
         self._sent = 0
         self._samples: list[Sample] = []
+        self._unknown_allowed = unknown_allowed
         self.accepted: list[Accepted] = []
+        self.unknown = 0
 
     async def populate(self, users: int, concurrency: int) -> None:
         """Register the first users, so many at a time, before anything is measured. Raises RefusedError."""
@@ -79,7 +85,7 @@ class Generator:
         """Send a plan; `tell` hears now and then how many requests were sent and how many answered.
 
         A command whose outcome stays unknown is an error in the samples, and is sent again until it is known: what
-        became of it can then be counted. Raises RefusedError when it does not become known.
+        became of it can then be counted. Raises UnansweredError when it does not become known, RefusedError.
         """
         self._samples, self._sent = [], 0
         start, start_at = time.monotonic(), time.time()
@@ -115,6 +121,18 @@ class Generator:
             await self._send(player, kind, due)
 
     async def _send(self, player: Player, kind: str, due: Due) -> None:
+        try:
+            await self._request(player, kind, due)
+        except NobodyError:
+            return
+        except UnansweredError:
+            if not self._unknown_allowed:
+                raise
+            self.unknown += 1
+            if kind == "register":
+                player.give_up()
+
+    async def _request(self, player: Player, kind: str, due: Due) -> None:
         step = player.step(kind)
         correlation_id = f"{self._run}-{next(self._numbers)}"
         headers = {"X-Correlation-ID": correlation_id, "Idempotency-Key": correlation_id, "If-Match": "*"}

@@ -9,6 +9,10 @@ SHARE_OPTED_OUT = 0.1
 READ = Step(kind="read", method="GET")
 
 
+class NobodyError(Exception):
+    """A user whose registration was never answered: its id is unknown, so it sends no further command."""
+
+
 class Player:
     """One user. `user_id` is there once it has registered; toggling preferences is one at a time.
 
@@ -23,6 +27,11 @@ class Player:
         self._chance = random.Random(f"{seed}/{number}")  # noqa: S311  # seeded
         self._opted_in = self._chance.random() >= SHARE_OPTED_OUT
         self._changes = 0
+
+    def give_up(self) -> None:
+        """Let every command that waits for the user's id end with NobodyError."""
+        self.user_id.set_exception(NobodyError())
+        self.user_id.exception()  # asyncio reports an exception that nobody has looked at
 
     def step(self, kind: str) -> Step:
         """Return the next command of a kind. Whom it tells is known when all versions are; see `effects.settled`."""

@@ -8,16 +8,19 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from services.workbench.demo.client import RefusedError, UserApi
+from services.workbench.demo.client import RefusedError, UnansweredError, UserApi
 from services.workbench.demo.driver import Accepted
 from services.workbench.load.generator import Generator, Measured
 from services.workbench.load.mix import Planned
 
 
 class FakeUsers:
-    """Carries out each key once, a PATCH after a pause. With a `gate`, nothing is answered until so many have asked."""
+    """Carries out each key once, a PATCH after a pause. With a `gate`, nothing is answered until so many have asked.
 
-    def __init__(self, gate: int = 0, failures: int = 0, refuse: int = 0) -> None:
+    Requests of a method in `unanswered` are carried out, and answered by 503.
+    """
+
+    def __init__(self, gate: int = 0, failures: int = 0, refuse: int = 0, unanswered: str = "") -> None:
         self.most_patches = 0
         self._patches = 0
         self.asked: list[tuple[str, str, object]] = []
@@ -26,6 +29,7 @@ class FakeUsers:
         self._gate = gate
         self._failures = failures
         self._refuse = refuse
+        self._unanswered = unanswered
         self._open = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -44,8 +48,8 @@ class FakeUsers:
             await asyncio.sleep(0.02)
             self._patches -= 1
         reply = self._carry_out(request)
-        if self._failures:
-            self._failures -= 1
+        if self._failures or request.method == self._unanswered:
+            self._failures = max(0, self._failures - 1)
             return web.Response(status=503, text="not now")
         return web.json_response(reply)
 
@@ -59,14 +63,22 @@ class FakeUsers:
 
 
 def play(users: FakeUsers, plan: list[Planned], population: int = 0) -> tuple[Measured, list[Accepted]]:
-    async def session() -> tuple[Measured, list[Accepted]]:
+    measured, generator = played(users, plan, population, 10.0)
+    return measured, generator.accepted
+
+
+def played(
+    users: FakeUsers, plan: list[Planned], population: int, patience: float, *, unknown_allowed: bool = False
+) -> tuple[Measured, Generator]:
+    async def session() -> tuple[Measured, Generator]:
         app = web.Application()
         app.router.add_route("*", "/users", users.handle)
         app.router.add_route("*", "/users/{user}", users.handle)
         async with TestServer(app) as server, aiohttp.ClientSession() as client:
-            generator = Generator(UserApi(client, str(server.make_url("")).rstrip("/"), 10.0), "run", 1)
+            api = UserApi(client, str(server.make_url("")).rstrip("/"), patience)
+            generator = Generator(api, "run", 1, unknown_allowed=unknown_allowed)
             await generator.populate(population, 4)
-            return await generator.play(plan, 0.01, lambda *_: None), generator.accepted
+            return await generator.play(plan, 0.01, lambda *_: None), generator
 
     return asyncio.run(session())
 
@@ -115,6 +127,26 @@ def test_an_unknown_outcome_is_an_error_and_yet_counted_as_what_it_became() -> N
     assert [sample.error for sample in measured.samples] == ["503"]
     assert [(command.version, command.attempts) for command in accepted] == [(1, 2)]
     assert users.versions == {"u1": 1}
+
+
+def test_a_command_that_is_never_answered_is_counted_as_unknown_and_the_others_go_on() -> None:
+    plan = [Planned(0.0, "rename", 1), Planned(0.0, "prefer", 1), Planned(0.0, "register", 2)]
+    _, generator = played(FakeUsers(unanswered="PATCH"), plan, 1, 0.1, unknown_allowed=True)
+    assert generator.unknown == 2
+    assert [command.step.kind for command in generator.accepted] == ["register", "register"]
+
+
+def test_a_user_whose_registration_is_never_answered_sends_nothing_more() -> None:
+    users = FakeUsers(unanswered="POST")
+    plan = [Planned(0.0, kind, 1) for kind in ("register", "rename", "leave")]
+    _, generator = played(users, plan, 0, 0.1, unknown_allowed=True)
+    assert (generator.unknown, generator.accepted) == (1, [])
+    assert {method for method, _, _ in users.asked} == {"POST"}
+
+
+def test_an_outcome_that_stays_unknown_ends_a_load_which_counts_every_effect() -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(UnansweredError, match="was not answered")):
+        played(FakeUsers(unanswered="PATCH"), [Planned(0.0, "rename", 1)], 1, 0.1)
 
 
 def test_a_registration_that_is_refused_ends_the_load_with_the_answer() -> None:

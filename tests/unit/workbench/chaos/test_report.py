@@ -10,6 +10,7 @@ from services.workbench.reconcile.finding import Finding
 
 PLAYED = Played(
     commands=70,
+    unknown=2,
     requests=100,
     faults=[Broken("kill user", 1.0, 2.5)],
     seconds=[Second(50, 0, 3), Second(0, 10, 90), Second(40, 0, 0)],
@@ -23,8 +24,15 @@ def test_the_page_has_the_seed_the_faults_and_each_check() -> None:
         Facts("compose", 7, "make chaos SEED=7", 12.4, MailRepeats(3, 20)), PLAYED, outcome, "p.svg"
     ).splitlines()
     assert page[0] == "# Campaign with seed 7"
-    for row in ("commands | 70", "faults | 1", "lost | 0", "repeated mails | 3 (at most 20)"):
+    for row in (
+        "commands | 70",
+        "commands without an answer | 2",
+        "faults | 1",
+        "lost | 0",
+        "repeated mails | 3 (at most 20)",
+    ):
         assert f"| {row} |" in page
+    assert "| repeated mails | 3 (at most 20) |" in page
     assert "| 1 s | kill user | 1.5 s |" in page
     assert f"| {CHECKS[0].name} | not checked | {CHECKS[0].allowed} |" in page
     assert f"| {CHECKS[-1].name} | 2 | {CHECKS[-1].allowed} |" in page
