@@ -23,18 +23,21 @@ class Planned(msgspec.Struct, frozen=True):
 def schedule(possible: Sequence[Fault], seed: int, number: int, seconds: float) -> list[Planned]:
     """Return so many faults within so many seconds, one after the other; equal arguments give equal faults.
 
-    Each kind of fault comes once before any comes again. Records that cannot be applied are not published: what is
-    dead stays dead until an operator decides. Raises FaultError if nothing can be broken.
+    Each kind of fault comes once before any comes again. A fault that needs more time than each has is left out.
+    Records that cannot be applied are not published: what is dead stays dead until an operator decides. Raises
+    FaultError if nothing can be broken.
     """
     chance = random.Random(seed)  # noqa: S311  # seeded, not secret
-    choice = [fault for fault in possible if fault.verb != "poison"]
+    share = seconds * (1 - EDGE) / number
+    most = min(LONGEST * share, LONGEST_S)
+    choice = [fault for fault in possible if fault.verb != "poison" and fault.lasting(0) <= most]
     if not choice:
         raise FaultError("this system has no part that can be broken: `break list` shows what it has")
-    share = seconds * (1 - EDGE) / number
     planned, left = [], list[Fault]()
     for count in range(number):
         left = left or chance.sample(choice, len(choice))
         lasts = min(chance.uniform(SHORTEST, LONGEST) * share, LONGEST_S)
         begins = seconds * EDGE + count * share + chance.uniform(0, EDGE) * share
-        planned.append(Planned(begins, left.pop(), lasts))
+        fault = left.pop()
+        planned.append(Planned(begins, fault, fault.lasting(lasts)))
     return planned

@@ -3,9 +3,11 @@
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
@@ -13,9 +15,12 @@ from services.console.failures import UsageError
 from services.console.running import DOCKER_COMPOSE, IN_KIND, published
 from services.contracts.service_list import SERVICES
 from services.workbench.faults.compose_parts import ComposeParts
+from services.workbench.faults.conditions.disks import Disk, Disks, mounted, unmount
+from services.workbench.faults.conditions.protection import FileProtection, ServerProtection
 from services.workbench.faults.injector import Injector
 from services.workbench.faults.kind_parts import KindParts
-from services.workbench.faults.local_parts import LocalParts
+from services.workbench.faults.local_parts import LocalParts, stores
+from services.workbench.faults.table import BROKER, DATABASE
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
@@ -57,7 +62,7 @@ class Site(msgspec.Struct, frozen=True):
 def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]) -> Iterator[Site]:
     """Yield the system. Raises UsageError if it does not run, and what starting and stopping raise."""
     if target not in NAMES:
-        with _server(target) as server, _started(settings, server, say) as started:
+        with _own(settings, target, say) as started:
             yield started
         return
     (found,) = (one for one in published(os.environ) if one.name == NAMES[target])
@@ -75,23 +80,60 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
 
 
 @contextlib.contextmanager
-def _server(target: Target) -> Iterator[postgres.Server | None]:
-    """Yield a PostgreSQL server of the campaign's own, None for files. Raises UsageError if it is not installed."""
+def _own(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]) -> Iterator[Site]:
+    """Start a system of the campaign's own, on disks of its own if it may mount them. Raises UsageError."""
+    require_ports(settings)
+    folder = settings.folder(FOLDER)
+    with _stores_folder(folder, target) as databases:
+        disks = {DATABASE: databases, BROKER: folder / "broker" / "data"}
+        unmount(list(disks.values()))
+        shutil.rmtree(folder, ignore_errors=True)
+        with mounted(disks) as own, _server(target, databases) as server:
+            kept = _Kept(databases, server, own)
+            with _started(settings, folder, kept, say) as started:
+                yield started
+
+
+@contextlib.contextmanager
+def _stores_folder(folder: Path, target: Target) -> Iterator[Path]:
+    if target is Target.LOCAL:
+        yield folder / "stores"
+        return
+    with tempfile.TemporaryDirectory(prefix="eventline-chaos-") as apart:  # where the server's user may go
+        Path(apart).chmod(0o755)
+        yield Path(apart)
+
+
+@contextlib.contextmanager
+def _server(target: Target, databases: Path) -> Iterator[postgres.Server | None]:
+    """Yield a PostgreSQL server with its files in a folder, None for SQLite. Raises UsageError if none is installed."""
     if target is Target.LOCAL:
         yield None
         return
     if (binaries := postgres.binaries()) is None:
         raise UsageError("PostgreSQL is not installed: apt-get install postgresql, or use --target local")
-    with contextlib.closing(postgres.Server(binaries, free_ports(1)[0])) as server:
+    with contextlib.closing(postgres.Server(binaries, free_ports(1)[0], parent=databases)) as server:
         yield server
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """Where a system keeps its data: the folder of its stores, its database server, and disks of its own."""
+
+    databases: Path
+    server: postgres.Server | None
+    disks: Mapping[str, Disk]
+
+    def urls(self) -> Mapping[str, str]:
+        """Return a fresh database for each service."""
+        return {
+            name: self.server.fresh_url() if self.server else f"sqlite:///{self.databases / name}.db"
+            for name in SERVICES
+        }
+
+
 @contextlib.contextmanager
-def _started(settings: WorkbenchSettings, server: postgres.Server | None, say: Callable[[str], None]) -> Iterator[Site]:
-    folder = settings.folder(FOLDER)
-    require_ports(settings)
-    shutil.rmtree(folder, ignore_errors=True)
-    urls = {name: server.fresh_url() if server else f"sqlite:///{folder / name}.db" for name in SERVICES}
+def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callable[[str], None]) -> Iterator[Site]:
+    urls = kept.urls()
     with System([_storing(program, urls) for program in local_programs(settings, folder)]) as system:
         life = Lifecycle(system, settings, say)
         life.start()
@@ -102,10 +144,15 @@ def _started(settings: WorkbenchSettings, server: postgres.Server | None, say: C
             user_database=urls["user"],
             notification_database=urls["notification"],
         )
-        injector = Injector(LocalParts(system, folder, server), settings.client)
-        name = f"a system on this machine{' with PostgreSQL' if server else ''}"
+        injector = _injector(LocalParts(system, kept.databases, kept.server), settings, kept, urls)
+        name = f"a system on this machine{' with PostgreSQL' if kept.server else ''}"
         yield Site(name, f"http://{HOST}:{settings.port('user')}", injector, evidence, life.problems)
         life.end()
+
+
+def _injector(parts: LocalParts, settings: WorkbenchSettings, kept: _Kept, urls: Mapping[str, str]) -> Injector:
+    protection = ServerProtection(urls["user"]) if kept.server else FileProtection(stores(kept.databases))
+    return Injector(parts, settings.client, {"fill": Disks(kept.disks, parts), "write-protect": protection})
 
 
 def _storing(program: Program, urls: Mapping[str, str]) -> Program:

@@ -67,7 +67,7 @@ async def _act(console: Console, verb: str | None, target: str | None, seconds: 
         fault = await _chosen(console, breaker, verb, target, seed)
         number = await breaker.begin(fault, seconds)
         meaning = f"{VERBS[fault.verb].meaning}; Ctrl-C heals it now"
-        console.print(f"{fault.name} for {seconds:g} s: {meaning}", highlight=False, soft_wrap=True)
+        console.print(f"{fault.name} for {fault.lasting(seconds):g} s: {meaning}", highlight=False, soft_wrap=True)
         status = await Watch(console, breaker).until_reported(number)
     for heading, text in status.report:
         console.print(f"  {heading:13} {text}", highlight=False, soft_wrap=True)

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import msgspec
 
@@ -11,11 +13,13 @@ from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.ids import new_id
+from services.workbench.faults.conditions.condition import Condition
 from services.workbench.faults.parts import Parts
 from services.workbench.faults.poison import RECORDS, records
 from services.workbench.faults.table import Fault, FaultError, all_faults, named
 
 PAUSED_S, RUNNING_S = 1.2, 0.3  # of a slow part
+CONDITIONED = ("fill", "write-protect")
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -27,19 +31,25 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class Injector:
-    """The faults of one system. A target has at most one at a time."""
+    """The faults of one system. A target has at most one at a time. `conditions` are those of some verbs."""
 
-    def __init__(self, parts: Parts, kafka: KafkaSettings) -> None:
+    def __init__(self, parts: Parts, kafka: KafkaSettings, conditions: Mapping[str, Condition] | None = None) -> None:
         self._parts = parts
+        self._conditions = conditions or {}
         self._kafka = kafka
         self._active: dict[str, _Active] = {}  # by target
         self._endings: set[asyncio.Task[None]] = set()
         self._acting = asyncio.Lock()
-        self._begin = {"kill": self._killed, "pause": self._paused, "stall": self._paused, "slow": self._slowed}
+        self._begin: Mapping[str, Callable[[str], AbstractAsyncContextManager[None]]] = {
+            "kill": self._killed,
+            **dict.fromkeys(("pause", "suspend", "stall"), self._paused),
+            "slow": self._slowed,
+            **{verb: partial(self._without, condition) for verb, condition in self._conditions.items()},
+        }
 
     def possible(self) -> list[Fault]:
         """Return the faults that this system can have."""
-        return [fault for fault in all_faults() if not self._parts.obstacle(fault)]
+        return [fault for fault in all_faults() if not self._obstacle(fault)]
 
     def active(self) -> list[Broken]:
         """Return the faults under way. Raises what the system's parts have raised while one was healed."""
@@ -52,18 +62,21 @@ class Injector:
     def require(self, fault: Fault) -> None:
         """Check that a fault can begin now. Raises FaultError."""
         named(fault.verb, fault.target)
-        if obstacle := self._parts.obstacle(fault):
+        if obstacle := self._obstacle(fault):
             raise FaultError(f"{fault.name} is impossible in {self._parts.system}: {obstacle}")
         if fault.target in self._active:
             raise FaultError(f"{fault.target} is broken already: {self._active[fault.target].fault.name}")
 
     async def begin(self, fault: Fault, seconds: float) -> None:
-        """Cause a fault and let it heal later. Raises FaultError, and what the system's parts raise."""
+        """Cause a fault and let it heal later, after its shortest time at the earliest.
+
+        Raises FaultError, and what the system's parts and conditions raise.
+        """
         async with self._acting:
             self.require(fault)
             stack = contextlib.AsyncExitStack()
             await stack.enter_async_context(self._begin.get(fault.verb, self._poisoned)(fault.target))
-            active = self._active[fault.target] = _Active(fault, time.monotonic() + seconds, stack)
+            active = self._active[fault.target] = _Active(fault, time.monotonic() + fault.lasting(seconds), stack)
         active.ending = asyncio.create_task(self._end_later(active))
         self._endings.add(active.ending)
 
@@ -79,6 +92,12 @@ class Injector:
         for one in active:
             await one.ending
         return [one.fault.name for one in active]
+
+    def _obstacle(self, fault: Fault) -> str:
+        if fault.verb not in CONDITIONED:
+            return self._parts.obstacle(fault)
+        condition = self._conditions.get(fault.verb)
+        return condition.obstacle(fault.target) if condition else "it is possible on local systems only: `make chaos`"
 
     async def _end_later(self, active: "_Active") -> None:
         with contextlib.suppress(TimeoutError):
@@ -115,6 +134,12 @@ class Injector:
         yield
         over.set()
         await turns
+
+    @contextlib.asynccontextmanager
+    async def _without(self, condition: Condition, target: str) -> AsyncIterator[None]:
+        await condition.begin(target)
+        yield
+        await condition.end(target)
 
     @contextlib.asynccontextmanager
     async def _poisoned(self, kind: str) -> AsyncIterator[None]:

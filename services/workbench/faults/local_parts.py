@@ -13,10 +13,14 @@ from services.workbench.local.postgres import Server
 from services.workbench.local.system import System
 
 LOCK_WAIT_S = 10.0
+ENDS_WITHIN_S, LOOK_S = 5.0, 0.25  # of a part that ends by itself
 
 
 class LocalParts:
-    """The processes of a local system. Called on the main thread, which owns them; see `parts.Parts`."""
+    """The processes of a local system, whose SQLite files are in a folder; see `parts.Parts`.
+
+    Called on the main thread, which owns the processes.
+    """
 
     system = "make run"
 
@@ -72,15 +76,34 @@ class LocalParts:
         """Return nothing: what this process has broken, it heals itself."""
         return []
 
+    async def restart_ended(self, part: str) -> None:
+        """Start a part again that has ended by itself, or ends within some seconds."""
+        for _ in range(int(ENDS_WITHIN_S / LOOK_S)):
+            if self._has_ended(part):
+                if not (self._server and part == DATABASE):
+                    self._system.kill(_process(part))  # forgets it
+                await self.start(part)
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def _has_ended(self, part: str) -> bool:
+        if part == DATABASE:
+            return self._server is not None and self._server.has_ended
+        return self._system.process(_process(part)).exit_code() is not None
+
     def _send(self, part: str, number: signal.Signals) -> None:
         os.kill(self._system.process(_process(part)).pid, number)
 
     def _lock(self) -> None:
-        paths = [self._folder / f"{name}.db" for name in SERVICES]
-        for path in filter(Path.exists, paths):
+        for path in filter(Path.exists, stores(self._folder)):
             store = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
             self._locks.append(store)
             store.execute("BEGIN IMMEDIATE")
+
+
+def stores(folder: Path) -> list[Path]:
+    """Return the paths of the services' SQLite files."""
+    return [folder / f"{name}.db" for name in SERVICES]
 
 
 def _process(part: str) -> str:

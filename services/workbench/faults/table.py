@@ -10,6 +10,7 @@ from services.workbench.faults.poison import POISONS
 
 BROKER, DATABASE, MAIL = "broker", "database", "mail"
 PARTS = (*SERVICES, BROKER, DATABASE, MAIL)
+ZOMBIE_S = 30.0  # longer than the session of a consumer, 6 s, and the lease of a relay, 20 s
 
 
 class FaultError(Exception):
@@ -17,10 +18,11 @@ class FaultError(Exception):
 
 
 class Verb(msgspec.Struct, frozen=True):
-    """A verb: what it does, and to what."""
+    """A verb: what it does, and to what. It lasts `at_least` so many seconds."""
 
     meaning: str
     targets: tuple[str, ...]
+    at_least: float = 0.0
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -34,12 +36,19 @@ class Fault(msgspec.Struct, frozen=True):
         """Verb and target."""
         return f"{self.verb} {self.target}"
 
+    def lasting(self, seconds: float) -> float:
+        """Return how long it lasts if so many seconds are asked for."""
+        return max(seconds, VERBS[self.verb].at_least)
+
 
 VERBS: Mapping[str, Verb] = {
     "kill": Verb("ends it at once, as SIGKILL does; it is started again at the end", (*SERVICES, BROKER, DATABASE)),
     "pause": Verb("stops it with its connections open, as SIGSTOP does", (*SERVICES, BROKER, DATABASE)),
+    "suspend": Verb("stops it for longer than its session and its lease: it continues as a zombie", SERVICES, ZOMBIE_S),
     "slow": Verb("lets it run for a fifth of the time", SERVICES),
     "stall": Verb("mails are neither accepted nor refused", (MAIL,)),
+    "fill": Verb("leaves no room on its disk; if it ends for that, it is started again at the end", (BROKER, DATABASE)),
+    "write-protect": Verb("refuses every write, as a database that is read-only", (DATABASE,)),
     "poison": Verb("publishes three records on user.notices.v1 that cannot be applied", tuple(POISONS)),
 }
 

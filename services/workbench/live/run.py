@@ -18,10 +18,11 @@ from services.chassis.telemetry import logs
 from services.console.lag import Lag, lags, unasked
 from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.faults.breaker import Breaker
+from services.workbench.faults.conditions.protection import FileProtection
 from services.workbench.faults.effects.inboxes import SinkMails
 from services.workbench.faults.effects.measurement import Site
 from services.workbench.faults.injector import Injector
-from services.workbench.faults.local_parts import LocalParts
+from services.workbench.faults.local_parts import LocalParts, stores
 from services.workbench.live.page import NEWEST_MAILS, Feed, LivePage
 from services.workbench.live.status import Moment, rows, snapshot
 from services.workbench.local.lifecycle import Lifecycle
@@ -89,7 +90,8 @@ class Run:
             kafka=self._settings.client,
             mails=lambda _: SinkMails(self._folder / MAILS),
         )
-        breaker = Breaker(Injector(LocalParts(system, self._folder), site.kafka), site, session)
+        conditions = {"write-protect": FileProtection(stores(self._folder))}
+        breaker = Breaker(Injector(LocalParts(system, self._folder), site.kafka, conditions), site, session)
         try:
             yield breaker
         finally:

@@ -29,12 +29,15 @@ def version(folder: Path) -> str:
 
 
 class Server:
-    """A running server; `close` stops it and removes its files. Only a `durable` one waits for the disk."""
+    """A running server; `close` stops it and removes its files. Only a `durable` one waits for the disk.
 
-    def __init__(self, folder: Path, port: int, *, durable: bool = False) -> None:
+    Its files are in a new folder of `parent`, by default where temporary files are.
+    """
+
+    def __init__(self, folder: Path, port: int, *, durable: bool = False, parent: Path | None = None) -> None:
         self.port = port
         self._durable = durable
-        self._home = Path(tempfile.mkdtemp(prefix="eventline-postgres-"))
+        self._home = Path(tempfile.mkdtemp(prefix="eventline-postgres-", dir=parent))
         self._folder = folder
         self._databases = 0
         self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -57,6 +60,11 @@ class Server:
         """Stop at once, as if killed."""
         self._run("pg_ctl", "stop", "-m", "immediate", "-D", str(self._home / "data"))
         self._process.wait(READY_S)
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether it has ended, by itself or stopped."""
+        return self._process.poll() is not None
 
     def start(self) -> None:
         """Start what was stopped, and wait until it answers."""

@@ -1,12 +1,14 @@
 """Schedules: equal seeds give equal faults, one after the other, each kind once before any comes again."""
 
+from itertools import pairwise
+
 import pytest
 
 from services.workbench.chaos.schedule import schedule
-from services.workbench.faults.table import FaultError, all_faults
+from services.workbench.faults.table import ZOMBIE_S, FaultError, all_faults
 
 SECONDS = 100.0
-POSSIBLE = [fault for fault in all_faults() if fault.verb != "poison"]
+POSSIBLE = [fault for fault in all_faults() if fault.verb not in ("poison", "suspend")]
 
 
 def test_equal_seeds_give_equal_faults_and_others_do_not() -> None:
@@ -32,7 +34,17 @@ def test_each_fault_comes_once_before_any_comes_again() -> None:
 
 
 def test_no_fault_is_of_records_that_stay_dead() -> None:
-    assert {one.fault.verb for one in schedule(all_faults(), 1, 100, SECONDS)} == {"kill", "pause", "slow", "stall"}
+    verbs = {one.fault.verb for one in schedule(all_faults(), 1, 100, 100 * SECONDS)}
+    assert verbs == {"kill", "pause", "suspend", "slow", "stall", "fill", "write-protect"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_zombie_has_its_time_or_is_left_out(seed: int) -> None:
+    long = schedule(all_faults(), seed, 30, 30 * ZOMBIE_S / 0.7)
+    assert all(one.lasts >= ZOMBIE_S for one in long if one.fault.verb == "suspend")
+    assert any(one.fault.verb == "suspend" for one in long)
+    assert all(one.at + one.lasts < after.at for one, after in pairwise(long))
+    assert not any(one.fault.verb == "suspend" for one in schedule(all_faults(), seed, 30, 10 * ZOMBIE_S))
 
 
 def test_a_system_that_cannot_be_broken_is_refused() -> None:

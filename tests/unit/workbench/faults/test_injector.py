@@ -8,7 +8,7 @@ from k8s.command import DeployError
 from services.chassis.kafka.settings import KafkaSettings
 from services.workbench.faults import injector
 from services.workbench.faults.injector import Injector
-from services.workbench.faults.table import Fault, FaultError
+from services.workbench.faults.table import ZOMBIE_S, Fault, FaultError
 
 KAFKA = KafkaSettings(kafka_bootstrap_servers="nowhere:1")
 LONG_S, SHORT_S = 60.0, 0.01
@@ -67,6 +67,52 @@ def test_a_fault_lasts_its_time_and_the_part_runs_again(fault: Fault, state: str
         assert [(one.name, one.target) for one in faults.active()] == [(fault.name, fault.target)]
         await ended(faults)
         assert parts.states == {fault.target: RUNS}
+
+    asyncio.run(story())
+
+
+def test_a_suspended_part_stays_suspended_for_its_shortest_time_unless_it_is_healed() -> None:
+    async def story() -> None:
+        parts = FakeParts()
+        faults = Injector(parts, KAFKA)
+        await faults.begin(Fault("suspend", "user"), SHORT_S)
+        assert parts.states == {"user": "paused"}
+        assert ZOMBIE_S - 5 < faults.active()[0].heals_in_s <= ZOMBIE_S
+        await faults.heal()
+        assert parts.states == {"user": RUNS}
+
+    asyncio.run(story())
+
+
+class FakeDisk:
+    """A condition that remembers what has it."""
+
+    def __init__(self) -> None:
+        self.full: list[str] = []
+
+    def obstacle(self, target: str) -> str:
+        return "its disk is not its own" if target == "broker" else ""
+
+    async def begin(self, target: str) -> None:
+        self.full.append(target)
+
+    async def end(self, target: str) -> None:
+        self.full.remove(target)
+
+
+def test_a_condition_is_taken_away_and_given_back_and_a_system_without_it_has_no_such_fault() -> None:
+    async def story() -> None:
+        disk = FakeDisk()
+        faults = Injector(FakeParts(), KAFKA, {"fill": disk})
+        await faults.begin(Fault("fill", "database"), LONG_S)
+        assert disk.full == ["database"]
+        assert [one.verb for one in faults.possible() if one.verb in ("fill", "write-protect")] == ["fill"]
+        with pytest.raises(FaultError, match="fill broker is impossible in a fake: its disk is not its own"):
+            await faults.begin(Fault("fill", "broker"), LONG_S)
+        with pytest.raises(FaultError, match=r"write-protect database is impossible in a fake: .* `make chaos`"):
+            faults.require(Fault("write-protect", "database"))
+        await faults.heal()
+        assert disk.full == []
 
     asyncio.run(story())
 

@@ -6,6 +6,7 @@ import pytest
 
 from services.chassis.consumer.decoding import Decoder, UnknownShapeError
 from services.chassis.messages.record import Outgoing, Record
+from services.chassis.outbox.settings import OutboxSettings
 from services.contracts.envelope import LARGEST_RECORD
 from services.contracts.service_list import SERVICES
 from services.contracts.user import UserNotice
@@ -55,7 +56,10 @@ def test_an_oversized_record_is_above_the_limit_of_its_topic() -> None:
 @pytest.mark.parametrize(
     ("given", "advice"),
     [
-        (("explode", "user"), "no verb 'explode': use one of kill, pause, slow, stall, poison, or heal, or list"),
+        (
+            ("explode", "user"),
+            f"no verb 'explode': use one of {', '.join(VERBS)}, or heal, or list",
+        ),
         (("slow", "broker"), "slow has no target 'broker': use one of user, notification, audit"),
         (("poison", "arsenic"), "use one of json, fields, key, header, tombstone, oversized, version"),
     ],
@@ -71,6 +75,13 @@ def test_a_seed_chooses_the_same_fault_each_time_and_all_seeds_all_faults_that_l
     assert pick(possible, None, 7) == pick(possible, None, 7)
     assert {pick(possible, None, seed) for seed in range(500)} == set(possible) - {Fault("poison", "version")}
     assert {pick(possible, "slow", seed).target for seed in range(50)} == set(SERVICES)
+
+
+def test_a_zombie_lasts_longer_than_its_session_and_its_lease_and_other_faults_as_long_as_asked_for() -> None:
+    lease = OutboxSettings.relay_lease.total_seconds()
+    assert Fault("suspend", "user").lasting(1.0) > lease
+    assert Fault("suspend", "user").lasting(90.0) == 90.0
+    assert Fault("pause", "user").lasting(1.0) == 1.0
 
 
 def test_a_seed_chooses_only_what_the_system_can_have() -> None:
