@@ -146,6 +146,7 @@ ASIDE = Row(
                 Query(per("", rate("kafka_client_request_retries_total")), "requests to Kafka"),
                 Query(per("", rate("mails_total", 'outcome="retried"')), "mails"),
                 Query(per("", rate("progress_lost_races_total")), "batches after a lost race"),
+                Query(per("", rate("relay_refused_writes_total")), "relays after a takeover"),
             ),
             unit="ops",
             normal="zero, but for moments in which something restarts.",

@@ -25,6 +25,7 @@ from services.chassis.telemetry.metrics.publishing import (
     RELAY_EPOCH,
     RELAY_HALTED,
     RELAY_PAUSED,
+    RELAY_REFUSED,
 )
 from services.chassis.telemetry.telemetry import Telemetry
 
@@ -46,6 +47,7 @@ class Relay:
         self._appended = appended
         self._epoch = telemetry.metrics.gauge(RELAY_EPOCH)
         self._halted = telemetry.metrics.gauge(RELAY_HALTED)
+        self._refused = telemetry.metrics.counter(RELAY_REFUSED)
         self._publisher = EventPublisher(outbox, telemetry)
         self._health = telemetry.health
         self._clock = telemetry.clock
@@ -72,6 +74,7 @@ class Relay:
                 self._halt(str(error))
                 stop.wait(RENEW_S)
             except (*UNAVAILABLE, ConnectionError, LeaseLostError) as error:
+                self._refused.inc(isinstance(error, LeaseLostError))
                 log.warning("cannot publish now, trying again", error=str(error))
                 self._health.lacks(self.name, str(error), needed=False)
                 stop.wait(self._backoff.next())
@@ -139,6 +142,7 @@ class Relay:
         try:
             self._outbox.leases.give_back(lease)
         except (*UNAVAILABLE, LeaseLostError) as error:
+            self._refused.inc(isinstance(error, LeaseLostError))
             log.warning("lease not given back, it ends by itself", error=str(error))
 
     def _backlog(self) -> tuple[float, float, float, float]:

@@ -215,7 +215,8 @@ def test_a_relay_that_was_taken_over_stops_publishing_and_waits(
     database: Database, log: FakeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RENEW_S", 0.0)
-    with running(a_relay(database, log)):
+    telemetry = a_telemetry()
+    with running(a_relay(database, log, telemetry=telemetry)):
         await_that(lambda: log.story != [], lambda: log.story)
         monkeypatch.setattr(module, "RENEW_S", 5.0)
         with database.write() as connection:
@@ -225,6 +226,8 @@ def test_a_relay_that_was_taken_over_stops_publishing_and_waits(
         append_events(database, 1)
         await_that(lambda: log.story[-1].startswith("close"), lambda: log.story)
         assert cursor(database) == 0
+    refused = telemetry.metrics.registry.get_sample_value("relay_refused_writes_total")
+    assert refused == 2, "it has published the chunk in hand, and given the lease back"
     assert Leases(database, "third", LONG).take() != 0
 
 

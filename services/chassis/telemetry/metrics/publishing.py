@@ -39,6 +39,13 @@ RELAY_EPOCH = Declared(
     meaning="Fencing epoch of this process's relay, 0 while it does not lead.",
     services=PUBLISHERS,
 )
+RELAY_REFUSED = Declared(
+    name="relay_refused_writes_total",
+    kind="counter",
+    unit="writes",
+    meaning="Writes of this relay that were refused: another one had taken over meanwhile, as during a long pause.",
+    services=PUBLISHERS,
+)
 RELAY_HALTED = Declared(
     name="relay_halted",
     kind="gauge",
