@@ -12,6 +12,7 @@ import msgspec
 
 from services.workbench.demo.campaign import Plan, Step
 from services.workbench.demo.client import Reply, UserApi
+from services.workbench.reconcile.history import Recorder
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +33,12 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Driver:
-    """Drives users at one API. `run` tells this run's correlation ids from those of any other."""
+    """Drives users at one API; requests are recorded. `run` tells this run's correlation ids from those of others."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, run: str, deadline: float) -> None:
-        self.api = UserApi(session, url, deadline)
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, run: str, deadline: float, recorder: Recorder | None = None
+    ) -> None:
+        self.api = UserApi(session, url, deadline, recorder)
         self._run = run
         self._users: dict[int, Reply] = {}
 

@@ -1,1 +1,1 @@
-"""Long checks of whole systems: memory, backlog, mail outage, rebuild from the log, journeys under kills."""
+"""Long checks of whole systems: memory, backlog, mail outage, rebuild, checker, journeys under kills."""

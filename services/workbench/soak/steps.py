@@ -73,9 +73,19 @@ def steps(scale: float, rate: int, load_result: Path) -> list[Step]:
             _program("services.workbench.soak.rebuild", "--commands", size(20_000, 200)),
             figures(r"mixed commands|states on|rebuild --check|newcomer's|notification's"),
         ),
+        _of_checker(size),
         *_of_growth(size),
         *_of_journeys(size),
     ]
+
+
+def _of_checker(size: Callable[[int, int], str]) -> Step:
+    return Step(
+        "checker",
+        "the checker on the log of 100,000 commands: within two minutes and 1 GiB, nothing found",
+        _program("services.workbench.soak.checker", "--commands", size(100_000, 500)),
+        figures(r"commands accepted|records compared|seconds of|peak of"),
+    )
 
 
 def _of_growth(size: Callable[[int, int], str]) -> list[Step]:
