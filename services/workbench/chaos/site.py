@@ -14,8 +14,10 @@ import msgspec
 from services.console.failures import UsageError
 from services.console.running import DOCKER_COMPOSE, IN_KIND, published
 from services.contracts.service_list import SERVICES
+from services.workbench.chaos.network import network
 from services.workbench.faults.compose_parts import ComposeParts
 from services.workbench.faults.conditions.disks import Disk, Disks, mounted, unmount
+from services.workbench.faults.conditions.network import Cuts
 from services.workbench.faults.conditions.protection import FileProtection, ServerProtection
 from services.workbench.faults.injector import Injector
 from services.workbench.faults.kind_parts import KindParts
@@ -25,7 +27,6 @@ from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
-from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System, local_programs, require_ports
 from services.workbench.reconcile import collection, psql
 from services.workbench.settings import WorkbenchSettings
@@ -134,7 +135,10 @@ class _Kept(msgspec.Struct, frozen=True):
 @contextlib.contextmanager
 def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callable[[str], None]) -> Iterator[Site]:
     urls = kept.urls()
-    with System([_storing(program, urls) for program in local_programs(settings, folder)]) as system:
+    with (
+        network(settings, urls) as net,
+        System([net.joined(program, folder) for program in local_programs(settings, folder)]) as system,
+    ):
         life = Lifecycle(system, settings, say)
         life.start()
         evidence = collection.System(
@@ -144,16 +148,17 @@ def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callab
             user_database=urls["user"],
             notification_database=urls["notification"],
         )
-        injector = _injector(LocalParts(system, kept.databases, kept.server), settings, kept, urls)
+        parts = LocalParts(system, kept.databases, kept.server)
+        conditions = {
+            "fill": Disks(kept.disks, parts),
+            "write-protect": _protection(kept, urls),
+            "cut": Cuts(net.gates),
+        }
+        injector = Injector(parts, settings.client, conditions)
         name = f"a system on this machine{' with PostgreSQL' if kept.server else ''}"
         yield Site(name, f"http://{HOST}:{settings.port('user')}", injector, evidence, life.problems)
         life.end()
 
 
-def _injector(parts: LocalParts, settings: WorkbenchSettings, kept: _Kept, urls: Mapping[str, str]) -> Injector:
-    protection = ServerProtection(urls["user"]) if kept.server else FileProtection(stores(kept.databases))
-    return Injector(parts, settings.client, {"fill": Disks(kept.disks, parts), "write-protect": protection})
-
-
-def _storing(program: Program, urls: Mapping[str, str]) -> Program:
-    return program.with_environment({"APP_DATABASE_URL": urls[program.name]}) if program.name in urls else program
+def _protection(kept: _Kept, urls: Mapping[str, str]) -> ServerProtection | FileProtection:
+    return ServerProtection(urls["user"]) if kept.server else FileProtection(stores(kept.databases))

@@ -19,7 +19,7 @@ from services.workbench.faults.poison import RECORDS, records
 from services.workbench.faults.table import Fault, FaultError, all_faults, named
 
 PAUSED_S, RUNNING_S = 1.2, 0.3  # of a slow part
-CONDITIONED = ("fill", "write-protect")
+CONDITIONED = ("fill", "write-protect", "cut")
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -94,8 +94,9 @@ class Injector:
         return [one.fault.name for one in active]
 
     def _obstacle(self, fault: Fault) -> str:
-        if fault.verb not in CONDITIONED:
-            return self._parts.obstacle(fault)
+        obstacle = self._parts.obstacle(fault)
+        if obstacle or fault.verb not in CONDITIONED:
+            return obstacle
         condition = self._conditions.get(fault.verb)
         return condition.obstacle(fault.target) if condition else "it is possible on local systems only: `make chaos`"
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ import pytest
 
 from services.workbench.faults import local_parts
 from services.workbench.faults.conditions.disks import Disk, Disks, mounted, unmount
+from services.workbench.faults.conditions.network import Gate
 from services.workbench.faults.conditions.protection import FileProtection
 from services.workbench.faults.local_parts import LocalParts
+from services.workbench.local.free_ports import free_ports
+from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import System
 from services.workbench.polling import until
@@ -105,6 +109,32 @@ def test_what_has_ended_by_itself_is_started_again_and_what_runs_is_not(
         after = {name: system.process(name).pid for name in system.running}
     assert after["broker"] != before["broker"]
     assert after["audit"] == before["audit"]
+
+
+def test_nothing_passes_a_gate_that_is_shut_and_everything_once_it_is_open() -> None:
+    port = free_ports(1)[0]
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server((HOST, 0)))
+        gate = stack.enter_context(contextlib.closing(Gate(port, server.getsockname()[1])))
+        client = stack.enter_context(socket.create_connection((HOST, port)))
+        far = stack.enter_context(server.accept()[0])
+        client.sendall(b"one")
+        assert far.recv(100) == b"one"
+        gate.shut()
+        until("it is shut", lambda: not gate._open.is_set())  # noqa: SLF001  # set in another thread
+        client.sendall(b"two")
+        stack.enter_context(socket.create_connection((HOST, port))).sendall(b"three")
+        for blocked in (far, server):
+            blocked.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            far.recv(100)
+        with pytest.raises(TimeoutError):
+            server.accept()
+        gate.open()
+        for passing in (far, server):
+            passing.settimeout(10)
+        assert far.recv(100) == b"two"
+        assert stack.enter_context(server.accept()[0]).recv(100) == b"three"
 
 
 def _store(file: Path) -> sqlite3.Connection:

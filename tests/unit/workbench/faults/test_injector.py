@@ -85,13 +85,13 @@ def test_a_suspended_part_stays_suspended_for_its_shortest_time_unless_it_is_hea
 
 
 class FakeDisk:
-    """A condition that remembers what has it."""
+    """A condition that remembers what is without it."""
 
     def __init__(self) -> None:
         self.full: list[str] = []
 
     def obstacle(self, target: str) -> str:
-        return "its disk is not its own" if target == "broker" else ""
+        return "its disk is not its own" if target == "audit" else ""
 
     async def begin(self, target: str) -> None:
         self.full.append(target)
@@ -100,21 +100,36 @@ class FakeDisk:
         self.full.remove(target)
 
 
-def test_a_condition_is_taken_away_and_given_back_and_a_system_without_it_has_no_such_fault() -> None:
+def test_a_condition_ends_and_returns_and_a_system_without_it_has_no_such_fault() -> None:
     async def story() -> None:
         disk = FakeDisk()
-        faults = Injector(FakeParts(), KAFKA, {"fill": disk})
-        await faults.begin(Fault("fill", "database"), LONG_S)
-        assert disk.full == ["database"]
-        assert [one.verb for one in faults.possible() if one.verb in ("fill", "write-protect")] == ["fill"]
-        with pytest.raises(FaultError, match="fill broker is impossible in a fake: its disk is not its own"):
-            await faults.begin(Fault("fill", "broker"), LONG_S)
-        with pytest.raises(FaultError, match=r"write-protect database is impossible in a fake: .* `make chaos`"):
-            faults.require(Fault("write-protect", "database"))
+        faults = Injector(FakeParts(), KAFKA, {"fill": disk, "cut": disk})
+        await faults.begin(Fault("fill", "broker"), LONG_S)
+        assert disk.full == ["broker"]
+        possible = {one.name for one in faults.possible()}
+        assert possible & {"fill broker", "cut user", "cut audit", "write-protect database"} == {
+            "fill broker",
+            "cut user",
+        }
+        for fault, reason in (
+            (Fault("cut", "audit"), "its disk is not its own"),
+            (Fault("fill", "database"), "there is none"),
+        ):
+            with pytest.raises(FaultError, match=f"{fault.name} is impossible in a fake: {reason}"):
+                await faults.begin(fault, LONG_S)
         await faults.heal()
         assert disk.full == []
+        with pytest.raises(FaultError, match="possible on local systems only"):
+            Injector(FakePartsWithADatabase(), KAFKA).require(Fault("write-protect", "database"))
 
     asyncio.run(story())
+
+
+class FakePartsWithADatabase(FakeParts):
+    """Parts of which everything is there."""
+
+    def obstacle(self, _: Fault) -> str:
+        return ""
 
 
 def test_healing_ends_all_faults_at_once() -> None:
