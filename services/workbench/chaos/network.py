@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
 from sqlalchemy import make_url
 
 from services.contracts.service_list import SERVICES
