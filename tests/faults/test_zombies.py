@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.contracts.service_list import SERVICES
-from services.notification.settings import Settings
+from services.workbench.chaos.totals import SEND_WINDOW
 from services.workbench.load.run import Pace
 from services.workbench.local import postgres
 from services.workbench.local.system import MAILS
@@ -28,7 +28,6 @@ REPLICATED = ("user", "notification")
 BEFORE_S, STOPPED_S, AFTER_S = 10.0, 90.0, 20.0
 PACE = Pace(rate=15.0, seconds=BEFORE_S + STOPPED_S + AFTER_S)
 REFUSED = ("relay_refused_writes_total", "progress_lost_races_total")
-SEND_WINDOW = Settings.sender_threads * Settings.sender_claim  # mails that the senders of a process may have in hand
 
 
 @pytest.mark.parametrize("service", SERVICES)

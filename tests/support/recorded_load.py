@@ -38,7 +38,7 @@ async def load_beside(url: str, history: Path, pace: Pace, beside: Coroutine[Any
 
 def anomalies(system: System, history: Path) -> list[str]:
     """Compare everything, again and again for a minute while something is found; return a line for each anomaly."""
-    outcome = settled(partial(collected, system, list(read(history)), lambda _: None), CONVERGED_S)
+    outcome = settled(partial(collected, system, list(read(history))), CONVERGED_S)
     return list(examples(outcome, system.audit_url))
 
 

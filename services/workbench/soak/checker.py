@@ -73,7 +73,7 @@ class Seen(msgspec.Struct, frozen=True):
 def compared(system: System, history: Path) -> Pass:
     """Collect the evidence and make every check, in this process."""
     started = time.monotonic()
-    evidence = collected(system, list(read(history)), _silent)
+    evidence = collected(system, list(read(history)))
     found = list(examples(checked(evidence), system.audit_url))
     records = sum(map(len, evidence.seen.values()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -115,10 +115,6 @@ async def _drive(run: Trial, history: Path, commands: int) -> Sequence[Accepted]
 
 def _database(run: Trial, service: str) -> str:
     return run.system.process(service).program.environment["APP_DATABASE_URL"]
-
-
-def _silent(_: str) -> None:
-    """Report nothing."""
 
 
 def main() -> int:
