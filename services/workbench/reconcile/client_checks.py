@@ -13,10 +13,11 @@ from services.workbench.reconcile.history import Operation, Result
 
 
 def lost_writes(evidence: Evidence) -> Iterator[Finding]:
-    """Find commands that were acknowledged with a version which no fact on the log has."""
-    facts = {(one.envelope.subject, one.envelope.version) for one in evidence.events(USER_EVENTS.name)}
+    """Find commands that were acknowledged with a version of which no fact on the log is theirs."""
+    envelopes = [one.envelope for one in evidence.events(USER_EVENTS.name)]
+    facts = {(one.subject, one.version, one.correlation_id) for one in envelopes}
     for one in evidence.history or ():
-        if one.result is Result.OK and not one.is_read and (one.user_id, one.version) not in facts:
+        if one.result is Result.OK and not one.is_read and (one.user_id, one.version, one.command) not in facts:
             yield Finding(f"{one.kind} of {one.user_id} was answered with version {one.version}", one.command)
 
 
@@ -68,7 +69,7 @@ def _invented(evidence: Evidence) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("lost write", "acknowledged, and no fact on the log", "nothing", lost_writes, ("history",)),
+    Check("lost write", "acknowledged, and no fact of it on the log", "nothing", lost_writes, ("history",)),
     Check(
         "aborted read",
         "a record, mail or read version of a refused command",

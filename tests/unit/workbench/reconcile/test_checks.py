@@ -21,6 +21,10 @@ def lost(world: World) -> None:
     world.history.append(operation("rename", "command-3", 6.0, version=3))
 
 
+def answered_with_the_version_of_another(world: World) -> None:
+    world.history.append(operation("rename", "command-3", 6.0, version=2))
+
+
 def of_a_refused_command(world: World) -> None:
     world.mails.append(Mail("<2@example.org>", "refused", ["ada@example.org"]))
 
@@ -128,6 +132,7 @@ def no_row(world: World) -> None:
 
 PLANTED: list[tuple[str, Callable[[World], None]]] = [
     ("lost write", lost),
+    ("lost write", answered_with_the_version_of_another),
     ("aborted read", of_a_refused_command),
     ("aborted read", read_before_it_was_written),
     ("nonmonotonic read", read_again_in_an_older_version),
