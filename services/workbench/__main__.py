@@ -121,6 +121,8 @@ def sink(
     file: Annotated[Path, typer.Argument(help="Where to write a JSON line per mail.")],
 ) -> None:
     """Accept mail on this machine and write it down, until SIGTERM."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()  # no mail is a file without a line, and a wrong path is an error
     asyncio.run(mail_sink.serve(port, file))
 
 

@@ -106,7 +106,6 @@ async def serve(port: int, path: Path) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    path.parent.mkdir(parents=True, exist_ok=True)
     server = await loop.create_server(lambda: SMTP(Recorder(path, time.time), enable_SMTPUTF8=True), HOST, port)
     async with server:
         await ended.wait()

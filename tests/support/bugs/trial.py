@@ -14,6 +14,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from services.chassis.kafka.admin import KafkaAdmin
+from services.chassis.messages.record import partitions_of
+from services.console.lag import lags, unasked
+from services.contracts.catalog import USER_NOTICES
 from services.contracts.service_list import WITH_API
 from services.workbench.demo.client import RefusedError, UserApi
 from services.workbench.load.generator import Generator
@@ -23,6 +27,7 @@ from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import service as service_program
 from services.workbench.local.trial import READY_S, settings_on_free_ports
+from services.workbench.polling import until
 from services.workbench.reconcile import collection
 from services.workbench.reconcile.checks import settled
 from services.workbench.reconcile.history import Recorder, read, recording
@@ -38,6 +43,8 @@ POISONS = 6
 ANSWER_S = 60.0
 WITHIN_S = 12.0  # for what is only late
 REPLICA = "replica"
+RETRY_HELD = ("held", "retry", "--yes", "--no-wait", "--state")
+NONE_HELD = "no such record is held"  # a start has retried all
 
 
 class Trial:
@@ -50,6 +57,7 @@ class Trial:
         self._is_broken = is_broken
         self._history = site.folder / "history.jsonl"
         self._stimuli = Stimuli(site)
+        self._admin = KafkaAdmin(site.settings.client, "trial")
         self._chances: Mapping[Chance, Callable[[], Coroutine[Any, Any, None]]] = {
             Chance.KILL: self._kill,
             Chance.PAUSE: self._pause,
@@ -60,7 +68,7 @@ class Trial:
         }
         self._afterwards: Mapping[Chance, Callable[[], Coroutine[Any, Any, None]]] = {
             Chance.LATE: self._begin,
-            Chance.REPUBLISH: partial(self._console, "user", "relay", "republish", "--from", "1", "--yes"),
+            Chance.REPUBLISH: self._republish,
             Chance.RETRY: self._retry,
             Chance.RESTART: self._restart,
         }
@@ -158,14 +166,22 @@ class Trial:
         await asyncio.to_thread(self._site.system.stop, self._service)
         await self._begin()
         await asyncio.sleep(4.0)
-        await self._console(self._service, "held", "retry", "--cause", "newer_version", "--yes", "--no-wait")
+        await self._console(self._service, *RETRY_HELD, "parked")  # those that the start itself was too early for
 
     async def _retry(self) -> None:
-        await self._console(self._service, "held", "retry", "--cause", "invalid", "--yes", "--no-wait")
+        await self._console(self._service, *RETRY_HELD, "dead")
+
+    async def _republish(self) -> None:
+        """Let the relay publish everything again, and wait until notification has consumed it."""
+        notices = partitions_of(USER_NOTICES.name, USER_NOTICES.partitions)
+        before = sum(self._admin.ends(notices).values())
+        await self._console("user", "relay", "republish", "--from", "1", "--yes")
+        await asyncio.to_thread(until, "notices again", lambda: sum(self._admin.ends(notices).values()) >= 2 * before)
+        await asyncio.to_thread(until, "no lag", lambda: not any(one.records for one in lags(self._admin, unasked)))
 
     async def _console(self, service: str, *arguments: str) -> None:
         code, output = await asyncio.to_thread(console, {"APP_DATABASE_URL": self._site.url(service)}, *arguments)
-        assert code == 0, output
+        assert code == 0 or NONE_HELD in output, output
 
     async def _ready(self, name: str) -> None:
         await asyncio.to_thread(self._site.system.wait_ready, READY_S, name)

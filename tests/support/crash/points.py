@@ -51,7 +51,7 @@ class Elsewhere(NamedTuple):
 OUTBOX, CONSUMER, HELD = "services.chassis.outbox", "services.chassis.consumer", "services.chassis.consumer.held"
 NOTARY, PROJECTION = "services.audit.notary", "services.chassis.projection"
 MAIL = "services.notification.mail"
-USERS = ("rebuild", "users")
+USERS, REPLICA = ("rebuild", "users"), ("rebuild", "replica")
 PUBLICATION = f"{NOTARY}.publication"
 
 POINTS = (
@@ -94,10 +94,15 @@ POINTS = (
     Point("witness", "services.witness.handlers:Witness.add", "witness", Reach.LOAD),
     Point("rebuild", f"{PROJECTION}.rebuild:Rebuild.fill", "user", Reach.REBUILD, USERS),
     Point("rebuild", f"{PROJECTION}.rebuild:Rebuild._catch_up", "user", Reach.REBUILD, USERS),
-    Point("rebuild", f"{PROJECTION}.rebuild:Rebuild._carry", "user", Reach.REBUILD, USERS),
     Point("rebuild", f"{PROJECTION}.rebuild:Rebuild.fill#2", "user", Reach.REBUILD, USERS),
     Point("rebuild", f"{PROJECTION}.rebuild:Rebuild.swap", "user", Reach.REBUILD, USERS),
-    Point("rebuild", f"{PROJECTION}.rebuild:Rebuild.abandon", "user", Reach.REBUILD, (*USERS, "--check")),
+    Point(
+        "rebuild",
+        f"{PROJECTION}.rebuild:Rebuild.abandon",
+        "notification",
+        Reach.REBUILD,
+        ("rebuild", "replica", "--check"),
+    ),
     Point("rebuild", f"{PROJECTION}.command:_drop", "user", Reach.REBUILD, (*USERS, "--drop-old"), (USERS,)),
     Point("rebuild", f"{PROJECTION}.command:_abandon", "user", Reach.REBUILD, (*USERS, "--abandon")),
     Point("restore", f"{OUTBOX}.lease:Leases.take", "user", Reach.RESTORE),
@@ -119,6 +124,7 @@ ELSEWHERE = (
     Elsewhere("services.notification.mail.smtp_connection:Client.getreply", WITHIN),
     *(Elsewhere(f"{MAIL}.smtp_delivery:_announce{number}", DIALOGUE) for number in ("", "#2", "#3", "#4")),
     Elsewhere("services.chassis.database.health_check:DatabaseHealthCheck._write", "it stores nothing"),
+    Elsewhere(f"{PROJECTION}.rebuild:Rebuild._carry", "rows that the log no longer has, into tables that `fill` made"),
     Elsewhere("services.user.rebuild_check:_put_on_record", ONE),
     Elsewhere("services.user.flags.contact_flags:ContactFlags._clear_group", ONE),
     Elsewhere("services.console.outbox.relay:republish", ONE),

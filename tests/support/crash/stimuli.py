@@ -22,7 +22,7 @@ PATIENCE_S = 60.0
 LIMIT, TOO_SMALL = "max.message.bytes", "100"
 DEAD, PARKED = (f"SELECT count(*) FROM held WHERE state = '{state}'" for state in ("dead", "parked"))  # noqa: S608
 STOPPED = "SELECT count(*) FROM stopped_events"
-RETRY_HELD, RETRY_STOPPED = ("held", "retry", "--cause", "invalid", "--yes", "--no-wait"), ("outbox", "retry")
+RETRY_HELD, RETRY_STOPPED = ("held", "retry", "--state", "dead", "--yes", "--no-wait"), ("outbox", "retry")
 STRICT = {
     Reach.LETTER: DEAD_LETTERS["notification"].name,
     Reach.REFUSED: USER_EVENTS.name,

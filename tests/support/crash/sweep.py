@@ -89,11 +89,12 @@ class Sweep:
             await asyncio.to_thread(system.wait_ready, READY_S, point.program)
 
     async def _rebuild(self, point: Point, when: str) -> None:
-        for arguments in (("rebuild", "users", "--drop-old"), *point.first):
+        projection = point.arguments[:2]
+        for arguments in ((*projection, "--drop-old"), *point.first):
             await self._command(point.program, 0, *arguments)
         await self._command(point.program, KILLED, *point.arguments, through=at.through(when, point.step))
         for arguments in (("--drop-old",), (), ("--drop-old",)):
-            await self._command(point.program, 0, "rebuild", "users", *arguments)
+            await self._command(point.program, 0, *projection, *arguments)
 
     async def _restore(self, point: Point, when: str) -> None:
         """Lose the database of a service that has published everything, and restore it."""
