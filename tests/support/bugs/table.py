@@ -71,7 +71,7 @@ BUGS = (
     Bug(user_bugs.state_older_than_fact, U, Chance.NOTHING, "stale state", SKIPS | {"wrong projection"}),
     Bug(user_bugs.restored_store_publishes_old_numbers, U, Chance.BACKUP, "conflict", REWRITTEN),
     Bug(notification_bugs.position_before_effect, N, Chance.KILL, "poll skip", frozenset({"wrong projection"})),
-    Bug(notification_bugs.no_deduplication, N, Chance.REPUBLISH, "duplicate"),
+    Bug(notification_bugs.no_deduplication, N, Chance.REPUBLISH, "duplicate", frozenset({"nonmonotonic poll"})),
     Bug(notification_bugs.start_at_the_end, N, Chance.LATE, "poll skip", frozenset({"wrong projection"})),
     Bug(notification_bugs.batch_truncated_on_error, N, Chance.NEWER, "poll skip", frozenset({"wrong projection"})),
     Bug(notification_bugs.dropped_dead_letter, N, Chance.POISON, "lost letter"),
