@@ -62,7 +62,7 @@ class UserDatabase:
         return lose(self.url, kept)
 
 
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
+@pytest.fixture(params=[pytest.param("SQLite", marks=pytest.mark.on_demand), "PostgreSQL"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

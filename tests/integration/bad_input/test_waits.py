@@ -26,6 +26,9 @@ SCRAPE_S = 6.0
 STOP_S = 45.0
 NOBODY = "127.0.0.1:1"
 OTHERS = [pytest.param(name, marks=pytest.mark.on_demand) for name in SERVICES if name != "user"]
+either = pytest.mark.parametrize(
+    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.on_demand)], indirect=True
+)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 T = TypeVar("T")
 
@@ -93,6 +96,7 @@ def counter_locked(url: str) -> Iterator[None]:
         yield
 
 
+@either
 def test_a_lock_of_others_gives_503_within_a_bound_and_not_ready_but_alive(database_url: str, tmp_path: Path) -> None:
     held: AbstractContextManager[None] = (sqlite_held if "sqlite" in database_url else counter_locked)(database_url)
     with started("user", database_url, NOBODY, tmp_path) as service:
