@@ -17,23 +17,21 @@ from services.workbench.load.mix import Mix
 from services.workbench.load.run import Pace
 from services.workbench.reconcile.checks import CONVERGED_S, examples, settled
 from services.workbench.reconcile.collection import System, collected
-from services.workbench.reconcile.history import Operation, Recorder, Result, read, recording
+from services.workbench.reconcile.history import Operation, Result, read, recording
 
 USERS, CONCURRENCY, SEED = 20, 8, 7
 PATIENCE_S = 120.0  # longer than any fault
 
 
-async def load_beside(url: str, history: Path, pace: Pace, beside: Coroutine[Any, Any, None]) -> Generator:
+async def load_beside(url: str, history: Path, pace: Pace, beside: Coroutine[Any, Any, None]) -> None:
     """Send requests to a user API at a pace while something else happens; record them in a history."""
     with recording(history) as recorder:
-        assert isinstance(recorder, Recorder)
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             generator = Generator(UserApi(session, url, PATIENCE_S, recorder), history.stem, SEED)
             await generator.populate(USERS, CONCURRENCY)
             mix = Mix(USERS, random.Random(SEED))  # seeded, not secret
             group.create_task(beside)
             await generator.play(mix.plan(pace.rate, pace.seconds), pace.seconds, lambda *_: None)
-    return generator
 
 
 def anomalies(system: System, history: Path) -> list[str]:

@@ -13,7 +13,7 @@ from services.workbench.reconcile.history import Operation, Result
 
 
 def lost_writes(evidence: Evidence) -> Iterator[Finding]:
-    """Find commands that were acknowledged with a version of which no fact on the log is theirs."""
+    """Find commands that were acknowledged, and no fact on the log has both the command and the version."""
     envelopes = [one.envelope for one in evidence.events(USER_EVENTS.name)]
     facts = {(one.subject, one.version, one.correlation_id) for one in envelopes}
     for one in evidence.history or ():

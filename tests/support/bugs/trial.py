@@ -34,7 +34,7 @@ from services.workbench.reconcile.history import Recorder, read, recording
 from tests.support.bugs.table import Bug, Chance
 from tests.support.console_process import console
 from tests.support.crash.site import Site, own_programs, started
-from tests.support.crash.stimuli import Stimuli
+from tests.support.crash.stimuli import RETRY_HELD, Stimuli
 from tests.support.planted import through
 
 USERS, CONCURRENCY, RATE, SECONDS = 12, 8, 25.0, 6.0
@@ -43,7 +43,6 @@ POISONS = 6
 ANSWER_S = 60.0
 WITHIN_S = 12.0  # for what is only late
 REPLICA = "replica"
-RETRY_HELD = ("held", "retry", "--yes", "--no-wait", "--state")
 NONE_HELD = "no such record is held"  # a start has retried all
 
 

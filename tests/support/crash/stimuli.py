@@ -22,7 +22,8 @@ PATIENCE_S = 60.0
 LIMIT, TOO_SMALL = "max.message.bytes", "100"
 DEAD, PARKED = (f"SELECT count(*) FROM held WHERE state = '{state}'" for state in ("dead", "parked"))  # noqa: S608
 STOPPED = "SELECT count(*) FROM stopped_events"
-RETRY_HELD, RETRY_STOPPED = ("held", "retry", "--state", "dead", "--yes", "--no-wait"), ("outbox", "retry")
+RETRY_HELD = ("held", "retry", "--yes", "--no-wait", "--state")  # and a state
+RETRY_STOPPED = ("outbox", "retry")
 STRICT = {
     Reach.LETTER: DEAD_LETTERS["notification"].name,
     Reach.REFUSED: USER_EVENTS.name,
@@ -65,7 +66,7 @@ class Stimuli:
         elif point.reach in {Reach.REFUSED, Reach.TAKEN}:
             await self._console(point.program, *RETRY_STOPPED)
         elif point.reach is Reach.RETRY:
-            await self._console(point.program, *RETRY_HELD)
+            await self._console(point.program, *RETRY_HELD, "dead")
 
     async def finish(self, point: Point) -> None:
         """Take back what was prepared, once the load has ended."""

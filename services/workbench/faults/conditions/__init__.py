@@ -1,1 +1,1 @@
-"""Conditions of a local system that a fault can end: room on a disk, the right to write to a database."""
+"""Conditions of a local system that a fault can end: room on a disk, writes to a database, an open network."""
