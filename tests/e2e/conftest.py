@@ -8,6 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.chassis.kafka.settings import KafkaSettings
+from services.workbench.local.trial import HISTORY
+from services.workbench.polling import until
+from services.workbench.reconcile.clients import client_anomalies
+from services.workbench.reconcile.history import recording
 from tests.e2e.compose_target import compose
 from tests.e2e.kind_target import kind
 from tests.support.stories.local_target import local
@@ -46,11 +51,18 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def story(target: Target) -> Iterator[Story]:
-    """A person in front of the system."""
+def story(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A person in front of the system. At the end, the answers to it and to each load are compared with the log."""
+    history = tmp_path_factory.mktemp("story") / HISTORY
     # No connection is kept: after a part's restart it would be another's.
-    with httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client:
-        yield Story(target, client, lambda: f"e2e-{uuid.uuid4().hex[:12]}")
+    with (
+        recording(history) as recorder,
+        httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client,
+    ):
+        yield Story(target, client, lambda: f"e2e-{uuid.uuid4().hex[:12]}", recorder)
+    kafka = KafkaSettings(kafka_bootstrap_servers=target.bootstrap_servers)
+    histories = sorted(tmp_path_factory.getbasetemp().rglob(HISTORY))
+    until("the log fits every answer", lambda: client_anomalies(kafka, histories), lambda found: not found)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import msgspec
 from services.workbench.load.command import Result
 from services.workbench.load.outcome import Outcome
 from services.workbench.local.system import clean_environment
+from services.workbench.local.trial import HISTORY
 from tests.support.console_process import argv
 from tests.support.stories.mailboxes import Mailpit
 from tests.support.stories.target import Target
@@ -31,11 +32,12 @@ class Load:
         self._seconds = seconds
         self._said: list[str] = []
         self._begun = threading.Event()
-        options = ("--rate", rate, "--seconds", seconds, "--population", POPULATION, "--json", self._json)
+        options = ("--rate", rate, "--seconds", seconds, "--population", POPULATION)
+        files = ("--json", self._json, "--history", folder / HISTORY)
         urls = ("--user-url", target.urls["user"], "--audit-url", target.urls["audit"])
         environment = {"APP_KAFKA_BOOTSTRAP_SERVERS": target.bootstrap_servers, "APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
         self.child = subprocess.Popen(
-            argv("load", *map(str, options), *urls),
+            argv("load", *map(str, [*options, *files]), *urls),
             env=clean_environment(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -23,9 +23,12 @@ from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System
+from services.workbench.reconcile.clients import client_anomalies
+from services.workbench.reconcile.history import Recorder, recording
 from services.workbench.settings import WorkbenchSettings
 
 STATE = Path(__file__).parents[3] / ".eventline"
+HISTORY = "history.jsonl"
 READY_S = 60.0
 PATIENCE_S = 60.0  # without any movement: a lease, a session of 6 s and a claim must fit
 ANSWER_S = 180.0  # for a command: longer than any fault, a restore on a busy machine included
@@ -55,6 +58,10 @@ def settings_on_free_ports(users: int) -> WorkbenchSettings:
 Fault = Callable[[], Awaitable[None]]
 
 
+class AnomalyError(Exception):
+    """The history of the clients does not fit the log; the message has a line for each anomaly."""
+
+
 class Trial:
     """A running system and a campaign for it. A fault is called once, when half of the commands are accepted."""
 
@@ -62,6 +69,7 @@ class Trial:
         self.system = system
         self.settings = settings
         self.folder = folder
+        self.anomalies: Sequence[str] = ()  # of the clients
         self._client = settings.client
         self._starts: Offsets = KafkaAdmin(self._client, "trial").ends(event_partitions())
         self._plans = campaign(settings.users, seed=7)
@@ -75,16 +83,21 @@ class Trial:
 
     def play(self, half_way: Fault, urls: Sequence[str] = ()) -> Watch:
         """Drive the campaign through the fault and wait until everything has arrived, or nothing moves any more."""
-        return asyncio.run(self._play(half_way, urls or [self.url("user")]))
+        history = self.folder / HISTORY
+        with recording(history) as recorder:
+            watch = asyncio.run(self._play(half_way, urls or [self.url("user")], recorder))
+        self.anomalies = client_anomalies(self._client, [history])
+        return watch
 
-    async def _play(self, half_way: Fault, urls: Sequence[str]) -> Watch:
+    async def _play(self, half_way: Fault, urls: Sequence[str], recorder: Recorder | None) -> Watch:
         commands = self.commands
         with contextlib.closing(Log(self._client, "trial", self._starts)) as log:
             async with aiohttp.ClientSession() as session:
                 self.trail = trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
                 self.accepted = watch.accepted
-                self.drivers = [Driver(session, url, f"trial{number}", ANSWER_S) for number, url in enumerate(urls)]
+                names = ((url, f"trial{number}", ANSWER_S, recorder) for number, url in enumerate(urls))
+                self.drivers = [Driver(session, *name) for name in names]
                 fault = asyncio.create_task(_once(lambda: len(watch.accepted) >= commands // 2, half_way))
                 for wave in (0, 1):
                     await self._wave(watch, wave)
@@ -152,4 +165,6 @@ def trial(settings: WorkbenchSettings, programs: Sequence[Program], folder: Path
     with System(programs) as system:
         apart = ("broker", "sink", LAG_EXPORTER)
         Lifecycle(system, settings).start([program.name for program in programs if program.name not in apart])
-        yield Trial(system, settings, folder)
+        yield (run := Trial(system, settings, folder))
+        if run.anomalies:
+            raise AnomalyError("\n".join(run.anomalies))

@@ -69,7 +69,7 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say = si
     Raises ConnectionError, httpx.HTTPError, SQLAlchemyError, DeployError.
     """
     say("reading the topics")
-    log = _log(system.kafka)
+    log = records_of(system.kafka)
     say(f"{sum(map(len, log.values())):,} records; reading the audit log")
     return Evidence(
         seen=log,
@@ -83,7 +83,8 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say = si
     )
 
 
-def _log(settings: KafkaSettings) -> Mapping[str, Sequence[Seen]]:
+def records_of(settings: KafkaSettings) -> Mapping[str, Sequence[Seen]]:
+    """Return the records of all topics of events."""
     starts = dict.fromkeys(event_partitions(), BEGINNING)
     with closing(PartitionReader(settings, NAME, starts)) as reader:
         return seen(record for records in reader.read_to_end() for record in records)

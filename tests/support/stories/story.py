@@ -1,5 +1,6 @@
 """Steps of end-to-end scenarios: commands, and waiting for their effects. Uses the public APIs only."""
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 
 from services.workbench.local.sink import Mail
 from services.workbench.polling import PATIENCE_S, until
+from services.workbench.reconcile.history import Operation, Recorder, Result
 from tests.support.stories.target import Target
 
 PAGE = 500
@@ -26,10 +28,13 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Story:
-    """A client of a system. `new_name` returns unique names."""
+    """A client of a system. `new_name` returns unique names; commands are recorded."""
 
-    def __init__(self, target: Target, client: httpx.Client, new_name: Callable[[], str]) -> None:
+    def __init__(
+        self, target: Target, client: httpx.Client, new_name: Callable[[], str], recorder: Recorder | None = None
+    ) -> None:
         self.target = target
+        self._recorder = recorder
         self._client = client
         self._new_name = new_name
 
@@ -55,14 +60,30 @@ class Story:
 
     def post(self, body: Mapping[str, Any], key: str) -> httpx.Response:
         """Send a registration once. Raises httpx.TransportError."""
-        return self._client.post(f"{self.target.urls['user']}/users", json=body, headers={"Idempotency-Key": key})
+        return self._command("register", key, "", json=body, headers={"Idempotency-Key": key})
 
     def change_user(self, user: User, **fields: object) -> User:
         """Change a user with its known version as If-Match."""
-        url = f"{self.target.urls['user']}/users/{user.user_id}"
-        answer = self._client.patch(url, json=fields, headers={"If-Match": f'"{user.version}"'})
+        version = {"If-Match": f'"{user.version}"'}
+        answer = self._command("change", self._new_name(), user.user_id, json=fields, headers=version)
         assert answer.is_success, f"{answer.status_code} {answer.text}"
         return _user(answer, str(fields.get("email", user.email)))
+
+    def _command(
+        self, kind: str, name: str, user_id: str, *, json: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> httpx.Response:
+        method, path = ("PATCH", f"/users/{user_id}") if user_id else ("POST", "/users")
+        began = time.time()
+        sent = Operation(kind=kind, command=name, result=Result.UNKNOWN, began=began, ended=began, user_id=user_id)
+        try:
+            answer = self._client.request(
+                method, self.target.urls["user"] + path, json=json, headers={**headers, "X-Correlation-ID": name}
+            )
+            sent = _ended(sent, answer)
+        finally:
+            if self._recorder:
+                self._recorder.add(msgspec.structs.replace(sent, ended=time.time()))
+        return answer
 
     def versions(self) -> dict[str, int]:
         """Return the version of every user."""
@@ -131,6 +152,15 @@ class Story:
         answer = self._client.get(self.target.urls[service] + path, params=query)
         body: dict[str, Any] = answer.raise_for_status().json()
         return body
+
+
+def _ended(sent: Operation, answer: httpx.Response) -> Operation:
+    if answer.is_success:
+        body = answer.json()
+        read = {"user_id": body["user_id"], "version": body["version"]}
+        return msgspec.structs.replace(sent, result=Result.OK, **read)
+    result = Result.UNKNOWN if answer.is_server_error else Result.FAIL
+    return msgspec.structs.replace(sent, result=result, error=f"{answer.status_code} {answer.text}")
 
 
 def _is_created(answer: httpx.Response) -> bool:
