@@ -20,7 +20,7 @@ from services.chassis.telemetry import logs
 from services.console.failures import WRONG
 from services.workbench.chaos import report
 from services.workbench.chaos.campaign import Campaign, Played, Size, new_history
-from services.workbench.chaos.site import FOLDER, Target, site
+from services.workbench.chaos.site import Target, folder_of, site
 from services.workbench.chaos.totals import mail_repeats
 from services.workbench.failures import reported
 from services.workbench.reconcile.checks import CONVERGED_S, Checked, is_well, settled
@@ -52,7 +52,7 @@ def chaos(
         settings = load_settings(WorkbenchSettings, os.environ)
         with site(settings, target, say) as broken:
             say(f"seed {chosen}: {rate:g} requests a second for {seconds:g} s on {broken.name}, {faults} faults")
-            history = new_history(settings.folder(FOLDER))
+            history = new_history(folder_of(settings, target))
             played = asyncio.run(_played(Campaign(broken, size, chosen, say), history))
             unknown = f", {played.unknown:,} never answered" if played.unknown else ""
             accepted = f"{played.commands:,} commands accepted in {played.requests:,} requests{unknown}"

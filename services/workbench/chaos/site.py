@@ -59,6 +59,11 @@ class Site(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
+def folder_of(settings: WorkbenchSettings, target: Target) -> Path:
+    """Return where a campaign writes. Systems that run elsewhere have one each: campaigns may be side by side."""
+    return settings.folder(f"{FOLDER}-{target}" if target in NAMES else FOLDER)
+
+
 @contextlib.contextmanager
 def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]) -> Iterator[Site]:
     """Yield the system. Raises UsageError if it does not run, and what starting and stopping raise."""
@@ -84,7 +89,7 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
 def _own(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]) -> Iterator[Site]:
     """Start a system of the campaign's own, on disks of its own if it may mount them. Raises UsageError."""
     require_ports(settings)
-    folder = settings.folder(FOLDER)
+    folder = folder_of(settings, target)
     with _stores_folder(folder, target) as databases:
         disks = {DATABASE: databases, BROKER: folder / "broker" / "data"}
         unmount(list(disks.values()))
