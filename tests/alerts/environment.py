@@ -13,6 +13,7 @@ import msgspec
 from k8s.alerts.rules import text
 from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.service_list import JOBS, SERVICES, STANDALONE
+from services.workbench.faults.conditions.clocks import WallClock
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.lifecycle import Lifecycle
@@ -30,7 +31,6 @@ from services.workbench.polling import until
 from services.workbench.settings import WorkbenchSettings
 from tests.support.alertmanager import alertmanager, available
 from tests.support.prometheus import Prometheus, prometheus
-from tests.support.wall_clock import WallClock
 
 SCALE = 0.02  # an hour is 72 s, five minutes are 6 s, 512 MiB are 10
 EVERY = "1s"

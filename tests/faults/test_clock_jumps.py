@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES
 from services.workbench.chaos.totals import SEND_WINDOW
+from services.workbench.faults.conditions.clocks import WallClock
 from services.workbench.local.system import local_programs, verify_audit
 from services.workbench.local.trial import READY_S, Trial, hastened, settings_on_free_ports, trial, wrong
 from tests.support.store_effects import problems, value
-from tests.support.wall_clock import WallClock
 
 pytestmark = pytest.mark.long
 

@@ -16,6 +16,7 @@ from services.console.running import DOCKER_COMPOSE, IN_KIND, published
 from services.contracts.service_list import SERVICES
 from services.workbench.chaos.network import network
 from services.workbench.faults.compose_parts import ComposeParts
+from services.workbench.faults.conditions.clocks import clocks_of
 from services.workbench.faults.conditions.disks import Disk, Disks, mounted, unmount
 from services.workbench.faults.conditions.network import Cuts
 from services.workbench.faults.conditions.protection import FileProtection, ServerProtection
@@ -139,10 +140,10 @@ class _Kept(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callable[[str], None]) -> Iterator[Site]:
-    urls = kept.urls()
+    urls, clocks = kept.urls(), clocks_of((*SERVICES, BROKER), folder / "clocks")
     with (
         network(settings, urls) as net,
-        System([net.joined(program, folder) for program in local_programs(settings, folder)]) as system,
+        System([clocks.given(net.joined(program, folder)) for program in local_programs(settings, folder)]) as system,
     ):
         life = Lifecycle(system, settings, say)
         life.start()
@@ -158,6 +159,7 @@ def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callab
             "fill": Disks(kept.disks, parts),
             "write-protect": _protection(kept, urls),
             "cut": Cuts(net.gates),
+            "shift": clocks,
         }
         injector = Injector(parts, settings.client, conditions)
         name = f"a system on this machine{' with PostgreSQL' if kept.server else ''}"

@@ -19,7 +19,7 @@ from services.workbench.faults.poison import RECORDS, records
 from services.workbench.faults.table import Fault, FaultError, all_faults, named
 
 PAUSED_S, RUNNING_S = 1.2, 0.3  # of a slow part
-CONDITIONED = ("fill", "write-protect", "cut")
+CONDITIONED = ("fill", "write-protect", "cut", "shift")
 
 
 class Broken(msgspec.Struct, frozen=True):

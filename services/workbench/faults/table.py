@@ -50,6 +50,7 @@ VERBS: Mapping[str, Verb] = {
     "fill": Verb("leaves no room on its disk; if it ends for that, it is started again at the end", (BROKER, DATABASE)),
     "write-protect": Verb("refuses every write, as a database that is read-only", (DATABASE,)),
     "cut": Verb("lets nothing pass between it and broker and database server, with connections open", SERVICES),
+    "shift": Verb("moves its wall clock half an hour ahead, and back at the end", (*SERVICES, BROKER)),
     "poison": Verb("publishes three records on user.notices.v1 that cannot be applied", tuple(POISONS)),
 }
 

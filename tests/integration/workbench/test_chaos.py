@@ -21,7 +21,7 @@ def test_a_campaign_breaks_the_system_and_finds_no_anomaly(tmp_path: Path) -> No
     assert code == 0, output
     assert "seed 3: 20 requests a second for 20 s on a system on this machine, 3 faults" in output
     page = (tmp_path / "chaos" / "report.md").read_text()
-    faults = r"^\| \d+ s \| (?:kill|pause|slow|stall|fill|write-protect|cut) \w+ \| [\d.]+ s \|$"
+    faults = r"^\| \d+ s \| (?:kill|pause|slow|stall|fill|write-protect|cut|shift) \w+ \| [\d.]+ s \|$"
     assert len(re.findall(faults, page, re.MULTILINE)) == 3, page
     assert ET.parse(tmp_path / "chaos" / "report.svg").getroot().tag.endswith("svg")  # noqa: S314  # made here
     operations = list(read(tmp_path / "chaos" / "history.jsonl"))

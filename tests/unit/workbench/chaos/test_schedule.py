@@ -35,7 +35,7 @@ def test_each_fault_comes_once_before_any_comes_again() -> None:
 
 def test_no_fault_is_of_records_that_stay_dead() -> None:
     verbs = {one.fault.verb for one in schedule(all_faults(), 1, 100, 100 * SECONDS)}
-    assert verbs == {"kill", "pause", "suspend", "slow", "stall", "fill", "write-protect", "cut"}
+    assert verbs == {"kill", "pause", "suspend", "slow", "stall", "fill", "write-protect", "cut", "shift"}
 
 
 @pytest.mark.parametrize("seed", range(20))
