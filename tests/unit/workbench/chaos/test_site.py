@@ -1,4 +1,4 @@
-"""Where campaigns write."""
+"""The folders that campaigns write into."""
 
 import pytest
 
