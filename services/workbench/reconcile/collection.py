@@ -38,7 +38,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     user_database: str | None = None
     notification_database: str | None = None
     takeovers: bool = False  # whether the lease has counted every relay: a restored store has forgotten those before
-    psql_prefix: Sequence[str] | None = None  # of a command where the users' database is
+    psql_prefix: Sequence[str] | None = None  # of a command where the databases are
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -74,9 +74,9 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say = si
     return Evidence(
         seen=log,
         history=history,
-        users=_user_versions(system),
-        replicas=_versions(system.notification_database, replica),
-        dead=_dead(system.notification_database),
+        users=_versions(system, "user", system.user_database, users),
+        replicas=_versions(system, "notification", system.notification_database, replica),
+        dead=_dead(system),
         takeovers=_takeovers(system.user_database) if system.takeovers else None,
         mails=_mails(system),
         entries=_entries(system.audit_url),
@@ -116,19 +116,19 @@ def sink_mails(path: Path) -> list[Mail]:
     return [Mail(one.message_id, one.correlation_id, one.recipients) for one in mails]
 
 
-def _user_versions(system: System) -> Mapping[str, int] | None:
-    return psql.user_versions(system.psql_prefix) if system.psql_prefix else _versions(system.user_database, users)
-
-
-def _versions(url: str | None, table: Table) -> Mapping[str, int] | None:
+def _versions(system: System, service: str, url: str | None, table: Table) -> Mapping[str, int] | None:
+    if system.psql_prefix:
+        return psql.versions(system.psql_prefix, service, table.name)
     if url is None:
         return None
     with closing(Database(url)) as database, database.read() as connection:
         return {row.user_id: row.version for row in connection.execute(select(table.c.user_id, table.c.version))}
 
 
-def _dead(url: str | None) -> Collection[Place] | None:
-    if url is None:
+def _dead(system: System) -> Collection[Place] | None:
+    if system.psql_prefix:
+        return psql.dead(system.psql_prefix)
+    if (url := system.notification_database) is None:
         return None
     query = select(held.c.topic, held.c.partition, held.c.offset).where(held.c.state == State.DEAD.value)
     with closing(Database(url)) as database, database.read() as connection:

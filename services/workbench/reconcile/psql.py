@@ -1,20 +1,29 @@
-"""The rows of users where PostgreSQL has no port on this machine: by psql, in its container or pod."""
+"""Rows of the services where PostgreSQL has no port on this machine: by psql, in its container or pod."""
 
 from collections.abc import Mapping, Sequence
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, run
 from services.console.running import DOCKER_COMPOSE, IN_KIND
 from services.workbench.local.system import ROOT
+from services.workbench.reconcile.evidence import Place
 
 IN_POD = ("kubectl", "--context", CONTEXT, "--namespace", NAMESPACE, "exec", f"statefulset/{RELEASE}-postgres", "--")
 IN_CONTAINER = ("docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "exec", "--no-TTY", "postgres")
 PREFIXES: Mapping[str, Sequence[str]] = {DOCKER_COMPOSE: IN_CONTAINER, IN_KIND: IN_POD}  # by the name of the system
-VERSIONS = "SELECT user_id, version FROM users"
+VERSIONS = "SELECT user_id, version FROM {}"
+DEAD = """SELECT topic || ' ' || partition, "offset" FROM held WHERE state = 'dead'"""
 
 
-def user_versions(prefix: Sequence[str]) -> dict[str, int]:
-    """Return the version of each user's row. Raises CommandError, and DeployError if a program is missing."""
-    return {user_id: int(version) for user_id, version in pairs(run(*prefix, *argv("user", VERSIONS))).items()}
+def versions(prefix: Sequence[str], service: str, table: str) -> dict[str, int]:
+    """Return the version of each user in a table. Raises CommandError, and DeployError if a program is missing."""
+    found = pairs(run(*prefix, *argv(service, VERSIONS.format(table))))
+    return {user_id: int(version) for user_id, version in found.items()}
+
+
+def dead(prefix: Sequence[str]) -> set[Place]:
+    """Return where the records are that notification holds as dead. Raises what `versions` raises."""
+    found = (line.replace("=", " ").split() for line in run(*prefix, *argv("notification", DEAD)).splitlines())
+    return {Place(topic, int(partition), int(offset)) for topic, partition, offset in found}
 
 
 def argv(database: str, sql: str) -> tuple[str, ...]:

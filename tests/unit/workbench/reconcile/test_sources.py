@@ -8,7 +8,7 @@ import pytest
 from k8s.command import CommandError
 from services.workbench.reconcile import checks, mailpit, psql
 from services.workbench.reconcile.checks import is_well, settled
-from services.workbench.reconcile.evidence import Evidence, Mail
+from services.workbench.reconcile.evidence import Evidence, Mail, Place
 
 ALERT = 7  # the number of a mail that no command led to
 FORGOTTEN = 9  # the number of one that is gone when it is read
@@ -35,9 +35,13 @@ def test_each_mail_of_a_command_is_read_over_all_pages_but_alerts_and_forgotten_
 
 
 def test_rows_are_what_psql_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    printed = {("in", "container", *psql.argv("user", psql.VERSIONS)): "u1=3\nu2=14\n"}
+    printed = {
+        ("in", "container", *psql.argv("user", "SELECT user_id, version FROM users")): "u1=3\nu2=14\n",
+        ("in", "container", *psql.argv("notification", psql.DEAD)): "user.notices.v1 2=17\nuser.notices.v1 0=4\n",
+    }
     monkeypatch.setattr(psql, "run", lambda *argv: printed[argv])
-    assert psql.user_versions(("in", "container")) == {"u1": 3, "u2": 14}
+    assert psql.versions(("in", "container"), "user", "users") == {"u1": 3, "u2": 14}
+    assert psql.dead(("in", "container")) == {Place("user.notices.v1", 2, 17), Place("user.notices.v1", 0, 4)}
 
 
 def after(failures: int) -> Callable[[], Evidence]:
