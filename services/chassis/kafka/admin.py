@@ -34,6 +34,8 @@ TEMPORARY = UNREACHED | {
     KafkaError.UNKNOWN_LEADER_EPOCH,
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
 }
 # After a broker's restart, a request before it knew the topic, or a denied one, the client would use its old metadata
 # until it ends, unless it is refreshed.
@@ -43,6 +45,7 @@ STALE_METADATA = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._NOENT,  # noqa: SLF001
 }
+NEVER_S = 3600.0  # the longest request time-out that librdkafka takes
 DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this client the right to describe, read or write the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client the right to describe or read the group",
@@ -193,16 +196,19 @@ class KafkaAdmin:
 
     def member_ids(self, groups: Iterable[str]) -> dict[str, list[str]]:
         """Return the ids of the members of each group, none for an unknown one."""
-        # A client that has lost its broker once can describe no group any more, and may abort the process
-        # (librdkafka issue 4605): a new one for each call, which must reach the broker first.
+        # A client that has lost its broker once can describe no group any more, and one whose request for a group is
+        # overdue aborts the process with the late answer or at its end (librdkafka issue 4605): a new client for each
+        # call, which must reach the broker first, and whose request is given up here and never overdue there.
         admin = AdminClient(self._client)
         found = {}
         try:
             admin.list_topics(timeout=self._timeout_s)
-            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=self._timeout_s).items():
-                found[group] = [member.member_id for member in future.result().members]
+            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=NEVER_S).items():
+                found[group] = [member.member_id for member in future.result(self._timeout_s).members]
         except KafkaException as error:
             raise self._explained(error, "members of groups") from error
+        except TimeoutError as error:
+            raise BrokerUnavailableError(f"members of groups: no answer within {self._timeout_s:g} s") from error
         return found
 
     def cluster(self) -> Cluster:
