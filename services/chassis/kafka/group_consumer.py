@@ -1,12 +1,14 @@
 """A consumer group member that starts from given offsets and returns batches of plain records."""
 
 import operator
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as ClientPartition
 
@@ -24,8 +26,11 @@ HEADERS = operator.methodcaller("headers")
 UNREADABLE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001  # a constant
 ASK_S = 5.0  # between two questions why no assignment has come; each may wait as long as ANSWER for a broker
 ANSWER = timedelta(seconds=3)
+LEAVE_S = 5.0  # with an unanswered commit the client would wait 45 s for a broker that is gone or refuses its login
 Offsets = Mapping[TopicPartition, int]
 StartOffsets = Callable[[Sequence[TopicPartition]], Offsets]
+
+log = structlog.get_logger()
 
 
 class PartitionReadError(Exception):
@@ -126,8 +131,12 @@ class GroupConsumer:
         self._client.commit(offsets=[_place(*pair) for pair in offsets.items()], asynchronous=True)
 
     def close(self) -> None:
-        """Leave the group."""
-        self._client.close()
+        """Leave the group; within 5 s, else it is left to the end of the member's session."""
+        leaving = threading.Thread(target=self._client.close, name=f"leave {self._group}", daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_S)
+        if leaving.is_alive():
+            log.warning("the group is left by the end of the session: no answer of the broker", group=self._group)
         if self._metrics:
             self._metrics.closed()
 
