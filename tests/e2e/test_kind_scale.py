@@ -1,7 +1,8 @@
 """More and fewer replicas, brokers that restart in turn, and a broker that is down, under one load: nothing is lost.
 
-On a cluster of three brokers, whose topics have min.insync.replicas 2: `KIND_KAFKA_NODES=3 make deploy`, and then
-`pytest -m "e2e and on_demand" tests/e2e/test_kind_scale.py --target kind`, ten minutes.
+On a cluster of three brokers, whose topics have min.insync.replicas 2: `KIND_KAFKA_NODES=3 make deploy`, and then,
+for a quarter of an hour,
+`pytest -m "e2e and on_demand" tests/e2e/test_kind_scale.py --target kind -o faulthandler_timeout=1200`.
 """
 
 import asyncio

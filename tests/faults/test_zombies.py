@@ -6,13 +6,12 @@
 import asyncio
 import os
 import signal
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from services.contracts.service_list import SERVICES
-from services.workbench.chaos.totals import SEND_WINDOW
+from services.workbench.chaos.totals import SEND_WINDOW, repeated
 from services.workbench.load.run import Pace
 from services.workbench.local import postgres
 from services.workbench.local.system import MAILS
@@ -52,7 +51,7 @@ def test_a_process_that_continues_after_90_seconds_changes_nothing_that_another_
             takeovers=True,
         )
         assert anomalies(system, history) == []
-        assert repeated_mails(tmp_path / MAILS) <= (SEND_WINDOW if service == "notification" else 0)
+        assert repeated(sink_mails(tmp_path / MAILS)) <= (SEND_WINDOW if service == "notification" else 0)
         if service in REPLICATED:  # of audit there is one process: nobody takes over what it holds
             until("a stale write of the zombie was refused", lambda: refused(run, zombie))
 
@@ -71,9 +70,3 @@ async def stopped_and_continued(run: Trial, process: str) -> None:
 def refused(run: Trial, process: str) -> float:
     """Return how many writes of a process were refused because another has taken over."""
     return sum(asyncio.run(run.metric(process, name)) for name in REFUSED)
-
-
-def repeated_mails(path: Path) -> int:
-    """Return how many mails came again with their Message-ID."""
-    found = Counter(mail.message_id for mail in sink_mails(path))
-    return found.total() - len(found)

@@ -42,4 +42,9 @@ def by_group(outcome: Sequence[Checked]) -> dict[str, int]:
 def mail_repeats(mails: Sequence[Mail], faults: Sequence[Broken]) -> MailRepeats:
     """Return how many mails are repeats, and as many as the faults explain: what a sender had claimed, for each."""
     number = sum(fault.name.split()[-1] in MAY_REPEAT_MAILS for fault in faults)
-    return MailRepeats(len(mails) - len({mail.message_id for mail in mails}), number * SEND_WINDOW)
+    return MailRepeats(repeated(mails), number * SEND_WINDOW)
+
+
+def repeated(mails: Sequence[Mail]) -> int:
+    """Return how many mails came again with their Message-ID."""
+    return len(mails) - len({mail.message_id for mail in mails})
