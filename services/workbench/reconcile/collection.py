@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from services.chassis.consumer.held.reasons import State
 from services.chassis.consumer.held.table import held
 from services.chassis.database.database import Database
+from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.partition_reader import BEGINNING, PartitionReader
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.outbox.lease import relay
@@ -71,7 +72,7 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say = si
     say("reading the topics")
     log = records_of(system.kafka)
     say(f"{sum(map(len, log.values())):,} records; reading the audit log")
-    return Evidence(
+    evidence = Evidence(
         seen=log,
         history=history,
         users=_versions(system, "user", system.user_database, users),
@@ -81,6 +82,7 @@ def collected(system: System, history: Sequence[Operation] | None, say: Say = si
         mails=_mails(system),
         entries=_entries(system.audit_url),
     )
+    return msgspec.structs.replace(evidence, ends=KafkaAdmin(system.kafka, NAME).ends(event_partitions()))
 
 
 def records_of(settings: KafkaSettings) -> Mapping[str, Sequence[Seen]]:

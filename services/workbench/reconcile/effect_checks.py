@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from services.chassis.messages.record import TopicPartition
 from services.contracts.catalog import DEAD_LETTERS, EVENT_TOPICS, NOTIFICATION_EVENTS, USER_EVENTS, USER_STATE
 from services.contracts.notification import MAILED
 from services.workbench.reconcile.evidence import Event, Evidence, Place, Seen, newest_versions
@@ -53,13 +54,11 @@ def unseen(evidence: Evidence) -> Iterator[Finding]:
 def inconsistent_offsets(evidence: Evidence) -> Iterator[Finding]:
     """Find audit entries that are not, byte for byte, the record which the broker has at their offset."""
     records = {one.place: one for topic in evidence.seen.values() for one in topic}
-    ends: dict[tuple[str, int], int] = {}
-    for place in records:
-        ends[place.topic, place.partition] = max(place.offset, ends.get((place.topic, place.partition), 0))
     for place, digest in (evidence.entries or {}).items():
         one = records.get(place)
         if one is None:
-            if place.offset > ends.get((place.topic, place.partition), place.offset):
+            end = (evidence.ends or {}).get(TopicPartition(place.topic, place.partition))
+            if end is not None and place.offset >= end:
                 yield Finding(f"audit has an entry for {place}, which is behind the end of the partition")
             continue
         if digest != one.digest:

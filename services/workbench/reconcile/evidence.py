@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.chassis.messages.record import Record
+from services.chassis.messages.record import Record, TopicPartition
 from services.contracts.catalog import USER_EVENTS
 from services.contracts.envelope import Envelope, EnvelopeError, from_headers
 from services.workbench.reconcile.history import Operation
@@ -65,6 +65,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     takeovers: int | None = None  # how often a relay of users has taken the lease: each begins again behind its cursor
     mails: Sequence[Mail] | None = None
     entries: Mapping[Place, bytes] | None = None  # digests of what audit has recorded
+    ends: Mapping[TopicPartition, int] | None = None  # of the log, after the entries were read: a system may go on
 
     def events(self, topic: str) -> list[Event]:
         """Return the events of a topic: a tombstone is none."""

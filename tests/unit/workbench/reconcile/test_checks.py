@@ -118,6 +118,12 @@ def audited_behind_the_end(world: World) -> None:
     world.recorded[Place(FACTS, 0, 2)] = b"none"
 
 
+def audited_meanwhile(world: World) -> None:
+    """Audit a record that came after the log had been read."""
+    audited_behind_the_end(world)
+    world.later = 1
+
+
 def old_row(world: World) -> None:
     world.users[USER_ID] = 1
 
@@ -194,7 +200,15 @@ def erased(world: World) -> None:
     world.users.clear()
 
 
-ALLOWED = [repeated_on_the_log, repeated_mail, overlapping_reads, answered_again_later, refused_at_last, erased]
+ALLOWED = [
+    repeated_on_the_log,
+    repeated_mail,
+    overlapping_reads,
+    answered_again_later,
+    refused_at_last,
+    erased,
+    audited_meanwhile,
+]
 
 
 def test_a_system_that_is_well_has_no_anomaly() -> None:

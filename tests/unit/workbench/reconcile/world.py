@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.chassis.messages.record import Record
+from services.chassis.messages.record import Record, TopicPartition
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_EVENTS, USER_NOTICES, USER_STATE
 from services.workbench.reconcile.checks import checked
 from services.workbench.reconcile.evidence import Evidence, Mail, Place, digest_of, seen, value_digest
@@ -38,6 +38,7 @@ class World:
         self.recorded: dict[Place, bytes] = {}
         self.replica: int | None = None
         self.dead: set[Place] = set()
+        self.later = 0  # records that come to each partition after the log was read
 
     def change(self, version: int, kind: str, **changed: Any) -> None:
         """Publish a fact, with its state and notice."""
@@ -70,7 +71,14 @@ class World:
             replicas={USER_ID: newest} if (newest := self._replica()) else {},
             dead=self.dead,
             takeovers=1,
+            ends={place: end + self.later for place, end in self._ends().items()},
         )
+
+    def _ends(self) -> dict[TopicPartition, int]:
+        return {
+            TopicPartition(topic, 0): sum(one.topic == topic for one in self.records)
+            for topic in {record.topic for record in self.records}
+        }
 
     def _replica(self) -> int:
         """Return the version that notification has, by default that of the newest state."""
