@@ -2,7 +2,7 @@
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -13,12 +13,31 @@ from services.workbench.reconcile.history import Operation, Result
 
 
 def lost_writes(evidence: Evidence) -> Iterator[Finding]:
-    """Find commands that were acknowledged, and no fact on the log has both the command and the version."""
+    """Find commands that were acknowledged, and no fact on the log has both the command and the version.
+
+    One that changes nothing is answered with the version that is there. A client cannot know that it changes nothing if
+    an earlier one of its kind was never answered: then the fact of that version may be any command's.
+    """
     envelopes = [one.envelope for one in evidence.events(USER_EVENTS.name)]
     facts = {(one.subject, one.version, one.correlation_id) for one in envelopes}
+    versions = {(one.subject, one.version) for one in envelopes}
+    doubtful = _never_answered(evidence.history or ())
     for one in evidence.history or ():
-        if one.result is Result.OK and not one.is_read and (one.user_id, one.version, one.command) not in facts:
+        if one.result is not Result.OK or one.is_read or (one.user_id, one.version, one.command) in facts:
+            continue
+        may_change_nothing = doubtful.get((one.user_id, one.kind), one.ended) < one.ended
+        if not (may_change_nothing and (one.user_id, one.version) in versions):
             yield Finding(f"{one.kind} of {one.user_id} was answered with version {one.version}", one.command)
+
+
+def _never_answered(history: Sequence[Operation]) -> dict[tuple[str, str], float]:
+    """Return when the first command of each user and kind began that has got no answer at all."""
+    answered = {one.command for one in history if one.result is not Result.UNKNOWN}
+    found: dict[tuple[str, str], float] = {}
+    for one in history:
+        if one.command not in answered:
+            found[one.user_id, one.kind] = min(one.began, found.get((one.user_id, one.kind), one.began))
+    return found
 
 
 def aborted_reads(evidence: Evidence) -> Iterator[Finding]:
@@ -69,7 +88,13 @@ def _invented(evidence: Evidence) -> Iterator[Finding]:
 
 
 CHECKS = (
-    Check("lost write", "acknowledged, and no fact of it on the log", "nothing", lost_writes, ("history",)),
+    Check(
+        "lost write",
+        "acknowledged, and no fact of it on the log",
+        "no change by a command behind one of its kind that was never answered",
+        lost_writes,
+        ("history",),
+    ),
     Check(
         "aborted read",
         "a record, mail or read version of a refused command",

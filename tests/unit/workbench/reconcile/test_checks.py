@@ -25,6 +25,11 @@ def answered_with_the_version_of_another(world: World) -> None:
     world.history.append(operation("rename", "command-3", 6.0, version=2))
 
 
+def lost_behind_one_without_an_answer(world: World) -> None:
+    changing_nothing(world)
+    world.history.append(operation("rename", "command-4", 8.0, version=3))
+
+
 def of_a_refused_command(world: World) -> None:
     world.mails.append(Mail("<2@example.org>", "refused", ["ada@example.org"]))
 
@@ -139,6 +144,7 @@ def no_row(world: World) -> None:
 PLANTED: list[tuple[str, Callable[[World], None]]] = [
     ("lost write", lost),
     ("lost write", answered_with_the_version_of_another),
+    ("lost write", lost_behind_one_without_an_answer),
     ("aborted read", of_a_refused_command),
     ("aborted read", read_before_it_was_written),
     ("nonmonotonic read", read_again_in_an_older_version),
@@ -200,6 +206,12 @@ def erased(world: World) -> None:
     world.users.clear()
 
 
+def changing_nothing(world: World) -> None:
+    """Answer a command that changes nothing, which is not known as one of its kind was never answered."""
+    world.history.append(operation("rename", "never", 6.0, result=Result.UNKNOWN, version=0))
+    world.history.append(operation("rename", "command-3", 7.0, version=2))
+
+
 ALLOWED = [
     repeated_on_the_log,
     repeated_mail,
@@ -208,6 +220,7 @@ ALLOWED = [
     refused_at_last,
     erased,
     audited_meanwhile,
+    changing_nothing,
 ]
 
 
