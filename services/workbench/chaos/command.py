@@ -62,13 +62,14 @@ def chaos(
             converged = time.monotonic() - ended
             show(console, outcome, broken.evidence.audit_url)
             sink = broken.evidence.mails
-    repeats = None if sink is None else mail_repeats(sink_mails(sink), played.faults)
-    if repeats and not repeats.is_explained:
-        broken.problems.append(f"{repeats.found:,} repeated mails; the faults explain {repeats.bound:,}")
-    size_given = f"--rate {rate:g} --seconds {seconds:g} --faults {faults}"
-    command = f'make chaos SEED={chosen} TARGET={target} ARGS="{size_given}"'
-    facts = report.Facts(broken.name, chosen, command, converged, repeats)
-    say(f"report: {_written(history.parent, facts, played, outcome)}")
+            repeats = None if sink is None else mail_repeats(sink_mails(sink), played.faults)
+            if repeats and not repeats.is_explained:
+                broken.problems.append(f"{repeats.found:,} repeated mails; the faults explain {repeats.bound:,}")
+            size_given = f"--rate {rate:g} --seconds {seconds:g} --faults {faults}"
+            command = f'make chaos SEED={chosen} TARGET={target} ARGS="{size_given}"'
+            facts = report.Facts(broken.name, chosen, command, converged, repeats)
+            # Before the system is stopped, which can fail.
+            say(f"report: {_written(history.parent, facts, played, outcome)}")
     for problem in broken.problems:
         say(f"WRONG {problem}")
     sys.exit(0 if is_well(outcome) and not broken.problems else WRONG)
