@@ -196,9 +196,9 @@ class KafkaAdmin:
 
     def member_ids(self, groups: Iterable[str]) -> dict[str, list[str]]:
         """Return the ids of the members of each group, none for an unknown one."""
-        # A client that has lost its broker once can describe no group any more, and one whose request for a group is
-        # overdue aborts the process with the late answer or at its end (librdkafka issue 4605): a new client for each
-        # call, which must reach the broker first, and whose request is given up here and never overdue there.
+        # Two faults of librdkafka (issue 4605). A client that has lost its broker once can describe no group any more:
+        # hence a new one for each call, which must reach the broker first. A request that exceeds its time-out aborts
+        # the process when the answer comes late, or the client ends: hence no time-out there, but one on the future.
         admin = AdminClient(self._client)
         found = {}
         try:

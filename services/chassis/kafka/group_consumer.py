@@ -131,7 +131,7 @@ class GroupConsumer:
         self._client.commit(offsets=[_place(*pair) for pair in offsets.items()], asynchronous=True)
 
     def close(self) -> None:
-        """Leave the group; within 5 s, else it is left to the end of the member's session."""
+        """Leave the group. Waits 5 s at most: without an answer, the membership ends with its session."""
         leaving = threading.Thread(target=self._client.close, name=f"leave {self._group}", daemon=True)
         leaving.start()
         leaving.join(LEAVE_S)

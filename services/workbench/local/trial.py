@@ -96,8 +96,9 @@ class Trial:
                 self.trail = trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
                 self.accepted = watch.accepted
-                names = ((url, f"trial{number}", ANSWER_S, recorder) for number, url in enumerate(urls))
-                self.drivers = [Driver(session, *name) for name in names]
+                self.drivers = [
+                    Driver(session, url, f"trial{number}", ANSWER_S, recorder) for number, url in enumerate(urls)
+                ]
                 fault = asyncio.create_task(_once(lambda: len(watch.accepted) >= commands // 2, half_way))
                 for wave in (0, 1):
                     await self._wave(watch, wave)

@@ -1,5 +1,6 @@
 """The effects of the log: decisions, mails, the users' rows and the audit log."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -54,11 +55,11 @@ def unseen(evidence: Evidence) -> Iterator[Finding]:
 def inconsistent_offsets(evidence: Evidence) -> Iterator[Finding]:
     """Find audit entries that are not, byte for byte, the record which the broker has at their offset."""
     records = {one.place: one for topic in evidence.seen.values() for one in topic}
+    ends = evidence.ends or {}
     for place, digest in (evidence.entries or {}).items():
         one = records.get(place)
         if one is None:
-            end = (evidence.ends or {}).get(TopicPartition(place.topic, place.partition))
-            if end is not None and place.offset >= end:
+            if place.offset >= ends.get(TopicPartition(place.topic, place.partition), math.inf):
                 yield Finding(f"audit has an entry for {place}, which is behind the end of the partition")
             continue
         if digest != one.digest:
@@ -168,7 +169,7 @@ CHECKS = (
         "an audit entry is not the broker's record",
         "entries of records that retention or compaction has removed",
         inconsistent_offsets,
-        ("entries",),
+        ("entries", "ends"),
     ),
     Check(
         "wrong projection", "a user's row is not the fold of its facts", "rows of erased users", wrong_rows, ("users",)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, run
+from services.chassis.consumer.held.reasons import State
 from services.console.running import DOCKER_COMPOSE, IN_KIND
 from services.workbench.local.system import ROOT
 from services.workbench.reconcile.evidence import Place
@@ -11,7 +12,7 @@ IN_POD = ("kubectl", "--context", CONTEXT, "--namespace", NAMESPACE, "exec", f"s
 IN_CONTAINER = ("docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "exec", "--no-TTY", "postgres")
 PREFIXES: Mapping[str, Sequence[str]] = {DOCKER_COMPOSE: IN_CONTAINER, IN_KIND: IN_POD}  # by the name of the system
 VERSIONS = "SELECT user_id, version FROM {}"
-DEAD = """SELECT topic || ' ' || partition, "offset" FROM held WHERE state = 'dead'"""
+DEAD = f"""SELECT topic || ' ' || partition, "offset" FROM held WHERE state = '{State.DEAD.value}'"""  # noqa: S608  # a constant
 
 
 def versions(prefix: Sequence[str], service: str, table: str) -> dict[str, int]:

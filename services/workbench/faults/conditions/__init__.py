@@ -1,1 +1,1 @@
-"""Conditions of a local system that a fault can end: room on a disk, writes to a database, an open network."""
+"""Conditions of a local system that a fault can end: room on a disk, database writes, the network, right clocks."""
