@@ -74,6 +74,14 @@ Index(
     postgresql_where=intents.c.due_at.is_not(None),
     sqlite_where=intents.c.due_at.is_not(None),
 )
+# A claim looks for an earlier mail of the same user: without this index it reads all that the user ever had.
+Index(
+    "intents_unfinished_by_user",
+    intents.c.user_id,
+    intents.c.id,
+    postgresql_where=intents.c.due_at.is_not(None),
+    sqlite_where=intents.c.due_at.is_not(None),
+)
 Index(
     "intents_finished",
     intents.c.updated_at,

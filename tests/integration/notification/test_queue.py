@@ -1,11 +1,16 @@
 """The queue of mails: claims, their leases and the results of settlements; on both databases."""
 
+import shutil
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
+import services.notification
 from services.chassis.database.database import Database
+from services.chassis.database.migrations import upgrade
 from services.chassis.messages import event
 from services.contracts.notification import NotificationFailed, NotificationSent
 from services.notification import mail_queue
@@ -14,6 +19,7 @@ from services.notification.mail.templates import Composer, Mail
 from services.notification.store import views
 from tests.support.builders import NOW
 from tests.support.notification_builders import a_notice_record, a_state, a_state_record
+from tests.support.query_plans import plans
 from tests.support.sender_harness import MAIL_FROM, Mailroom, user
 
 SENT = DeliveryResult(DeliveryStatus.SENT, "250 ok")
@@ -22,6 +28,12 @@ BOUNCED = DeliveryResult(DeliveryStatus.BOUNCED, "550 no such user")
 REFUSED = DeliveryResult(DeliveryStatus.REFUSED, "554 spam")
 UNKNOWN = DeliveryResult(DeliveryStatus.UNKNOWN, "no answer")
 DAY_MS = 86_400_000
+MIGRATIONS = Path(services.notification.__path__[0]) / "migrations"
+QUEUED_BEFORE = (
+    "INSERT INTO intents (notification_id, notice_id, template, recipient, user_id, user_version, event_id, "
+    "correlation_id, state, detail, tries, doubts, due_at, queued_at, updated_at) VALUES "
+    "('m', 'n', 'welcome', 'ada@example.org', 'u', 1, 'e', 'c', 'open', '', 0, 0, 0, 0, 0)"
+)
 
 
 def mail_of(claim: ClaimedIntent) -> Mail:
@@ -65,6 +77,22 @@ def test_a_users_mail_to_a_domain_that_is_left_out_keeps_its_later_mails_back(ro
     room.register(1, email="ada@slow.org")
     room.move(1, 2)
     assert room.queue.claim(9, but=frozenset({"slow.org"})) == []
+
+
+def test_a_claim_reads_none_of_a_users_finished_mails(database: Database, room: Mailroom) -> None:
+    room.register(1)
+    found = plans(database, "intents", lambda: room.queue.claim(1))
+    assert any("intents_unfinished_by_user" in step for step in found), found  # looks for earlier ones of the user
+    assert any(step.endswith("INDEX intents_unfinished") or "intents_unfinished on" in step for step in found), found
+
+
+def test_a_mail_that_the_release_before_the_index_queued_is_claimed(database: Database, tmp_path: Path) -> None:
+    before = shutil.copytree(MIGRATIONS, tmp_path / "before")
+    (before / "unfinished_by_user.py").unlink()
+    upgrade(database, before)
+    with database.write() as connection:
+        connection.execute(text(QUEUED_BEFORE))
+    assert [claim.recipient for claim in Mailroom(database).queue.claim(2)] == ["ada@example.org"]
 
 
 def test_claimers_in_threads_never_get_the_same_intent(room: Mailroom) -> None:
