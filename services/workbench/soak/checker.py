@@ -1,4 +1,4 @@
-"""The checker on the log of many commands: its time and its peak of resident memory, and nothing is found.
+"""The checker on the log of many commands, when nothing else runs: its time, its peak of memory, and nothing is found.
 
 `python -m services.workbench.soak.checker --commands 100000` runs its own system, compares everything in a process of
 its own, and prints figures; exit code 1 when a promise was broken.
@@ -84,6 +84,8 @@ def play(run: Trial, commands: int) -> Seen:
     """Drive commands through a system, wait until they are consumed, and compare everything."""
     history = run.folder / "history.jsonl"
     accepted = asyncio.run(_drive(run, history, commands))
+    waiting = partial(run.metric, "notification", "mail_oldest_open_age_seconds")
+    until("no mail waits", lambda: asyncio.run(waiting()), lambda seconds: seconds == 0, PATIENCE_S)
     admin = KafkaAdmin(run.settings.client, "soak")
     until("no group has a lag", lambda: sum(lag.records for lag in lags(admin, unasked)), lambda n: n == 0, PATIENCE_S)
     system = System(
