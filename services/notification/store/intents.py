@@ -136,11 +136,11 @@ def _claim(*conditions: ColumnElement[bool]) -> TypedReturnsRows[*tuple[Any, ...
     due_at, earlier = intents.c.due_at, intents.alias()
     claim_of_a_wrong_clock = and_(intents.c.state == IntentState.ATTEMPTING.value, due_at > bindparam("no_claim"))
     is_due = or_(due_at <= bindparam("now"), due_at > bindparam("no_backoff"), claim_of_a_wrong_clock)
-    is_due = and_(due_at.is_not(None), is_due)  # follows, but SQLite does not see it and would read finished mails too
+    unfinished = due_at.is_not(None)  # follows from is_due; without it SQLite reads finished mails too
     same_user = (earlier.c.user_id == intents.c.user_id, earlier.c.id < intents.c.id, earlier.c.due_at.is_not(None))
     due = (
         select(intents.c.id)
-        .where(is_due, ~exists().where(*same_user), *conditions)
+        .where(unfinished, is_due, ~exists().where(*same_user), *conditions)
         .order_by(intents.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)

@@ -81,13 +81,17 @@ def compared(system: System, history: Path) -> Pass:
 
 
 def play(run: Trial, commands: int) -> Seen:
-    """Drive commands through a system, wait until they are consumed, and compare everything."""
+    """Drive commands through a system, wait until they are consumed and their mails sent, and compare everything."""
     history = run.folder / "history.jsonl"
     accepted = asyncio.run(_drive(run, history, commands))
-    waiting = partial(run.metric, "notification", "mail_oldest_open_age_seconds")
-    until("no mail waits", lambda: asyncio.run(waiting()), lambda seconds: seconds == 0, PATIENCE_S)
     admin = KafkaAdmin(run.settings.client, "soak")
-    until("no group has a lag", lambda: sum(lag.records for lag in lags(admin, unasked)), lambda n: n == 0, PATIENCE_S)
+
+    def left() -> tuple[int, float]:
+        """Return the records that groups have not read, and the age of the oldest mail that waits."""
+        oldest = asyncio.run(run.metric("notification", "mail_oldest_open_age_seconds"))
+        return sum(lag.records for lag in lags(admin, unasked)), oldest
+
+    until("no group has a lag, and no mail waits", left, lambda seen: seen == (0, 0), PATIENCE_S)
     system = System(
         kafka=run.settings.client,
         audit_url=run.url("audit"),

@@ -47,7 +47,7 @@ class Story:
     def register_user(self, *, mailed: bool = True, **fields: object) -> User:
         """Register a new user; the first request must be accepted."""
         body = self.newcomer(mailed=mailed, **fields)
-        answer = self.post(body, self._new_name())  # no login, which is personal: logs carry this name
+        answer = self.post(body, self._new_name())  # not the login: logs name commands, and no person
         assert answer.status_code == CREATED, f"{answer.status_code} {answer.text}"
         return _user(answer, body["email"])
 
