@@ -105,9 +105,8 @@ class KafkaAdmin:
         self._errors = ClientErrors(settings)
         self._client = config.client(settings, name, self._errors)
         self._admin = AdminClient(self._client)
+        self._settings = settings
         self._timeout_s = settings.kafka_request_timeout.total_seconds()
-        self._replication = settings.kafka_replication_factor
-        self._min_insync = str(settings.kafka_min_insync_replicas)
 
     def reach(self, timeout_s: float) -> None:
         """Request the cluster's metadata. Raises BrokerUnavailableError only."""
@@ -181,11 +180,11 @@ class KafkaAdmin:
         """Return the offsets that a group has committed to Kafka, also while it has no member."""
         # Read by a consumer that never joins: the admin client's call aborts the process on a broker that has just
         # started (librdkafka issue 5040).
-        client = Consumer(self._client | {"group.id": group, "enable.auto.commit": False})
+        client = Consumer(self._client | {"group.id": self._settings.group_id(group), "enable.auto.commit": False})
         try:
             committed = client.committed([ClientPartition(p.topic, p.partition) for p in partitions], self._timeout_s)
         except KafkaException as error:
-            raise self._explained(error, f"offsets of group {group}") from error
+            raise self._explained(error, f"offsets of group {self._settings.group_id(group)}") from error
         finally:
             client.close()
         return {TopicPartition(place.topic, place.partition): place.offset for place in committed if place.offset >= 0}
@@ -200,11 +199,12 @@ class KafkaAdmin:
         # hence a new one for each call, which must reach the broker first. A request that exceeds its time-out aborts
         # the process when the answer comes late, or the client ends: hence no time-out there, but one on the future.
         admin = AdminClient(self._client)
+        names = {self._settings.group_id(group): group for group in groups}
         found = {}
         try:
             admin.list_topics(timeout=self._timeout_s)
-            for group, future in admin.describe_consumer_groups(list(groups), request_timeout=NEVER_S).items():
-                found[group] = [member.member_id for member in future.result(self._timeout_s).members]
+            for group, future in admin.describe_consumer_groups(list(names), request_timeout=NEVER_S).items():
+                found[names[group]] = [member.member_id for member in future.result(self._timeout_s).members]
         except KafkaException as error:
             raise self._explained(error, "members of groups") from error
         except TimeoutError as error:
@@ -242,8 +242,8 @@ class KafkaAdmin:
         return found
 
     def _create(self, topic: Described) -> bool:
-        settings = topic.settings() | {"min.insync.replicas": self._min_insync}
-        new = NewTopic(topic.name, topic.partitions, self._replication, config=settings)
+        settings = topic.settings() | {"min.insync.replicas": str(self._settings.kafka_min_insync_replicas)}
+        new = NewTopic(topic.name, topic.partitions, self._settings.kafka_replication_factor, config=settings)
         try:
             self._admin.create_topics([new], request_timeout=self._timeout_s)[topic.name].result()
         except KafkaException as error:

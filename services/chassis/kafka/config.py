@@ -52,7 +52,7 @@ def consumer(settings: KafkaSettings, group: str) -> Config:
     # Under `classic` incremental assignment needs a cooperative assignor; under `consumer` naming one is refused.
     classic = {"partition.assignment.strategy": "cooperative-sticky"}
     return client(settings, group) | {
-        "group.id": group,
+        "group.id": settings.group_id(group),
         "group.protocol": settings.kafka_group_protocol,
         **(classic if settings.kafka_group_protocol == "classic" else {}),
         "enable.auto.commit": False,

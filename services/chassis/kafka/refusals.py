@@ -38,7 +38,9 @@ def refusal(error: KafkaError, settings: KafkaSettings, group: str, topics: Sequ
     denied = _unreadable(settings, topics) if cause == TOPIC else topics
     user = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
     protocol = settings.kafka_group_protocol
-    advice = ADVICE[cause].format(user=user, topics=", ".join(denied), group=group, protocol=protocol)
+    advice = ADVICE[cause].format(
+        user=user, topics=", ".join(denied), group=settings.group_id(group), protocol=protocol
+    )
     return BrokerRefusedError(f"{error.str()}: {advice}")
 
 

@@ -19,17 +19,19 @@ def now(settings: KafkaSettings) -> int:
 
 def changes(settings: KafkaSettings, group: str, since: int) -> int:
     """Return how often a group's members or assignments have changed: joins, leaves, rebalances."""
-    end = now(settings)
+    end, group_id = now(settings), settings.group_id(group)
     number = 0
     if since == end:
         return 0
     with contextlib.closing(PartitionReader(settings, "memberships", {GROUPS: since})) as tail:
         while not tail.at_end:
-            number += sum(_tells_of(group, record.key or b"") for record in tail.poll(1000, 1.0) if record.offset < end)
+            number += sum(
+                _tells_of(group_id, record.key or b"") for record in tail.poll(1000, 1.0) if record.offset < end
+            )
     return number
 
 
-def _tells_of(group: str, key: bytes) -> bool:
+def _tells_of(group_id: str, key: bytes) -> bool:
     # Kafka's coordinator records: a two-byte kind, then the group's name with a two-byte length before it.
     kind, length = struct.unpack_from(">hh", key)
-    return kind not in COMMITS and key[4 : 4 + length] == group.encode()
+    return kind not in COMMITS and key[4 : 4 + length] == group_id.encode()

@@ -116,6 +116,20 @@ def test_members_are_counted_and_an_unknown_group_has_none(broker: str, topics: 
     assert topics.members([group]) == {group: 0}
 
 
+def test_a_prefix_begins_the_id_of_a_group_of_members_commits_and_questions(broker: str, topics: KafkaAdmin) -> None:
+    name, place = helper.a_group(), TopicPartition(create(broker), 0)
+    prefixed = settings(broker, kafka_group_prefix="our-")
+    own = KafkaAdmin(prefixed, "test")
+    with closing(GroupConsumer(prefixed, name, [place.topic], lambda _: {})) as source:
+        until("an assigned partition", lambda: source.poll(1, 0.1) or source.assigned, seconds=PATIENCE_S)
+        source.commit({place: 0})
+        assert own.members([name]) == {name: 1}
+        assert topics.members([name, f"our-{name}"]) == {name: 0, f"our-{name}": 1}
+        until("the group knows its member", source.has_joined, seconds=PATIENCE_S)
+    until("the commit", lambda: own.committed(name, [place]) == {place: 0}, seconds=PATIENCE_S)
+    assert topics.committed(name, [place]) == {}
+
+
 def test_a_cluster_of_one_broker_has_no_under_replicated_partitions(broker: str, topics: KafkaAdmin) -> None:
     topic = create(broker)
     seen = topics.cluster()

@@ -113,6 +113,7 @@ def test_a_name_that_resembles_none_gets_no_suggestion() -> None:
         ("APP_HTTP_PORT", "65536"),
         ("APP_HTTP_PORT", "http"),
         ("APP_KAFKA_GROUP_PROTOCOL", "share"),
+        ("APP_KAFKA_GROUP_PREFIX", "our group "),
         ("APP_LOG_LEVEL", "loud"),
         ("APP_CONSUMER_BATCH", "0"),
         ("APP_CONSUMER_BATCH", "1e3x"),
@@ -261,6 +262,7 @@ def test_settings_become_variables_that_load_the_same_settings() -> None:
     given = {
         "APP_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
         "APP_KAFKA_GROUP_PROTOCOL": "classic",
+        "APP_KAFKA_GROUP_PREFIX": "eventline-",
         "APP_KAFKA_REQUEST_TIMEOUT": "1500ms",
         "APP_KAFKA_REPLICATION_FACTOR": "3",
         "APP_KAFKA_SECURITY_PROTOCOL": "ssl",
