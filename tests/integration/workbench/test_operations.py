@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
     ResourceType,
 )
 
-from services.workbench.documents.rights import Grant, grants
+from services.contracts.access import Grant, grants, kafka_name
 from services.workbench.local.free_ports import free_ports
 from services.workbench.polling import until
 from tests.integration.workbench.test_story_tls import mail_server, mail_settings
@@ -50,7 +50,7 @@ def rights_of(grant: Grant) -> Iterator[AclBinding]:
     for operation in grant.operations:
         for kind, name in resources:
             allowed = AclOperation[operation.upper()], AclPermissionType.ALLOW
-            yield AclBinding(kind, name, pattern, f"User:{grant.user}", "*", *allowed)
+            yield AclBinding(kind, name, pattern, f"User:{kafka_name(grant.user)}", "*", *allowed)
 
 
 def own(file: File, broker: SecureBroker, postgres: SecurePostgres, authority: str) -> dict[str, str]:
@@ -107,12 +107,12 @@ def test_the_documented_files_and_commands_start_a_system_on_servers_of_one_s_ow
             ports[name] = {port: int(values[port]) for port in PORTS}
             password = next((line.value for line in file.lines() if line.name == "APP_KAFKA_PASSWORD"), None)
             if password:
-                broker.admit(name, password, *(r for g in grants() if g.user == name for r in rights_of(g)))
+                broker.admit(kafka_name(name), password, *(r for g in grants() if g.user == name for r in rights_of(g)))
         key, start, look = blocks_for(__file__)
         code, output = execute(key.text, {"PYTHONPATH": str(ROOT)}, tmp_path)
         assert (code, "example.org/audit+" in output) == (0, True), output
         with started(start.text, tmp_path) as log:
-            metrics = {name: ports[name][PORTS[1]] for name in ("user", "notification", "audit", "lag-probe")}
+            metrics = {name: ports[name][PORTS[1]] for name in ("user", "notification", "audit", "lag-exporter")}
             await_ready(metrics, log)
             status, body = ask(ports["user"][PORTS[0]], "/users", ADA | {"preferences": {"email": True}})
             assert status == 201, body

@@ -7,13 +7,14 @@ import pytest
 from k8s.charts.settings import PROGRAMS
 from services.chassis.settings.environment import Mixin, load
 from services.console.settings import ConsoleSettings
+from services.contracts.access import PRINCIPALS, kafka_name
 from services.contracts.service_list import STANDALONE
 from services.workbench.documents import rights
 from tests.support.operations_page import files
 
 FILES = files()
 PROCESSES: dict[str, type[Mixin]] = {
-    "lag-probe" if name == "console" else name: kind for name, kind in PROGRAMS.items()
+    "lag-exporter" if name == "console" else name: kind for name, kind in PROGRAMS.items()
 }
 # Settings without a default. Nothing is opened here.
 NEEDED = {"APP_KAFKA_BOOTSTRAP_SERVERS": "nowhere:1", "APP_DATABASE_URL": "sqlite:///x.db", "APP_SMTP_HOST": "nowhere"}
@@ -46,14 +47,15 @@ def test_what_is_commented_out_is_the_default(name: str, kind: type[Mixin]) -> N
     assert {name: getattr(loaded, name) for name in defaults} == defaults
 
 
-def test_the_console_knows_the_settings_of_its_file() -> None:
-    assert {line.name for file in ("kafka", "console") for line in FILES[file].lines()} <= names_of(ConsoleSettings)
+def test_the_console_knows_the_settings_of_its_files() -> None:
+    given = {line.name for file in ("kafka", "operator", "topics") for line in FILES[file].lines()}
+    assert given <= names_of(ConsoleSettings)
 
 
 def test_each_file_logs_in_as_a_user_that_has_rights() -> None:
     users = {line.value for file in FILES.values() for line in file.lines() if line.name == "APP_KAFKA_USER"}
-    assert users <= {grant.user for grant in rights.grants()}
-    assert users == FILES.keys() - {"kafka", *STANDALONE}
+    assert users == {kafka_name(principal) for principal in PRINCIPALS}
+    assert users == {kafka_name(name) for name in FILES.keys() - {"kafka", *STANDALONE}}
 
 
 def test_the_page_of_rights_is_as_the_catalog_has_it() -> None:
