@@ -15,8 +15,9 @@ NAME = re.compile(r"[a-z][a-z0-9]{1,19}\Z")
 RESERVED = frozenset(
     re.findall(
         r"\w+",
-        """admin alertmanager broker chassis connect console contracts controller database eventline global grafana kafka mail
-        observability operator page postgres probe prometheus service services sink smtp test tests topics workbench""",
+        """admin alertmanager broker chassis connect console contracts controller database eventline global
+        grafana kafka mail observability operator page postgres probe prometheus service
+        services sink smtp test tests topics workbench""",
     )
 )
 PLACES = {"local": LOCAL, "compose": COMPOSE, "kind": KIND, "node": NODE}
