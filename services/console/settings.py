@@ -37,6 +37,7 @@ class ConsoleSettings(KafkaSettings):
     deadline: timedelta = timedelta(seconds=60)
     broker_port: Port = 19092
     controller_port: Port = 19093
+    broker_internal_port: Port = 19094
     smtp_port: Port = 12525
     console_metrics_port: Port = LOCAL.ports(LAG_EXPORTER_SLOT).metrics
     page_port: Port = 18000

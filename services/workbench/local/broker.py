@@ -7,8 +7,11 @@ is killed leaves its native libraries behind: they are in the broker's own folde
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import msgspec
 
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import ProcessError, Program, answers
@@ -43,10 +46,27 @@ def properties(port: int, controller_port: int, data: Path) -> dict[str, str]:
     }
 
 
-def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mapping[str, str] | None = None) -> Program:
-    """Write the configuration, format the data folder if it is new (a second), and return the program.
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A broker to run. `more` goes over `properties`: other listeners, for example.
 
-    `more` goes over `properties`: other listeners, for example.
+    `users` get a login by SCRAM-SHA-512 when the data folder is formatted. `logged` are loggers that write to the
+    broker's log, each with its level; all others are silent.
+    """
+
+    port: int
+    controller_port: int
+    more: Mapping[str, str] = {}
+    users: Mapping[str, str] = {}
+    logged: Sequence[str] = ()
+
+
+def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mapping[str, str] | None = None) -> Program:
+    """Return a broker that everybody may use; see `program` for the rest."""
+    return program(Node(port=port, controller_port=controller_port, more=more or {}), jars, state)
+
+
+def program(node: Node, jars: Path, state: Path) -> Program:
+    """Write the configuration, format the data folder if it is new (a second), and return the program.
 
     Raises FileNotFoundError without jars, ProcessError when the format fails.
     """
@@ -55,15 +75,25 @@ def broker(port: int, controller_port: int, jars: Path, state: Path, more: Mappi
     state.mkdir(parents=True, exist_ok=True)
     config = state / "server.properties"
     data = state / "data"
-    settings = properties(port, controller_port, data) | dict(more or {})
+    settings = properties(node.port, node.controller_port, data) | dict(node.more)
     lines = (f"{key}={value}\n" for key, value in settings.items())
     config.write_text("".join(lines))
-    java = ("java", *JVM, f"-Djava.io.tmpdir={_temporary(state)}", "-cp", f"{jars}/*")
+    java = ("java", *JVM, f"-Djava.io.tmpdir={_temporary(state)}", *_logging(node.logged), "-cp", f"{jars}/*")
     if not (data / "meta.properties").exists():
-        _format(java, config)
+        _format(java, config, node.users)
     argv = (*java, "kafka.Kafka", str(config))
     environment = {"PATH": os.environ["PATH"]}
-    return Program("broker", argv, environment, state / "broker.log", lambda: answers(HOST, port))
+    return Program("broker", argv, environment, state / "broker.log", lambda: answers(HOST, node.port))
+
+
+def _logging(logged: Sequence[str]) -> tuple[str, ...]:
+    simple = "-Dorg.slf4j.simpleLogger"
+    level = "error" if logged else "off"
+    return (
+        f"{simple}.defaultLogLevel={level}",
+        f"{simple}.showDateTime=true",
+        *(f"{simple}.log.{one}" for one in logged),
+    )
 
 
 def _temporary(state: Path) -> Path:
@@ -74,8 +104,15 @@ def _temporary(state: Path) -> Path:
     return folder.absolute()
 
 
-def _format(java: tuple[str, ...], config: Path) -> None:
-    argv = (*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config))
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)  # our own program
+def _format(java: tuple[str, ...], config: Path, users: Mapping[str, str]) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=config.parent) as options:  # readable by the owner alone, unlike argv
+        for user, password in users.items():
+            options.write(f"--add-scram\nSCRAM-SHA-512=[name={user},password={password}]\n")
+        options.flush()
+        argv = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config)]
+        argv += [f"@{options.name}"] if users else []
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)  # our own program
     if done.returncode != 0:
-        raise ProcessError(f"formatting the broker's folder failed ({done.returncode}): {done.stderr.strip()}")
+        # What it prints may contain a credential.
+        problem = "see that its configuration is right" if users else done.stderr.strip()
+        raise ProcessError(f"formatting the broker's folder failed ({done.returncode}): {problem}")

@@ -41,6 +41,7 @@ HASTE = {
 PORTS = (
     "broker_port",
     "controller_port",
+    "broker_internal_port",
     "smtp_port",
     "page_port",
     *(f"{name}_port" for name in WITH_API),
