@@ -113,6 +113,6 @@ def _format(java: tuple[str, ...], config: Path, users: Mapping[str, str]) -> No
         argv += [f"@{options.name}"] if users else []
         done = subprocess.run(argv, capture_output=True, text=True, check=False)  # our own program
     if done.returncode != 0:
-        # What it prints may contain a credential.
+        # Its output may contain a credential.
         problem = "see that its configuration is right" if users else done.stderr.strip()
         raise ProcessError(f"formatting the broker's folder failed ({done.returncode}): {problem}")

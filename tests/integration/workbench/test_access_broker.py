@@ -1,4 +1,4 @@
-"""The local broker with access control admits known logins only, denies what nobody granted, and says so in its log."""
+"""The local broker with access control: unknown logins, missing rights, the log of denials, and where passwords are."""
 
 import contextlib
 import stat
