@@ -19,6 +19,9 @@ from services.contracts.catalog import TOPICS
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
 from tests.support.broker import running
+from tests.support.time_box import pytest_addoption, pytest_collection_modifyitems, pytest_runtest_setup
+
+__all__ = ("pytest_addoption", "pytest_collection_modifyitems", "pytest_runtest_setup")
 
 # No deadline: other programs share the machine. Derandomised: a run that fails, fails again.
 hypothesis.settings.register_profile("eventline", deadline=None, derandomize=True, database=None)
