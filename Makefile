@@ -153,9 +153,9 @@ golden: $(PACKAGES_READY) ## write the golden records of types that are new or h
 parquet: $(PARQUET_READY) ## install the library (50 MB) that `console export --format parquet` needs
 
 lock: $(PACKAGES_READY) ## write requirements.lock and requirements-parquet.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-find-links --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--group pyproject.toml:parquet --output-file requirements-parquet.lock
 
 clean: ## remove everything that was made, the demo's state included

@@ -35,10 +35,12 @@ PARTS: dict[str, dict[str, str]] = {
     "Contracts": {
         "events.html": "Every topic, and every type of event with its fields and an example record.",
         "errors.md": "Every error of the HTTP APIs, with what to do.",
+        "versions.md": "Public parts, how each may change, and for how long a version is supported.",
         "asyncapi.json": "The contracts for programs. docs/schemas has a JSON Schema per type.",
     },
     "Code": {
         "architecture.md": "Every package in a sentence, the order of imports, and four paths through the code.",
+        "../SECURITY.md": "How to report a vulnerability; the threat model: assets, doors and what holds others out.",
         "../CONTRIBUTING.md": "The rules of the code, and how to add to it.",
         "../DECISIONS.md": "The choices that were not obvious, or made by a measurement.",
         "../CHANGELOG.md": "The changes of each version.",
