@@ -40,9 +40,9 @@ class Answer(msgspec.Struct, frozen=True):
 class UserServer:
     """The running service."""
 
-    def __init__(self, database_url: str, folder: Path, broker: str = "") -> None:
+    def __init__(self, database_url: str, folder: Path, broker: str = "", **settings: str) -> None:
         self.port, metrics, nobody = free_ports(3)
-        environment = {
+        environment = settings | {
             "APP_KAFKA_BOOTSTRAP_SERVERS": broker or f"{HOST}:{nobody}",
             "APP_DATABASE_URL": database_url,
             "APP_HTTP_HOST": HOST,

@@ -4,13 +4,12 @@ import re
 import time
 from collections.abc import Mapping
 
-import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from services.chassis.http.problems import MEDIA_TYPE, problem
+from services.chassis.http.problems import send_problem
 from services.chassis.messages import traceparent
 from services.chassis.messages.ids import new_id
 from services.chassis.telemetry.health import Health
@@ -108,10 +107,7 @@ class HostCheck:
             return
         given = b", ".join(hosts)[:SHOWN].decode("latin-1")
         detail = f"the header Host is given {len(hosts)} times ({given!r}): send it once, as host or host:port"
-        await send({"type": "http.response.start", "status": 400, "headers": [(b"content-type", MEDIA_TYPE.encode())]})
-        await send(
-            {"type": "http.response.body", "body": msgspec.json.encode(problem(400, detail)), "more_body": False}
-        )
+        await send_problem(send, 400, detail, {})
 
 
 class ConnectionDraining:

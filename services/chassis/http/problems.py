@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, SerializationException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
+from litestar.types import Send
 
 from services.chassis.database.database import UNAVAILABLE
 
@@ -48,6 +49,11 @@ CATALOGUE = {
         "`errors` and `detail` name the fields: correct them.",
     ),
     428: Kind("Precondition Required", "If-Match is missing.", "Send the ETag of the version you read, or *."),
+    429: Kind(
+        "Too Many Requests",
+        "The caller, or the client's address, has sent more requests than its rate limit allows.",
+        "Repeat the request after the seconds of Retry-After, and send fewer.",
+    ),
     431: Kind("Request Header Fields Too Large", "The head of the request is above the limit.", "Send less."),
     500: Kind(
         "Internal Server Error", "A bug; the log has it under the correlation id.", "Report the id to the operator."
@@ -86,7 +92,7 @@ def problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None
 
 
 def described(*statuses: int, catalogue: Mapping[int, Kind] = CATALOGUE) -> dict[int, ResponseSpec]:
-    """Return the OpenAPI responses of some statuses, each with an example."""
+    """Return the OpenAPI responses of some statuses and of 429, which each request may get, each with an example."""
     return {
         status: ResponseSpec(
             Problem,
@@ -95,7 +101,7 @@ def described(*statuses: int, catalogue: Mapping[int, Kind] = CATALOGUE) -> dict
             media_type=MEDIA_TYPE,
             examples=[Example(value=msgspec.to_builtins(problem(status, catalogue[status].meaning)))],
         )
-        for status in statuses
+        for status in sorted({*statuses, 429})
     }
 
 
@@ -103,6 +109,14 @@ def answer(status: int, detail: str, errors: list[dict[str, Any]] | None = None)
     """Return a problem as a response."""
     headers = {"Retry-After": "1"} if status == 503 else {}  # noqa: PLR2004  # a status code is its own name
     return Response(problem(status, detail, errors), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def send_problem(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:
+    """Send a problem from ASGI middleware, which no handler of exceptions surrounds."""
+    fields = {"content-type": MEDIA_TYPE, **headers}
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": encoded})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(problem(status, detail)), "more_body": False})
 
 
 def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:

@@ -37,7 +37,7 @@ class Server:
             ws="none",  # a WebSocket would leave the protocol and its limits
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # nothing here reads the client's address
+            proxy_headers=False,  # a client can write any; the rate limit of addresses counts the connection's
             lifespan="off",
             timeout_graceful_shutdown=GRACE_S,
             timeout_keep_alive=KEEP_ALIVE_S,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from services.chassis.database import migrations
 from services.chassis.database.database import UNAVAILABLE
@@ -17,9 +17,11 @@ from services.chassis.database.health_check import DatabaseHealthCheck
 from services.chassis.database.metrics import measured
 from services.chassis.http.application import ApiDocument, application
 from services.chassis.http.middleware import HostCheck, RequestTelemetry
+from services.chassis.http.rate_limits import by_address, by_caller, limited
 from services.chassis.http.server import Server
 from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.settings import ApiSettings
+from services.chassis.telemetry.metrics.serving import RATE_LIMITED
 from services.chassis.telemetry.telemetry import Telemetry
 
 Prepare = Callable[[], None]
@@ -35,9 +37,15 @@ class BaseAssembly:
         self.database = measured(settings.database, telemetry.metrics)
 
     def http(self, routes: Sequence[ControllerRouterHandler], document: ApiDocument) -> Component:
-        """Return the HTTP server with its middleware."""
-        app = RequestTelemetry(HostCheck(application(routes, document)), self.telemetry)
-        return Server(app, self._api_settings, self.telemetry.health)
+        """Return the HTTP server with its middleware.
+
+        An address's limit counts before anything is done for a request, a caller's once the caller is known.
+        """
+        settings, refused = self._api_settings, self.telemetry.metrics.counter(RATE_LIMITED)
+        app: ASGIApp = application(routes, document)
+        app = limited(app, settings.caller_rate, by_caller, refused.labels("caller"))
+        app = limited(HostCheck(app), settings.address_rate, by_address, refused.labels("address"))
+        return Server(RequestTelemetry(app, self.telemetry), settings, self.telemetry.health)
 
     def forgetting(self, every: timedelta, *tables: Forgotten) -> Component:
         """Return the deletion of old rows, which are looked for at an interval."""

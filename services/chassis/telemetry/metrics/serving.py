@@ -19,6 +19,14 @@ HTTP_ACTIVE = Declared(
     meaning="Requests being answered.",
     services=WITH_API,
 )
+RATE_LIMITED = Declared(
+    name="http_server_rate_limited_total",
+    kind="counter",
+    unit="requests",
+    meaning="Requests refused by 429, by whose limit it was: the caller's or the address's.",
+    services=WITH_API,
+    labels=("limit",),
+)
 GROUP_SIZE = Declared(
     name="writer_group_size",
     kind="histogram",
