@@ -78,7 +78,7 @@ def outro(ports: dict[str, int]) -> str:
   metrics           http://{metrics}: each with /metrics
 
 The APIs ask for no password, nor does Grafana of those who only look. Its user admin's, and PostgreSQL's user user's:
-  kubectl -n eventline get secret eventline-grafana --template '{{{{index .data "admin-password"}}}}' | base64 -d
+  kubectl -n eventline get secret eventline-grafana-admin --template '{{{{index .data "admin-password"}}}}' | base64 -d
   kubectl -n eventline get secret eventline-postgres-user --template '{{{{.data.password}}}}' | base64 -d
 
 Next:

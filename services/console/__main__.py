@@ -25,6 +25,7 @@ from services.console.flags import flags
 from services.console.held import commands as held_commands
 from services.console.outbox import relay, stopped
 from services.console.running import with_kafka
+from services.console.secrets import command as secrets
 from services.console.settings import ConsoleSettings
 
 app = typer.Typer(
@@ -137,6 +138,7 @@ def _client() -> ConsoleSettings:
 app.add_typer(held_commands.app, name="held")
 app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
+app.command(name="secrets")(secrets.create)
 app.command(name="events")(flags(events.EventsOptions, show_events))
 app.command(name="export")(flags(exporting.ExportOptions, export))
 

@@ -10,21 +10,11 @@ import msgspec
 import pytest
 
 from k8s.charts.settings import CHARTS
-from services.contracts.service_list import SERVICES
 
 PROGRAMS = ("helm", "helm3")
 RELEASE = "eventline"
 KUBERNETES = "1.34.4"
 DOCUMENTS = "\n---\n"
-
-# Made up at random where none is given; given, so that what is rendered is the same twice.
-DATABASE_PASSWORDS = [f"{of}.password=given" for of in ("superuser", *(f"databases.{name}" for name in SERVICES))]
-GRAFANA_PASSWORD = "grafana.adminPassword=given"  # noqa: S105  # of nothing that runs
-PASSWORDS = {
-    "postgres": DATABASE_PASSWORDS,
-    "observability": [GRAFANA_PASSWORD],
-    "eventline": [*(f"postgres.{one}" for one in DATABASE_PASSWORDS), f"observability.{GRAFANA_PASSWORD}"],
-}
 
 Resource = dict[str, Any]
 
@@ -51,17 +41,13 @@ class Helm:
 
     def rendered(self, chart: str, *arguments: str | Path) -> str:
         """Return what a chart renders, as text. Fails the test when it is refused."""
-        done = self.template(chart, *_passwords(chart), *arguments)
+        done = self.template(chart, *arguments)
         if done.returncode:
             pytest.fail(f"{self._program} template {chart} {arguments}: {done.stderr}")
         return done.stdout
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([self._program, *arguments], capture_output=True, text=True, check=False)
-
-
-def _passwords(chart: str) -> list[str]:
-    return ["--set", ",".join(PASSWORDS[chart])] if chart in PASSWORDS else []
 
 
 def parsed(text: str) -> list[Resource]:

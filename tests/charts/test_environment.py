@@ -109,7 +109,7 @@ def test_a_pod_reaches_the_collector_of_traces_on_its_port_alone(helm: Helm, end
     policy = next(one for one in resources if one["kind"] == "NetworkPolicy" and one["metadata"]["name"][-4:] == "user")
     collector = {"podSelector": {"matchLabels": {"name": "collector"}}}
     rules = [rule for rule in policy["spec"]["egress"] if rule["to"] == [collector]]
-    assert rules == [{"ports": [{"port": port}], "to": [collector]}]
+    assert rules == [{"ports": [{"port": port, "protocol": "TCP"}], "to": [collector]}]
 
 
 def _of_user(helm: Helm, *values: str) -> dict[str, str]:

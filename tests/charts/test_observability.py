@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from k8s.charts.settings import CHARTS
-from tests.charts.helm import Helm, Resource, parsed
+from tests.charts.helm import Helm, Resource
 from tests.charts.pods import pods
 
 pytestmark = pytest.mark.charts
@@ -130,13 +130,17 @@ def test_only_the_kubelets_readers_may_look_beyond_the_namespace(helm: Helm) -> 
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
 
 
-def test_a_password_that_nobody_gives_is_made_up_each_time_anew(helm: Helm) -> None:
-    made = {_password(parsed(helm.template("observability").stdout)) for _ in range(2)}
-    assert [len(password) for password in made] == [24, 24]
+def test_a_password_that_nobody_gives_is_in_no_manifest(helm: Helm) -> None:
+    resources = helm.resources("observability")
+    assert _of_kind(resources, "Secret") == []
+    (job,) = (pod for pod in pods(resources) if pod.name.startswith("Job/"))
+    assert job.containers[0]["args"][-1] == "eventline-grafana-admin:admin-user=admin,admin-password"
 
 
 def test_a_password_that_is_given_is_the_administrators(helm: Helm) -> None:
-    assert _password(helm.resources("observability")) == b"given"
+    resources = helm.resources("observability", "--set", "grafana.adminPassword=given")
+    assert _password(resources) == b"given"
+    assert _of_kind(resources, "Job") == []
 
 
 def _password(resources: list[Resource]) -> bytes:

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.charts
 with_values = pytest.mark.parametrize(
     ("chart", "values"), [pytest.param(chart, path, id=f"{chart}-{path.stem}") for chart, path in given()]
 )
-NEEDS_TOKEN = {"prometheus", "audit-keys"}  # one asks the API server what to scrape, one gives it new keys
+# One asks the API server what to scrape, the others give it new Secrets.
+NEEDS_TOKEN = {"prometheus", "audit-keys", "console-secrets", "postgres-secrets", "observability-secrets"}
 
 
 @with_values

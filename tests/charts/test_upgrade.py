@@ -12,31 +12,31 @@ from tests.charts.pods import pods
 pytestmark = pytest.mark.charts
 JOBS = sorted(["console-topics", *(f"{name}-migrate" for name in SERVICES)])
 PASSWORD = ("--set", "database.password=secret")
+TAG = ("--set", "global.image.tag=1.0.0")
 
 
-KEYS = "eventline-audit-keys"  # a hook before an install as well: see test_witness.py
-
-
-def test_an_install_has_ordinary_jobs_for_what_they_need_comes_with_it(helm: Helm) -> None:
-    jobs = _jobs(helm.resources("eventline"))
-    assert sorted(jobs) == [f"eventline-{job}-1" for job in JOBS]
+def test_an_upgrade_has_the_ordinary_jobs_of_an_install(helm: Helm) -> None:
+    jobs = _jobs(helm.resources("eventline", "--is-upgrade"))
+    assert sorted(name.rpartition("-")[0] for name in jobs) == [f"eventline-{job}" for job in JOBS]
     assert not any("annotations" in metadata for metadata in jobs.values())
 
 
-def test_an_upgrade_runs_the_same_jobs_before_it_and_removes_those_that_went_well(helm: Helm) -> None:
-    jobs = _jobs(helm.resources("eventline", "--is-upgrade"))
-    assert len(jobs) == len(JOBS)
-    for metadata in jobs.values():
-        assert metadata["annotations"]["helm.sh/hook"] == "pre-upgrade"
-        assert metadata["annotations"]["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+def test_a_job_is_named_by_what_it_runs(helm: Helm) -> None:
+    """A Job cannot be changed, so another one needs another name; the same one has run already."""
+    names = set(_jobs(helm.resources("eventline", *TAG), of=""))
+    assert len(names) == len(JOBS) + 2  # the two that create Secrets
+    assert names == set(_jobs(helm.resources("eventline", *TAG, "--set", "user.replicas=2"), of=""))
+    for other in ("global.image.tag=2.0.0", "global.image.registry=registry.example.com"):
+        assert names.isdisjoint(_jobs(helm.resources("eventline", *TAG, "--set", other), of=""))
+    moved = _jobs(helm.resources("eventline", *TAG, "--set", "user.database.name=users"), of="")
+    assert {name.rpartition("-")[0] for name in names - set(moved)} == {"eventline-user-migrate"}
 
 
-def test_a_job_before_an_upgrade_has_the_password_of_the_upgrade(helm: Helm) -> None:
-    resources = helm.resources("user", "--is-upgrade", *PASSWORD)
+def test_a_job_has_the_password_that_is_given(helm: Helm) -> None:
+    resources = helm.resources("user", *PASSWORD)
     job = next(pod for pod in pods(resources) if pod.name.startswith("Job/"))
     reference = next(one["valueFrom"]["secretKeyRef"] for one in job.containers[0]["env"] if "valueFrom" in one)
     secret = next(one for one in resources if one["kind"] == "Secret" and one["metadata"]["name"] == reference["name"])
-    assert secret["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
     assert base64.b64decode(secret["data"][reference["key"]]) == b"secret"
 
 
@@ -62,11 +62,12 @@ def test_a_service_monitor_stands_where_the_cluster_knows_the_type(helm: Helm) -
     assert "ServiceMonitor" in _kinds(helm.resources("user", "--set", "global.serviceMonitor.enabled=always"))
 
 
-def _jobs(resources: list[Resource]) -> dict[str, dict[str, Any]]:
+def _jobs(resources: list[Resource], of: str = "hook") -> dict[str, dict[str, Any]]:
+    """Return the metadata of Jobs by their names, without those that create Secrets, which are hooks."""
     return {
         one["metadata"]["name"]: one["metadata"]
         for one in resources
-        if one["kind"] == "Job" and one["metadata"]["name"] != KEYS
+        if one["kind"] == "Job" and not (of and of in str(one["metadata"].get("annotations")))
     }
 
 

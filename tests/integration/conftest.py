@@ -1,11 +1,13 @@
-"""Fixtures of several folders: a user service as the target of bad input, and servers with TLS."""
+"""Fixtures of several folders: a user service as the target of bad input, servers with TLS, a Kubernetes API server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from services.workbench.local import postgres
 from services.workbench.local.free_ports import free_ports
+from tests.support.api_server import ApiServer, serving
 from tests.support.certificates import Files, client_files
 from tests.support.secure_broker import SecureBroker, running
 from tests.support.secure_postgres import SecurePostgres
@@ -31,6 +33,13 @@ def untouched(user_server: UserServer) -> Iterator[UserServer]:
     yield user_server
     assert user_server.rows() == before
     assert user_server.send("GET", "/users?limit=1").status == 200
+
+
+@pytest.fixture
+def api_server(tmp_path: Path) -> Iterator[ApiServer]:
+    """An API server with no Secret, for the service account in the test's folder."""
+    with serving(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,6 @@
 {{- if and .Values.sasl.existingSecret (not .Values.tls.existingSecret) -}}
 {{- fail "sasl.existingSecret without tls.existingSecret would send passwords in clear text: set both" -}}
 {{- end -}}
-{{- with lookup "apps/v1" "StatefulSet" .Release.Namespace (include "part.fullname" .) -}}
-{{- if ne (int .spec.replicas) $replicas -}}
-{{- fail (printf "replicas is %d, but the quorum was made with %d: a quorum is not resized by a Helm value; install a new cluster beside it" $replicas (int .spec.replicas)) -}}
-{{- end -}}
-{{- end -}}
 {{- end -}}
 
 {{/* Each node's controller, by number. */}}

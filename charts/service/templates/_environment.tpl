@@ -47,9 +47,9 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- if .Values.keys }}{{ include "service.keys.files" . }}{{ end }}
 {{- end -}}
 
-{{/* The Secret that is rendered from values; a hook has a copy, for it runs before the release's is changed. */}}
+{{/* The Secret that is rendered from values. */}}
 {{- define "service.ownsecret" -}}
-{{- .hookSecret | default (include "service.fullname" .) -}}
+{{- include "service.fullname" . -}}
 {{- end -}}
 
 {{- define "service.secretdata" -}}

@@ -1,69 +1,56 @@
-{{/* Work that comes before the pods: (list root "migrate") for a schema, (list root "topics") for the broker's topics. */}}
+{{/*
+Work that comes before the pods: (list root "migrate") for a schema, (list root "topics") for the broker's topics. An
+ordinary Job in every release, which waits for the broker or the database, as the new pods wait for it. It is named by
+what it runs: a Job cannot be changed, and the same Job need not run twice.
+*/}}
 
 {{- define "service.job" -}}
 {{- $root := index . 0 -}}
-{{- $role := index . 1 -}}
-{{- $name := include "service.jobname" . -}}
-{{- $needs := eq $role "topics" | ternary "kafka" "database" -}}
-{{- $files := include (printf "service.%s.files" $needs) $root -}}
-{{- $context := $root -}}
-{{- if and (include "service.hook" $root) (include "service.secretdata" $root) -}}
-{{- $context = merge (dict "hookSecret" $name) $root -}}
-apiVersion: v1
-kind: Secret
-metadata:
-  name: {{ $name }}
-  namespace: {{ $root.Release.Namespace }}
-  labels:
-    {{- include "service.labels" . | nindent 4 }}
-  annotations:
-    helm.sh/hook: pre-upgrade
-    helm.sh/hook-weight: "-1"
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-type: Opaque
-data:
-  {{- include "service.secretdata" $root | nindent 2 }}
----
-{{ end -}}
+{{- $spec := include "service.job.spec" . -}}
+{{- $name := printf "%s-%s" (include "service.fullname" $root) (index . 1) -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{ $name }}
+  name: {{ include "service.hashed" (list $name $spec) }}
   namespace: {{ $root.Release.Namespace }}
   labels:
     {{- include "service.labels" . | nindent 4 }}
-  {{- with include "service.hook" $root }}
-  {{- . | nindent 2 }}
-  {{- end }}
 spec:
-  backoffLimit: 5
-  template:
-    metadata:
-      labels:
-        {{- include "service.labels" . | nindent 8 }}
-        eventline/{{ eq $needs "kafka" | ternary "kafka" "postgres" }}-client: "true"
-    spec:
-      restartPolicy: Never
-      {{- include "service.pod.security" $root | nindent 6 }}
-      containers:
-        - name: {{ $role }}
-          {{- include "service.container" $root | nindent 10 }}
-          args: [{{ $role }}]
-          env:
-            {{- range $key, $value := include (printf "service.%s.environment" $role) $root | fromYaml }}
-            - name: {{ $key }}
-              value: {{ $value | quote }}
-            {{- end }}
-            {{- with include (printf "service.%s.secrets" $needs) $context | trim }}
-            {{- . | nindent 12 }}
-            {{- end }}
-          volumeMounts:
-            {{- include "service.mounts" $files | nindent 12 }}
-      volumes:
-        {{- include "service.volumes" $files | nindent 8 }}
+  {{- $spec | nindent 2 }}
 {{- end -}}
 
-{{/* Set in place: a hook runs before the release's ConfigMap is changed. */}}
+{{- define "service.job.spec" -}}
+{{- $root := index . 0 -}}
+{{- $role := index . 1 -}}
+{{- $needs := eq $role "topics" | ternary "kafka" "database" -}}
+{{- $files := include (printf "service.%s.files" $needs) $root -}}
+backoffLimit: 5
+template:
+  metadata:
+    labels:
+      {{- include "service.labels" . | nindent 6 }}
+      eventline/{{ eq $needs "kafka" | ternary "kafka" "postgres" }}-client: "true"
+  spec:
+    restartPolicy: Never
+    {{- include "service.pod.security" $root | nindent 4 }}
+    containers:
+      - name: {{ $role }}
+        {{- include "service.container" $root | nindent 8 }}
+        args: [{{ $role }}]
+        env:
+          {{- range $key, $value := include (printf "service.%s.environment" $role) $root | fromYaml }}
+          - name: {{ $key }}
+            value: {{ $value | quote }}
+          {{- end }}
+          {{- with include (printf "service.%s.secrets" $needs) $root | trim }}
+          {{- . | nindent 10 }}
+          {{- end }}
+        volumeMounts:
+          {{- include "service.mounts" $files | nindent 10 }}
+    volumes:
+      {{- include "service.volumes" $files | nindent 6 }}
+{{- end -}}
+
 {{- define "service.migrate.environment" -}}
 {{ include "service.database.environment" . }}
 APP_MIGRATE_WITHIN: {{ .Values.migrateWithin | quote }}

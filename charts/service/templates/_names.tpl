@@ -5,11 +5,9 @@
 {{- include "service.short" $full -}}
 {{- end -}}
 
-{{/* The name of the job of this revision: a job cannot be changed, so each revision has its own. */}}
-{{- define "service.jobname" -}}
-{{- $root := index . 0 -}}
-{{- $name := printf "%s-%s-%v" (include "service.fullname" $root) (index . 1) $root.Release.Revision -}}
-{{- include "service.short" $name -}}
+{{/* The name of a Job by what it runs: (list name spec). */}}
+{{- define "service.hashed" -}}
+{{- include "service.short" (printf "%s-%s" (index . 0) (index . 1 | sha256sum | trunc 8)) -}}
 {{- end -}}
 
 {{- define "service.short" -}}
@@ -47,22 +45,6 @@ name: {{ include "service.fullname" . }}
 namespace: {{ .Release.Namespace }}
 labels:
   {{- include "service.labels" (list . "") | nindent 2 }}
-{{- end -}}
-
-{{/* Whether an upgrade adds this service: the cluster has Deployments, and not this one. Rendering alone sees none. */}}
-{{- define "service.added" -}}
-{{- $names := list -}}
-{{- range (lookup "apps/v1" "Deployment" .Release.Namespace "").items }}{{ $names = append $names .metadata.name }}{{ end -}}
-{{- if and $names (not (has (include "service.fullname" .) $names)) }}yes{{ end -}}
-{{- end -}}
-
-{{/* Ordinary on install, for the release brings what the job needs; a hook before an upgrade. */}}
-{{- define "service.hook" -}}
-{{- if and .Release.IsUpgrade (not (include "service.added" .)) -}}
-annotations:
-  helm.sh/hook: pre-upgrade
-  helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-{{- end -}}
 {{- end -}}
 
 {{- define "service.tag" -}}

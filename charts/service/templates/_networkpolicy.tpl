@@ -9,14 +9,14 @@
     {{- if include "service.api" . }}
     # The API has no authentication: any peer of this rule may use it.
     - ports:
-        - port: http
+        - {port: http, protocol: TCP}
       {{- with $peers.http }}
       from:
         {{- toYaml . | nindent 8 }}
       {{- end }}
     {{- end }}
     - ports:
-        - port: metrics
+        - {port: metrics, protocol: TCP}
       from:
         {{- with $peers.metrics }}
         {{- toYaml . | nindent 8 }}
@@ -64,7 +64,7 @@
   egress:
     {{- include "service.egress.dns" . | nindent 4 }}
     - ports:
-        - port: 9464
+        - {port: 9464, protocol: TCP}
       to:
         - podSelector:
             matchLabels:
@@ -144,26 +144,26 @@ to:
 {{- end -}}
 - ports:
     {{- range uniq $ports }}
-    - port: {{ . }}
+    - {port: {{ . }}, protocol: TCP}
     {{- end }}
   {{- include "service.egress.to" (list . "kafka" "kafka") | nindent 2 }}
 {{- end -}}
 
 {{- define "service.egress.database" -}}
 - ports:
-    - port: {{ (include "service.database" . | fromYaml).port }}
+    - {port: {{ (include "service.database" . | fromYaml).port }}, protocol: TCP}
   {{- include "service.egress.to" (list . "database" "postgres") | nindent 2 }}
 {{- end -}}
 
 {{- define "service.egress.smtp" -}}
 - ports:
-    - port: {{ (include "service.smtp" . | fromYaml).port }}
+    - {port: {{ (include "service.smtp" . | fromYaml).port }}, protocol: TCP}
   {{- include "service.egress.to" (list . "smtp" "mail") | nindent 2 }}
 {{- end -}}
 
 {{- define "service.egress.witness" -}}
 - ports:
-    - port: 8080
+    - {port: 8080, protocol: TCP}
   {{- include "service.egress.to" (list . "witness" "witness") | nindent 2 }}
 {{- end -}}
 

@@ -22,7 +22,7 @@ OTEL_TRACES_SAMPLER_ARG: {{ $tracing.samplerArg | quote }}
 {{- $address := urlParse (include "service.tracing" . | fromYaml).endpoint -}}
 {{- $port := regexFind ":[0-9]+$" $address.host | trimPrefix ":" -}}
 - ports:
-    - port: {{ $port | default (ternary "443" "80" (eq $address.scheme "https")) }}
+    - {port: {{ $port | default (ternary "443" "80" (eq $address.scheme "https")) }}, protocol: TCP}
   to:
     {{- toYaml (include "service.networkpolicy.peers" . | fromYaml).tracing | nindent 4 }}
 {{- end -}}

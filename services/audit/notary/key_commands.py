@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from services.audit.notary import key_secrets
-from services.audit.notary.key_secrets import ACCOUNT, Names, Namespace, SecretsError
+from services.audit.notary.key_secrets import Names
+from services.chassis.net.namespace_secrets import ACCOUNT, SERVER, Namespace, SecretsError
 from services.chassis.transparency import key_file
 from services.chassis.transparency.key_file import KeyFileError
 from services.chassis.transparency.key_set import WITNESS, Parties
@@ -64,7 +65,7 @@ def secrets(
     names: Annotated[tuple[str, str], typer.Argument(metavar="LOG WITNESS", help="the names of both Secrets")],
     url: Annotated[str, typer.Option("--witness-url", help="where the log reaches the witness")],
     name: Annotated[str, typer.Option("--name", help="the log's origin")],
-    server: Annotated[str, typer.Option("--server", help="the API server")] = "https://kubernetes.default.svc",
+    server: Annotated[str, typer.Option("--server", help="the API server")] = SERVER,
     account: Annotated[Path, typer.Option("--account", help="the folder of the pod's service account")] = ACCOUNT,
 ) -> None:
     """Make the Kubernetes Secrets of a log and its witness, both or none, from within a pod of their namespace."""

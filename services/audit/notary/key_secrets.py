@@ -1,29 +1,15 @@
 """Kubernetes Secrets with the keys of a log and its witness: made together and once, never overwritten.
 
-Each names the other's public key, so one without the other is refused. Runs in a pod, by its service account's rights:
-`get` on both Secrets, and `create`.
+Each names the other's public key, so one without the other is refused.
 """
 
-import base64
-import json
-import ssl
 import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from services.chassis.net.namespace_secrets import Namespace, SecretsError
 from services.chassis.transparency import key_set
 from services.chassis.transparency.key_set import LOG_KEY, LOGS, POLICY, WITNESS_KEY, Parties
-
-ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-TIMEOUT_S = 10.0
-ABSENT = 404
-
-
-class SecretsError(Exception):
-    """The Secrets were not made; the message gives the reason."""
 
 
 class Names(NamedTuple):
@@ -31,40 +17,6 @@ class Names(NamedTuple):
 
     log: str
     witness: str
-
-
-class Namespace:
-    """The Secrets of a pod's own namespace, at its API server. Raises OSError, and SecretsError if that refuses."""
-
-    def __init__(self, server: str, account: Path) -> None:
-        self._url = f"{server}/api/v1/namespaces/{(account / 'namespace').read_text()}/secrets"
-        self._headers = {
-            "Authorization": f"Bearer {(account / 'token').read_text()}",
-            "Content-Type": "application/json",
-        }
-        self._trusted = ssl.create_default_context(cafile=account / "ca.crt") if server.startswith("https:") else None
-
-    def has(self, name: str) -> bool:
-        """Return whether there is a Secret."""
-        return self._status(f"{self._url}/{name}") != ABSENT
-
-    def create(self, name: str, files: Mapping[str, Path]) -> None:
-        """Make a Secret, which is not there, of files."""
-        data = {key: base64.b64encode(path.read_bytes()).decode() for key, path in files.items()}
-        metadata = {"name": name, "labels": {"app.kubernetes.io/part-of": "eventline"}}
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
-        self._status(self._url, json.dumps(secret).encode())
-
-    def _status(self, url: str, body: bytes | None = None) -> int:
-        request = urllib.request.Request(url, body, self._headers)  # noqa: S310  # the pod's own API server
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=self._trusted) as answer:  # noqa: S310
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == ABSENT:
-                    return ABSENT
-                raise SecretsError(f"{url}: {error.code} {error.read().decode(errors='replace')}") from None
 
 
 def ensure(namespace: Namespace, names: Names, parties: Parties) -> str:
@@ -81,6 +33,10 @@ def ensure(namespace: Namespace, names: Names, parties: Parties) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         key_set.ensure(folder, parties)
-        namespace.create(names.log, {"key": folder / LOG_KEY, "policy": folder / POLICY})
-        namespace.create(names.witness, {"key": folder / WITNESS_KEY, "logs": folder / LOGS})
+        namespace.create(names.log, _read(folder, {"key": LOG_KEY, "policy": POLICY}))
+        namespace.create(names.witness, _read(folder, {"key": WITNESS_KEY, "logs": LOGS}))
     return f"made {' and '.join(names)}"
+
+
+def _read(folder: Path, files: dict[str, str]) -> dict[str, bytes]:
+    return {key: (folder / file).read_bytes() for key, file in files.items()}

@@ -1,0 +1,1 @@
+"""Kubernetes Secrets with generated passwords: created once in the cluster, never overwritten."""
