@@ -1,4 +1,4 @@
-"""What a GitOps tool needs: rendering depends on values alone, and a second `kubectl apply` has nothing to change."""
+"""Requirements of GitOps tools: rendering depends on values alone, and a second `kubectl apply` changes nothing."""
 
 import re
 from collections.abc import Iterator
