@@ -179,6 +179,7 @@ help: ## show this list
 #: relay      show whether a service publishes its events, pause and resume it
 #: rebuild    compare a projection with the log, or rebuild it while it serves
 #: as-of      build the users of any moment from the log, in a database of their own
+#: token      print a token for the APIs, made with a key of a development issuer
 #: secrets    create the Kubernetes Secrets that are missing, with generated passwords; for the charts
 #: export     write what is new in a topic to a file of JSON lines or Parquet
 #: probe      serve the lag as metrics

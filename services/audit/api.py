@@ -3,25 +3,28 @@
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from litestar import get
+from litestar import Request, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from services.audit import domain
 from services.audit.domain import LONGEST_TEXT, Found, LargeValue, Page, Query, unpack_headers
-from services.audit.masking import json_text, text_headers
+from services.audit.masking import PERSONAL_ROLE, json_text, text_headers
 from services.chassis.http.application import ApiDocument
+from services.chassis.http.auth.refusals import require_role
 from services.chassis.http.problems import Refused, described
 from services.chassis.http.request_checks import LARGEST_INTEGER
 from services.chassis.messages.clock import from_micros, to_micros
+from services.contracts.api_access import ROUTES
 from services.contracts.envelope import to_text
 
 LARGEST_PAGE = 1000
 
+Personal = Annotated[bool, QueryParameter(description="show personal data; needs the role audit")]
 Name = Annotated[str | None, QueryParameter(max_length=LONGEST_TEXT)]
 
 
@@ -128,10 +131,13 @@ def _period(
 
 
 def _paging(
+    request: Request[Any, Any, Any],
     after: Annotated[int, QueryParameter(ge=-1, le=LARGEST_INTEGER, description="`next` of the previous page")] = -1,
     limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="page size")] = 100,
-    personal: Annotated[bool, QueryParameter(description="show personal data")] = False,  # noqa: FBT002  # a query
+    personal: Personal = False,  # noqa: FBT002  # a query
 ) -> Paging:
+    if personal:
+        require_role(request.scope, PERSONAL_ROLE)
     return Paging(after, limit, personal)
 
 
@@ -185,6 +191,7 @@ def _shown(value: bytes | LargeValue | None, *, personal: bool) -> _Shown:
 
 
 DOCUMENT = ApiDocument(
+    access=ROUTES["audit"],
     title="Eventline audit",
     tag="Audit",
     tag_description="Entries of the hash-chained log, which detects accidental and partial changes.",

@@ -7,6 +7,7 @@ from services.contracts.personal import masked
 
 # Masking is recursive as the decoder is, and gives up earlier.
 NO_JSON: tuple[type[Exception], ...] = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+PERSONAL_ROLE = "audit"  # needed to see personal data
 TextHeaders = list[tuple[str, str | None]]
 
 

@@ -27,6 +27,7 @@ from services.console.outbox import relay, stopped
 from services.console.running import with_kafka
 from services.console.secrets import command as secrets
 from services.console.settings import ConsoleSettings
+from services.console.tokens import command as tokens
 
 app = typer.Typer(
     help="The operator's commands. They find the system that runs here: of `make run`, compose or kind, in this order; "
@@ -115,6 +116,12 @@ def export(options: exporting.ExportOptions) -> None:
     sys.exit(code)
 
 
+def token(options: tokens.TokenOptions) -> None:
+    """Print a token for the APIs, made with the key of a development issuer (APP_TOKEN_KEY_FILE), or make that key."""
+    with reported():
+        tokens.run(_settings(), options)
+
+
 @app.command(name="journey")
 def show_journey(
     wanted: Annotated[str, typer.Argument(metavar="ID", help="a correlation, event or user id, or a Message-ID")],
@@ -140,6 +147,7 @@ app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
 app.command(name="secrets")(secrets.create)
 app.command(name="events")(flags(events.EventsOptions, show_events))
+app.command(name="token")(flags(tokens.TokenOptions, token))
 app.command(name="export")(flags(exporting.ExportOptions, export))
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import http.client
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,12 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from services.chassis.messages.printable import printable
-from services.console.failures import UnknownIdError
+from services.console.failures import UnknownIdError, UsageError
 from services.console.running import find
 from services.console.settings import ConsoleSettings
+from services.console.tokens.sent import SentToken
 
 TIMEOUT_S = 10.0
 FOUND, NOT_FOUND = 200, 404
+REFUSED = {401, 403}
+REMEDY = "set APP_TOKEN, or APP_TOKEN_KEY_FILE to the key of its development issuer; personal data needs the role audit"
 
 
 class JourneyOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +33,8 @@ class JourneyOptions(msgspec.Struct, frozen=True, kw_only=True):
 def show(settings: ConsoleSettings, wanted: str, options: JourneyOptions, console: Console) -> None:
     """Print the journey that an id belongs to. Raises UnknownIdError, NothingRunsError, ConnectionError."""
     base = options.audit_url or find(settings, os.environ).urls["audit"]
-    body = _get(base, wanted, personal=options.personal)
+    path = f"/audit/journeys/{quote(wanted, safe='')}{'?personal=true' if options.personal else ''}"
+    body = _get(base, path, wanted, SentToken(settings).headers())
     for line in lines(body, base):
         console.print(printable(line), highlight=False, soft_wrap=True)
 
@@ -59,11 +63,11 @@ def lines(body: Any, base: str) -> Iterator[str]:  # noqa: ANN401  # decoded JSO
     yield f"  {base}/audit/journeys/{quote(journey['correlation_id'])}.html"
 
 
-def _get(base: str, wanted: str, *, personal: bool) -> Any:  # noqa: ANN401  # decoded JSON
+def _get(base: str, path: str, wanted: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  # decoded JSON
     address = urlsplit(base)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", f"/audit/journeys/{quote(wanted, safe='')}{'?personal=true' if personal else ''}")
+        connection.request("GET", path, headers=dict(headers))
         answer = connection.getresponse()
         body = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -72,6 +76,8 @@ def _get(base: str, wanted: str, *, personal: bool) -> Any:  # noqa: ANN401  # d
         connection.close()
     if answer.status == NOT_FOUND:
         raise UnknownIdError(f"{wanted}: {body['detail']}")
+    if answer.status in REFUSED:
+        raise UsageError(f"{base} answered {answer.status}: {body.get('detail')}; {REMEDY}")
     if answer.status != FOUND:
         raise ConnectionError(f"{base} answered {answer.status}: {body.get('detail')}")
     return body

@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Port, settings
+from services.console.tokens.settings import TokenSettings
 from services.contracts.service_list import LAG_EXPORTER_SLOT, LOCAL, ports
 
 LOCALHOST = "127.0.0.1"
@@ -25,7 +26,7 @@ def with_service_ports(kind: type[T]) -> type[T]:
 
 @settings
 @with_service_ports
-class ConsoleSettings(KafkaSettings):
+class ConsoleSettings(KafkaSettings, TokenSettings):
     """Without `kafka_bootstrap_servers` the broker of the local system is meant.
 
     `deadline` bounds every wait: for a process to be ready, for an answer, for effects to arrive.

@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Refused, described
 from services.chassis.http.request_checks import LARGEST_INTEGER
+from services.contracts.api_access import ROUTES
 from services.notification.domain import IntentState, ListedIntent, status_of
 
 LONGEST_WAIT_S = 5.0
@@ -104,6 +105,7 @@ def _shown(listed: ListedIntent) -> Notification:
 
 
 DOCUMENT = ApiDocument(
+    access=ROUTES["notification"],
     title="Eventline notifications",
     tag="Notifications",
     tag_description="Mails that were, or will be, sent to users.",

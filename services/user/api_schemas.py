@@ -15,6 +15,7 @@ from litestar.params import BodyKwarg, HeaderParameter, PathParameter, QueryPara
 from msgspec import Meta
 
 from services.chassis.http.application import ApiDocument
+from services.contracts.api_access import ROUTES
 from services.contracts.envelope import LARGEST_VERSION
 from services.contracts.user import Preferences, Status, UserState
 from services.user.commands import Reply
@@ -206,6 +207,7 @@ _ADA = UserBody(
     contact_flagged=False,
 )
 DOCUMENT = ApiDocument(
+    access=ROUTES["user"],
     title="Eventline users",
     tag="Users",
     tag_description="Register, read, change and deactivate users.",

@@ -15,6 +15,7 @@ from services.chassis.http import problems
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.problems import Kind, Refused
 from services.chassis.transparency.witness_client import SIZE_TYPE
+from services.contracts.api_access import ROUTES
 from services.witness.domain import (
     InconsistentError,
     MalformedError,
@@ -100,6 +101,7 @@ def _text(content: bytes, headers: dict[str, str] | None = None) -> Response[byt
 
 
 DOCUMENT = ApiDocument(
+    access=ROUTES["witness"],
     title="Eventline witness",
     tag="Witness",
     tag_description="Cosignatures of checkpoints (C2SP tlog-witness).",

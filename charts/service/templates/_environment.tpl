@@ -13,6 +13,8 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- end }}
 {{- if .Values.database }}
 {{ include "service.database.environment" . }}
+{{- /* The APIs have no authentication here; network policies and port-forwards decide who reaches them. */}}
+APP_AUTH_UNPROTECTED: "yes"
 {{- end }}
 {{- if .Values.smtp }}
 {{ include "service.smtp.environment" . }}

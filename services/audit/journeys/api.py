@@ -1,10 +1,10 @@
 """The journey API: `/audit/journeys/{id}` as JSON, and as a page with `.html` after the id."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import MediaType, Request, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 from litestar.types import ControllerRouterHandler
@@ -12,10 +12,13 @@ from litestar.types import ControllerRouterHandler
 from services.audit.journeys.journey import Journey, journey
 from services.audit.journeys.page import choices_page, journey_page, unknown_page
 from services.audit.journeys.search import Choice, Found
+from services.audit.masking import PERSONAL_ROLE
+from services.chassis.http.auth.refusals import require_role
 from services.chassis.http.problems import Refused, described
 from services.chassis.messages.clock import from_micros
 from services.contracts.envelope import to_text
 
+Personal = Annotated[bool, QueryParameter(description="show personal data; needs the role audit")]
 PAGE = ".html"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
 UNKNOWN = (
@@ -58,9 +61,12 @@ def routes(find: Callable[[str], Found]) -> list[ControllerRouterHandler]:
         sync_to_thread=True,
     )
     def show(
+        request: Request[Any, Any, Any],
         id: FromPath[str],  # noqa: A002  # the parameter's public name
-        personal: Annotated[bool, QueryParameter(description="show personal data")] = False,  # noqa: FBT002  # a query
+        personal: Personal = False,  # noqa: FBT002  # a query
     ) -> Response[JourneyBody | str]:
+        if personal:
+            require_role(request.scope, PERSONAL_ROLE)
         wanted = id.removeprefix("/").removesuffix(PAGE)  # an id of a foreign publisher may have a slash in it
         found = find(wanted)
         whole = journey(found.correlation_id, found.entries, personal=personal) if found.entries else None

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from services.chassis.http.problems import MEDIA_TYPE, problem
 
-LARGEST_HEAD = 64 * 1024
+LARGEST_HEAD = 128 * 1024
 LARGEST_BODY = 256 * 1024
 REQUEST_S = 20.0
 LEAST_READ = 64 * 1024  # bytes of an answer that a client must read within the time limit, or all that is left

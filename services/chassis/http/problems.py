@@ -30,6 +30,16 @@ CATALOGUE = {
         "The body is not JSON in UTF-8 or has a key twice, or a header is not of its form or given twice.",
         "Correct the request.",
     ),
+    401: Kind(
+        "Unauthorized",
+        "The request has no valid token; the reason is in the service's log.",
+        "Send a valid one as Authorization: Bearer TOKEN.",
+    ),
+    403: Kind(
+        "Forbidden",
+        "The token is valid, but has none of the roles that the request needs.",
+        "WWW-Authenticate lists them in `scope`.",
+    ),
     404: Kind("Not Found", "There is no such path or resource.", "Check the path and the id."),
     405: Kind(
         "Method Not Allowed", "The path does not have this method.", "The header Allow lists the methods that it has."
@@ -78,11 +88,12 @@ class Problem(msgspec.Struct, omit_defaults=True):
 
 
 class Refused(Exception):  # noqa: N818  # an HTTP response, not a fault
-    """Refusal of a request with a given status."""
+    """Refusal of a request with a given status, and headers of the answer."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
+        self.headers = headers or {}
 
 
 def problem(status: int, detail: str, errors: list[dict[str, Any]] | None = None) -> Problem:
@@ -121,7 +132,9 @@ async def send_problem(send: Send, status: int, detail: str, headers: Mapping[st
 
 def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
     """Respond to a handler's refusal."""
-    return answer(error.status, str(error))
+    response = answer(error.status, str(error))
+    response.headers.update(error.headers)
+    return response
 
 
 def on_validation(_: Request[Any, Any, Any], error: ValidationException) -> Response[Problem]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from services.chassis.net.settings import ListenSettings
+from services.chassis.http.auth.settings import AuthSettings
 from services.chassis.settings.environment import Port, settings
 
 Requests = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -18,7 +18,7 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 @settings
-class HttpSettings(ListenSettings):
+class HttpSettings(AuthSettings):
     """The port of the API and its rate limits.
 
     `rate_limit` is in requests a second of one caller, 0 for no limit; `rate_burst` is how many may come at once, 0 for

@@ -175,7 +175,7 @@ Build = Callable[[S, Telemetry], Plan]
 def main(name: str, kind: type[S], build: Build[S]) -> int:
     """Run a service from the process's environment. Returns its exit code: 0 stopped, 1 failed, 2 misconfigured."""
     try:
-        settings = load(kind, os.environ)
+        settings = load(kind, os.environ, serving=True)
         logs.configure(name, settings.log_level)
         with contextlib.closing(tracing(name, os.environ)) as traces:
             return serve(settings, telemetry(name, traces), build)

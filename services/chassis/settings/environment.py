@@ -49,6 +49,10 @@ class Mixin:
         """Return contradictions between settings, a line each. A mixin adds its own to those of `super()`."""
         return []
 
+    def serving_problems(self) -> list[str]:
+        """Return what forbids to run the service with these settings, a line each; other commands may use them."""
+        return []
+
     def __repr__(self) -> str:
         """Return the name of the class alone: a value may be a password."""
         return f"{type(self).__name__}(…)"
@@ -63,8 +67,8 @@ def too_short(ages: Mapping[str, timedelta], otherwise: str) -> list[str]:
     return [f"{both}: the first must be at least {MARGIN} times the second, or {otherwise}"]
 
 
-def load(kind: type[S], environment: Mapping[str, str]) -> S:
-    """Return settings of a kind from the environment.
+def load(kind: type[S], environment: Mapping[str, str], *, serving: bool = False) -> S:
+    """Return settings of a kind from the environment, `serving` to run the service with them.
 
     Raises SettingsError naming every missing, empty, malformed, contradictory or unknown variable at once.
     """
@@ -84,7 +88,7 @@ def load(kind: type[S], environment: Mapping[str, str]) -> S:
             problems.append(f"{name}={environment[name]!r}: {error}")
     if not problems:
         loaded = kind(**values)
-        problems = loaded.problems()
+        problems = loaded.problems() + (loaded.serving_problems() if serving else [])
     if strays or problems:
         raise SettingsError("\n".join(strays + problems))
     return loaded

@@ -18,7 +18,9 @@ PAGE = (ROOT / "docs/health.md").read_text()
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")][
     1:
 ]
-WITHOUT_LOOP = {"process", "schema migration", "restore of an empty store", "creation of the log", "probes"}
+WITH_TOKENS = {"key-refresh"}  # a part with APP_AUTH=jwt only
+BEFORE_LOOPS = {"process", "schema migration", "restore of an empty store", "creation of the log", "probes"}
+WITHOUT_LOOP = WITH_TOKENS | BEFORE_LOOPS
 NUMBERED = re.compile(r"-\d+(, .*)?\Z")
 
 

@@ -17,6 +17,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 ANYBODY = Caller("", frozenset(ROLES))
+NOBODY = Caller("", frozenset())  # authentication found no valid token
 
 
 def caller_of(scope: Mapping[str, Any]) -> Caller:

@@ -1,0 +1,76 @@
+"""ASGI middleware: authentication names the caller of a request, authorization compares its roles with the route's.
+
+Authentication is outside of the application, so that a rate limit between them knows the caller. Authorization is
+inside, where the route is known; the body of a refused request is not read.
+"""
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from services.chassis.http.auth.access import EVERYBODY, Routes, needed
+from services.chassis.http.auth.caller import KEY, NOBODY, Caller, set_caller
+from services.chassis.http.auth.refusals import forbidden, unauthenticated
+from services.chassis.http.auth.tokens import TokenError, TokenVerifier
+
+HEADER = b"authorization"
+SCHEME = b"bearer"
+
+log = structlog.get_logger()
+
+
+class Authentication:
+    """Notes the caller that a request's token names, NOBODY without a valid one."""
+
+    def __init__(self, app: ASGIApp, verifier: TokenVerifier) -> None:
+        self._app = app
+        self._verifier = verifier
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3.0)."""
+        if scope["type"] == ScopeType.HTTP:
+            set_caller(scope, await self._caller(scope))  # type: ignore[arg-type]  # a scope has more keys than its type
+        await self._app(scope, receive, send)
+
+    async def _caller(self, scope: HTTPScope) -> Caller:
+        given = [value for name, value in scope["headers"] if name == HEADER]
+        if not given:
+            return NOBODY
+        try:
+            return await self._verifier.caller(_token(given))
+        except TokenError as error:
+            log.info("token refused", reason=str(error))
+            return NOBODY
+
+
+class Authorization:
+    """Refuses a request whose caller has no role of the route, unless the route is public."""
+
+    def __init__(self, app: ASGIApp, routes: Routes) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3.0)."""
+        if scope["type"] == ScopeType.HTTP:
+            self._require_role(scope)
+        await self._app(scope, receive, send)
+
+    def _require_role(self, scope: HTTPScope) -> None:
+        roles = needed(self._routes, scope["method"], scope["path_template"])
+        caller: Caller = scope.get(KEY, NOBODY)  # type: ignore[assignment]  # as above
+        if roles == EVERYBODY or roles & caller.roles:
+            return
+        if caller is NOBODY:
+            raise unauthenticated(with_token=any(name == HEADER for name, _ in scope["headers"]))
+        log.info("forbidden", subject=caller.subject, roles=sorted(caller.roles), needed=sorted(roles))
+        raise forbidden(roles)
+
+
+def _token(given: list[bytes]) -> bytes:
+    if len(given) > 1:
+        raise TokenError("the header Authorization is given more than once")
+    scheme, _, token = given[0].partition(b" ")
+    if scheme.lower() != SCHEME:
+        raise TokenError("the scheme of Authorization is not Bearer")
+    return token.strip(b" ")
