@@ -15,6 +15,7 @@ PROGRAMS = ("helm", "helm3")
 RELEASE = "eventline"
 KUBERNETES = "1.34.4"
 DOCUMENTS = "\n---\n"
+PRODUCTION = CHARTS / "eventline" / "values-production.yaml"
 
 Resource = dict[str, Any]
 
@@ -64,5 +65,6 @@ def found(program: str) -> Helm:
 
 
 def given() -> list[tuple[str, Path]]:
-    """Return every chart with each of the values under its ci/."""
-    return [(path.parents[1].name, path) for path in sorted(CHARTS.glob("*/ci/*-values.yaml"))]
+    """Return every chart with each of the values under its ci/, and those for production."""
+    paths = [*sorted(CHARTS.glob("*/ci/*-values.yaml")), PRODUCTION]
+    return [(path.relative_to(CHARTS).parts[0], path) for path in paths]

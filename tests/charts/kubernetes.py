@@ -17,7 +17,9 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": properties, "required": list(required)}
 
 
-METADATA = _object({"name": {"type": "string"}, "namespace": {"type": "string"}, "labels": TEXTS}, "name")
+METADATA = _object(
+    {"name": {"type": "string"}, "namespace": {"type": "string"}, "labels": TEXTS, "annotations": TEXTS}, "name"
+)
 ENDPOINT = _object(
     {
         "port": {"type": "string"},
@@ -39,7 +41,31 @@ RULE = _object(
     "expr",
 )
 GROUP = _object({"name": {"type": "string"}, "interval": {"type": "string"}, "rules": {"items": RULE}}, "name", "rules")
+TEXT = {"type": "string"}
+PARENT = _object({"name": TEXT, "namespace": TEXT, "sectionName": TEXT}, "name")
+BACKEND = _object(
+    {"group": {"const": ""}, "kind": {"const": "Service"}, "name": TEXT, "port": {"type": "integer"}, "weight": {}},
+    "name",
+    "port",
+)
+PATH = _object({"type": {"enum": ["PathPrefix", "Exact", "RegularExpression"]}, "value": TEXT}, "type", "value")
+ROUTE = _object(
+    {
+        "matches": {"type": "array", "items": _object({"path": PATH}, "path")},
+        "backendRefs": {"type": "array", "minItems": 1, "items": BACKEND},
+    },
+    "backendRefs",
+)
 CUSTOM = {
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"): _object(
+        {
+            "parentRefs": {"type": "array", "minItems": 1, "items": PARENT},
+            "hostnames": {"type": "array", "items": TEXT},
+            "rules": {"type": "array", "minItems": 1, "items": ROUTE},
+        },
+        "parentRefs",
+        "rules",
+    ),
     ("monitoring.coreos.com/v1", "ServiceMonitor"): _object(
         {
             "jobLabel": {"type": "string"},

@@ -30,6 +30,9 @@ spec:
       {{- end }}
       automountServiceAccountToken: {{ .token | default false }}
       enableServiceLinks: false
+      {{- with $root.Values.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
       securityContext:
         runAsNonRoot: true
         runAsUser: {{ .user }}

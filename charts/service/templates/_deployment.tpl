@@ -44,8 +44,12 @@ spec:
       terminationGracePeriodSeconds: 40
       {{- if not $sqlite }}
       topologySpreadConstraints:
+        {{- range .Values.topologySpreadConstraints }}
+        - {{- merge . (include "service.spread.selected" $ | fromYaml) | toYaml | nindent 10 }}
+        {{- else }}
         {{- include "service.spread" (list . "topology.kubernetes.io/zone") | nindent 8 }}
         {{- include "service.spread" (list . "kubernetes.io/hostname") | nindent 8 }}
+        {{- end }}
       {{- end }}
       {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
       {{- with index $.Values $key }}
@@ -69,7 +73,7 @@ spec:
           envFrom:
             - configMapRef:
                 name: {{ include "service.fullname" . }}
-          {{- with include "service.secrets" . | trim }}
+          {{- with include "service.env" . | trim }}
           env:
             {{- . | nindent 12 }}
           {{- end }}
@@ -80,12 +84,18 @@ spec:
             - name: data
               mountPath: /data
             {{- end }}
+            {{- with include "service.extra" (list . "extraVolumeMounts") | trim }}
+            {{- . | nindent 12 }}
+            {{- end }}
       volumes:
         {{- include "service.volumes" $files | nindent 8 }}
         {{- if $sqlite }}
         - name: data
           persistentVolumeClaim:
             claimName: {{ .Values.persistence.existingClaim | default (include "service.fullname" .) }}
+        {{- end }}
+        {{- with include "service.extra" (list . "extraVolumes") | trim }}
+        {{- . | nindent 8 }}
         {{- end }}
 {{- end -}}
 
@@ -112,10 +122,15 @@ readinessProbe:
 - maxSkew: 1
   topologyKey: {{ index . 1 }}
   whenUnsatisfiable: ScheduleAnyway
-  matchLabelKeys: [pod-template-hash]
-  labelSelector:
-    matchLabels:
-      {{- include "service.selector" (list (index . 0) "") | nindent 6 }}
+  {{- include "service.spread.selected" (index . 0) | nindent 2 }}
+{{- end -}}
+
+{{/* The pods that a constraint counts, where it names none: those of one version. */}}
+{{- define "service.spread.selected" -}}
+matchLabelKeys: [pod-template-hash]
+labelSelector:
+  matchLabels:
+    {{- include "service.selector" (list . "") | nindent 4 }}
 {{- end -}}
 
 {{/* The labels by which the broker's and the database's own policies let a pod in. */}}

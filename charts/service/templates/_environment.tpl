@@ -69,6 +69,8 @@ smtp-password: {{ b64enc . }}
 {{- if .Values.smtp }}{{ include "service.smtp.checks" . }}{{ end -}}
 {{- if .Values.keys }}{{ include "service.keys.checks" . }}{{ end -}}
 {{- if .Values.tracing }}{{ include "service.tracing.checks" . }}{{ end -}}
+{{- include "service.extra.checks" . -}}
+{{- include "service.routes.checks" . -}}
 {{- include "service.networkpolicy.checks" . -}}
 {{- end -}}
 

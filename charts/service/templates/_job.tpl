@@ -45,10 +45,19 @@ template:
           {{- with include (printf "service.%s.secrets" $needs) $root | trim }}
           {{- . | nindent 10 }}
           {{- end }}
+          {{- with include "service.extra" (list $root "extraEnv") | trim }}
+          {{- . | nindent 10 }}
+          {{- end }}
         volumeMounts:
           {{- include "service.mounts" $files | nindent 10 }}
+          {{- with include "service.extra" (list $root "extraVolumeMounts") | trim }}
+          {{- . | nindent 10 }}
+          {{- end }}
     volumes:
       {{- include "service.volumes" $files | nindent 6 }}
+      {{- with include "service.extra" (list $root "extraVolumes") | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
 {{- end -}}
 
 {{- define "service.migrate.environment" -}}

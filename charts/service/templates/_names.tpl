@@ -53,7 +53,7 @@ labels:
 
 {{- define "service.image" -}}
 {{- $registry := ((.Values.global).image).registry | default .Values.image.registry -}}
-{{- with $registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .Values.image.repository }}:{{ include "service.tag" . }}
+{{- with $registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .Values.image.repository }}{{ with .Values.image.digest }}@{{ . }}{{ else }}:{{ include "service.tag" . }}{{ end }}
 {{- end -}}
 
 {{/* Maps laid over one another, the last named wins; what is empty gives way. */}}

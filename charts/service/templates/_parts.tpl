@@ -29,5 +29,5 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
 {{- define "part.image" -}}
-{{ with .registry }}{{ . }}/{{ end }}{{ .repository }}:{{ .tag }}
+{{ with .registry }}{{ . }}/{{ end }}{{ .repository }}{{ with .digest }}@{{ . }}{{ else }}:{{ .tag }}{{ end }}
 {{- end -}}
