@@ -32,6 +32,7 @@ from services.chassis.database.database import Database
 from services.chassis.kafka import client_metrics
 from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.kafka.latest_published import TopicEnd
+from services.chassis.kafka.rights.topic_rights import TopicRights
 from services.chassis.messages.clock import Clock, utc_now
 from services.chassis.messages.record import partitions_of
 from services.chassis.process.assembly import Assembly, Consumption
@@ -89,7 +90,9 @@ def _notary(settings: Settings, assembly: Assembly) -> Iterator[Component]:
     places: list[Source] = [partial(topic_records, TopicEnd(settings, AUDIT_CHECKPOINTS.name), origin)]
     if file is not None:
         places.append(partial(file_records, file, origin))
-    publication = Publication(origin, assembly.producers(f"{NAME}-checkpoints", client_metrics.CHECKPOINTS), file)
+    rights = TopicRights(write=(AUDIT_CHECKPOINTS.name,), read=(AUDIT_CHECKPOINTS.name,))
+    open_producer = assembly.producers(f"{NAME}-checkpoints", client_metrics.CHECKPOINTS, rights)
+    publication = Publication(origin, open_producer, file)
     witnesses = (
         read_witnesses(Path(settings.audit_policy_file), signer.verifier) if settings.audit_policy_file else None
     )

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from enum import Enum
 from typing import Protocol
 
 import msgspec
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as ClientPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
-    AclOperation,
     AdminClient,
     ClusterMetadata,
+    ConsumerGroupDescription,
     OffsetSpec,
     TopicDescription,
 )
@@ -18,41 +19,14 @@ from confluent_kafka.cimpl import NewTopic
 
 from services.chassis.kafka import config
 from services.chassis.kafka.client_errors import ClientErrors
+from services.chassis.kafka.error_codes import DENIED, STALE_METADATA, TEMPORARY, UNREACHED
+from services.chassis.kafka.rights import advice
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.publisher import PartitionCountError
 from services.chassis.messages.record import TopicPartition
 
 REPLICATION = "APP_KAFKA_REPLICATION_FACTOR"
-# librdkafka's own error codes are public constants with an underscore.
-UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
-# Temporary too: a new topic that not every broker knows, a partition whose leader is starting, a group whose
-# coordinator has just restarted.
-TEMPORARY = UNREACHED | {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._NOENT,  # noqa: SLF001
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-}
-# After a broker's restart, a request before it knew the topic, or a denied one, the client would use its old metadata
-# until it ends, unless it is refreshed.
-STALE_METADATA = {
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._NOENT,  # noqa: SLF001
-}
 NEVER_S = 3600.0  # the longest request time-out that librdkafka takes
-DENIED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "grant this client the right to describe, read or write the topic",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "grant this client the right to describe or read the group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant this client the right on the cluster",
-}
-
-
 RECREATE = (
     "keys would move between partitions and lose their order, so nothing is published and nothing is lost; recreate "
     "the topic with its old number of partitions and publish it again, see the runbook RelayHalted"
@@ -122,6 +96,8 @@ class KafkaAdmin:
         Raises TopicsError if an existing topic has another number of partitions.
         """
         created = [topic.name for topic in topics if self._create(topic)]
+        if existing := {topic.name for topic in topics} - set(created):
+            self.ids(existing)  # raises for a denied one, which is not listed: its partitions would not be compared
         if wrong := self._wrong_counts({topic.name: topic.partitions for topic in topics}):
             remedy = "keys would move between partitions and lose their order; delete the topic or correct the catalog"
             raise TopicsError("\n".join(f"{difference}: {remedy}" for difference in wrong))
@@ -142,17 +118,21 @@ class KafkaAdmin:
                 # librdkafka prints standard base64, Kafka's own tools the URL-safe form.
                 found[name] = str(future.result().topic_id).replace("+", "-").replace("/", "_")
             except KafkaException as error:
-                raise self._explained(error, f"topic {name} (if it is missing: `console topics` creates it)") from error
+                what = f"topic {name} (if it is missing: `console topics` creates it)"
+                raise self._explained(error, what, ("DESCRIBE", advice.TOPIC, name)) from error
         return found
 
-    def unreadable(self, names: Sequence[str]) -> list[str]:
-        """Return the topics on which this client lacks the right READ. Raises BrokerUnavailableError."""
-        self.reach(self._timeout_s)
+    def operations(self, names: Sequence[str], timeout_s: float | None = None) -> dict[str, frozenset[str]]:
+        """Return the operations that this client may do on each topic, such as READ; a missing topic is left out.
+
+        Raises BrokerUnavailableError.
+        """
+        timeout_s = timeout_s or self._timeout_s
+        self.reach(timeout_s)
         asked = TopicCollection(list(names))
-        answers = self._admin.describe_topics(
-            asked, include_authorized_operations=True, request_timeout=self._timeout_s
-        )
-        return [name for name, future in answers.items() if not _readable(future)]
+        answers = self._admin.describe_topics(asked, include_authorized_operations=True, request_timeout=timeout_s)
+        found = {name: self._allowed(name, future) for name, future in answers.items()}
+        return {name: allowed for name, allowed in found.items() if allowed is not None}
 
     def begins(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return each partition's first offset."""
@@ -184,6 +164,8 @@ class KafkaAdmin:
         try:
             committed = client.committed([ClientPartition(p.topic, p.partition) for p in partitions], self._timeout_s)
         except KafkaException as error:
+            if error.args[0].code() == KafkaError._TIMED_OUT:  # noqa: SLF001  # a constant
+                self.member_ids([group])  # raises the cause: the request of a denied group times out
             raise self._explained(error, f"offsets of group {self._settings.group_id(group)}") from error
         finally:
             client.close()
@@ -200,16 +182,12 @@ class KafkaAdmin:
         # the process when the answer comes late, or the client ends: hence no time-out there, but one on the future.
         admin = AdminClient(self._client)
         names = {self._settings.group_id(group): group for group in groups}
-        found = {}
         try:
             admin.list_topics(timeout=self._timeout_s)
-            for group, future in admin.describe_consumer_groups(list(names), request_timeout=NEVER_S).items():
-                found[names[group]] = [member.member_id for member in future.result(self._timeout_s).members]
         except KafkaException as error:
             raise self._explained(error, "members of groups") from error
-        except TimeoutError as error:
-            raise BrokerUnavailableError(f"members of groups: no answer within {self._timeout_s:g} s") from error
-        return found
+        answers = admin.describe_consumer_groups(list(names), request_timeout=NEVER_S)
+        return {names[group_id]: self._member_ids(group_id, future) for group_id, future in answers.items()}
 
     def cluster(self) -> Cluster:
         """Return the number of brokers and of under-replicated partitions."""
@@ -238,8 +216,29 @@ class KafkaAdmin:
                 if error.args[0].code() in STALE_METADATA:
                     self.reach(self._timeout_s)
                     self.ids([place.topic])  # raises the cause: `_NOENT` hides a denied or missing topic
-                raise self._explained(error, f"{place.topic}[{place.partition}]") from error
+                need = ("DESCRIBE", advice.TOPIC, place.topic)
+                raise self._explained(error, f"{place.topic}[{place.partition}]", need) from error
         return found
+
+    def _member_ids(self, group_id: str, future: Future[ConsumerGroupDescription]) -> list[str]:
+        what = f"members of group {group_id}"
+        try:
+            return [member.member_id for member in future.result(self._timeout_s).members]
+        except KafkaException as error:
+            raise self._explained(error, what, ("DESCRIBE", advice.GROUP, group_id)) from error
+        except TimeoutError as error:
+            raise BrokerUnavailableError(f"{what}: no answer within {self._timeout_s:g} s") from error
+
+    def _allowed(self, name: str, future: Future[TopicDescription]) -> frozenset[str] | None:
+        try:
+            operations: Iterable[Enum] = future.result().authorized_operations or ()
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return frozenset()
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise self._unavailable(error, f"rights on topic {name}") from error
+        return frozenset(operation.name for operation in operations)
 
     def _create(self, topic: Described) -> bool:
         settings = topic.settings() | {"min.insync.replicas": str(self._settings.kafka_min_insync_replicas)}
@@ -249,7 +248,7 @@ class KafkaAdmin:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
-            raise self._explained(error, f"topic {topic.name}") from error
+            raise self._explained(error, f"topic {topic.name}", ("CREATE", advice.TOPIC, topic.name)) from error
         return True
 
     def _wrong_counts(self, expected: Mapping[str, int]) -> list[str]:
@@ -266,12 +265,13 @@ class KafkaAdmin:
         except KafkaException as error:
             raise self._explained(error, "list of topics") from error
 
-    def _explained(self, error: KafkaException, what: str) -> Exception:
+    def _explained(self, error: KafkaException, what: str, need: tuple[str, str, str] | None = None) -> Exception:
         cause: KafkaError = error.args[0]
         if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still starting
             return BrokerRefusedError(f"{what}: {cause.str()}: start more brokers, or lower {REPLICATION}")
         if cause.code() in DENIED:
-            return BrokerRefusedError(f"{what}: {cause.name()}: {DENIED[cause.code()]}")
+            needed = f": {advice.missing(self._settings, *need[:2], need[2:])}" if need else ""
+            return BrokerRefusedError(f"{what}: {cause.name()}{needed}")
         if not cause.retriable() and cause.code() not in TEMPORARY:
             return TopicsError(f"{what}: {cause.name()}: {cause.str()}")
         return self._unavailable(error, what)
@@ -285,11 +285,3 @@ class KafkaAdmin:
         if refused := self._errors.refusal():
             return BrokerRefusedError(f"{what}: {refused}")
         return BrokerUnavailableError(f"{what}: {self._errors.describe() or reason}")
-
-
-def _readable(future: Future[TopicDescription]) -> bool:
-    try:
-        operations: Sequence[object] = future.result().authorized_operations or ()
-    except KafkaException as error:
-        return bool(error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED)
-    return AclOperation.READ in operations

@@ -16,7 +16,7 @@ from services.chassis.kafka import config, statistics
 from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
-from services.chassis.kafka.refusals import REFUSALS, refusal
+from services.chassis.kafka.rights.refusals import REFUSALS, refusal
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition
 

@@ -12,7 +12,7 @@ from services.chassis.kafka.admin import KafkaAdmin, TopicsError
 from services.chassis.kafka.client_errors import ClientErrors
 from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.group_consumer import PartitionReadError, to_record
-from services.chassis.kafka.refusals import GROUP, REFUSALS, refusal
+from services.chassis.kafka.rights.refusals import GROUP, REFUSALS, refusal
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition, partitions_of
 

@@ -12,6 +12,8 @@ from services.chassis.kafka import config, statistics
 from services.chassis.kafka.admin import RECREATE
 from services.chassis.kafka.client_metrics import ClientMetrics
 from services.chassis.kafka.error_events import ErrorEvents
+from services.chassis.kafka.rights import advice
+from services.chassis.kafka.rights.topic_rights import WRITE
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.publisher import PartitionCountError, PublishError, RecordRefusedError
 from services.chassis.messages.record import Outgoing
@@ -19,8 +21,8 @@ from services.chassis.messages.record import Outgoing
 POLL_S = 0.1
 CAUSE_S = 1.0  # for the broker's answer why a topic takes no record
 GRACE_S = 5.0  # after message.timeout.ms, by which each record is reported unless the client is broken
+DENIED = "TOPIC_AUTHORIZATION_FAILED"
 ADVICE = {
-    "TOPIC_AUTHORIZATION_FAILED": ": grant this client the right WRITE",
     "INVALID_TIMESTAMP": ": correct this host's clock or the broker's",
     "UNKNOWN_TOPIC_OR_PART": ": `console topics` creates it",
 }
@@ -54,6 +56,7 @@ class Producer:
         self._events = ErrorEvents(name, metrics)
         own = {"error_cb": self._events}
         self._client = Client(config.producer(settings, name) | statistics.callback_config(metrics) | own)
+        self._settings = settings
         self._metrics = metrics
         self._partitions = partitions
         self._fewest = min(partitions.values(), default=sys.maxsize)  # one comparison for each report
@@ -145,6 +148,8 @@ class Producer:
         name, topic = failure
         if name in TIMED_OUT:
             name = self._cause(topic) or name
+        if name == DENIED:
+            return f"{number} with {name}: {advice.missing(self._settings, WRITE, advice.TOPIC, [topic])}"
         return f"{number} with {name} on topic {topic}" + ADVICE.get(name, "")
 
     def _cause(self, topic: str) -> str | None:

@@ -99,7 +99,7 @@ class EventPublisher:
         started = time.perf_counter()
         free = chunk.free
         try:
-            sent = self._send(free)
+            sent = self._send(lease, free)
         except RecordRefusedError as error:
             self.close()
             if len(free) > 1:
@@ -117,7 +117,7 @@ class EventPublisher:
 
         During a pause of the relay nothing is published.
         """
-        self._open().poll()
+        self._open(lease).poll()
         with self._outbox.database.read() as connection:
             if paused(connection):
                 return
@@ -133,14 +133,16 @@ class EventPublisher:
             self._producer.close()
             self._producer = None
 
-    def _send(self, events: Sequence[StoredEvent]) -> Mapping[str, int]:
-        producer = self._open()
+    def _send(self, lease: Lease, events: Sequence[StoredEvent]) -> Mapping[str, int]:
+        producer = self._open(lease)
         with publishing(self._telemetry.tracing, events) as traced:
             # Lazily, so that the client sends the first records while the last are built.
             return producer.publish(record for event in traced for record in self._outbox.records(event))
 
-    def _open(self) -> Publisher:
-        self._producer = self._producer or self._outbox.open_producer()
+    def _open(self, lease: Lease) -> Publisher:
+        if self._producer is None:
+            self._producer = self._outbox.open_producer()
+            self._outbox.leases.renew(lease)  # the broker may have taken long to answer whether all rights are there
         return self._producer
 
     def _pass(self, lease: Lease, chunk: Chunk, refused: Sequence[StoredEvent] = (), reason: str = "") -> None:
@@ -160,7 +162,7 @@ class EventPublisher:
     def _retry(self, lease: Lease, stored: StoredEvent) -> bool:
         started = time.perf_counter()
         try:
-            sent = self._send([stored])
+            sent = self._send(lease, [stored])
         except RecordRefusedError as error:
             self.close()
             with self._outbox.leases.writing(lease) as connection:

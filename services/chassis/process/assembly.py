@@ -19,6 +19,7 @@ from services.chassis.kafka.broker_health_check import BrokerHealthCheck
 from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.producer import Producer
+from services.chassis.kafka.rights.topic_rights import RightsCheck, TopicRights
 from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.serving import BaseAssembly, Prepare
 from services.chassis.process.settings import ServiceSettings
@@ -60,6 +61,8 @@ class Assembly(BaseAssembly):
         self.settings = settings
         self.admin = KafkaAdmin(settings, group)
         self.appended = threading.Event()
+        self._rights_check = RightsCheck(settings, self.admin)
+        self._rights = TopicRights()
 
     def consumer(self, consumption: Consumption) -> Consumer:
         """Return the batch consumer."""
@@ -83,14 +86,26 @@ class Assembly(BaseAssembly):
 
         With `needs_broker` the service is not ready before the broker has answered once.
         """
-        check = BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker)
+        rights = partial(self._rights_check.require, self._rights)
+        check = BrokerHealthCheck(self.admin, self.telemetry, needed=needs_broker, require_rights=rights)
         return self._plan([*components, check], prepare)
 
     def producers(
         self,
         client: str,
         part: str,
+        rights: TopicRights,
         partitions: Mapping[str, int] = {},  # only read
     ) -> Callable[[], Producer]:
-        """Return a function that opens a producer; `part` labels its metrics, `partitions` are checked."""
-        return partial(Producer, self.settings, client, ClientMetrics(part, self.telemetry.metrics), partitions)
+        """Return a function that opens a producer once the broker grants all `rights`; it raises ConnectionError.
+
+        `part` labels the producer's metrics, `partitions` are checked.
+        """
+        self._rights += rights
+        metrics = ClientMetrics(part, self.telemetry.metrics)
+
+        def opened() -> Producer:
+            self._rights_check.require(rights)
+            return Producer(self.settings, client, metrics, partitions)
+
+        return opened

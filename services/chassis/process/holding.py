@@ -11,6 +11,7 @@ from services.chassis.consumer.held.held_records import HeldRecords
 from services.chassis.consumer.held.letter_relay import LetterRelay, LetterTopic
 from services.chassis.consumer.settings import HeldRecordSettings
 from services.chassis.kafka.client_metrics import DEAD_LETTERS
+from services.chassis.kafka.rights.topic_rights import TopicRights
 from services.chassis.messages.ids import new_holder
 from services.chassis.outbox.lease import Leases
 from services.chassis.outbox.sole_lease import SoleLease
@@ -43,7 +44,9 @@ class Holding:
             topic=self._topic,
             group=assembly.group,
             leads=leads,
-            open_producer=assembly.producers(f"{assembly.group}-dead-letters", DEAD_LETTERS),
+            open_producer=assembly.producers(
+                f"{assembly.group}-dead-letters", DEAD_LETTERS, TopicRights(write=(self._topic,))
+            ),
             refused=self.records.refused,
         )
         return LetterRelay(target, assembly.database, assembly.telemetry)

@@ -11,6 +11,7 @@ import msgspec
 
 from services.chassis.kafka.client_metrics import OPERATIONS, RELAY
 from services.chassis.kafka.latest_published import LatestPublished
+from services.chassis.kafka.rights.topic_rights import TopicRights
 from services.chassis.messages.ids import new_holder
 from services.chassis.outbox.event_publisher import Outbox, Records
 from services.chassis.outbox.lease import Leases
@@ -19,6 +20,7 @@ from services.chassis.outbox.relay import Relay
 from services.chassis.process import operator_metrics
 from services.chassis.process.assembly import Assembly
 from services.chassis.process.runtime import Component
+from services.contracts import operations
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -40,11 +42,12 @@ class PublishingAssembly(Assembly):
     def relay(self, publication: Publication, lease: timedelta) -> Relay:
         """Return the outbox relay; `lease` is how long it may publish without renewing its right to."""
         partitions = publication.partitions
+        rights = TopicRights(write=tuple(partitions), read=(publication.topic,))
         outbox = Outbox(
             database=self.database,
             leases=Leases(self.database, new_holder(), lease),
             records=publication.records,
-            open_producer=self.producers(self.group, RELAY, partitions),
+            open_producer=self.producers(self.group, RELAY, rights, partitions),
             newest=LatestPublished(self.settings, publication.topic, partitions[publication.topic], publication.source),
             check_topics=partial(self.admin.require_partitions, partitions),
         )
@@ -53,6 +56,6 @@ class PublishingAssembly(Assembly):
     def operator_relay(self, relay: Relay) -> Component:
         """Return the relay of operators' actions, which publishes while `relay` leads."""
         operator_metrics.register(self.database, self.telemetry)
-        open_producer = self.producers(f"{self.group}-operations", OPERATIONS)
+        open_producer = self.producers(f"{self.group}-operations", OPERATIONS, TopicRights(write=(operations.TOPIC,)))
         target = OperatorTopic(self.group, relay.leads, open_producer)
         return OperatorRelay(target, self.database, self.telemetry)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.kafka.admin import BrokerRefusedError, BrokerUnavailableError
+from services.chassis.kafka.admin import BrokerRefusedError, BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.client_metrics import CONSUMER, ClientMetrics
 from services.chassis.kafka.group_consumer import GroupConsumer
 from services.chassis.kafka.latest_published import LatestPublished
@@ -103,7 +103,8 @@ def test_a_topic_without_read_ends_the_member_with_its_name_and_a_new_one_reads_
     with world.broker.only("DESCRIBE", "TOPIC", denied):
         member = world.join(protocol)
         text = refusal(lambda: member.poll(10, 0.1))
-    assert text.endswith(f"user {USER} needs the right READ on topic {denied}"), text
+    assert f"user {USER} needs the right READ on topic {denied}: `console rights` grants it" in text, text
+    assert f"--add --allow-principal 'User:{USER}' --operation Read --topic {denied}`" in text, text
     assert other not in text
     assert world.errors("TOPIC_AUTHORIZATION_FAILED") == 1
     member.close()
@@ -115,9 +116,7 @@ def test_a_topic_without_read_ends_the_member_with_its_name_and_a_new_one_reads_
 def test_a_group_without_read_ends_the_member_with_its_name(world: World, protocol: str) -> None:
     with world.broker.only("DESCRIBE", "GROUP", world.group):
         member = world.join(protocol)
-        assert refusal(lambda: member.poll(10, 0.1)).endswith(
-            f"user {USER} needs the right READ on group {world.group}"
-        )
+        assert f"user {USER} needs the right READ on group {world.group}: " in refusal(lambda: member.poll(10, 0.1))
 
 
 @pytest.mark.parametrize("kind", ["TOPIC", "GROUP"])
@@ -190,13 +189,13 @@ def test_a_member_that_waits_for_a_topic_has_not_joined_and_names_it(world: Worl
 def test_a_reader_of_a_topic_without_read_is_refused_with_its_name(world: World) -> None:
     denied = world.topics[0]
     write(world.plain, denied, b"a")
-    expected = f"user {USER} needs the right READ on topic {denied}"
+    expected = f"user {USER} needs the right READ on topic {denied}: "
     with (
         world.broker.only("DESCRIBE", "TOPIC", denied),
         closing(PartitionReader(world.settings(), "test", {TopicPartition(denied, 0): 0})) as reader,
     ):
-        assert refusal(lambda: reader.poll(10, 0.1)).endswith(expected)
-        assert refusal(lambda: list(read_topic(world.settings(), denied, 1))).endswith(expected)
+        assert expected in refusal(lambda: reader.poll(10, 0.1))
+        assert expected in refusal(lambda: list(read_topic(world.settings(), denied, 1)))
 
 
 def test_a_reader_needs_no_right_on_a_group(world: World) -> None:
@@ -214,6 +213,16 @@ def test_a_right_that_is_granted_late_is_seen_by_the_same_client_and_its_absence
     until("the right", lambda: latest() == [], passing=BrokerUnavailableError, seconds=5.0)
 
 
+def test_a_topic_that_may_not_be_described_is_named_instead_of_being_taken_for_right(world: World) -> None:
+    topic = a_topic()
+    ensure(world.plain, [topic])
+    admin = KafkaAdmin(world.settings(), "test")
+    with world.broker.only("CREATE", "TOPIC", topic.name):
+        expected = f"user {USER} needs the right DESCRIBE on topic {topic.name}: "
+        assert expected in refusal(lambda: admin.ensure([topic]))
+    assert admin.ensure([topic]) == []
+
+
 def test_a_topic_that_is_created_late_is_seen_by_the_same_client_and_its_absence_is_named(world: World) -> None:
     topic = a_topic()
     latest = LatestPublished(world.settings(), topic.name, 1, "source")
@@ -226,7 +235,7 @@ def test_a_topic_that_is_created_late_is_seen_by_the_same_client_and_its_absence
 def test_a_producer_names_the_topic_and_the_right_or_that_the_topic_is_missing(world: World) -> None:
     denied, missing = world.topics[0], a_topic().name
     with world.broker.only("DESCRIBE", "TOPIC", denied):
-        expected = f"1 with TOPIC_AUTHORIZATION_FAILED on topic {denied}: grant this client the right WRITE"
+        expected = f"1 with TOPIC_AUTHORIZATION_FAILED: user {USER} needs the right WRITE on topic {denied}: "
         assert expected in publish_error(world.settings(), denied)
     expected = f"1 with UNKNOWN_TOPIC_OR_PART on topic {missing}: `console topics` creates it"
     assert expected in publish_error(world.settings(), missing)

@@ -13,8 +13,8 @@ from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Process, Program, probe
 from services.workbench.local.system import clean_environment
-from tests.support.broker import running, write_dated
-from tests.support.certificates import Files
+from tests.support.broker import ensure, running, write_dated
+from tests.support.certificates import USER, Files
 from tests.support.console_process import argv, console
 from tests.support.proxy import Proxy
 from tests.support.readiness import ask, await_seen
@@ -131,3 +131,22 @@ def test_topics_and_lag_work_over_tls(secure_broker: SecureBroker, files: Files)
     code, output = console(variables, "topics")
     assert code == 0, output
     await_seen(lambda: console(variables, "lag"), lambda seen: seen[0] == 0)  # known a moment later
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("GROUP", "DESCRIBE"), ("TOPIC", "READ")])
+def test_row_rights_of_the_lag_exporter(
+    kind: str, missing: str, secure_broker: SecureBroker, files: Files, start: Start
+) -> None:
+    """Denied from the start, granted late, taken, and given back; the numbers of records need no right to read."""
+    name, left = ("audit", "DESCRIBE_CONFIGS") if kind == "GROUP" else (USER_EVENTS.name, "DESCRIBE")
+    reason = f"user {USER} needs the right {missing} on {kind.lower()} {name}: `console rights` grants it"
+    ensure(secure_broker.address("plaintext"), TOPICS)
+    variables = secure_broker.settings("right", files)
+    with secure_broker.only(left, kind, name):
+        process, port = start(variables.pop("APP_KAFKA_BOOTSTRAP_SERVERS"), **variables)
+        await_seen(lambda: ask(port, "/readyz"), lambda seen: seen[0] == 503 and reason in seen[1])
+        assert (value(ask(port, "/metrics")[1], f"consumer_lag_records{LABELS}") is None) == (kind == "GROUP")
+    process.wait_ready(READY_S)
+    with secure_broker.only(left, kind, name):
+        await_seen(lambda: ask(port, "/readyz"), lambda seen: seen[0] == 503 and reason in seen[1])
+    process.wait_ready(READY_S)

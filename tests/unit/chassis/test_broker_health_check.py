@@ -3,6 +3,7 @@
 import threading
 
 from services.chassis.kafka.broker_health_check import BrokerHealthCheck
+from services.chassis.kafka.rights.topic_rights import RightMissingError
 from tests.support.builders import a_telemetry
 
 
@@ -52,3 +53,20 @@ def test_an_outage_after_the_first_answer_is_reported_and_does_not_end_readiness
 def test_a_service_that_works_without_the_broker_is_ready_and_reports_the_reason() -> None:
     assert after("wrong CA", needed=False) == ({}, {"kafka": "wrong CA"})
     assert after("wrong CA", "", needed=False) == ({}, {})
+
+
+def test_a_missing_right_ends_readiness_until_it_is_granted_also_of_a_service_that_works_without_the_broker() -> None:
+    telemetry, stop, seen = a_telemetry(), Impatient(), list[dict[str, str]]()
+    telemetry.health.has("start")
+    answers = iter(["needs WRITE", ""])
+
+    def require(_timeout_s: float) -> None:
+        seen.append(telemetry.health.missing())
+        if answer := next(answers):
+            raise RightMissingError(answer)
+
+    broker = Broker("", "", "", stop=stop)
+    check = BrokerHealthCheck(broker, telemetry, needed=False, require_rights=require)
+    assert check.check() < check.check()  # sooner while it is missing
+    assert seen == [{}, {"rights": "needs WRITE"}]
+    assert telemetry.health.missing() == {}

@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from services.chassis.kafka.refusals import refusal
+from services.chassis.kafka.rights.refusals import refusal
 from services.chassis.kafka.settings import KafkaSettings
 
 SETTINGS = KafkaSettings(kafka_bootstrap_servers="nowhere:1", kafka_group_protocol="classic")

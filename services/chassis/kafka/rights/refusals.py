@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError
 
 from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
+from services.chassis.kafka.rights import advice
+from services.chassis.kafka.rights.topic_rights import READ, TopicRights
 from services.chassis.kafka.settings import KafkaSettings
 
 TOPIC, GROUP = KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED
 ADVICE = {
-    TOPIC: "{user} needs the right READ on topic {topics}",
-    GROUP: "{user} needs the right READ on group {group}",
     KafkaError.GROUP_MAX_SIZE_REACHED: (
         "group {group} has as many members as the broker allows: run fewer processes, or raise the broker's "
         "group.consumer.max.size (group.max.size with APP_KAFKA_GROUP_PROTOCOL=classic)"
@@ -26,26 +26,30 @@ ADVICE = {
         "group {group} has members with another protocol or assignor: write the same APP_KAFKA_GROUP_PROTOCOL for all"
     ),
 }
-REFUSALS = {*ADVICE, KafkaError._FATAL}  # noqa: SLF001  # a constant
+REFUSALS = {TOPIC, GROUP, *ADVICE, KafkaError._FATAL}  # noqa: SLF001  # a constant
 
 
 def refusal(error: KafkaError, settings: KafkaSettings, group: str, topics: Sequence[str]) -> BrokerRefusedError:
     """Return the exception of a refusal, with the right to grant or the setting to change."""
     # A fatal event has the broker's error only in its text.
-    cause = next((code for code in ADVICE if code == error.code() or KafkaError(code).str() in error.str()), None)
+    causes = (TOPIC, GROUP, *ADVICE)
+    cause = next((code for code in causes if code == error.code() or KafkaError(code).str() in error.str()), None)
     if cause is None:
         return BrokerRefusedError(error.str())
-    denied = _unreadable(settings, topics) if cause == TOPIC else topics
-    user = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
-    protocol = settings.kafka_group_protocol
-    advice = ADVICE[cause].format(
-        user=user, topics=", ".join(denied), group=settings.group_id(group), protocol=protocol
-    )
-    return BrokerRefusedError(f"{error.str()}: {advice}")
+    return BrokerRefusedError(f"{error.str()}: {_remedy(cause, settings, settings.group_id(group), topics)}")
+
+
+def _remedy(cause: int, settings: KafkaSettings, group_id: str, topics: Sequence[str]) -> str:
+    if cause == TOPIC:
+        return advice.missing(settings, READ, advice.TOPIC, _unreadable(settings, topics))
+    if cause == GROUP:
+        return advice.missing(settings, READ, advice.GROUP, [group_id])
+    return ADVICE[cause].format(group=group_id, protocol=settings.kafka_group_protocol)
 
 
 def _unreadable(settings: KafkaSettings, topics: Sequence[str]) -> Sequence[str]:
     try:
-        return KafkaAdmin(settings, "rights").unreadable(topics) or topics
+        allowed = KafkaAdmin(settings, "rights").operations(topics)
+        return TopicRights(read=tuple(topics)).missing(allowed).get(READ, topics)
     except ConnectionError:  # the event's own text is reported
         return topics
