@@ -17,6 +17,8 @@ SECONDS ?=
 MAX_RATE ?=
 # The state that `make run` starts on: run, or demo.
 STATE ?=
+# DRAFT=1 makes a release that may lack parts, and names them.
+DRAFT ?=
 # The id whose journey is shown.
 ID ?=
 # Where the stories run: local, compose or kind.
@@ -33,6 +35,8 @@ PACKAGES_READY := $(VENV)/.ready
 KAFKA_READY := $(KAFKA)/.ready
 # Optional; inside the environment, so that it goes with it.
 PARQUET_READY := $(VENV)/.parquet
+# Tools of others for a release, in an environment of their own: they are in no image and in no process of ours.
+RELEASE_READY := $(FOLDER)/release/.ready
 # A broker that is already there needs no jars.
 BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
 
@@ -99,6 +103,9 @@ e2e: $(PACKAGES_READY) ## run the stories on TARGET=local, compose or kind
 test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## cause every alert on a local system and check that it fires and clears
 	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)
 
+test-release: $(PACKAGES_READY) $(RELEASE_READY) ## make a release of a temporary clone, and have the repository's own files judged by their checkers
+	@$(BIN)/python -m pytest -m release tests/release $(ARGS)
+
 lint: $(PACKAGES_READY) ## check style, types, architecture, unused code and the prose's word list
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -141,6 +148,9 @@ doctor: $(PACKAGES_READY) ## list what this machine lacks for all this, and how 
 	@$(BIN)/python -m k8s doctor
 
 ##@ Tend
+release: $(PACKAGES_READY) $(RELEASE_READY) ## build, check and describe a release from a clean clone, up to the push; DRAFT=1 for a try
+	@$(BIN)/python -m services.workbench.release $(if $(DRAFT),--draft) $(ARGS)
+
 docs: $(PACKAGES_READY) ## write what is generated: docs of the contracts, the charts' schemas and tables, dashboards, alert rules
 	@$(BIN)/python -m services.workbench.documents
 	@$(BIN)/python -m k8s.dashboards
@@ -157,13 +167,15 @@ lock: $(PACKAGES_READY) ## write requirements.lock and requirements-parquet.lock
 		--group dev pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--group pyproject.toml:parquet --output-file requirements-parquet.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--group pyproject.toml:release --output-file requirements-release.lock
 
 clean: ## remove everything that was made, the demo's state included
 	rm -rf $(FOLDER)
 
 # Targets that `make help` lists first, and times on two cores after the set-up; targets without one take seconds.
 START := demo run tour test
-TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min chaos=4_min test=6_min test-long=20_min test-charts=1_min test-images=35_s \
+TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min chaos=4_min test=6_min test-long=20_min test-charts=1_min test-images=35_s test-release=2_min release=10_min \
 	test-dashboards=70_s e2e=5_to_10_min test-alerts=5_min lint=1_min bench=minutes soak=30_min images=1_min cluster=1_min deploy=2_min
 
 help: ## show this list
@@ -202,6 +214,12 @@ $(PARQUET_READY): $(PACKAGES_READY) requirements-parquet.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-parquet.lock
 	@touch $@
 
+$(RELEASE_READY): requirements-release.lock | $(PACKAGES_READY)
+	@echo "setting up: the tools of a release ..."
+	@$(BIN)/uv venv --quiet --clear $(FOLDER)/release
+	@$(BIN)/uv pip install --quiet --python $(FOLDER)/release/bin/python --require-hashes --requirement requirements-release.lock
+	@touch $@
+
 $(KAFKA_READY): services/workbench/local/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Java 17 or newer and Maven are needed for the local broker: on Debian and Ubuntu, apt-get install default-jdk-headless maven" >&2; exit 1; }
 	@java -version 2>&1 | grep -E 'version "(1[7-9]|[2-9][0-9])' >/dev/null || { echo "Java 17 or newer is needed; this is $$(java -version 2>&1 | head -1)" >&2; exit 1; }
@@ -213,4 +231,4 @@ $(KAFKA_READY): services/workbench/local/pom.xml
 
 .PHONY: demo run tour load chaos reconcile verify journey events lag held mails break test test-long test-charts test-images test-alerts test-dashboards e2e lint bench soak
 .PHONY: new-service remove-service images cluster deploy undeploy destroy doctor docs lock parquet clean help
-.PHONY: golden
+.PHONY: golden release test-release

@@ -36,6 +36,7 @@ PARTS: dict[str, dict[str, str]] = {
         "events.html": "Every topic, and every type of event with its fields and an example record.",
         "errors.md": "Every error of the HTTP APIs, with what to do.",
         "versions.md": "Public parts, how each may change, and for how long a version is supported.",
+        "releasing.md": "The recipe of a release: what it consists of, and how it is checked.",
         "asyncapi.json": "The contracts for programs. docs/schemas has a JSON Schema per type.",
     },
     "Code": {
