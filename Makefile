@@ -192,6 +192,7 @@ help: ## show this list
 #: rebuild    compare a projection with the log, or rebuild it while it serves
 #: as-of      build the users of any moment from the log, in a database of their own
 #: token      print a token for the APIs, made with a key of a development issuer
+#: rights     create topics, the least rights and the users of Kafka, from one table; --check, --strimzi
 #: secrets    create the Kubernetes Secrets that are missing, with generated passwords; for the charts
 #: export     write what is new in a topic to a file of JSON lines or Parquet
 #: probe      serve the lag as metrics

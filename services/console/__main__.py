@@ -24,6 +24,7 @@ from services.console.failures import reported
 from services.console.flags import flags
 from services.console.held import commands as held_commands
 from services.console.outbox import relay, stopped
+from services.console.rights import command as access
 from services.console.running import with_kafka
 from services.console.secrets import command as secrets
 from services.console.settings import ConsoleSettings
@@ -146,6 +147,7 @@ app.add_typer(held_commands.app, name="held")
 app.add_typer(stopped.app, name="outbox")
 app.add_typer(relay.app, name="relay")
 app.command(name="secrets")(secrets.create)
+app.command(name="rights")(access.rights)
 app.command(name="events")(flags(events.EventsOptions, show_events))
 app.command(name="token")(flags(tokens.TokenOptions, token))
 app.command(name="export")(flags(exporting.ExportOptions, export))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
+from services.chassis.kafka.access.acls import AccessRefusedError
 from services.chassis.kafka.admin import BrokerAnswerError, BrokerRefusedError, BrokerUnavailableError, TopicsError
 from services.chassis.kafka.group_consumer import PartitionReadError
 from services.chassis.messages.printable import printable_lines
@@ -27,6 +28,10 @@ class UnknownIdError(Exception):
     """Nothing has the id that was asked for; the message names the searched places."""
 
 
+class RightsError(Exception):
+    """The rights in the broker are not those of the table; the message lists them and gives the remedy."""
+
+
 class UnfinishedError(Exception):
     """A request is not done, or not yet; the message has how far it is, and where to look."""
 
@@ -36,14 +41,16 @@ CODES: Codes = {
     UsageError: 2,  # as click's own
     SettingsError: 2,  # as every service's
     AddressError: 3,
+    AccessRefusedError: 4,  # its message has the next step
     BrokerAnswerError: 4,  # it runs, so there is no advice to start one
-    BrokerRefusedError: 4,  # its message has the next step
+    BrokerRefusedError: 4,  # as above
     BrokerUnavailableError: 4,
     UnknownIdError: 5,
     ConnectionError: 7,
     FileNotFoundError: 8,
     PartitionReadError: 9,
     TopicsError: 9,
+    RightsError: 9,
     UnfinishedError: 10,
 }
 ADVICE: Mapping[type[BaseException], str] = {

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import Port, settings
 from services.console.tokens.settings import TokenSettings
+from services.contracts.access import PREFIX
 from services.contracts.service_list import LAG_EXPORTER_SLOT, LOCAL, ports
 
 LOCALHOST = "127.0.0.1"
@@ -29,13 +30,16 @@ def with_service_ports(kind: type[T]) -> type[T]:
 class ConsoleSettings(KafkaSettings, TokenSettings):
     """Without `kafka_bootstrap_servers` the broker of the local system is meant.
 
-    `deadline` bounds every wait: for a process to be ready, for an answer, for effects to arrive.
+    `deadline` bounds every wait: for a process to be ready, for an answer, for effects to arrive. `rights_passwords` is
+    a folder with the password of each principal, whose names in Kafka begin with `rights_prefix`.
     Each service has a `NAME_port` and a `NAME_metrics_port` as well.
     """
 
     kafka_bootstrap_servers: str = ""
     state_dir: Path = Path(".eventline")
     deadline: timedelta = timedelta(seconds=60)
+    rights_passwords: str = ""
+    rights_prefix: str = PREFIX
     broker_port: Port = 19092
     controller_port: Port = 19093
     broker_internal_port: Port = 19094

@@ -14,11 +14,26 @@ Each process logs in as a user of its own, whose name begins with `eventline-`. 
 Kafka of ours a super user; in another it needs these rights to create topics. `operator` is a person who runs
 `console lag` or `console events`.
 
-**Nothing applies them for you**: that is not built yet. Each row is one call of Kafka's own `kafka-acls`, with
-`--bootstrap-server` and `--command-config` of an administrator. Give the rights first and create the users last, so
-that nobody can log in before its rights exist; topics need not be there yet. No process needs a right on the cluster or
-on transactions, nor `Alter`, `Delete` or `DescribeConfigs`.
+## How to apply them
+- **`console rights`**, with the login of an administrator in `APP_KAFKA_USER`: a super user of the broker, or one
+  with `Alter` and `Describe` on the cluster. It creates topics, then rights in one request, and users last, so that
+  nobody can log in before its rights exist. Users get their passwords from the folder `APP_RIGHTS_PASSWORDS`, which
+  has a file for each, named `user`, `notification`, `audit` and so on; a user without a file is left alone. A
+  password has 8 to 128 characters of `A-Z a-z 0-9 . _ ~ -`. Rights of our users beyond the table are removed;
+  rights of others are left alone. At the end the broker is asked, as each user with a file, what it may do; any
+  difference is listed, and the exit code is 9. A second run changes nothing. `--check` never changes anything: exit
+  code 1 if something differs.
+- **It refuses** rights of `User:*` on our topics and groups, and denials for our users: both make the table untrue.
+- **Strimzi**: `console rights --strimzi --cluster NAME` prints a `KafkaUser` for each user, without a broker. The
+  `Kafka` resource needs `authorization: {type: simple}`. The operator then makes users, passwords and rights. Not
+  tried with an operator.
+- **By hand**: each row is one call of Kafka's own `kafka-acls`, with `--bootstrap-server` and `--command-config` of
+  an administrator. Create the users last.
 
+Names begin with `APP_RIGHTS_PREFIX` (`eventline-`), groups with `APP_KAFKA_GROUP_PREFIX` (nothing). No process needs
+a right on the cluster or on transactions, nor `Alter`, `Delete` or `DescribeConfigs`.
+
+## The table
 | User | `kafka-acls --add --allow-principal User:…` | Why |
 |---|---|---|
 """
