@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from k8s.charts.settings import CHARTS
@@ -21,6 +22,7 @@ FORBIDDEN = re.compile(
     r"|derivePassword|htpasswd|bcrypt|encryptAES|shuffle|now|ago|date(InZone)?|getHostByName"
     r"|Release\.(Revision|IsInstall|IsUpgrade))\b"
 )
+LARGEST = 256 * 1024  # of the annotations of an object
 ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 COMMENT = re.compile(r"\{\{-?\s*/\*.*?\*/\s*-?\}\}", re.DOTALL)
 
@@ -29,6 +31,14 @@ def forbidden(text: str) -> list[str]:
     """Return the forbidden names in the actions of a template."""
     actions = ACTION.findall(COMMENT.sub("", text))
     return [found[0] for action in actions for found in FORBIDDEN.finditer(re.sub(r'"[^"]*"', '""', action))]
+
+
+def created(resources: list[Resource]) -> list[str]:
+    """Return the names of the Secrets that Jobs create."""
+    jobs = [pod.containers[0]["args"] for pod in pods(resources) if pod.name.startswith("Job/")]
+    named = [[one.partition(":")[0] for one in args if ":" in one] for args in jobs if args[0] == "secrets"]
+    keys = [args[2:4] for args in jobs if args[0] == "keys"]
+    return [name for names in named + keys for name in names]
 
 
 @pytest.mark.parametrize(
@@ -59,14 +69,14 @@ def test_a_network_policy_has_no_field_that_the_api_server_would_complete(helm: 
 
 
 @with_values
-def test_every_password_of_a_pod_exists_or_is_created(helm: Helm, chart: str, values: Path) -> None:
+def test_every_password_of_a_pod_exists_or_iscreated(helm: Helm, chart: str, values: Path) -> None:
     """A Secret that only a person can create is named by a value."""
     resources = helm.resources(chart, "--values", values)
     rendered = {one["metadata"]["name"] for one in resources if one["kind"] == "Secret"}
-    created = set(_created(resources))
+    made = set(created(resources))
     given = values.read_text()
     for pod in pods(resources):
-        for name in _secrets(pod) - rendered - created:
+        for name in _secrets(pod) - rendered - made:
             assert name in given or chart != "eventline", f"{pod.name} waits for the Secret {name} for ever"
 
 
@@ -76,21 +86,18 @@ def test_the_job_may_read_the_secrets_that_it_creates_or_copies_and_create_some(
     for role in (one for one in resources if one["kind"] == "Role" and "prometheus" not in one["metadata"]["name"]):
         read, create = role["rules"]
         assert (read["verbs"], create["verbs"]) == (["get"], ["create"])
-        assert set(read["resourceNames"]) <= {*_created(resources), "eventline-grafana"}
+        assert set(read["resourceNames"]) <= {*created(resources), "eventline-grafana"}
+
+
+def test_every_manifest_fits_the_annotation_in_which_kubectl_keeps_it(helm: Helm) -> None:
+    sizes = {one["metadata"]["name"]: len(msgspec.json.encode(one)) for one in helm.resources("eventline")}
+    assert max(sizes.values()) < LARGEST * 0.75, max(sizes, key=lambda name: sizes[name])
 
 
 @pytest.mark.parametrize("value", ["superuser.password=a", "databases.user.existingSecret=a"])
 def test_a_password_that_a_value_gives_is_not_generated(helm: Helm, value: str) -> None:
-    before, after = (_created(helm.resources("postgres", *of)) for of in ((), ("--set", value)))
+    before, after = (created(helm.resources("postgres", *of)) for of in ((), ("--set", value)))
     assert len(before) - len(after) == 1
-
-
-def _created(resources: list[Resource]) -> list[str]:
-    """Return the names of the Secrets that Jobs create."""
-    jobs = [pod.containers[0]["args"] for pod in pods(resources) if pod.name.startswith("Job/")]
-    named = [[one.partition(":")[0] for one in args if ":" in one] for args in jobs if args[0] == "secrets"]
-    keys = [args[2:4] for args in jobs if args[0] == "keys"]
-    return [name for names in named + keys for name in names]
 
 
 def _secrets(pod: Pod) -> set[str]:

@@ -1,0 +1,77 @@
+"""Rendered manifests alone, as GitOps tools apply them: install, another tag, back, and a third time without a change.
+
+Makes a cluster of its own, of the images `eventline/*:dev`, in about ten minutes:
+`pytest -m "e2e and on_demand" tests/e2e/test_kind_apply.py --target kind -o faulthandler_timeout=3600 -s`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from k8s.command import NAMESPACE, RELEASE, run
+from k8s.release import CHARTS
+from services.contracts.service_list import JOBS
+from tests.e2e.trial_cluster import BUILT, OWN_SECRETS, Object, TrialCluster, trial_cluster
+
+pytestmark = pytest.mark.on_demand
+FIRST, SECOND = "trial-1", "trial-2"
+# Their controllers write the status, and with it another resourceVersion.
+WITH_STATUS = {"Deployment", "StatefulSet", "Job", "PodDisruptionBudget", "PersistentVolumeClaim", "NetworkPolicy"}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[TrialCluster]:
+    with trial_cluster() as cluster:
+        cluster.tag(BUILT, FIRST, SECOND)
+        yield cluster
+
+
+def manifests(tag: str) -> str:
+    """Return what Helm renders without a cluster."""
+    chart = ("helm", "template", RELEASE, str(CHARTS / "eventline"))
+    return run(*chart, "--namespace", NAMESPACE, "--skip-tests", "--set", f"global.image.tag={tag}")
+
+
+def apply(cluster: TrialCluster, tag: str) -> str:
+    done = cluster.kubectl("apply", "--filename", "-", text=manifests(tag))
+    cluster.settle()
+    return done
+
+
+def images(cluster: TrialCluster) -> set[str]:
+    """Return the tags of our images in the Deployments."""
+    found = [one["spec"]["template"]["spec"]["containers"][0]["image"] for one in cluster.objects("deployments")]
+    return {image.partition(":")[2] for image in found if image.startswith("eventline/")}
+
+
+def versions(cluster: TrialCluster, tag: str) -> dict[str, tuple[str, ...]]:
+    """Return what tells that an object was written, of every object of the manifests."""
+    objects = cluster.objects("--filename", "-", text=manifests(tag))
+    return {f"{one['kind']}/{one['metadata']['name']}": _version(one) for one in objects}
+
+
+def _version(one: Object) -> tuple[str, ...]:
+    metadata = one["metadata"]
+    written = () if one["kind"] in WITH_STATUS else (metadata["resourceVersion"],)
+    return (metadata["uid"], str(metadata.get("generation", "")), *written)
+
+
+def test_manifests_alone_install_another_tag_and_back_and_a_third_time_change_nothing(cluster: TrialCluster) -> None:
+    apply(cluster, FIRST)
+    cluster.psql("user", "CREATE TABLE kept (at text)")
+    cluster.psql("user", "INSERT INTO kept VALUES ('before')")
+    before = cluster.kept(*OWN_SECRETS)
+    assert images(cluster) == {FIRST}
+    for tag in (SECOND, FIRST):
+        apply(cluster, tag)
+        assert images(cluster) == {tag}
+        assert cluster.kept(*OWN_SECRETS) == before
+        assert cluster.psql("user", "SELECT at FROM kept") == "before"
+    names = {one["metadata"]["name"] for one in cluster.objects("jobs")}
+    assert len(names) >= 2 * len(JOBS) - 2  # those of both tags
+
+    objects, pods = versions(cluster, FIRST), {one["metadata"]["uid"] for one in cluster.objects("pods")}
+    done = apply(cluster, FIRST)
+    print("\n".join(line for line in done.splitlines() if not line.endswith("unchanged")))  # noqa: T201  # to be read
+    assert versions(cluster, FIRST) == objects
+    assert {one["metadata"]["uid"] for one in cluster.objects("pods")} == pods
