@@ -17,6 +17,8 @@ SECONDS ?=
 MAX_RATE ?=
 # The state that `make run` starts on: run, or demo.
 STATE ?=
+# SECURE=1: the system that is started here has TLS, a login and rights for each process.
+SECURE ?=
 # DRAFT=1 makes a release that may lack parts, and names them.
 DRAFT ?=
 # The id whose journey is shown.
@@ -39,19 +41,20 @@ PARQUET_READY := $(VENV)/.parquet
 RELEASE_READY := $(FOLDER)/release/.ready
 # A broker that is already there needs no jars.
 BROKER_READY := $(if $(APP_KAFKA_BOOTSTRAP_SERVERS),,$(KAFKA_READY))
+WORKBENCH := $(if $(SECURE),APP_SECURE=$(SECURE) )$(BIN)/python -m services.workbench
 
 ##@ Run
 demo: $(PACKAGES_READY) $(BROKER_READY) ## run the whole system here with USERS=1000 users, and count the effects
-	@APP_USERS=$(USERS) $(BIN)/python -m services.workbench demo
+	@APP_USERS=$(USERS) $(WORKBENCH) demo
 
-run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C; STATE=demo starts on the demo's data
-	@$(BIN)/python -m services.workbench run --state $(or $(STATE),run)
+run: $(PACKAGES_READY) $(BROKER_READY) ## start the whole system here and stay up until Ctrl-C; STATE=demo starts on the demo's data, SECURE=1 with logins and TLS
+	@$(WORKBENCH) run --state $(or $(STATE),run)
 
 tour: $(PACKAGES_READY) $(KAFKA_READY) ## show patterns, an outage, lag, a changed audit entry and users of an earlier moment; ARGS=--unattended waits for no Enter
-	@$(BIN)/python -m services.workbench tour $(ARGS)
+	@$(WORKBENCH) tour $(ARGS)
 
 load: $(PACKAGES_READY) $(BROKER_READY) ## offer RATE=100 requests a second for SECONDS=60, or find the maximum sustainable rate with MAX_RATE=1
-	@$(BIN)/python -m services.workbench load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MAX_RATE),--max-rate) $(ARGS)
+	@$(WORKBENCH) load --rate $(RATE) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(MAX_RATE),--max-rate) $(ARGS)
 
 verify: $(PACKAGES_READY) ## check the audit chain of the last demo
 	@$(BIN)/python -m services.workbench verify
@@ -79,7 +82,7 @@ break: $(PACKAGES_READY) ## break it on purpose and count what is lost, repeated
 	@$(BIN)/python -m services.workbench break $(ARGS)
 
 chaos: $(PACKAGES_READY) $(KAFKA_READY) ## break a loaded system as SEED decides, and find anomalies; TARGET=postgresql, compose, kind; ARGS="--seconds 900 --faults 30"
-	@$(BIN)/python -m services.workbench chaos $(if $(SEED),--seed $(SEED)) --target $(TARGET) $(ARGS)
+	@$(WORKBENCH) chaos $(if $(SEED),--seed $(SEED)) --target $(TARGET) $(ARGS)
 
 ##@ Check
 test: $(PARQUET_READY) $(KAFKA_READY) ## run the tests on three workers, which often wait; ARGS="-k word" goes to pytest, "-n0" runs one process

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +17,7 @@ from services.chassis.database.database import Database
 from services.chassis.database.url import address
 from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
-from services.console.settings import LOCALHOST, ConsoleSettings
+from services.console.settings import LOCALHOST, ConsoleSettings, S
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
@@ -28,7 +29,8 @@ MAIL_PORTS = {COMPOSE: 38025, KIND: 28025}
 class Running(msgspec.Struct, frozen=True):
     """A running system. `urls` and `metrics` are by service; `name` is what a person calls it.
 
-    `mails` is the address of Mailpit, nothing where mails are in a file.
+    `mails` is the address of Mailpit, nothing where mails are in a file. `login` are the fields of the settings with
+    which its broker admits a person who reads.
     """
 
     name: str
@@ -36,6 +38,11 @@ class Running(msgspec.Struct, frozen=True):
     urls: Mapping[str, str]
     metrics: Mapping[str, str]
     mails: str = ""
+    login: Mapping[str, Any] = {}
+
+    def client(self, settings: S) -> S:
+        """Return the settings of a client of its broker."""
+        return replace(settings, kafka_bootstrap_servers=self.kafka, **self.login)
 
     def listens(self) -> bool:
         """Return whether anything listens at any of its addresses, as it does while a part is broken."""
@@ -66,7 +73,7 @@ def with_kafka(settings: ConsoleSettings, environment: Mapping[str, str]) -> Con
     """Return the settings with the broker of a running system where they name none."""
     if settings.kafka_bootstrap_servers:
         return settings
-    return replace(settings, kafka_bootstrap_servers=_with_broker(settings, environment).kafka)
+    return _with_broker(settings, environment).client(settings)
 
 
 def _with_broker(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:
@@ -85,6 +92,7 @@ def _candidates(settings: ConsoleSettings, environment: Mapping[str, str]) -> It
         settings.bootstrap_servers,
         {name: f"http://{LOCALHOST}:{settings.port(name)}" for name in SERVICES},
         {name: f"http://{LOCALHOST}:{settings.metrics_port(name)}" for name in SERVICES},
+        login={} if settings.kafka_bootstrap_servers else settings.operator_login(),
     )
     yield from published(environment)
 

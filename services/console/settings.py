@@ -1,11 +1,14 @@
 """Settings of the operator tools: which broker to ask, and where the local system of this checkout is."""
 
-from dataclasses import replace
+import shlex
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self, TypeVar
 
+from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.settings.environment import PREFIX as VARIABLES
 from services.chassis.settings.environment import Port, settings
 from services.console.tokens.settings import TokenSettings
 from services.contracts.access import PREFIX
@@ -13,7 +16,9 @@ from services.contracts.service_list import LAG_EXPORTER_SLOT, LOCAL, ports
 
 LOCALHOST = "127.0.0.1"
 RUNNING = "running"
+OPERATOR_FILE = "operator.env"  # in the folder of a secured system: a line NAME=value for each variable
 T = TypeVar("T")
+S = TypeVar("S", bound=KafkaSettings)
 
 
 def with_service_ports(kind: type[T]) -> type[T]:
@@ -84,6 +89,16 @@ class ConsoleSettings(KafkaSettings, TokenSettings):
         """Remember the folder of the local system that starts, for the commands beside it."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         (self.state_dir / RUNNING).write_text(folder.name)
+
+    def operator_login(self) -> dict[str, str]:
+        """Return the operator's settings of Kafka by their fields, which a secured local system leaves in its folder.
+
+        There are none where the system is not secured.
+        """
+        file = self.running_folder() / OPERATOR_FILE
+        lines = (line.partition("=") for line in shlex.split(file.read_text())) if file.exists() else ()
+        known = {VARIABLES + field.name.upper(): field.name for field in fields(KafkaSecurity)}
+        return {known[name]: value for name, _, value in lines if name in known}
 
     def folder(self, command: str) -> Path:
         """Return where a command of the workbench keeps its stores, logs and mails; each command has its own."""

@@ -16,6 +16,7 @@ PREFIX = "eventline-"  # of principals: in a shared Kafka `user` is too common a
 LAG_EXPORTER, ADMINISTRATOR, OPERATOR = "lag-exporter", "topics", "operator"
 PRINCIPALS = (*SERVICES, LAG_EXPORTER, ADMINISTRATOR, OPERATOR)  # one for each process, and one for a person
 REBUILD = "user-rebuild-"
+READERS = "reader-"
 LOOKED_UP = (Pattern.EVENT_SOURCING, Pattern.DOMAIN_EVENTS, Pattern.CHECKPOINTS)
 INCLUDE_DESCRIBE = frozenset({"Read", "Write"})
 TOPIC, GROUP = "topic", "group"
@@ -63,6 +64,17 @@ def grants(group_prefix: str = "") -> tuple[Grant, ...]:
             (group_prefix + REBUILD,),
             "`services.user rebuild --check`: a group of its own each time",
             prefixed=True,
+        ),
+        *(
+            Grant(
+                name,
+                ("Describe",),
+                (),
+                (group_prefix + READERS,),
+                "reading outside its group: the client asks for a coordinator",
+                prefixed=True,
+            )
+            for name in (*SERVICES, LAG_EXPORTER, OPERATOR)
         ),
         Grant(LAG_EXPORTER, ("Read",), every, (), "ends of topics, and the age of the oldest unread record"),
         Grant(LAG_EXPORTER, ("Describe",), (), groups, "committed offsets and members of groups"),

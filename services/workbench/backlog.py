@@ -62,7 +62,7 @@ class Backlog:
 
     def _write(self, records: int) -> None:
         started, left = time.monotonic(), records
-        producer = Producer(self._client, "console-backlog")
+        producer = Producer(self._settings.administrator, "console-backlog")
         try:
             for chunk in chunks(records, datetime.now(UTC)):
                 producer.publish(chunk)

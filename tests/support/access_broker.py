@@ -15,8 +15,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from services.chassis.kafka import config
 from services.chassis.kafka.settings import KafkaSettings
+from services.contracts.access import kafka_name
 from services.workbench.local.access import logins
-from services.workbench.local.access.logins import Logins, kafka_name
+from services.workbench.local.access.logins import Logins
 from services.workbench.local.access.secured_broker import Ports, denials, secured_broker
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
@@ -54,7 +55,9 @@ class AccessBroker(msgspec.Struct, frozen=True):
 @contextmanager
 def running(folder: Path, *, tls: bool = False) -> Iterator[AccessBroker]:
     """Run a broker with its state in a folder."""
-    made, ports = logins.ensure(folder / "access", tls=tls), Ports(*free_ports(3))
+    made = logins.ensure(folder / "access", tls=tls)
+    client, internal, controller = free_ports(3)
+    ports = Ports(client, internal, controller)
     program = secured_broker(ports, JARS, folder / "broker", made)
     with System([program]) as system:
         system.start("broker")

@@ -17,6 +17,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.record import Record, TopicPartition, partitions_of
 
 BATCH = 1000
+READERS = "reader-"  # begins the names of all readers, so that one right allows the question
 BEGINNING = OFFSET_BEGINNING  # as a start: the first record that the partition has
 POLL_S = 1.0
 SILENCE_S = 10.0  # without a record or a partition's end for so long, the broker is unreachable or the topic missing
@@ -32,7 +33,9 @@ class PartitionReader:
 
     def __init__(self, settings: KafkaSettings, name: str, starts: Mapping[TopicPartition, int]) -> None:
         self._settings = settings
-        self._group = f"{name}-reader"  # required by the client, never joined
+        self._group = (
+            f"{settings.kafka_group_prefix}{READERS}{name}"  # never joined; the client asks for its coordinator
+        )
         self._events = ErrorEvents(self._group)
         self._errors = ClientErrors(settings, self._events)
         own = {"error_cb": self._errors}

@@ -47,7 +47,7 @@ class Table(NamedTuple):
 
     def groups(self) -> list[str]:
         """Return a group for each right on groups: one that begins with the name of a prefixed one."""
-        prefixed = sorted(one.name for one in self.rights() if one.kind == GROUP and one.prefixed)
+        prefixed = sorted({one.name for one in self.rights() if one.kind == GROUP and one.prefixed})
         return [*(self.group_prefix + name for name in SERVICES), *(f"{name}0" for name in prefixed)]
 
     def operations(self, principal: str) -> dict[tuple[str, str], frozenset[str]]:

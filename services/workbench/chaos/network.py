@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from services.contracts.service_list import SERVICES
 from services.workbench.faults.conditions.network import Gate
+from services.workbench.local.access.secured_broker import Ports, secured_broker
 from services.workbench.local.broker import broker, properties
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
@@ -50,7 +51,13 @@ class Network:
         return program.with_environment(changed)
 
     def _broker(self, folder: Path) -> Program:
-        settings, state = self._settings, folder / "broker"
+        settings, state, jars = self._settings, folder / "broker", self._settings.state_dir / "kafka"
+        if settings.secure:
+            proxied = {name.upper(): (port, gate) for name, (gate, port) in self._listeners.items()}
+            secured = Ports(
+                settings.broker_port, settings.broker_internal_port, settings.controller_port, proxied=proxied
+            )
+            return secured_broker(secured, jars, state, settings.logins())
         usual = properties(settings.broker_port, settings.controller_port, state / "data")
         advertised = [f"PLAINTEXT://{HOST}:{settings.broker_port}"]
         advertised += [f"{name.upper()}://{HOST}:{gate}" for name, (gate, _) in self._listeners.items()]
@@ -63,7 +70,7 @@ class Network:
             "inter.broker.listener.name": "PLAINTEXT",
         }
         ports = settings.broker_port, settings.controller_port
-        return broker(*ports, jars=settings.state_dir / "kafka", state=state, more=more)
+        return broker(*ports, jars=jars, state=state, more=more)
 
     def _gate(self, port: int, target: int) -> Gate:
         gate = Gate(port, target)

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -75,7 +74,7 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
     (found,) = (one for one in published(os.environ) if one.name == NAMES[target])
     if not found.listens():
         raise UsageError(f"{found.name} does not run here: `docker compose up --wait` or `make deploy` starts it")
-    kafka = replace(settings, kafka_bootstrap_servers=found.kafka)
+    kafka = found.client(settings)
     parts = ComposeParts() if target is Target.COMPOSE else KindParts()
     evidence = collection.System(
         kafka=kafka,
@@ -161,7 +160,7 @@ def _started(settings: WorkbenchSettings, folder: Path, kept: _Kept, say: Callab
             "cut": Cuts(net.gates),
             "shift": clocks,
         }
-        injector = Injector(parts, settings.client, conditions)
+        injector = Injector(parts, settings.administrator, conditions)
         name = f"a system on this machine{' with PostgreSQL' if kept.server else ''}"
         yield Site(name, f"http://{HOST}:{settings.port('user')}", injector, evidence, life.problems)
         life.end()

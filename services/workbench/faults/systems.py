@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
@@ -56,7 +55,7 @@ async def running(settings: WorkbenchSettings, environment: Mapping[str, str]) -
 
 
 def _of(found: Running, settings: WorkbenchSettings, session: aiohttp.ClientSession) -> Breaker:
-    kafka = replace(settings, kafka_bootstrap_servers=found.kafka)
+    kafka = found.client(settings)
     site = Site(
         name=found.name,
         user_url=found.urls["user"],

@@ -57,6 +57,7 @@ class Run:
         logs.configure("run", "error")  # a client's warnings of an outage would disturb the display
         require_ports(self._settings, "page_port")
         self._settings.note_running(self._folder)
+        self._settings.leave_operator_login(self._folder)
         with System(local_programs(self._settings, self._folder)) as system:
             life = Lifecycle(system, self._settings, self._say)
             try:
@@ -91,7 +92,9 @@ class Run:
             mails=lambda _: SinkMails(self._folder / MAILS),
         )
         conditions = {"write-protect": FileProtection(stores(self._folder))}
-        breaker = Breaker(Injector(LocalParts(system, self._folder), site.kafka, conditions), site, session)
+        breaker = Breaker(
+            Injector(LocalParts(system, self._folder), self._settings.administrator, conditions), site, session
+        )
         try:
             yield breaker
         finally:

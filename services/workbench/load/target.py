@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -50,7 +49,7 @@ def target(settings: WorkbenchSettings, options: LoadOptions, say: Callable[[str
         yield _named(settings, options)
     elif not (options.start or settings.kafka_bootstrap_servers) and (running := found(settings, os.environ)):
         say(f"loading {running.name}, which runs")
-        yield _of(running.urls, replace(settings, kafka_bootstrap_servers=running.kafka), running.metrics.items())
+        yield _of(running.urls, running.client(settings), running.metrics.items())
     else:
         with _started(settings, say) as started:
             yield started

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.contracts import catalog
 from services.contracts.service_list import JOBS, PUBLISHERS, WITH_API
+from services.workbench.local.access import rights
+from services.workbench.local.ports import HOST
 from services.workbench.local.system import BROKER_STOPPED, System
 from services.workbench.settings import WorkbenchSettings
 
@@ -21,15 +24,27 @@ class Lifecycle:
         self._system = system
         self._patience = settings.deadline.total_seconds()
         self._report = report
-        self._client = settings.client
+        self._settings = settings
         self.problems: list[str] = []
 
     def start(self, services: Sequence[str] = WITH_API) -> None:
         """Start broker and mail sink, create the topics, start services. Raises ProcessError, TopicsError."""
         self.launch([name for name in ("broker", "sink") if name in self._system])
-        KafkaAdmin(self._client, "console").ensure(catalog.TOPICS)
+        self._provide()
         if services:
             self.launch(services)
+
+    def _provide(self) -> None:
+        """Create topics, and rights and users of a secured broker: services start last, so none is denied anything."""
+        settings = self._settings
+        if not settings.secure:
+            KafkaAdmin(settings.administrator, "console").ensure(catalog.TOPICS)
+            return
+        started, logins = time.monotonic(), settings.logins()
+        internal = replace(settings, kafka_bootstrap_servers=f"{HOST}:{settings.broker_internal_port}")
+        rights.admit_administrator(internal, logins)
+        rights.apply(settings.administrator, logins, lambda _: None)
+        self._report(f"created topics, rights and users in {time.monotonic() - started:.1f} s")
 
     def launch(self, names: Sequence[str]) -> None:
         """Start parts and wait until they are ready. Raises ProcessError."""

@@ -29,6 +29,7 @@ class Running:
     def __init__(self, system: System, settings: WorkbenchSettings) -> None:
         self.system = system
         self._client = settings.client
+        self._administrator = settings.administrator
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in WITH_API}
 
     def text(self, job: str, accept: str = "text/plain") -> str:
@@ -48,7 +49,7 @@ class Running:
 
     def publish(self, record: Outgoing) -> None:
         """Put a record on its topic."""
-        with contextlib.closing(Producer(self._client, "metrics")) as producer:
+        with contextlib.closing(Producer(self._administrator, "metrics")) as producer:
             producer.publish([record])
 
     def target(self) -> Target:

@@ -17,7 +17,9 @@ from services.audit.settings import Settings as AuditSettings
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
 from services.chassis.transparency import key_set
+from services.contracts import access
 from services.contracts.service_list import LAG_EXPORTER, STANDALONE, WITH_API
+from services.workbench.local.access.secured_broker import Ports, secured_broker
 from services.workbench.local.broker import broker
 from services.workbench.local.ports import HOST, require_free
 from services.workbench.local.processes import Process, Program, answers, probe
@@ -49,6 +51,10 @@ class System:
 
     def __contains__(self, name: str) -> bool:
         return name in self._programs
+
+    def exchange(self, program: Program) -> None:
+        """Put a program in the place of the one of its name, from its next start on."""
+        self._programs[program.name] = program
 
     def start(self, *names: str) -> None:
         """Start parts side by side, without waiting."""
@@ -97,10 +103,17 @@ def local_programs(settings: WorkbenchSettings, folder: Path) -> list[Program]:
     """
     programs = [sink(settings.smtp_port, folder)]
     if not settings.kafka_bootstrap_servers:
-        ports = settings.broker_port, settings.controller_port
-        programs.append(broker(*ports, jars=settings.state_dir / "kafka", state=folder / "broker"))
+        programs.append(_broker(settings, folder / "broker"))
     services = [service(name, service_environment(name, settings, folder), folder) for name in WITH_API]
     return [*programs, *services, lag_exporter(settings, folder)]
+
+
+def _broker(settings: WorkbenchSettings, state: Path) -> Program:
+    jars = settings.state_dir / "kafka"
+    if not settings.secure:
+        return broker(settings.broker_port, settings.controller_port, jars=jars, state=state)
+    ports = Ports(settings.broker_port, settings.broker_internal_port, settings.controller_port)
+    return secured_broker(ports, jars, state, settings.logins())
 
 
 def sink(port: int, folder: Path) -> Program:
@@ -120,7 +133,7 @@ def service(name: str, environment: Mapping[str, str], folder: Path) -> Program:
 def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s") -> Program:
     """Return the lag exporter; it is ready once it has read the lag of every group."""
     environment = {
-        **variables(KafkaSettings, settings.client),
+        **variables(KafkaSettings, settings.client_of(access.LAG_EXPORTER)),
         "APP_HTTP_HOST": HOST,
         "APP_METRICS_PORT": str(settings.console_metrics_port),
         "APP_PROBE_EVERY": interval,
@@ -133,7 +146,7 @@ def lag_exporter(settings: WorkbenchSettings, folder: Path, interval: str = "1s"
 def service_environment(name: str, settings: WorkbenchSettings, folder: Path) -> dict[str, str]:
     """Return a service's `APP_*` variables: its own store in the folder, its ports from the settings."""
     environment = {
-        **({} if name in STANDALONE else variables(KafkaSettings, settings.client)),
+        **({} if name in STANDALONE else variables(KafkaSettings, settings.client_of(name))),
         "APP_DATABASE_URL": f"sqlite:///{folder.absolute() / name}.db",
         "APP_HTTP_HOST": HOST,
         "APP_HTTP_PORT": str(settings.port(name)),
@@ -188,5 +201,5 @@ def require_ports(settings: WorkbenchSettings, *more: str) -> None:
         f"{name}_{kind}" for name in WITH_API for kind in ("port", "metrics_port")
     }
     if not settings.kafka_bootstrap_servers:
-        names |= {"broker_port", "controller_port"}
+        names |= {"broker_port", "controller_port", *(["broker_internal_port"] if settings.secure else [])}
     require_free({PREFIX + name.upper(): getattr(settings, name) for name in sorted(names)})

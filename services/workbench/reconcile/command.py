@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +75,7 @@ def _system(settings: WorkbenchSettings, running: Running) -> System:
     here = not running.mails and not settings.kafka_bootstrap_servers  # that of `make run`, whose files are here
     mails = settings.running_folder() / MAILS
     return System(
-        kafka=replace(settings, kafka_bootstrap_servers=running.kafka),
+        kafka=running.client(settings),
         audit_url=running.urls["audit"],
         mails=mails if here and mails.exists() else None,
         mailpit_url=running.mails or None,

@@ -23,7 +23,7 @@ def own_system(given: WorkbenchSettings) -> tuple[WorkbenchSettings, str]:
     The tour stops, kills and changes its system: it never uses a broker that somebody else has.
     """
     ports: dict[str, Any] = {port: getattr(given, port) for port in PORTS}
-    own = WorkbenchSettings(state_dir=given.state_dir, deadline=given.deadline, **ports)
+    own = WorkbenchSettings(state_dir=given.state_dir, deadline=given.deadline, secure=given.secure, **ports)
     try:
         require_ports(own)
     except PortTakenError as taken:

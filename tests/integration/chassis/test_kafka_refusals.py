@@ -201,7 +201,7 @@ def test_a_reader_of_a_topic_without_read_is_refused_with_its_name(world: World)
 def test_a_reader_needs_no_right_on_a_group(world: World) -> None:
     topic = world.topics[0]
     write(world.plain, topic, b"a")
-    with world.broker.only("DESCRIBE_CONFIGS", "GROUP", f"{topic}-reader"):
+    with world.broker.only("DESCRIBE_CONFIGS", "GROUP", f"reader-{topic}"):
         assert [record.value for batch in read_topic(world.settings(), topic, 1) for record in batch] == [b"a"]
 
 

@@ -14,7 +14,7 @@ from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.publisher import PublishError
 from services.chassis.messages.record import Outgoing
 from services.contracts import catalog
-from services.workbench.local.access.logins import LOGINS
+from services.contracts.access import PRINCIPALS
 from tests.support.access_broker import AccessBroker, running
 
 pytestmark = pytest.mark.long
@@ -62,7 +62,7 @@ def test_passwords_are_in_files_of_the_owner_alone(broker: AccessBroker) -> None
         if path.parent in {broker.logins.passwords, broker.logins.broker_secrets}
     ]
     secrets = {path.read_text() for path in files}
-    assert {path.name for path in files} == {*LOGINS, "broker"}
+    assert {path.name for path in files} == {*PRINCIPALS, "broker"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     readable = [folder / "server.properties", broker.log, Path(f"/proc/{broker.system.process('broker').pid}/cmdline")]
     assert not [path for path in readable for secret in secrets if secret in path.read_text()]

@@ -3,10 +3,12 @@
 import pytest
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
+from services.chassis.kafka import partition_reader
 from services.chassis.kafka.access.acls import Acl
 from services.console.failures import UsageError
 from services.console.rights import strimzi
 from services.console.rights.table import Table, difference, open_to_everybody, wrong_operations
+from services.contracts import access
 from services.contracts.access import PRINCIPALS
 
 TABLE = Table("shop-", "shop.")
@@ -73,3 +75,7 @@ def test_a_topic_that_is_not_there_is_named() -> None:
     found = TABLE.operations("audit")
     del found["topic", "operations.v1"]
     assert wrong_operations(TABLE, "audit", found) == ["there is no topic operations.v1"]
+
+
+def test_readers_outside_a_group_are_named_as_their_right_is() -> None:
+    assert partition_reader.READERS == access.READERS

@@ -3,14 +3,16 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from services.chassis.settings.environment import load
 from services.console.journey import lines
 from services.console.running import NothingRunsError, find, found, with_kafka
-from services.console.settings import ConsoleSettings
+from services.console.settings import OPERATOR_FILE, ConsoleSettings
 from services.workbench.local.free_ports import free_ports
 
 LOCAL, COMPOSE, KIND, BROKER = free_ports(4)
@@ -74,6 +76,18 @@ def test_a_broker_that_settings_name_is_the_one_that_is_used() -> None:
     with listening(KIND):
         assert with_kafka(SETTINGS, {"KAFKA_PORT": str(KIND)}).kafka_bootstrap_servers == f"127.0.0.1:{KIND}"
     assert with_kafka(SETTINGS, {"KAFKA_PORT": "1", "KIND_KAFKA_PORT": "1"}).bootstrap_servers == f"127.0.0.1:{BROKER}"
+
+
+def test_the_operators_login_of_a_secured_local_system_is_used_for_its_broker_alone(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, state_dir=tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / OPERATOR_FILE).write_text("APP_KAFKA_USER=eventline-operator\nAPP_KAFKA_CA_FILE='a b.pem'\n")
+    environment = {"KAFKA_PORT": "1", "KIND_KAFKA_PORT": str(KIND)}
+    with listening(BROKER):
+        mine = with_kafka(settings, environment)
+    assert (mine.kafka_user, mine.kafka_ca_file) == ("eventline-operator", "a b.pem")
+    with listening(KIND):
+        assert with_kafka(settings, environment).kafka_user == ""
 
 
 def test_markup_in_a_record_is_printed_as_it_is() -> None:

@@ -39,3 +39,25 @@ def test_each_service_has_a_store_and_ports_of_its_own(tmp_path: Path) -> None:
 def test_a_given_broker_is_what_the_services_use(tmp_path: Path) -> None:
     settings = WorkbenchSettings(kafka_bootstrap_servers="kafka:9092")
     assert service_environment("audit", settings, tmp_path)["APP_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
+
+
+def test_a_secured_system_gives_each_service_its_own_login(tmp_path: Path) -> None:
+    settings = WorkbenchSettings(state_dir=tmp_path, secure=True)
+    environments = {name: service_environment(name, settings, tmp_path) for name in SERVICES}
+    assert [one["APP_KAFKA_USER"] for one in environments.values()] == [f"eventline-{name}" for name in SERVICES]
+    assert len({one["APP_KAFKA_PASSWORD"] for one in environments.values()}) == len(SERVICES)
+    assert {one["APP_KAFKA_SECURITY_PROTOCOL"] for one in environments.values()} == {"sasl_ssl"}
+    assert service_environment("user", settings, tmp_path) == environments["user"]  # generated once
+
+
+def test_the_operators_login_is_left_for_the_commands_beside_a_secured_system_alone(tmp_path: Path) -> None:
+    secured = WorkbenchSettings(state_dir=tmp_path, secure=True)
+    secured.leave_operator_login(tmp_path / "run")
+    assert secured.operator_login()["kafka_user"] == "eventline-operator"
+    WorkbenchSettings(state_dir=tmp_path).leave_operator_login(tmp_path / "run")
+    assert secured.operator_login() == {}
+
+
+def test_a_broker_of_ones_own_cannot_be_secured_here() -> None:
+    with pytest.raises(SettingsError, match="APP_SECURE and APP_KAFKA_BOOTSTRAP_SERVERS=kafka:9092 exclude each other"):
+        load(WorkbenchSettings, {"APP_SECURE": "1", "APP_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"})

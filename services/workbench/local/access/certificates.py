@@ -1,12 +1,14 @@
 """The broker's certificate and the authority that signed it, generated once."""
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import msgspec
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from services.workbench.local.access.passwords import write_secret
+from services.workbench.local.access.passwords import OWNER_ONLY, write_secret
 from services.workbench.local.ports import HOST
 
 
@@ -20,12 +22,21 @@ class Certificates(msgspec.Struct, frozen=True):
 def ensure(folder: Path) -> Certificates:
     """Return the certificates in a folder, which are generated if the folder has none."""
     files = Certificates(folder / "ca.pem", folder / "broker.pem")
-    if not files.broker.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost", HOST)
-        authority.cert_pem.write_to_path(str(files.authority))
-        key = load_pem_private_key(issued.private_key_pem.bytes(), password=None)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # the one form that Kafka reads
-        write_secret(files.broker, (pem + issued.cert_chain_pems[0].bytes()).decode())
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tls-") as name:
+            new = Path(name) / folder.name
+            new.mkdir(mode=OWNER_ONLY)
+            _write(Certificates(new / files.authority.name, new / files.broker.name))
+            with contextlib.suppress(OSError):  # another process was first: both use its pair
+                new.rename(folder)
     return files
+
+
+def _write(files: Certificates) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", HOST)
+    authority.cert_pem.write_to_path(str(files.authority))
+    key = load_pem_private_key(issued.private_key_pem.bytes(), password=None)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # the one form that Kafka reads
+    write_secret(files.broker, (pem + issued.cert_chain_pems[0].bytes()).decode())

@@ -7,14 +7,11 @@ from typing import TypeVar
 import msgspec
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.contracts.service_list import SERVICES
+from services.contracts.access import PRINCIPALS, kafka_name
 from services.workbench.local.access import certificates, passwords
 from services.workbench.local.access.certificates import Certificates
 
-PREFIX = "eventline-"
-ADMINISTRATOR = "topics"
 BROKER = "broker"
-LOGINS = (*SERVICES, "lag-exporter", ADMINISTRATOR, "operator")
 MECHANISM = "SCRAM-SHA-512"
 S = TypeVar("S", bound=KafkaSettings)
 
@@ -29,6 +26,10 @@ class Logins(msgspec.Struct, frozen=True):
     def password(self, login: str) -> str:
         """Return a login's password. Raises FileNotFoundError for an unknown one."""
         return passwords.read(self.passwords, login)
+
+    def broker_password(self) -> str:
+        """Return the password with which the broker logs in to itself and to its controller."""
+        return passwords.read(self.broker_secrets, BROKER)
 
     def settings(self, settings: S, login: str) -> S:
         """Return a client's settings with a login."""
@@ -46,11 +47,6 @@ class Logins(msgspec.Struct, frozen=True):
 def ensure(folder: Path, *, tls: bool = False) -> Logins:
     """Return the logins in a folder; passwords and certificates that are missing are generated."""
     logins = Logins(folder / "passwords", folder / "broker", certificates.ensure(folder / "tls") if tls else None)
-    passwords.ensure(logins.passwords, LOGINS)
+    passwords.ensure(logins.passwords, PRINCIPALS)
     passwords.ensure(logins.broker_secrets, [BROKER])
     return logins
-
-
-def kafka_name(login: str) -> str:
-    """Return the name of a login's principal in Kafka, without `User:`."""
-    return PREFIX + login

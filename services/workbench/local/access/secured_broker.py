@@ -3,12 +3,14 @@
 Broker and controller log in by PLAIN, because SCRAM credentials are records of the log that they have yet to read.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from services.contracts.access import ADMINISTRATOR, kafka_name
 from services.workbench.local.access.certificates import Certificates
-from services.workbench.local.access.logins import ADMINISTRATOR, BROKER, MECHANISM, Logins, kafka_name
+from services.workbench.local.access.logins import BROKER, MECHANISM, Logins
 from services.workbench.local.broker import Node, program
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
@@ -21,11 +23,15 @@ REAUTHENTICATION_MS = 3_600_000  # a changed password is asked for within it
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Ports of the listeners: for clients, for the broker itself, and for its controller."""
+    """Ports of the listeners: for clients, for the broker itself, and for its controller.
+
+    `proxied` are further listeners for clients, by name: the port, and that of a proxy by which clients reach it.
+    """
 
     client: int
     internal: int
     controller: int
+    proxied: Mapping[str, tuple[int, int]] = {}
 
 
 def secured_broker(ports: Ports, jars: Path, state: Path, logins: Logins) -> Program:
@@ -49,27 +55,29 @@ def properties(ports: Ports, logins: Logins) -> dict[str, str]:
     plain = (
         f'{SECURITY}.plain.PlainLoginModule required username="{BROKER}" password="{secret}" user_{BROKER}="{secret}";'
     )
-    client = "SASL_SSL" if logins.certificates else "SASL_PLAINTEXT"
+    clients = {"CLIENT": (ports.client, ports.client), **ports.proxied}
+    own = {name: port for name, (port, _) in clients.items()} | {"INTERNAL": ports.internal}
+    reached = {name: port for name, (_, port) in clients.items()} | {"INTERNAL": ports.internal}
+    protocol = "SASL_SSL" if logins.certificates else "SASL_PLAINTEXT"
+    protocols = dict.fromkeys(clients, protocol) | dict.fromkeys(("INTERNAL", "CONTROLLER"), "SASL_PLAINTEXT")
     return {
-        "listeners": f"CLIENT://{HOST}:{ports.client},INTERNAL://{HOST}:{ports.internal},"
-        f"CONTROLLER://{HOST}:{ports.controller}",
+        "listeners": _addresses(own | {"CONTROLLER": ports.controller}),
+        "advertised.listeners": _addresses(reached),
         "inter.broker.listener.name": "INTERNAL",
-        "listener.security.protocol.map": f"CONTROLLER:SASL_PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CLIENT:{client}",
+        "listener.security.protocol.map": ",".join(f"{name}:{one}" for name, one in protocols.items()),
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
         "sasl.mechanism.controller.protocol": "PLAIN",
         "listener.name.internal.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-        "listener.name.client.sasl.enabled.mechanisms": MECHANISM,
         "listener.name.internal.plain.sasl.jaas.config": plain,
         "listener.name.controller.plain.sasl.jaas.config": plain,
-        "listener.name.client.scram-sha-512.sasl.jaas.config": f"{SECURITY}.scram.ScramLoginModule required;",
         "config.providers": "files",
         "config.providers.files.class": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": f"User:{BROKER};User:{kafka_name(ADMINISTRATOR)}",
         "allow.everyone.if.no.acl.found": "false",
         "connections.max.reauth.ms": str(REAUTHENTICATION_MS),
-        **(_tls(logins.certificates) if logins.certificates else {}),
+        **{key: value for name in clients for key, value in _client_listener(name, logins.certificates).items()},
     }
 
 
@@ -78,8 +86,13 @@ def denials(log: Path) -> list[str]:
     return [line for line in log.read_text(errors="replace").splitlines() if DENIED in line]
 
 
-def _tls(certificates: Certificates) -> dict[str, str]:
-    return {
-        "listener.name.client.ssl.keystore.type": "PEM",
-        "listener.name.client.ssl.keystore.location": str(certificates.broker.absolute()),
-    }
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{HOST}:{port}" for name, port in ports.items())
+
+
+def _client_listener(name: str, certificates: Certificates | None) -> dict[str, str]:
+    scram = f"{SECURITY}.scram.ScramLoginModule required;"
+    settings = {"sasl.enabled.mechanisms": MECHANISM, "scram-sha-512.sasl.jaas.config": scram}
+    if certificates:
+        settings |= {"ssl.keystore.type": "PEM", "ssl.keystore.location": str(certificates.broker.absolute())}
+    return {f"listener.name.{name.lower()}.{key}": value for key, value in settings.items()}
