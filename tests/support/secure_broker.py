@@ -87,13 +87,14 @@ class SecureBroker(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running(folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[SecureBroker]:
-    """Run a broker; `more` goes over its configuration."""
+def running(folder: Path, more: Mapping[str, str] = MappingProxyType({}), *java: str) -> Iterator[SecureBroker]:
+    """Run a broker; `more` goes over its configuration, `java` are options of its virtual machine."""
     names = [*CERTIFICATES, "mutual", "plaintext"]
     controller, *free = free_ports(len(names) + 1)
     ports = dict(zip(names, free, strict=True))
     config = AUTHORIZER | _listeners(ports, controller, folder) | dict(more)
     program = local_broker(ports["plaintext"], controller, jars=JARS, state=folder, more=config)
+    program = msgspec.structs.replace(program, argv=(program.argv[0], *java, *program.argv[1:]))
     with System([program]) as system:
         system.start("broker")
         system.wait_ready(READY_S, "broker")

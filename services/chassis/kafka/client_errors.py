@@ -12,6 +12,7 @@ from services.chassis.net import tls
 DEFAULT_PORT = 9092
 LOGIN = "check APP_KAFKA_USER, APP_KAFKA_PASSWORD and APP_KAFKA_SASL_MECHANISM"
 TLS = "check APP_KAFKA_BOOTSTRAP_SERVERS and the APP_KAFKA_…_FILE settings, or the broker's certificate"
+ISSUER = "check APP_KAFKA_USER, APP_KAFKA_PASSWORD and the APP_KAFKA_OAUTH_… settings"
 PROTOCOL = "is it a Kafka broker, and APP_KAFKA_SECURITY_PROTOCOL what it wants?"
 
 
@@ -44,7 +45,7 @@ class ClientErrors:
 
     def _refusal(self, error: KafkaError) -> str | None:
         if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001  # a constant
-            return f"{_text(error)}: {LOGIN}"
+            return f"{_text(error)}: {ISSUER if self._settings.uses_tokens else LOGIN}"
         if self._settings.encrypts and "SSL" in error.str():
             return f"{self._certificate_problem() or _text(error)}: {TLS}"
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001  # and no other reason was reported

@@ -73,8 +73,7 @@ def _security(settings: KafkaSettings) -> Config:
         "ssl.certificate.location": settings.kafka_certificate_file,
         "ssl.key.location": settings.kafka_key_file,
         "sasl.mechanism": settings.kafka_sasl_mechanism,
-        "sasl.username": settings.kafka_user,
-        "sasl.password": settings.kafka_password,
+        **(_oauth(settings) if settings.uses_tokens else _login(settings)),
     }
     # These are librdkafka's defaults; set here so that the guarantee does not depend on them.
     checked = {"enable.ssl.certificate.verification": True, "ssl.endpoint.identification.algorithm": "https"}
@@ -82,6 +81,22 @@ def _security(settings: KafkaSettings) -> Config:
         "security.protocol": settings.kafka_security_protocol,
         **(checked if settings.encrypts else {}),
         **{name: value for name, value in given.items() if value},
+    }
+
+
+def _login(settings: KafkaSettings) -> Config:
+    return {"sasl.username": settings.kafka_user, "sasl.password": settings.kafka_password}
+
+
+def _oauth(settings: KafkaSettings) -> Config:
+    return {
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.token.endpoint.url": settings.kafka_oauth_token_url,
+        "sasl.oauthbearer.client.id": settings.kafka_user,
+        "sasl.oauthbearer.client.secret": settings.kafka_password,
+        "sasl.oauthbearer.scope": settings.kafka_oauth_scope,
+        "sasl.oauthbearer.extensions": settings.kafka_oauth_extensions,
+        "https.ca.location": settings.kafka_oauth_ca_file or "probe",  # the system's authorities
     }
 
 

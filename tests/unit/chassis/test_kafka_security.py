@@ -50,6 +50,40 @@ def test_a_password_is_never_sent_unencrypted() -> None:
     load(KafkaSettings, SERVERS | LOGIN | scram)
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"SECURITY_PROTOCOL": "sasl_plaintext"}, "the token would travel in the clear with OAUTHBEARER and SECURITY_"),
+        ({"OAUTH_TOKEN_URL": ""}, "OAUTH_TOKEN_URL is missing: SASL_MECHANISM=OAUTHBEARER needs it"),
+        ({"OAUTH_TOKEN_URL": "issuer/token"}, "OAUTH_TOKEN_URL='issuer/token' is no URL"),
+        ({"OAUTH_TOKEN_URL": "http://issuer.example.org/t"}, "PASSWORD would travel in the clear to OAUTH_TOKEN_URL="),
+        ({"PASSWORD": ""}, "PASSWORD is missing"),
+        ({"OAUTH_CA_FILE": "/nowhere.pem"}, "OAUTH_CA_FILE='/nowhere.pem' cannot be read"),
+        ({"OAUTH_EXTENSIONS": "team"}, "OAUTH_EXTENSIONS='team': "),
+        ({"SASL_MECHANISM": "PLAIN"}, "OAUTH_TOKEN_URL would be ignored without SASL_MECHANISM=OAUTHBEARER"),
+    ],
+)
+def test_contradictions_between_settings_of_tokens_are_refused(changed: dict[str, str], reason: str) -> None:
+    whole = {
+        "SECURITY_PROTOCOL": "sasl_ssl",
+        "SASL_MECHANISM": "OAUTHBEARER",
+        "USER": "client-1",
+        "PASSWORD": "secret",
+        "OAUTH_TOKEN_URL": "https://issuer.example.org/oauth2/token",
+    }
+    load(KafkaSettings, SERVERS | {f"APP_KAFKA_{name}": value for name, value in whole.items()})
+    (line,) = complaints(**{name: value for name, value in (whole | changed).items() if value})
+    assert line.startswith(reason)
+
+
+def test_a_token_may_come_from_an_issuer_on_this_machine_without_tls(files: Files) -> None:
+    login = {"SECURITY_PROTOCOL": "sasl_ssl", "SASL_MECHANISM": "OAUTHBEARER", "USER": "a", "PASSWORD": "b"}
+    here = login | {"OAUTH_TOKEN_URL": "http://localhost:8080/token"}
+    load(KafkaSettings, SERVERS | {f"APP_KAFKA_{name}": value for name, value in here.items()})
+    (line,) = complaints(**here, OAUTH_CA_FILE=files.authority)
+    assert line.startswith("OAUTH_CA_FILE would be ignored with OAUTH_TOKEN_URL='http://localhost:8080/token'")
+
+
 @pytest.mark.parametrize("protocol", ["SSL", "tls", "sasl"])
 def test_an_unknown_protocol_or_mechanism_is_refused(protocol: str) -> None:
     (protocol_line, mechanism_line) = complaints(SECURITY_PROTOCOL=protocol, SASL_MECHANISM="GSSAPI")

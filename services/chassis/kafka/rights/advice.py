@@ -20,11 +20,15 @@ def missing(settings: KafkaSettings, operation: str, kind: str, names: Iterable[
 
 def user(settings: KafkaSettings) -> str:
     """Return the name of this client in a sentence."""
+    if settings.uses_tokens:
+        return f"the subject of the token of client {settings.kafka_user}"
     return f"user {settings.kafka_user}" if settings.kafka_user else "this client"
 
 
 def principal(settings: KafkaSettings) -> str:
     """Return the principal that the broker sees."""
+    if settings.uses_tokens:
+        return "User:SUBJECT OF THE TOKEN"
     if settings.kafka_user:
         return f"User:{settings.kafka_user}"
     if settings.kafka_certificate_file:
