@@ -44,10 +44,11 @@ def _operations(resource: Resource, answer: "Future[Any]", timeout_s: float) -> 
     try:
         return frozenset(map(operation_name, answer.result(timeout_s).authorized_operations or ()))
     except KafkaException as error:
-        if error.args[0].code() in DENIED:
+        cause: KafkaError = error.args[0]
+        if cause.code() in DENIED:
             return frozenset()
-        if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             return None
-        raise BrokerUnavailableError(f"rights on {' '.join(resource)}: {error.args[0].str()}") from error
+        raise BrokerUnavailableError(f"rights on {' '.join(resource)}: {cause.name()}: {cause.str()}") from error
     except TimeoutError as error:
         raise BrokerUnavailableError(f"rights on {' '.join(resource)}: no answer within {timeout_s:g} s") from error
