@@ -13,7 +13,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.audit import domain
 from services.audit.domain import LONGEST_TEXT, Found, LargeValue, Page, Query, unpack_headers
-from services.audit.masking import PERSONAL_ROLE, json_text, text_headers
+from services.audit.masking import PERSONAL_ROLE, json_text, masked_text, text_headers
 from services.chassis.http.application import ApiDocument
 from services.chassis.http.auth.refusals import require_role
 from services.chassis.http.problems import Refused, described
@@ -33,7 +33,7 @@ class EntryBody(msgspec.Struct, frozen=True):
 
     Personal data is masked in `headers` and `value`, and `value_base64` is null; with `personal=true` they are as
     recorded. A header is a list of its name and its value. Those of a dead letter have its reason: `dlq_reason`,
-    `dlq_topic`, `dlq_detail`.
+    `dlq_topic`, `dlq_detail`. `actor` is the caller whose command led to the record, null if nobody was authenticated.
 
     Of a value that no topic's limit allows uncompressed, `value_base64` has the first 64 KiB. `value_size` and
     `value_sha256` are the length and the digest of a value that is not shown whole, else null.
@@ -50,6 +50,7 @@ class EntryBody(msgspec.Struct, frozen=True):
     type: str | None
     subject: str | None
     correlation_id: str | None
+    actor: str | None
     event_id: str | None
     time: str | None
     recorded_at: str
@@ -76,6 +77,15 @@ class Period(msgspec.Struct, frozen=True):
     until: datetime | None
 
 
+class Names(msgspec.Struct, frozen=True):
+    """Texts that an entry's columns must have; None for any."""
+
+    topic: str | None
+    subject: str | None
+    correlation_id: str | None
+    actor: str | None
+
+
 class Paging(msgspec.Struct, frozen=True):
     """The page: entries after a position, the most entries, and whether personal data is shown."""
 
@@ -94,22 +104,17 @@ def routes(find: Callable[[Query], Page]) -> list[ControllerRouterHandler]:
         description="Entries in the order of the log; every given filter must match.",
         responses=described(400, 422, 500, 503),
         dependencies={
+            "names": Provide(_names, sync_to_thread=False),
             "period": Provide(_period, sync_to_thread=False),
             "paging": Provide(_paging, sync_to_thread=False),
         },
         sync_to_thread=True,
     )
     def entries(
-        period: NamedDependency[Period],
-        paging: NamedDependency[Paging],
-        topic: Name = None,
-        subject: Name = None,
-        correlation_id: Name = None,
+        names: NamedDependency[Names], period: NamedDependency[Period], paging: NamedDependency[Paging]
     ) -> PageBody:
         query = Query(
-            topic=topic,
-            subject=subject,
-            correlation_id=correlation_id,
+            **msgspec.structs.asdict(names),
             since=None if period.since is None else to_micros(period.since),
             until=None if period.until is None else to_micros(period.until),
             after=paging.after,
@@ -118,6 +123,17 @@ def routes(find: Callable[[Query], Page]) -> list[ControllerRouterHandler]:
         return _page(find(query), personal=paging.personal)
 
     return [entries]
+
+
+def _names(
+    topic: Name = None,
+    subject: Name = None,
+    correlation_id: Name = None,
+    actor: Annotated[
+        str | None, QueryParameter(max_length=LONGEST_TEXT, description="the caller whose command led to the record")
+    ] = None,
+) -> Names:
+    return Names(topic, subject, correlation_id, actor)
 
 
 def _period(
@@ -159,6 +175,7 @@ def _body(found: Found, *, personal: bool) -> EntryBody:
         type=entry.type,
         subject=entry.subject,
         correlation_id=entry.correlation_id,
+        actor=entry.actor if personal else masked_text(entry.actor),
         event_id=None if event_id is None else event_id.decode(errors="replace"),
         time=None if entry.event_time is None else to_text(from_micros(entry.event_time)),
         recorded_at=to_text(from_micros(entry.recorded_at)),
@@ -207,6 +224,7 @@ DOCUMENT = ApiDocument(
                     type="user.notice",
                     subject="01936d5e-0000-7000-8000-000000000001",
                     correlation_id="command-1",
+                    actor="support-7",
                     event_id="01936d5e-0000-7000-8000-000000000002",
                     time="2026-11-22T12:00:00.000000Z",
                     recorded_at="2026-11-22T12:00:00.250000Z",

@@ -60,6 +60,7 @@ class Entry(msgspec.Struct, gc=False):
     subject: str | None
     correlation_id: str | None
     event_time: int | None
+    actor: str | None = None
 
     @property
     def place(self) -> str:
@@ -107,6 +108,7 @@ class Search(NamedTuple):
     subject: str | None
     correlation_id: str | None
     time: datetime | None
+    actor: str | None = None
 
     @property
     def event_time(self) -> int | None:
@@ -124,6 +126,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     topic: str | None = None
     subject: str | None = None
     correlation_id: str | None = None
+    actor: str | None = None
     since: int | None = None
     until: int | None = None
     after: int = -1
@@ -218,6 +221,7 @@ def search(headers: Headers | None) -> Search:
         _text(found.get("ce_subject")),
         _text(found.get("ce_correlationid")),
         _time(_text(found.get("ce_time"))),
+        _text(found.get("ce_actor")),
     )
 
 

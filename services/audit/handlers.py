@@ -85,4 +85,5 @@ def _entry(one: Record, search: Search, topic_id: str, position: int, recorded_a
         subject=search.subject,
         correlation_id=search.correlation_id,
         event_time=search.event_time,
+        actor=search.actor,
     )

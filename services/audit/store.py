@@ -99,6 +99,7 @@ entries = Table(
     Column("subject", String(LONGEST_TEXT)),
     Column("correlation_id", String(LONGEST_TEXT)),
     Column("event_time", BigInteger),
+    Column("actor", String(LONGEST_TEXT)),
     UniqueConstraint("topic_id", "partition", "offset"),
     # Each filter with the order of its pages.
     Index("entries_by_topic", "topic", "position"),
@@ -106,6 +107,8 @@ entries = Table(
     Index("entries_by_correlation", "correlation_id", "position"),
     Index("entries_by_time", "event_time", "position"),
 )
+ASKED_FOR = entries.c.actor.is_not(None)  # without authentication no record has an actor
+Index("entries_by_actor", entries.c.actor, entries.c.position, postgresql_where=ASKED_FOR, sqlite_where=ASKED_FOR)
 
 nodes = Table(
     "nodes",
@@ -266,7 +269,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
 
 def _search(connection: Connection, query: Query) -> Rows:
     statement: Rows = select(*COLUMNS, head_before(entries.c))
-    for column in (entries.c.topic, entries.c.subject, entries.c.correlation_id):
+    for column in (entries.c.topic, entries.c.subject, entries.c.correlation_id, entries.c.actor):
         if (wanted := getattr(query, column.name)) is not None:
             statement = statement.where(column == wanted)
     statement = _by_time(connection, statement, query) if query.by_time else _by_position(statement, query)

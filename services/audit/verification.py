@@ -140,10 +140,12 @@ def _content_problem(entry: Entry, chain: Chain) -> str | None:
     if entry.leaf != stored_leaf:
         return f"leaf is {stored_leaf.hex()}, but the stored bytes give {entry.leaf.hex()}"
     found = search(unpack_headers(entry.headers))
-    columns = (entry.type, entry.subject, entry.correlation_id, entry.event_time)
-    expected = (found.type, found.subject, found.correlation_id, found.event_time)
+    # A program of before, which may append during an upgrade, leaves the actor empty.
+    actor = None if entry.actor is None else found.actor
+    columns = (entry.type, entry.subject, entry.correlation_id, entry.event_time, entry.actor)
+    expected = (found.type, found.subject, found.correlation_id, found.event_time, actor)
     if columns != expected:
-        return f"type, subject, correlation_id, event_time are {columns}, but its headers give {expected}"
+        return f"type, subject, correlation_id, event_time, actor are {columns}, but its headers give {expected}"
     return None
 
 

@@ -45,13 +45,13 @@ def lines(body: Any, base: str) -> Iterator[str]:  # noqa: ANN401  # decoded JSO
     if journey is None:
         yield "this user's commands, the newest first; ask for one by its id"
         for choice in body["choices"]:
-            what = f"{choice['type']}, {choice['records']} records"
+            what = f"{choice['type']}, {choice['records']} records{_actor(choice)}"
             yield f"  {choice['time']}  {escape(choice['correlation_id'])}  {what}"
         return
     yield f"[bold]journey of {escape(journey['correlation_id'])}[/]"
     for event in journey["events"]:
         indent = "  " * (event["depth"] + 1)
-        yield f"{indent}[bold]{escape(event['type'])}[/]  {event['time']}  by {event['publisher']}"
+        yield f"{indent}[bold]{escape(event['type'])}[/]  {event['time']}  by {event['publisher']}{_actor(event)}"
         for record in event["records"]:
             note = ", published again" if record["repeat"] else ""
             note += f", dead letter: {escape(record['reason'] or '')}" if record["refused"] else ""
@@ -61,6 +61,11 @@ def lines(body: Any, base: str) -> Iterator[str]:  # noqa: ANN401  # decoded JSO
         yield f"  mail {escape(mail['template'])}: {mail['state']} {escape(mail['message_id'] or mail['reason'] or '')}"
     yield from (f"  [yellow]missing[/] {escape(line)}" for line in journey["missing"])
     yield f"  {base}/audit/journeys/{quote(journey['correlation_id'])}.html"
+
+
+def _actor(event: Any) -> str:  # noqa: ANN401  # decoded JSON
+    actor = event.get("actor")  # an audit service of before has none
+    return f", asked for by {escape(actor)}" if actor else ""
 
 
 def _get(base: str, path: str, wanted: str, headers: Mapping[str, str]) -> Any:  # noqa: ANN401  # decoded JSON

@@ -18,9 +18,10 @@ CONTENT_TYPE = b"application/json"
 STRUCTURED = b"application/cloudevents"  # the content-type prefix of structured mode
 TEXTS = ("ce_id", "ce_source", "ce_type", "ce_subject", "ce_dataschema", "ce_correlationid")
 NUMBERS = ("ce_sequence", "ce_subjectversion")
-OPTIONAL = ("ce_causationid", "traceparent")
+OPTIONAL = ("ce_causationid", "traceparent", "ce_actor")
 SOURCE, TYPE, SCHEMA = 2, 3, 6  # where `to_headers` puts them
 LONGEST_TEXT = 64  # the width of the readers' columns
+LONGEST_ACTOR = 256  # bytes: a subject of another system, which may be a mail address or a URL
 # Ids are copied into mail headers, log lines, URLs and SQL: no character has a meaning in any of them.
 ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 # W3C Trace Context, section 3.2.2; later versions than 00 start with the same four parts and may add more.
@@ -45,7 +46,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """The context attributes of one event.
 
     `sequence` is the publisher's gapless number, `version` the subject's (from 1), `time` is UTC.
-    `causation_id` is the id of the event that led to this one, absent at a root.
+    `causation_id` is the id of the event that led to this one, absent at a root. `actor` is the caller who asked for
+    what led to this event, absent if nobody was authenticated.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    actor: str | None = None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -97,6 +100,8 @@ def to_headers(envelope: Envelope) -> Headers:
         headers.append(("ce_causationid", envelope.causation_id.encode()))
     if envelope.traceparent is not None:
         headers.append(("traceparent", envelope.traceparent.encode()))
+    if envelope.actor is not None:
+        headers.append(("ce_actor", envelope.actor.encode()))
     return headers
 
 
@@ -110,6 +115,11 @@ def to_headers_of(headers: Headers, source: str, event_type: str) -> Headers:
 def correlation_of(given: str, event_id: str) -> str:
     """Return the given correlation id; the event's id if it has other characters, which earlier versions accepted."""
     return given if ID.fullmatch(given) else event_id
+
+
+def actor_of(name: str) -> str | None:
+    """Return a name as an actor; None if it is empty, not printable, or longer than LONGEST_ACTOR."""
+    return name if name.isprintable() and 0 < len(name.encode(errors="replace")) <= LONGEST_ACTOR else None
 
 
 def traceparent_of(text: str) -> str | None:
@@ -160,6 +170,7 @@ def _read(found: Mapping[str, bytes | None]) -> Envelope:
         traceparent=None
         if (context := found.get("traceparent")) is None
         else traceparent_of(context.decode(errors="replace")),
+        actor=None if (name := found.get("ce_actor")) is None else _actor(name),
     )
 
 
@@ -181,6 +192,15 @@ def _cause(value: bytes) -> str | None:
     # A link of another form is dropped, not its record: earlier versions wrote such ids, and restore reads them.
     text = value.decode(errors="replace")
     return text if ID.fullmatch(text) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _actor(value: bytes) -> str | None:
+    # A name of another form is dropped, as a cause is: it must not cost the record.
+    try:
+        return actor_of(value.decode())
+    except UnicodeDecodeError:
+        return None
 
 
 @functools.lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ class OperatorActed(msgspec.Struct, frozen=True, kw_only=True):
 
     `action` is the command, such as `relay.pause`; `selection` is what it was about, `count` how many of them, `reason`
     the operator's own words, empty where the tool asks for none. `operator` is verified if a login proved the name;
-    otherwise it is the user of the operating system on `host`, as the tool found it.
+    otherwise it is the user of the operating system on `host`, as the tool found it. `ce_actor` has the same name.
     """
 
     action: str

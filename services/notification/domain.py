@@ -38,7 +38,10 @@ class Reason(enum.StrEnum):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """A fact about a user, without its content. `type` names the fact, `id` is the `ce_id`."""
+    """A fact about a user, without its content. `type` names the fact, `id` is the `ce_id`.
+
+    `actor` is the caller whose command led to it, passed on to every event that it causes.
+    """
 
     id: str
     user_id: str
@@ -46,6 +49,7 @@ class Notice(msgspec.Struct, frozen=True):
     type: str
     correlation_id: str
     traceparent: str | None = None
+    actor: str | None = None
 
 
 class Replica(msgspec.Struct, frozen=True):
@@ -108,6 +112,7 @@ class ClaimedIntent(msgspec.Struct, frozen=True):
     queued_at: datetime
     full_name: str | None = None
     locale: str | None = None
+    actor: str | None = None
 
 
 class DeliveryStatus(enum.Enum):

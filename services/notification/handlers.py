@@ -231,7 +231,8 @@ def _by_notice(decided: Iterable[tuple[str, str | None]]) -> Mapping[str, Collec
 def _notice(event: Event) -> Notice:
     envelope, data = event.envelope, event.data
     kind = data.type if isinstance(data, UserNotice) else envelope.type
-    return Notice(envelope.id, envelope.subject, envelope.version, kind, envelope.correlation_id, event.traceparent)
+    what = (envelope.id, envelope.subject, envelope.version, kind)
+    return Notice(*what, envelope.correlation_id, event.traceparent, envelope.actor)
 
 
 def _replica(event: Event) -> Replica:
@@ -268,7 +269,7 @@ def _event(intent: Intent, version: int) -> NewEvent:
         version=version,
         type=TYPE_NAMES[type(fact)],
         data=shapes.written(fact).decode(),
-        metadata=Metadata(notice.correlation_id, notice.id, notice.traceparent, shape),
+        metadata=Metadata(notice.correlation_id, notice.id, notice.traceparent, shape, notice.actor),
     )
 
 

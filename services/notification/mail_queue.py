@@ -94,7 +94,7 @@ def _event(
         version=version,
         type=TYPE_NAMES[type(fact)],
         data=shapes.written(fact).decode(),
-        metadata=Metadata(claimed.correlation_id, claimed.event_id, claimed.traceparent, shape),
+        metadata=Metadata(claimed.correlation_id, claimed.event_id, claimed.traceparent, shape, claimed.actor),
     )
 
 

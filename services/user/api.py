@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post
 from litestar.types import ControllerRouterHandler
 
+from services.chassis.http.auth.caller import caller_of
 from services.chassis.http.if_match import strong_tags
 from services.chassis.http.problems import Refused
 from services.chassis.messages.event import Metadata
@@ -250,4 +251,5 @@ def _fingerprint(request: Incoming, body: object) -> bytes:
 
 def _metadata(request: Incoming) -> Metadata:
     scope: Mapping[str, Any] = request.scope
-    return Metadata(correlation_id=scope["correlation_id"], traceparent=scope["traceparent"])
+    actor = caller_of(scope).subject or None
+    return Metadata(correlation_id=scope["correlation_id"], traceparent=scope["traceparent"], actor=actor)

@@ -103,7 +103,7 @@ def test_a_golden_record_is_a_message_of_its_type_and_of_no_other(kind: str) -> 
 
 
 def test_the_headers_of_the_document_are_those_that_we_write() -> None:
-    assert set(HEADERS) == {name for name, _ in to_headers(an_envelope(causation_id="c", traceparent="t"))}
+    assert set(HEADERS) == {name for name, _ in to_headers(an_envelope(causation_id="c", traceparent="t", actor="a"))}
     assert set(HEADERS) - set(OPTIONAL) == {name for name, _ in to_headers(an_envelope())}
 
 

@@ -74,6 +74,11 @@ def a_record(envelope: Envelope, data: msgspec.Struct | bytes | None, **changed:
     return msgspec.structs.replace(usual, **changed)
 
 
+def asked_for_by(actor: str, record: Record) -> Record:
+    """Return a record that a caller's command led to."""
+    return msgspec.structs.replace(record, headers=[*(record.headers or []), ("ce_actor", actor.encode())])
+
+
 def a_new_event(number: int = 1, **changed: object) -> NewEvent:
     """Return an event that waits for its sequence number; one subject, `number` is its version."""
     usual = NewEvent(f"event-{number}", USER_ID, number, "user.registered", "{}", Metadata("correlation-1"))

@@ -1,5 +1,7 @@
 """Schemas of services, migrated once in a test run: each further empty database gets the statements of the first."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,16 @@ def upgrade(database: Database, revisions: Path) -> None:
         migrations.upgrade(database, revisions)
     elif key not in _recorded:
         _recorded[key] = _recording(database, revisions)
+
+
+def revisions_until(last: str, revisions: Path, into: Path) -> Path:
+    """Copy the revisions of a program whose newest one is `last`, to a folder that is made."""
+    folder = shutil.copytree(revisions, into)
+    for file in folder.glob("*.py"):
+        found = re.search(r'^revision = "(\d+)"', file.read_text(), re.MULTILINE)
+        if found and found[1] > last:
+            file.unlink()
+    return folder
 
 
 def _recording(database: Database, revisions: Path) -> list[Statement]:

@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 from services.audit.journeys.journey import Journey, journey
 from services.audit.journeys.page import choices_page, journey_page, unknown_page
 from services.audit.journeys.search import Choice, Found
-from services.audit.masking import PERSONAL_ROLE
+from services.audit.masking import PERSONAL_ROLE, masked_text
 from services.chassis.http.auth.refusals import require_role
 from services.chassis.http.problems import Refused, described
 from services.chassis.messages.clock import from_micros
@@ -34,6 +34,7 @@ class ChoiceBody(msgspec.Struct, frozen=True):
     type: str | None
     time: str | None
     records: int
+    actor: str | None
 
 
 class JourneyBody(msgspec.Struct, frozen=True):
@@ -74,14 +75,15 @@ def routes(find: Callable[[str], Found]) -> list[ControllerRouterHandler]:
             return _page(wanted, whole, found.choices, personal=personal)
         if whole is None and not found.choices:
             raise Refused(404, UNKNOWN)
-        return Response(JourneyBody(whole, [_choice(choice) for choice in found.choices]))
+        return Response(JourneyBody(whole, [_choice(choice, personal=personal) for choice in found.choices]))
 
     return [show]
 
 
-def _choice(choice: Choice) -> ChoiceBody:
+def _choice(choice: Choice, *, personal: bool) -> ChoiceBody:
     time = None if choice.time is None else to_text(from_micros(choice.time))
-    return ChoiceBody(choice.correlation_id, choice.type, time, choice.records)
+    actor = choice.actor if personal else masked_text(choice.actor)
+    return ChoiceBody(choice.correlation_id, choice.type, time, choice.records, actor)
 
 
 def _page(wanted: str, whole: Journey | None, choices: list[Choice], *, personal: bool) -> Response[JourneyBody | str]:
@@ -89,7 +91,7 @@ def _page(wanted: str, whole: Journey | None, choices: list[Choice], *, personal
     if whole is not None:
         text = journey_page(whole, personal=personal)
     elif choices:
-        text = choices_page(wanted, [_choice(choice) for choice in choices])
+        text = choices_page(wanted, [_choice(choice, personal=personal) for choice in choices])
     else:
         status, text = 404, unknown_page(wanted, UNKNOWN)
     headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}

@@ -59,7 +59,10 @@ class JourneyRecord(msgspec.Struct, kw_only=True):
 
 
 class JourneyEvent(msgspec.Struct, kw_only=True):
-    """One event with its records and dead letters. `depth` counts the causes above it, `caused_by` is the nearest."""
+    """One event with its records and dead letters. `depth` counts the causes above it, `caused_by` is the nearest.
+
+    `actor` is the caller whose command led to it, null if nobody was authenticated.
+    """
 
     id: str
     type: str
@@ -67,6 +70,7 @@ class JourneyEvent(msgspec.Struct, kw_only=True):
     subject: str | None
     version: int | None
     time: str | None
+    actor: str | None
     caused_by: str | None
     depth: int
     records: list[JourneyRecord]
@@ -120,6 +124,7 @@ def _event(event_id: str, members: list[Entry], *, personal: bool) -> JourneyEve
         subject=first.subject,
         version=int(version) if version.isdigit() else None,
         time=None if first.event_time is None else to_text(from_micros(first.event_time)),
+        actor=first.actor if personal else masked_text(first.actor),
         caused_by=headers.get("ce_causationid"),
         depth=0,
         records=records,

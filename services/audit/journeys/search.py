@@ -38,7 +38,7 @@ NEAREST = (1_000, 20_000)  # entries on each side of an id's time that are searc
 class Choice(msgspec.Struct, frozen=True):
     """A command that touched a user: its correlation id, the number of its records, and the place of the first.
 
-    Type and time are those of its first fact on the user service's topic, or else of the first record.
+    Type, time and actor are those of its first fact on the user service's topic, or else of the first record.
     """
 
     correlation_id: str
@@ -46,6 +46,7 @@ class Choice(msgspec.Struct, frozen=True):
     first_position: int
     type: str | None
     time: int | None
+    actor: str | None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -75,8 +76,9 @@ def of_user(connection: Connection, subject: str) -> list[Choice]:
         .limit(MOST_CHOICES)
         .subquery()
     )
-    columns = (groups.c.correlation_id, groups.c.records, groups.c.first_position, entries.c.type, entries.c.event_time)
-    query = select(*columns).join(entries, entries.c.position == groups.c.named_by)
+    columns = (groups.c.correlation_id, groups.c.records, groups.c.first_position)
+    shown = (entries.c.type, entries.c.event_time, entries.c.actor)
+    query = select(*columns, *shown).join(entries, entries.c.position == groups.c.named_by)
     found = connection.execute(query.order_by(groups.c.first_position.desc()))
     return [Choice(*row) for row in found]
 

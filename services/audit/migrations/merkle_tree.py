@@ -68,7 +68,7 @@ def _fill(connection: sa.Connection, leaves: sa.Table) -> None:
 
 def _batches(connection: sa.Connection, origin: str) -> Iterator[list[tuple[int, bytes]]]:
     heads: dict[tuple[str, int], bytes] = {}
-    columns = [sa.literal(b"").label("leaf") if one.name == "leaf" else one for one in store.COLUMNS]
+    columns = [_absent(one.name) if one.name in {"leaf", "actor"} else one for one in store.COLUMNS]
     after, batch = -1, [(-1, b"")]
     while batch:
         page = sa.select(*columns).where(store.entries.c.position > after).order_by(store.entries.c.position)
@@ -83,6 +83,11 @@ def _batches(connection: sa.Connection, origin: str) -> Iterator[list[tuple[int,
                 after = entry.position
                 batch.append((after, leaf(entry, before)))
         yield batch
+
+
+def _absent(name: str) -> sa.ColumnElement[Any]:
+    """Return a column that the schema has from this revision on, or from a later one."""
+    return sa.literal(b"" if name == "leaf" else None, sa.LargeBinary).label(name)
 
 
 def _rebuild_entries() -> None:

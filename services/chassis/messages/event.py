@@ -6,12 +6,16 @@ import msgspec
 
 
 class Metadata(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The origin of an event: correlation, causing event, trace context; `shape` is the version of its data."""
+    """The origin of an event: correlation, causing event, trace context, and the caller who asked for it.
+
+    `shape` is the version of the event's data.
+    """
 
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
     shape: int = 1
+    actor: str | None = None
 
 
 class NewEvent(msgspec.Struct, frozen=True):

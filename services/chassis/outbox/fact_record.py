@@ -24,6 +24,7 @@ def fact_record(stored: StoredEvent, source: str, topic: str) -> Outgoing:
         correlation_id=correlation_of(event.metadata.correlation_id, event.event_id),
         causation_id=event.metadata.causation_id,
         traceparent=traceparent.read(event.metadata.traceparent or ""),  # earlier versions stored any text
+        actor=event.metadata.actor,
     )
     return Outgoing(topic, event.subject.encode(), event.data.encode(), to_headers(envelope))
 
@@ -34,6 +35,6 @@ def event_row(envelope: Envelope, data: bytes, state: str | None = None) -> tupl
     `data` is that of the record, in its own shape; `state`, which is on no record of the topic, is the publisher's.
     """
     shape = version_of(envelope.schema)
-    origin = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent, shape)
+    origin = Metadata(envelope.correlation_id, envelope.causation_id, envelope.traceparent, shape, envelope.actor)
     named = (envelope.sequence, envelope.id, envelope.subject, envelope.version, envelope.type)
     return (*named, to_micros(envelope.time), data.decode(), state, msgspec.json.encode(origin).decode())

@@ -37,10 +37,12 @@ from services.chassis.database.text import storable
 from services.chassis.messages.clock import from_micros, to_micros, utc_now
 from services.chassis.messages.event import Metadata, NewEvent, StoredEvent
 from services.chassis.messages.ids import new_id
+from services.contracts.envelope import actor_of
 from services.contracts.operations import ACTED, OperatorActed
 
 LOCK = 0x4F504552  # PostgreSQL's advisory locks are per database
 LONGEST_TEXT = 500
+FACT = msgspec.json.Decoder(OperatorActed)
 
 operations = Table(
     "operations",
@@ -155,5 +157,6 @@ def _fact(action: Action, operator: Operator) -> OperatorActed:
 
 
 def _stored(row: Row[*tuple[Any, ...]]) -> StoredEvent:
-    event = NewEvent(row.event_id, row.subject, row.version, ACTED, row.data, Metadata(row.correlation_id))
+    metadata = Metadata(row.correlation_id, actor=actor_of(FACT.decode(row.data).operator))
+    event = NewEvent(row.event_id, row.subject, row.version, ACTED, row.data, metadata)
     return StoredEvent(row.sequence, from_micros(row.time), event)

@@ -58,6 +58,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     correlationid: str | None = None
     causationid: str | None = None
     traceparent: str | None = None
+    actor: str | None = None
     data: Any = None
     tombstone: bool
     headers: Any
@@ -152,6 +153,7 @@ def _attributes(envelope: Envelope) -> dict[str, Any]:
         "correlationid": envelope.correlation_id,
         "causationid": envelope.causation_id,
         "traceparent": envelope.traceparent,
+        "actor": envelope.actor,
     }
 
 

@@ -34,7 +34,7 @@ FORMER = Statement(
     )
     .values(former_since=bindparam("now"))
 )
-NOTICE = ("notice_id", "user_id", "version", "type", "correlation_id", "traceparent")  # columns of a Notice
+NOTICE = ("notice_id", "user_id", "version", "type", "correlation_id", "traceparent", "actor")  # columns of a Notice
 WAITING = Statement(
     select(*(waiting.c[name] for name in NOTICE)).where(one_of(waiting.c.user_id, "ids")).order_by("user_id", "version")
 )
@@ -141,7 +141,7 @@ def _replica_row(item: Replica) -> tuple[object, ...]:
 
 def _waiting_row(notice: Notice, since: int) -> tuple[object, ...]:
     what = (notice.id, notice.user_id, notice.version, notice.type)
-    return (*what, notice.correlation_id, notice.traceparent, since)
+    return (*what, notice.correlation_id, notice.traceparent, since, notice.actor)
 
 
 def _intent_row(intent: Intent, queued_at: int) -> tuple[object, ...]:
@@ -149,4 +149,4 @@ def _intent_row(intent: Intent, queued_at: int) -> tuple[object, ...]:
     what = (intent.notification_id, notice.id, intent.template, intent.recipient)
     whose = (notice.user_id, notice.version, intent.event_id, notice.correlation_id, notice.traceparent)
     state = (SUPPRESSED, str(intent.reason), 0, 0, None) if intent.reason else (OPEN, "", 0, 0, 0)
-    return (*what, *whose, *state, queued_at, queued_at)
+    return (*what, *whose, *state, queued_at, queued_at, notice.actor)

@@ -128,6 +128,7 @@ def _claimed(row: Row[*tuple[Any, ...]], person: Personal | None, mail_from: str
         queued_at=from_micros(row.queued_at),
         full_name=person.full_name if person else None,
         locale=person.locale if person else None,
+        actor=row.actor,
     )
 
 

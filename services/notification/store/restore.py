@@ -171,7 +171,7 @@ def _intent_row(
     what = (fact.notification_id, fact.notice_id, fact.template, recipient)
     whose = (fact.user_id, fact.user_version, envelope.id, envelope.correlation_id, envelope.traceparent)
     moment = to_micros(envelope.time)
-    return (*what, *whose, *state, moment, moment)
+    return (*what, *whose, *state, moment, moment, envelope.actor)
 
 
 def _settlement(

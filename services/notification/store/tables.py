@@ -41,6 +41,7 @@ waiting = Table(
     Column("correlation_id", Text, nullable=False),
     Column("traceparent", Text),
     Column("since", BigInteger, nullable=False),  # microseconds since 1970
+    Column("actor", Text),
     Index("waiting_by_user", "user_id", "version"),
 )
 intents = Table(
@@ -65,6 +66,7 @@ intents = Table(
     Column("due_at", BigInteger),  # milliseconds since 1970 by the database's clock
     Column("queued_at", BigInteger, nullable=False),  # microseconds since 1970
     Column("updated_at", BigInteger, nullable=False),  # microseconds since 1970
+    Column("actor", Text),
     UniqueConstraint("notice_id", "template", "recipient"),
     Index("intents_by_user", "user_id", "id"),
 )

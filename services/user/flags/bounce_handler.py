@@ -56,7 +56,7 @@ class BounceHandler:
         if not isinstance(data, NotificationFailed) or not data.permanent:
             return []
         flag = Flag(envelope.subject, data.personal.email, codes_of(data.reason))
-        metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent)
+        metadata = Metadata(envelope.correlation_id, envelope.id, event.traceparent, actor=envelope.actor)
         return [Command(flag, self._tools.new_id(), hashlib.sha256(envelope.id.encode()).digest(), metadata)]
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from services.contracts import catalog
 from services.contracts.catalog import TOPICS, TYPES, Pattern, Rule, Topic
-from services.contracts.envelope import ID, schema_of
+from services.contracts.envelope import ID, LONGEST_ACTOR, schema_of
 from services.contracts.shapes import versions_of
 from services.workbench.documents.goldens import golden, headers_of
 from services.workbench.documents.schemas import unindented
@@ -52,8 +52,14 @@ HEADERS: dict[str, Node] = {
     "content-type": {"const": "application/json", "description": "The media type of the value."},
     "ce_causationid": ID_TEXT | {"description": "The ce_id of the event that led to this one; absent at a root."},
     "traceparent": {"type": "string", "description": "W3C Trace Context, where the command had one."},
+    "ce_actor": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_ACTOR,
+        "description": "The caller whose command led to the event; absent if nobody was authenticated.",
+    },
 }
-OPTIONAL = ("ce_causationid", "traceparent")
+OPTIONAL = ("ce_causationid", "traceparent", "ce_actor")
 ORIGIN: dict[str, Node] = {
     "dlq_topic": {"type": "string", "description": "Where the record stood: its topic."},
     "dlq_topic_id": {"type": "string", "description": "The id of that topic, in Kafka's own spelling."},

@@ -57,6 +57,7 @@ def test_an_item_shows_the_record_and_the_entry_that_covers_it(
             "type": "user.registered",
             "subject": "user-3",
             "correlation_id": "command-3",
+            "actor": None,
             "event_id": "01936d5e-0000-7000-8000-00000000000e",
             "time": "2026-11-22T12:00:00.000000Z",
             "recorded_at": "2026-11-22T12:00:00.000000Z",

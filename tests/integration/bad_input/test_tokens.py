@@ -90,6 +90,7 @@ BAD: dict[str, Callable[[], str]] = {
     "with an empty sub": lambda: a_token(sub=""),
     "with CR and LF in sub": lambda: a_token(sub="ada\r\nX-Roles: audit"),
     "with a long sub": lambda: a_token(sub="a" * 201),
+    "with a sub of too many bytes": lambda: a_token(sub="é" * 129),
     "with a sub that is a number": lambda: with_payload(json.dumps(claims(sub=1)).encode()),
     "with half of a surrogate pair in sub": lambda: with_payload(json.dumps(claims(sub="\ud800")).encode()),
     "with an exp that is a text": lambda: a_token(exp="tomorrow"),

@@ -40,7 +40,7 @@ SOURCE = "/test/events"
 PARTITIONS = 2
 
 
-NEWEST = dict.fromkeys(SERVICES, "0001") | {"user": "0006", "notification": "0006", "audit": "0004"}
+NEWEST = dict.fromkeys(SERVICES, "0001") | {"user": "0006", "notification": "0007", "audit": "0005"}
 
 
 def revisions(name: str) -> Path:

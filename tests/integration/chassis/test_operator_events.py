@@ -55,6 +55,20 @@ def relaying(database: Database, log: FakeLog, *, leads: bool = True) -> Iterato
         thread.join()
 
 
+def test_the_record_of_an_action_has_its_operator_as_its_actor(database: Database) -> None:
+    act(database)
+    [stored] = waiting(database)
+    assert stored.event.metadata.actor == GRACE.name
+
+
+@pytest.mark.parametrize("name", ["x" * 257, "a\nb"])
+def test_a_name_that_is_no_actor_is_in_the_data_alone(database: Database, name: str) -> None:
+    with database.write() as connection:
+        operator_events.record(connection, RETRY, Operator(name, "ops-1"), NOW)
+    [stored] = waiting(database)
+    assert (stored.event.metadata.actor, msgspec.json.decode(stored.event.data)["operator"]) == (None, name)
+
+
 def await_published(database: Database) -> None:
     until("every action is published", lambda: waiting(database), lambda left: not left)
 

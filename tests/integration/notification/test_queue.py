@@ -89,6 +89,7 @@ def test_a_claim_reads_none_of_a_users_finished_mails(database: Database, room: 
 def test_a_mail_that_the_release_before_the_index_queued_is_claimed(database: Database, tmp_path: Path) -> None:
     before = shutil.copytree(MIGRATIONS, tmp_path / "before")
     (before / "unfinished_by_user.py").unlink()
+    (before / "actors.py").unlink()
     upgrade(database, before)
     with database.write() as connection:
         connection.execute(text(QUEUED_BEFORE))

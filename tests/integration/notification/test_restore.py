@@ -21,7 +21,7 @@ from services.notification import publisher
 from services.notification.domain import DeliveryResult, DeliveryStatus, ListedIntent
 from services.notification.mail_queue import MailQueue
 from services.notification.store import restore, views
-from tests.support.builders import NOW, USER_ID, ids
+from tests.support.builders import NOW, USER_ID, asked_for_by, ids
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
 SENT, REFUSED = (
@@ -30,7 +30,7 @@ SENT, REFUSED = (
 )
 CONSUMED = [
     a_state_record(a_state(1, email="ada@old.example.org")),
-    a_notice_record(1),
+    asked_for_by("support-7", a_notice_record(1)),
     a_state_record(a_state(2, email="ada@new.example.org")),
     a_notice_record(2, "user.email_changed"),
 ]
@@ -116,6 +116,9 @@ def test_no_mail_is_repeated_and_an_open_one_is_sent_with_its_old_message_id(los
     assert rebuilt.settle(SENT) == lost.settle(SENT)
     assert rebuilt.queue.claim(1) == []
     assert [event.event.version for event in rebuilt.events()] == [1, 2, 3, 4, 5, 6]
+    actors = [event.event.metadata.actor for event in rebuilt.events()]
+    assert actors == [event.event.metadata.actor for event in lost.events()]
+    assert set(actors) == {"support-7", None}
 
 
 def test_a_suppressed_intent_stays_suppressed(lost: Store, database: Database) -> None:

@@ -33,7 +33,7 @@ from tests.support.hostile_text import MARK, few, json_texts, marked, raw
 from tests.support.notification_builders import a_handler, a_notice_record, a_state, a_state_record, prepare
 
 PLACE = TopicPartition("user.events.v1", 0)
-NAMES = [name for name, _ in to_headers(an_envelope(causation_id="c", traceparent="t"))]
+NAMES = [name for name, _ in to_headers(an_envelope(causation_id="c", traceparent="t", actor="a"))]
 numbers = count(1)
 some_headers = st.lists(st.tuples(st.sampled_from(NAMES) | json_texts, st.none() | raw), max_size=4)
 parts = st.tuples(st.none() | raw, st.none() | raw, st.none() | some_headers)  # key, value, headers

@@ -27,7 +27,7 @@ from services.user.domain import Changes
 from services.user.flags import bounce_handler
 from services.user.flags.bounce_handler import BounceHandler
 from services.user.handlers import Tools
-from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope, ids
+from tests.support.builders import NOW, USER_ID, a_person, a_record, an_envelope, asked_for_by, ids
 from tests.support.notification_builders import a_handler
 from tests.support.schemas import upgrade
 from tests.support.sender_harness import Mailroom
@@ -97,6 +97,12 @@ def test_a_permanent_bounce_flags_the_contact_and_names_its_cause(users: Users) 
     assert (flag.metadata.correlation_id, flag.metadata.causation_id) == ("correlation-1", "event-2")
     assert (users.user().version, users.user().contact_flagged) == (2, True)
     assert [kind for _, kind, _ in outcome.applied] == ["notification.failed"]
+
+
+def test_a_flag_has_the_actor_of_the_mail_that_bounced(users: Users) -> None:
+    users.take(asked_for_by("support-7", failed()))
+    (flag,) = users.flags()
+    assert flag.metadata.actor == "support-7"
 
 
 def test_the_text_of_a_reply_in_an_older_event_is_not_copied_to_the_flag(users: Users) -> None:

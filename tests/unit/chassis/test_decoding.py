@@ -144,9 +144,13 @@ def test_structured_data_in_another_order_is_different_data() -> None:
     assert second.digest != first.digest
 
 
-def test_causation_and_trace_are_read_from_a_structured_event() -> None:
-    (event,) = DECODER.decode([structured(having(causationid="cause-1", traceparent=CONTEXT))]).events
-    assert (event.envelope.causation_id, event.envelope.traceparent) == ("cause-1", CONTEXT)
+def test_causation_trace_and_actor_are_read_from_a_structured_event() -> None:
+    (event,) = DECODER.decode([structured(having(causationid="cause-1", traceparent=CONTEXT, actor="ada"))]).events
+    assert (event.envelope.causation_id, event.envelope.traceparent, event.envelope.actor) == (
+        "cause-1",
+        CONTEXT,
+        "ada",
+    )
 
 
 @pytest.mark.parametrize(

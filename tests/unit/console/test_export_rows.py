@@ -41,6 +41,7 @@ def test_a_decoded_record_has_its_place_its_attributes_and_its_data() -> None:
         "subjectversion": 1,
         "correlationid": "correlation-1",
         "causationid": None,
+        "actor": None,
         "traceparent": None,
         "data": {
             "personal": {"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace", "locale": "en"},

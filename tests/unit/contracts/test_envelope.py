@@ -21,7 +21,7 @@ from services.contracts.envelope import (
 from tests.support.builders import NOW, an_envelope
 
 REQUIRED = [name for name, _ in to_headers(an_envelope())]
-NAMES = [*REQUIRED, "ce_causationid", "traceparent", "x-other"]
+NAMES = [*REQUIRED, "ce_causationid", "traceparent", "ce_actor", "x-other"]
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Co", "Cn", "Zl", "Zp", "Zs"]), min_size=1)
 short_texts = texts.filter(lambda text: len(text) <= 64)
 ids = st.from_regex(ID, fullmatch=True)
@@ -38,11 +38,12 @@ envelopes = st.builds(
     correlation_id=ids,
     causation_id=st.none() | ids,
     traceparent=st.none() | st.from_regex(r"00-[0-9a-f]{31}1-[0-9a-f]{15}2-0[01]", fullmatch=True),
+    actor=st.none() | short_texts,
 )
 
 
 def with_header(name: str, value: bytes | None) -> Headers:
-    full = to_headers(an_envelope(causation_id="cause-1", traceparent="00-1-2-01"))
+    full = to_headers(an_envelope(causation_id="cause-1", traceparent="00-1-2-01", actor="a-1"))
     return [(name, value) if name == each else (each, before) for each, before in full]
 
 
@@ -186,3 +187,17 @@ def test_a_trace_context_of_a_later_version_keeps_its_four_known_parts() -> None
 @pytest.mark.parametrize("cause", [b"", b"x" * 65, b"=?utf-8?q?x?=", b"a\0b", b"\xff"])
 def test_a_causation_id_of_another_form_is_dropped_and_its_record_is_read(cause: bytes) -> None:
     assert from_headers(with_header("ce_causationid", cause)).causation_id is None
+
+
+def test_an_event_that_nobody_authenticated_asked_for_has_no_header_for_it() -> None:
+    assert "ce_actor" not in dict(to_headers(an_envelope()))
+
+
+@pytest.mark.parametrize("actor", ["ada", "auth0|5f7c", "ada@example.org", "https://issuer.example.org/ada", "x" * 256])
+def test_an_actor_of_another_system_is_read_as_it_was_written(actor: str) -> None:
+    assert from_headers(to_headers(an_envelope(actor=actor))).actor == actor
+
+
+@pytest.mark.parametrize("actor", [b"", b"x" * 257, "é".encode() * 129, b"a\0b", b"a\nb", b"\xff", None])
+def test_an_actor_of_another_form_is_dropped_and_its_record_is_read(actor: bytes | None) -> None:
+    assert from_headers(with_header("ce_actor", actor)).actor is None

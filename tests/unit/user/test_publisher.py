@@ -12,7 +12,9 @@ from tests.support.versions import a_next_version, wrapped
 
 CONTEXT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STATE = domain.evolve(USER_ID, None, a_user_registered())
-EVENT = handlers.new_event("event-1", STATE, a_user_registered(), Metadata("c-1", "cause-1", CONTEXT))
+EVENT = handlers.new_event(
+    "event-1", STATE, a_user_registered(), Metadata("c-1", "cause-1", CONTEXT, actor="support-7")
+)
 RECORDS = publisher.records(StoredEvent(41, NOW, EVENT))
 TOPICS = ["user.events.v1", "user.state.v1", "user.notices.v1"]
 
@@ -37,7 +39,7 @@ def test_they_share_all_but_source_type_and_schema() -> None:
     ]
     shared = {(e.id, e.subject, e.time, e.sequence, e.version, e.correlation_id) for e in envelopes}
     assert shared == {("event-1", USER_ID, NOW, 41, 1, "c-1")}
-    assert {(e.causation_id, e.traceparent) for e in envelopes} == {("cause-1", CONTEXT)}
+    assert {(e.causation_id, e.traceparent, e.actor) for e in envelopes} == {("cause-1", CONTEXT, "support-7")}
 
 
 def test_fact_and_state_are_published_as_stored_and_the_notice_has_no_other_data() -> None:

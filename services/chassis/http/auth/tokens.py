@@ -13,6 +13,7 @@ from jwt.exceptions import PyJWTError
 
 from services.chassis.http.auth.caller import ROLES, Caller
 from services.chassis.http.auth.issuer_keys import IssuerKeys
+from services.contracts.envelope import actor_of
 
 LARGEST_TOKEN = 8 * 1024  # bytes
 LONGEST_SUBJECT = 200  # characters: the subject is in logs, headers of records and rows
@@ -97,7 +98,7 @@ class TokenVerifier:
 
 
 def _subject(subject: str) -> str:
-    if not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+    if len(subject) > LONGEST_SUBJECT or actor_of(subject) is None:  # no record could carry it as its actor
         raise TokenError(f"the claim sub is empty, longer than {LONGEST_SUBJECT} characters or not printable")
     return subject
 
