@@ -81,7 +81,7 @@ def test_its_labels_tell_what_it_is(image: Image) -> None:
         labels["org.opencontainers.image.version"]
         == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     )
-    assert {"revision", "licenses", "description", "base.name"} <= {
+    assert {"revision", "source", "licenses", "description", "base.name"} <= {
         name.removeprefix("org.opencontainers.image.") for name in labels
     }
 

@@ -27,9 +27,17 @@ def python_tool(name: str) -> Path:
 
 def go_tool(name: str) -> Path:
     """Return a program, which is built if it is not there. Raises MissingError where Go is not installed."""
-    version = MODULES[name].rpartition("@")[2]
-    program = FOLDER / "go" / version / name
-    return program if program.exists() else _built(name, program.parent)
+    return built_tool(name) or _built(name, _place(name).parent)
+
+
+def built_tool(name: str) -> Path | None:
+    """Return a program of Go that was built before, and None without."""
+    program = _place(name)
+    return program if program.exists() else None
+
+
+def _place(name: str) -> Path:
+    return FOLDER / "go" / MODULES[name].rpartition("@")[2] / name
 
 
 def _built(name: str, folder: Path) -> Path:
