@@ -19,8 +19,11 @@ def packaged(workspace: Workspace) -> None:
             output("helm", "package", path.parent, "--destination", folder, within=workspace.clone)
     package = folder / f"{UMBRELLA}-{workspace.plan.version}.tgz"
     rendered = output("helm", "template", UMBRELLA, package, within=workspace.clone)
+    check_tags(package.name, rendered, workspace.plan.version)
+
+
+def check_tags(package: str, rendered: str, version: str) -> None:
+    """Compare the tags of our images in rendered resources with the version. Raises ReleaseError."""
     tags = set(OURS.findall(rendered))
-    if tags != {workspace.plan.version}:
-        raise ReleaseError(
-            f"{package.name} refers to images with the tags {sorted(tags)}, not {workspace.plan.version}"
-        )
+    if tags != {version}:
+        raise ReleaseError(f"{package} refers to images with the tags {sorted(tags)}, not {version}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import msgspec
 
 from services.contracts.service_list import JOBS
 from services.workbench.release.command import output
-from services.workbench.release.plan import ReleaseError
+from services.workbench.release.plan import Plan, ReleaseError
 from services.workbench.release.workspace import Workspace
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -55,12 +56,12 @@ def _built(workspace: Workspace, name: str) -> Image:
     tagged = (*arguments(workspace, name), "--tag", reference)
     output("docker", "build", "--quiet", *tagged, ".", within=workspace.clone)
     (seen,) = json.loads(output("docker", "image", "inspect", reference, within=workspace.clone))
-    _check(reference, seen["Config"]["Labels"], workspace)
+    check_labels(reference, seen["Config"]["Labels"], workspace.plan)
     return Image(name, reference, seen["Id"], f"{seen['Os']}/{seen['Architecture']}", seen["RootFS"]["Layers"])
 
 
-def _check(reference: str, labels: dict[str, Any], workspace: Workspace) -> None:
-    plan = workspace.plan
+def check_labels(reference: str, labels: Mapping[str, Any], plan: Plan) -> None:
+    """Compare the labels of an image with the plan. Raises ReleaseError."""
     wanted = {"version": plan.version, "revision": plan.revision, "created": plan.committed}
     wrong = {key: labels.get(LABEL + key) for key, value in wanted.items() if labels.get(LABEL + key) != value}
     if wrong:
