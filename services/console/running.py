@@ -21,6 +21,7 @@ from services.console.settings import LOCALHOST, ConsoleSettings, S
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
+AUDIT_ANSWERS = {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
 DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
 KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
 MAIL_PORTS = {COMPOSE: 38025, KIND: 28025}
@@ -123,7 +124,7 @@ def _is_audit(url: str) -> bool:
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=ANSWER_S)
     try:
         connection.request("GET", "/audit/entries?limit=1")
-        return connection.getresponse().status in {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+        return connection.getresponse().status in AUDIT_ANSWERS
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.chassis.kafka.settings import KafkaSettings
+from services.workbench.api_clients import ApiAuth
 from services.workbench.local.trial import HISTORY
 from services.workbench.polling import until
 from services.workbench.reconcile.clients import client_anomalies
@@ -57,7 +58,7 @@ def story(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     # No connection is kept: after a part's restart it would be another's.
     with (
         recording(history) as recorder,
-        httpx.Client(timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client,
+        httpx.Client(auth=ApiAuth(), timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client,
     ):
         yield Story(target, client, lambda: f"e2e-{uuid.uuid4().hex[:12]}", recorder)
     kafka = KafkaSettings(kafka_bootstrap_servers=target.bootstrap_servers)

@@ -13,6 +13,7 @@ import msgspec
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
 from services.contracts.catalog import OPERATIONS
+from services.workbench.api_clients import api_session
 from services.workbench.demo.client import UserApi
 from services.workbench.demo.counting import Line
 from services.workbench.demo.driver import Accepted
@@ -86,7 +87,7 @@ async def play(run: Trial, meanwhile: Callable[[], None]) -> Played:
     """Load until `meanwhile` ends, which runs in a thread; then wait for all effects."""
     starts = KafkaAdmin(run.settings.client, "test").ends(event_partitions())
     with contextlib.closing(Log(run.settings.client, "test", starts)) as log:
-        async with aiohttp.ClientSession() as session:
+        async with api_session() as session:
             trail = AuditTrail(session, run.url("audit"), starts)
             effects = Effects(_WatchOfFacts(0, log, Inbox(run.folder / MAILS), trail), log, PATIENCE_S)
             generator = Generator(UserApi(session, run.url("user"), PATIENCE_S), "swap", seed=1)

@@ -101,7 +101,8 @@ def test_a_signal_reaches_the_service(image: Image) -> None:
     """The user service, without a broker, ends by itself on SIGTERM, long before it would be killed."""
     if image.service != "user":
         pytest.skip("one service stands for all: they have one entry point")
-    settings = ("-eAPP_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9", "-eAPP_DATABASE_URL=sqlite:////tmp/user.db")
+    given = ("KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9", "DATABASE_URL=sqlite:////tmp/user.db", "AUTH_UNPROTECTED=yes")
+    settings = [f"-eAPP_{each}" for each in given]
     name = image.docker.output("run", "--detach", *SEALED[1:], "--tmpfs=/tmp", *settings, image.name)
     try:
         image.docker.output("exec", name, "python", "-c", READY)

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from services.chassis.http.problems import Problem
+from services.workbench.api_clients import api_session
 from services.workbench.demo.client import UserApi
 from services.workbench.load.generator import Generator
 from services.workbench.load.mix import Mix
@@ -26,7 +26,7 @@ PATIENCE_S = 120.0  # longer than any fault
 async def load_beside(url: str, history: Path, pace: Pace, beside: Coroutine[Any, Any, None]) -> None:
     """Send requests to a user API at a pace while something else happens; record them in a history."""
     with recording(history) as recorder:
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        async with api_session() as session, asyncio.TaskGroup() as group:
             generator = Generator(UserApi(session, url, PATIENCE_S, recorder), history.stem, SEED)
             await generator.populate(USERS, CONCURRENCY)
             mix = Mix(USERS, random.Random(SEED))  # seeded, not secret

@@ -1,10 +1,13 @@
 """The token that our own clients send, renewed before it expires if they make it themselves."""
 
 import time
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
 from services.chassis.http.auth.caller import ROLES
+from services.chassis.settings.environment import PREFIX, load
 from services.console.tokens.issuer import Issuer, read_key
 from services.console.tokens.settings import TokenSettings
 
@@ -32,3 +35,9 @@ class SentToken:
             self._token = self._issuer.token(self._subject, ROLES, LIFETIME, now)
             self._until = now + LIFETIME.total_seconds()
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+
+def of_environment(environment: Mapping[str, str]) -> SentToken:
+    """Return the token of the environment's settings. Raises IssuerError, SettingsError."""
+    names = {f"{PREFIX}{field.name.upper()}" for field in fields(TokenSettings)}
+    return SentToken(load(TokenSettings, {name: value for name, value in environment.items() if name in names}))

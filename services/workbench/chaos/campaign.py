@@ -13,6 +13,7 @@ import msgspec
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.chassis.kafka.settings import KafkaSettings
 from services.console.lag import lags, unasked
+from services.workbench.api_clients import api_session
 from services.workbench.chaos.schedule import Planned, schedule
 from services.workbench.chaos.site import Site
 from services.workbench.demo.client import UserApi
@@ -80,7 +81,7 @@ class Campaign:
         """Play it. Raises RefusedError, FaultError, and what the site's parts raise."""
         planned = schedule(self._site.injector.possible(), self._seed, self._size.faults, self._size.seconds)
         connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
-        async with aiohttp.ClientSession(connector=connector) as session:
+        async with api_session(connector=connector) as session:
             api = UserApi(session, self._site.user_url, PATIENCE_S, recorder)
             generator = Generator(api, run, self._seed, unknown_allowed=True)
             await generator.populate(self._size.users, CONCURRENCY)

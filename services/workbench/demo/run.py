@@ -5,11 +5,10 @@ import contextlib
 import shutil
 import time
 
-import aiohttp
-
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
 from services.contracts.service_list import SERVICES
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import campaign
 from services.workbench.demo.display import Display
 from services.workbench.demo.driver import Driver
@@ -68,7 +67,7 @@ class Demo:
         starts = self._topics.ends(event_partitions())
         commands = sum(len(steps) for plan in self._plans for steps in plan.waves)
         with contextlib.closing(Log(self._client, f"console-{self._run}", starts)) as log:
-            async with aiohttp.ClientSession() as session:
+            async with api_session() as session:
                 trail = AuditTrail(session, f"http://{HOST}:{self._settings.port('audit')}", starts)
                 watch = Watch(commands, log, Inbox(self._folder / MAILS), trail)
                 driver = Driver(session, f"http://{HOST}:{self._settings.port('user')}", self._run, self._deadline)

@@ -7,6 +7,7 @@ from typing import Protocol
 import aiohttp
 
 from services.console.running import DOCKER_COMPOSE, NothingRunsError, Running, published
+from services.workbench.api_clients import api_session
 from services.workbench.faults.breaker import Breaker, Status
 from services.workbench.faults.compose_parts import ComposeParts
 from services.workbench.faults.effects.inboxes import MailpitMails
@@ -41,7 +42,7 @@ async def running(settings: WorkbenchSettings, environment: Mapping[str, str]) -
     """Yield the name and the faults of the first system that runs. Raises NothingRunsError."""
     page = f"http://{HOST}:{settings.page_port}"
     containers = [found for found in published(environment) if found.listens()]
-    async with aiohttp.ClientSession(timeout=LOOK) as session:
+    async with api_session(timeout=LOOK) as session:
         if answers(HOST, settings.page_port) is None:
             yield f"make run ({page})", RemoteBreaker(session, page)
         elif containers:

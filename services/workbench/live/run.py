@@ -17,6 +17,7 @@ from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, Top
 from services.chassis.telemetry import logs
 from services.console.lag import Lag, lags, unasked
 from services.contracts.service_list import JOBS, SERVICES
+from services.workbench.api_clients import api_session
 from services.workbench.faults.breaker import Breaker
 from services.workbench.faults.conditions.protection import FileProtection
 from services.workbench.faults.effects.inboxes import SinkMails
@@ -72,7 +73,7 @@ class Run:
     async def _watch(self, system: System) -> None:
         feed = Feed()
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(LOOK_SECONDS)) as session,
+            api_session(timeout=aiohttp.ClientTimeout(LOOK_SECONDS)) as session,
             self._breaker(system, session) as breaker,
             LivePage(self._settings, session, feed, breaker, self._mails.newest).served(),
         ):

@@ -10,6 +10,7 @@ import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
+from services.workbench.api_clients import api_session
 from services.workbench.demo.client import UserApi
 from services.workbench.demo.counting import percentiles
 from services.workbench.demo.display import Display
@@ -114,7 +115,7 @@ async def populated(
     starts = KafkaAdmin(target.kafka, "console").ends(event_partitions())
     connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S)
     with contextlib.closing(Log(target.kafka, f"console-{run}", starts)) as log:
-        async with aiohttp.ClientSession(connector=connector) as session:
+        async with api_session(connector=connector) as session:
             trail = AuditTrail(session, target.audit_url, starts)
             effects = Effects(Watch(0, log, Inbox(target.mails), trail), log, patience)
             generator = Generator(UserApi(session, target.user_url, patience, recorder), run, population.seed)

@@ -17,6 +17,7 @@ from services.audit.settings import Settings as AuditSettings
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import PREFIX, variables
 from services.chassis.transparency import key_set
+from services.console.tokens import issuer
 from services.contracts import access
 from services.contracts.service_list import LAG_EXPORTER, STANDALONE, WITH_API
 from services.workbench.local.access.secured_broker import Ports, secured_broker
@@ -151,6 +152,7 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
         "APP_HTTP_HOST": HOST,
         "APP_HTTP_PORT": str(settings.port(name)),
         "APP_METRICS_PORT": str(settings.metrics_port(name)),
+        **_authentication(settings),
     }
     if name == "notification":
         environment |= {"APP_SMTP_HOST": HOST, "APP_SMTP_PORT": str(settings.smtp_port)}
@@ -168,6 +170,18 @@ def service_environment(name: str, settings: WorkbenchSettings, folder: Path) ->
             "APP_AUDIT_CHECKPOINT_FILE": str(folder.absolute() / CHECKPOINT),
         }
     return environment
+
+
+def _authentication(settings: WorkbenchSettings) -> dict[str, str]:
+    """Return the settings with which an API accepts the tokens that our clients make; none if they make none."""
+    if not settings.token_key_file:
+        return {}
+    return {
+        "APP_AUTH": "jwt",
+        "APP_AUTH_JWKS_FILE": str(Path(settings.token_key_file).absolute().with_name(issuer.PUBLIC)),
+        "APP_AUTH_ISSUER": settings.auth_issuer,
+        "APP_AUTH_AUDIENCE": settings.auth_audience,
+    }
 
 
 def _keys(settings: WorkbenchSettings, folder: Path) -> Path:

@@ -12,6 +12,7 @@ import aiohttp
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
 from services.contracts.service_list import JOBS, LAG_EXPORTER, SERVICES, WITH_API
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Line
 from services.workbench.demo.driver import Accepted, Driver
@@ -93,7 +94,7 @@ class Trial:
     async def _play(self, half_way: Fault, urls: Sequence[str], recorder: Recorder | None) -> Watch:
         commands = self.commands
         with contextlib.closing(Log(self._client, "trial", self._starts)) as log:
-            async with aiohttp.ClientSession() as session:
+            async with api_session() as session:
                 self.trail = trail = AuditTrail(session, self.url("audit"), self._starts)
                 watch = Watch(commands, log, Inbox(self.folder / MAILS), trail)
                 self.accepted = watch.accepted
@@ -117,7 +118,7 @@ class Trial:
     async def metric(self, process: str, name: str) -> float:
         """Return the current value of a metric without labels."""
         port = self.system.process(process).program.environment["APP_METRICS_PORT"]
-        async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
+        async with api_session() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
             lines = (await response.text()).splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 

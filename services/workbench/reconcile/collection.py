@@ -18,6 +18,7 @@ from services.chassis.outbox.lease import relay
 from services.console.lag import event_partitions
 from services.notification.store.tables import replica
 from services.user.store import users
+from services.workbench.api_clients import ApiAuth
 from services.workbench.local import sink
 from services.workbench.local.lifecycle import silent
 from services.workbench.reconcile import mailpit, psql
@@ -95,7 +96,7 @@ def records_of(settings: KafkaSettings) -> Mapping[str, Sequence[Seen]]:
 def _entries(url: str) -> Mapping[Place, bytes]:
     found: dict[Place, bytes] = {}
     decoder, after = msgspec.json.Decoder(_Page), -1
-    with httpx.Client(base_url=url, timeout=ANSWER_S) as client:
+    with httpx.Client(base_url=url, timeout=ANSWER_S, auth=ApiAuth()) as client:
         while True:
             params: dict[str, str | int] = {"after": after, "limit": PAGE, "personal": "true"}
             page = decoder.decode(client.get("/audit/entries", params=params).raise_for_status().content)

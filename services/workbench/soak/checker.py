@@ -15,11 +15,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import lags, unasked
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import campaign
 from services.workbench.demo.driver import Accepted, Driver
 from services.workbench.local.system import MAILS
@@ -112,7 +112,7 @@ async def _drive(run: Trial, history: Path, commands: int) -> Sequence[Accepted]
     accepted: list[Accepted] = []
     plans = campaign(round(commands / COMMANDS_PER_USER), SEED)
     with recording(history) as recorder:
-        async with aiohttp.ClientSession() as session:
+        async with api_session() as session:
             driver = Driver(session, run.url("user"), "checker", PATIENCE_S, recorder)
             for wave in (0, 1):
                 await driver.drive(plans, wave, CONCURRENCY, accepted.append)

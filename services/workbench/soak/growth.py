@@ -13,13 +13,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import aiohttp
 import httpx
 import msgspec
 import psycopg
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.chassis.database.database import Database
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import move, register
 from services.workbench.demo.client import UserApi
 from services.workbench.local import postgres
@@ -130,7 +130,7 @@ def play(run: Trial, seconds: float, rate: float) -> Seen:
 
 
 async def _load(run: Trial, seconds: float, rate: float, look: Look) -> int:
-    async with aiohttp.ClientSession() as session:
+    async with api_session() as session:
         api = UserApi(session, run.url("user"), PATIENCE_S)
         steps = [register(f"user{n}", f"user{n}@growth.example", "Ada", opted_in=True) for n in range(USERS)]
         users = [(await api.insist(step, "/users", {}))[0].user_id for step in steps]

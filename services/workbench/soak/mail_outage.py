@@ -12,11 +12,11 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-import aiohttp
 import msgspec
 
 from services.chassis.kafka.admin import KafkaAdmin
 from services.console.lag import event_partitions
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.counting import Effect, Line, expected_mails
 from services.workbench.demo.driver import Accepted, Driver
@@ -94,7 +94,7 @@ async def _play(run: Trial, seconds: float, rate: int) -> Seen:
     plans = campaign(WARM + max(1, int(seconds * rate)), SEED)
     starts = KafkaAdmin(client, "outage").ends(event_partitions())
     with contextlib.closing(Log(client, "outage", starts)) as log:
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        async with api_session() as session, asyncio.TaskGroup() as group:
             trail = AuditTrail(session, run.url("audit"), starts)
             inbox = Inbox(run.folder / MAILS)
             watch = Watch(sum(len(steps) for plan in plans for steps in plan.waves), log, inbox, trail)

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import aiohttp
 import msgspec
 from rich.console import Console
 from sqlalchemy import Connection
@@ -32,6 +31,7 @@ from services.user.as_of.command import Consoles, Log, Wanted
 from services.user.as_of.command import run as build_as_of
 from services.user.as_of.target import Target
 from services.user.settings import Settings
+from services.workbench.api_clients import api_session
 from services.workbench.demo.campaign import Plan, campaign
 from services.workbench.demo.driver import Accepted, Driver
 from services.workbench.local import postgres
@@ -107,7 +107,7 @@ async def _loaded(run: Trial, plans: Sequence[Plan], database: Database, size: S
     commands = sum(len(steps) for plan in plans for steps in plan.waves)
     accepted: list[Accepted] = []
     watching = asyncio.create_task(asyncio.to_thread(_moments, database, commands, size))
-    async with aiohttp.ClientSession() as session:
+    async with api_session() as session:
         driver = Driver(session, run.url("user"), "moments", PATIENCE_S)
         async with asyncio.TaskGroup() as group:
             group.create_task(_drive(driver, plans, accepted))

@@ -17,6 +17,7 @@ from services.chassis.messages.record import Record
 from services.console.lag import lags, unasked
 from services.contracts.catalog import Topic
 from services.user.api_schemas import UserBody
+from services.workbench.api_clients import ApiAuth
 from services.workbench.demo.client import Reply
 from services.workbench.demo.observation import Inbox
 from services.workbench.local.lifecycle import Lifecycle
@@ -98,7 +99,7 @@ class Scene:
 
     def _ask(self, method: str, url: str, body: object = None, headers: dict[str, str] | None = None) -> bytes:
         try:
-            answer = httpx.request(method, url, json=body, headers=headers, timeout=ANSWER_S)
+            answer = httpx.request(method, url, json=body, headers=headers, timeout=ANSWER_S, auth=ApiAuth())
         except httpx.TransportError as error:
             raise NotShownError(f"not shown: {method} {url} is answered\nseen instead: {error!r}") from error
         if answer.is_error:

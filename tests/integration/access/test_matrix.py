@@ -12,6 +12,7 @@ from services.chassis.http.problems import MEDIA_TYPE
 from services.contracts.api_access import ROUTES
 from services.contracts.service_list import WITH_API
 from tests.support.apis import applications
+from tests.support.command_blocks import ROOT
 from tests.support.issuer import KeyServer, a_token, bearer, served
 from tests.support.user_process import Answer, ask
 
@@ -23,6 +24,7 @@ EXAMPLES = {
 }
 REQUIRED = {"/notifications": "?user_id=x"}
 CELLS = [(name, route, role) for name, rows in ROUTES.items() for route in rows for role in (*ROLES, "")]
+PAGE = ROOT / "docs/access.md"
 DOCS = ("/schema", "/schema/openapi.json")
 
 
@@ -116,3 +118,9 @@ def test_personal_data_of_audit_needs_the_role_audit(running: Running) -> None:
 def test_a_route_without_a_row_is_denied() -> None:
     assert needed({}, "GET", "/users") == frozenset()
     assert needed({"GET /users": ("read",)}, "POST", "/users") == frozenset()
+
+
+def test_the_page_has_the_matrix() -> None:
+    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    shown = {(row[0], row[1].strip("`")): row[2].split(", ") for row in rows if row[0] in ROUTES}
+    assert shown == {(name, route): list(roles) for name, rows in ROUTES.items() for route, roles in rows.items()}

@@ -17,6 +17,7 @@ from services.console.tokens.sent import RENEWED_S, SentToken
 from services.console.tokens.settings import TokenSettings
 from services.workbench.local.ports import HOST
 from tests.support.apis import applications
+from tests.support.command_blocks import ROOT, blocks_for, execute
 from tests.support.console_process import console as run_console
 from tests.support.issuer import bearer, served
 from tests.support.user_process import ask
@@ -118,3 +119,13 @@ def test_our_clients_renew_a_token_before_it_expires(keys: Path, monkeypatch: py
     assert sent.headers() != first
     assert SentToken(TokenSettings(token="given")).headers() == {"Authorization": "Bearer given"}  # noqa: S106
     assert SentToken(TokenSettings()).headers() == {}
+
+
+def test_the_commands_of_the_page_make_a_key_and_a_token(tmp_path: Path) -> None:
+    (block,) = blocks_for(__file__)
+    (tmp_path / ".eventline").mkdir()
+    (tmp_path / ".eventline/venv").symlink_to(ROOT / ".eventline/venv")
+    code, output = execute(block.text, {"PYTHONPATH": str(ROOT)}, tmp_path)
+    assert code == 0, output
+    claims = jwt.decode(output.splitlines()[-1], options={"verify_signature": False})
+    assert (claims["sub"], claims["roles"]) == ("ada", ["audit", "write"])

@@ -21,6 +21,7 @@ PARTS: dict[str, dict[str, str]] = {
         "operations.md": "Your own Kafka and PostgreSQL: all settings, backup and restore, upgrade.",
         "backup.md": "How each database is backed up, restored from a backup and from the log, and what is lost.",
         "rights.md": "The least rights in Kafka of each process.",
+        "access.md": "Roles and routes of the APIs, tokens, and an issuer for development.",
         "held-records.md": "Records that cannot be applied: the reasons, and how they are retried or discarded.",
         "as-of.md": "The users of any moment, one over HTTP or all in a database, and the checksum that compares them.",
         "export.md": "A topic as files of JSON lines or Parquet, each record once over all runs.",
