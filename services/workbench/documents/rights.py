@@ -7,8 +7,10 @@ from services.contracts.access import Grant, grants, kafka_name
 PATH = Path(__file__).parents[3] / "docs/rights.md"
 HEAD = """# Rights in Kafka
 The least rights of each process: `services/contracts/access.py` derives them from the catalog and the list of services,
-`make docs` this page. A test gives exactly these to the users of a broker that denies everything else, and runs the
-system with them (`tests/integration/workbench/test_operations.py`).
+`make docs` this page. Tests apply exactly these to a broker that denies everything else, run
+the system with them (`tests/integration/workbench/test_operations.py`), and try every cell of user, resource and
+operation, by the broker's own authorized operations and by doing it
+(`tests/integration/console/test_rights_matrix.py`).
 
 Each process logs in as a user of its own, whose name begins with `eventline-`. `topics` is the administrator: in a
 Kafka of ours a super user; in another it needs these rights to create topics. `operator` is a person who runs

@@ -13,15 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    ResourcePatternType,
-    ResourceType,
-)
 
-from services.contracts.access import Grant, grants, kafka_name
+from services.contracts.access import ADMINISTRATOR, PRINCIPALS, kafka_name
 from services.workbench.local.free_ports import free_ports
 from services.workbench.polling import until
 from tests.integration.workbench.test_story_tls import mail_server, mail_settings
@@ -37,20 +30,10 @@ from tests.support.user_client import ADA
 
 pytestmark = pytest.mark.long
 
-DENY = {"allow.everyone.if.no.acl.found": "false"}
+ADMIN = kafka_name(ADMINISTRATOR)
+DENY = {"allow.everyone.if.no.acl.found": "false", "super.users": f"User:ANONYMOUS;User:{ADMIN}"}
 READY_S = 120.0
 PORTS = ("APP_HTTP_PORT", "APP_METRICS_PORT")
-
-
-def rights_of(grant: Grant) -> Iterator[AclBinding]:
-    """Return what `kafka-acls` makes of a grant."""
-    pattern = ResourcePatternType.PREFIXED if grant.prefixed else ResourcePatternType.LITERAL
-    resources = [(ResourceType.TOPIC, name) for name in grant.topics]
-    resources += [(ResourceType.GROUP, name) for name in grant.groups]
-    for operation in grant.operations:
-        for kind, name in resources:
-            allowed = AclOperation[operation.upper()], AclPermissionType.ALLOW
-            yield AclBinding(kind, name, pattern, f"User:{kafka_name(grant.user)}", "*", *allowed)
 
 
 def own(file: File, broker: SecureBroker, postgres: SecurePostgres, authority: str) -> dict[str, str]:
@@ -105,10 +88,11 @@ def test_the_documented_files_and_commands_start_a_system_on_servers_of_one_s_ow
             values |= mail_settings(mails.port, files)
             (tmp_path / f"{name}.env").write_text(file.changed(values))
             ports[name] = {port: int(values[port]) for port in PORTS}
-            password = next((line.value for line in file.lines() if line.name == "APP_KAFKA_PASSWORD"), None)
-            if password:
-                broker.admit(kafka_name(name), password, *(r for g in grants() if g.user == name for r in rights_of(g)))
-        key, start, look = blocks_for(__file__)
+        [password] = (line.value for line in pages_files()[ADMINISTRATOR].lines() if line.name == "APP_KAFKA_PASSWORD")
+        broker.admit(ADMIN, password)
+        key, passwords, start, look = blocks_for(__file__)
+        code, output = execute(passwords.text, {}, tmp_path)
+        assert (code, {path.name for path in (tmp_path / "passwords").iterdir()}) == (0, set(PRINCIPALS)), output
         code, output = execute(key.text, {"PYTHONPATH": str(ROOT)}, tmp_path)
         assert (code, "example.org/audit+" in output) == (0, True), output
         with started(start.text, tmp_path) as log:
