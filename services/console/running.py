@@ -17,12 +17,13 @@ from services.chassis.database.database import Database
 from services.chassis.database.url import address
 from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
+from services.console.logins import DOCKER_COMPOSE, IN_KIND, reached
 from services.console.settings import LOCALHOST, ConsoleSettings, S
+from services.contracts.access import OPERATOR
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
 CONNECT_S, ANSWER_S = 0.5, 5.0
 AUDIT_ANSWERS = {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
-DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
 KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
 MAIL_PORTS = {COMPOSE: 38025, KIND: 28025}
 
@@ -41,9 +42,11 @@ class Running(msgspec.Struct, frozen=True):
     mails: str = ""
     login: Mapping[str, Any] = {}
 
-    def client(self, settings: S) -> S:
-        """Return the settings of a client of its broker."""
-        return replace(settings, kafka_bootstrap_servers=self.kafka, **self.login)
+    def client(self, settings: S, login: str = OPERATOR) -> S:
+        """Return the settings of a client of its broker, with a login where the system needs one."""
+        if self.login:
+            return replace(settings, kafka_bootstrap_servers=self.kafka, **self.login)
+        return reached(settings, self.name, self.kafka, os.environ, login)
 
     def listens(self) -> bool:
         """Return whether anything listens at any of its addresses, as it does while a part is broken."""

@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from k8s.command import CommandError, DeployError, run
+from services.console.logins import DOCKER_COMPOSE, reached
+from services.console.settings import ConsoleSettings
+from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
@@ -33,7 +36,9 @@ class ComposeTarget(Mailpit):
         super().__init__(f"http://{HOST}:{ports['MAIL_PORT']}")
         self.variables = {name: str(port) for name, port in ports.items()} | {"COMPOSE_PROJECT_NAME": PROJECT}
         self._environment = dict(os.environ) | self.variables
-        self.bootstrap_servers = f"{HOST}:{ports['KAFKA_PORT']}"
+        broker = f"{HOST}:{ports['KAFKA_PORT']}"
+        self.kafka = reached(ConsoleSettings(), DOCKER_COMPOSE, broker, os.environ)
+        self.administrator = reached(ConsoleSettings(), DOCKER_COMPOSE, broker, os.environ, ADMINISTRATOR)
         self.prometheus_url = f"http://{HOST}:{ports['PROMETHEUS_PORT']}"
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}
 

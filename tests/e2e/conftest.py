@@ -8,7 +8,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.chassis.kafka.settings import KafkaSettings
 from services.workbench.api_clients import ApiAuth
 from services.workbench.local.trial import HISTORY
 from services.workbench.polling import until
@@ -61,9 +60,8 @@ def story(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         httpx.Client(auth=ApiAuth(), timeout=20, limits=httpx.Limits(max_keepalive_connections=0)) as client,
     ):
         yield Story(target, client, lambda: f"e2e-{uuid.uuid4().hex[:12]}", recorder)
-    kafka = KafkaSettings(kafka_bootstrap_servers=target.bootstrap_servers)
     histories = sorted(tmp_path_factory.getbasetemp().rglob(HISTORY))
-    until("the log fits every answer", lambda: client_anomalies(kafka, histories), lambda found: not found)
+    until("the log fits every answer", lambda: client_anomalies(target.kafka, histories), lambda found: not found)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,9 @@ import httpx
 import pytest
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl, run
+from services.console.logins import IN_KIND, reached
+from services.console.settings import ConsoleSettings
+from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
 from tests.e2e import postgres_store
@@ -41,7 +44,8 @@ class KindTarget(Mailpit):
 
     def __init__(self) -> None:
         super().__init__(f"http://{address('mail')}")
-        self.bootstrap_servers = address("kafka")
+        self.kafka = reached(ConsoleSettings(), IN_KIND, address("kafka"), os.environ)
+        self.administrator = reached(ConsoleSettings(), IN_KIND, address("kafka"), os.environ, ADMINISTRATOR)
         self.urls: Mapping[str, str] = {name: f"http://{address(name)}" for name in SERVICES}
         self.prometheus_url = f"http://{address('prometheus')}"
         self._replicas: dict[str, str] = {}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.settings.environment import variables
 from services.workbench.load.command import Result
 from services.workbench.load.outcome import Outcome
 from services.workbench.local.system import clean_environment
@@ -35,7 +37,7 @@ class Load:
         options = ("--rate", rate, "--seconds", seconds, "--population", POPULATION)
         files = ("--json", self._json, "--history", folder / HISTORY)
         urls = ("--user-url", target.urls["user"], "--audit-url", target.urls["audit"])
-        environment = {"APP_KAFKA_BOOTSTRAP_SERVERS": target.bootstrap_servers, "APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
+        environment = variables(KafkaSettings, target.kafka) | {"APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
         self.child = subprocess.Popen(
             argv("load", *map(str, [*options, *files]), *urls),
             env=clean_environment(environment),

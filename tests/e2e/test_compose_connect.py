@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 
 from services.chassis.kafka.partition_reader import read_topic
-from services.chassis.kafka.settings import KafkaSettings
 from services.contracts import catalog
 from services.workbench.polling import until
 from tests.e2e.compose_target import ComposeTarget
@@ -89,6 +88,5 @@ def lines(worker: ComposeTarget) -> list[str]:
 
 def values(worker: ComposeTarget, topic: str, partitions: int) -> list[str]:
     """Return a topic's values as text; a tombstone is the word that Connect writes for it."""
-    settings = KafkaSettings(kafka_bootstrap_servers=worker.bootstrap_servers)
-    records = [record for batch in read_topic(settings, topic, partitions) for record in batch]
+    records = [record for batch in read_topic(worker.administrator, topic, partitions) for record in batch]
     return ["null" if record.value is None else record.value.decode(errors="replace") for record in records]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.chassis.kafka.partition_reader import read_topic
 from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.settings.environment import variables
 from services.contracts import catalog
 from services.workbench.local.system import clean_environment
 from tests.support.stories.story import Story
@@ -38,7 +39,7 @@ def test_two_exports_have_each_fact_of_the_topic_once(story: Story, tmp_path: Pa
 def export(story: Story, *arguments: str) -> None:
     """Run the command to its end."""
     command = (sys.executable, "-m", "services.console", "export", TOPIC.name, *arguments)
-    own = clean_environment({"APP_KAFKA_BOOTSTRAP_SERVERS": story.target.bootstrap_servers})
+    own = clean_environment(variables(KafkaSettings, story.target.kafka))
     done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -50,9 +51,8 @@ def rows(path: Path) -> list[dict[str, object]]:
 
 def on_topic(story: Story) -> set[Place]:
     """Return partition and offset of every record on the topic."""
-    settings = KafkaSettings(kafka_bootstrap_servers=story.target.bootstrap_servers)
     return {
         (record.partition, record.offset)
-        for batch in read_topic(settings, TOPIC.name, TOPIC.partitions)
+        for batch in read_topic(story.target.kafka, TOPIC.name, TOPIC.partitions)
         for record in batch
     }

@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from services.chassis.kafka.producer import Producer
-from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import utc_now
 from services.contracts.envelope import to_text
 from services.workbench.faults.poison import records
@@ -109,8 +108,7 @@ def refusing_an_address(watched: Watched) -> Iterator[None]:
 
 def publish_poison(watched: Watched) -> None:
     """Publish records that are not JSON."""
-    settings = KafkaSettings(kafka_bootstrap_servers=watched.bootstrap_servers)
-    with contextlib.closing(Producer(settings, "poison")) as producer:
+    with contextlib.closing(Producer(watched.administrator, "poison")) as producer:
         producer.publish(records("json", utc_now(), [str(uuid.uuid4()) for _ in range(POISON)]))
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from k8s.command import RELEASE, helm, kubectl, objects
 from services.chassis.kafka.partition_reader import read_topic
-from services.chassis.kafka.settings import KafkaSettings
 from services.contracts.catalog import USER_EVENTS
 from services.contracts.envelope import from_headers, version_of
 from services.contracts.service_list import SERVICES
@@ -79,8 +78,7 @@ def upgrade(tag: str, *, user_pods: int) -> None:
 
 def versions(target: Target) -> dict[int, int]:
     """Return the versions in which the fact with two of them was published, by sequence number, in that order."""
-    settings = KafkaSettings(kafka_bootstrap_servers=target.bootstrap_servers)
-    batches = read_topic(settings, USER_EVENTS.name, USER_EVENTS.partitions)
+    batches = read_topic(target.kafka, USER_EVENTS.name, USER_EVENTS.partitions)
     envelopes = (from_headers(record.headers or []) for records in batches for record in records)
     found = {one.sequence: version_of(one.schema) for one in envelopes if one.type == releases.KIND}
     return dict(sorted(found.items()))

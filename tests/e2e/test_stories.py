@@ -7,7 +7,6 @@ from functools import partial
 import httpx
 
 from services.chassis.kafka.group_consumer import GroupConsumer
-from services.chassis.kafka.settings import KafkaSettings
 from services.contracts import catalog
 from services.contracts.envelope import from_headers
 from services.workbench.polling import until
@@ -71,8 +70,7 @@ def test_a_new_group_reads_every_user_from_the_first_fact_on(story: Story) -> No
     story.register_user()
     story.change_user(story.register_user(), full_name="Countess of Lovelace")
     expected = story.versions()
-    settings = KafkaSettings(kafka_bootstrap_servers=story.target.bootstrap_servers)
-    newcomer = GroupConsumer(settings, f"newcomer-{uuid.uuid4().hex[:8]}", TOPICS, lambda _: {})
+    newcomer = GroupConsumer(story.target.administrator, f"newcomer-{uuid.uuid4().hex[:8]}", TOPICS, lambda _: {})
     seen: Seen = defaultdict(lambda: defaultdict(list))
     try:
         until("every user's newest version was read", lambda: _read(newcomer, seen), lambda now: now == expected)

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from services.contracts.access import PRINCIPALS
 from services.contracts.service_list import SERVICES
 from services.workbench.local.broker import properties
 
 pytestmark = pytest.mark.images
 
 PLACES = {"controller.quorum.voters", "listeners", "listener.security.protocol.map", "log.dirs"}
+STEPS = {"logins", "topics", "connect-login", "audit-keys", "witness-keys"}  # which end
 
 Compose = dict[str, Any]
 
@@ -58,9 +60,36 @@ def test_each_service_is_given_its_own_database_alone(compose: Compose) -> None:
 
 
 def test_everything_that_stays_up_reports_whether_it_is_healthy(compose: Compose) -> None:
-    """Mailpit's image brings its own check; the other steps end."""
+    """Mailpit's image brings its own check."""
     silent = {name for name, service in compose["services"].items() if "healthcheck" not in service}
-    assert silent == {"mail", "topics", "audit-keys", "witness-keys"}
+    assert silent == {"mail", *STEPS}
+
+
+def test_each_process_logs_in_to_the_broker_as_itself(compose: Compose) -> None:
+    """The administrator alone makes the logins, and nothing else sees their passwords."""
+    services = compose["services"]
+    logins = {
+        name: one["environment"].get("APP_KAFKA_USER") for name, one in services.items() if one.get("environment")
+    }
+    own = {name: f"eventline-{name}" for name in (*SERVICES, "topics")}
+    assert {name: login for name, login in logins.items() if login} == {
+        **own,
+        "probe": "eventline-lag-exporter",
+        "connect": "connect",
+    }
+    holders = {
+        name
+        for name, one in services.items()
+        if any(volume["source"] == "kafka-logins" for volume in one.get("volumes", []))
+    }
+    assert holders == {"logins", "topics"}
+    given = {name.removeprefix("LOGIN_") for name in services["logins"]["environment"] if name.startswith("LOGIN_")}
+    assert given == {name.upper().replace("-", "_") for name in PRINCIPALS}
+
+
+def test_the_broker_lets_nobody_in_without_a_login(compose: Compose) -> None:
+    given = compose["services"]["kafka"]["environment"]["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"]
+    assert {one.partition(":")[2] for one in given.split(",")} == {"SASL_PLAINTEXT"}
 
 
 def test_the_broker_is_configured_as_the_local_one(compose: Compose) -> None:

@@ -44,5 +44,6 @@ plugins=$(echo "$kafka"/libs/connect-file-*.jar)
   property plugin.path "$plugins"
   for client in '' admin. consumer. producer.; do security | sed "s/^/$client/"; done
 } > "$written/worker.properties"
+security > "$written/client.properties" # for the broker's tools in this container
 export KAFKA_LOG4J_OPTS="-Dlog4j2.configurationFile=$given/log4j2.yaml"
 exec "$kafka/bin/connect-standalone.sh" "$written/worker.properties" "$given"/connectors/*.properties

@@ -31,7 +31,7 @@ password() {
   printf '%s' "$found"
 }
 
-# A login of the nodes, for the tools in this container; a new password of the administrator.
+# Of the nodes' login, for the tools in this container, and of the administrator's, to be made on an old volume.
 secure() {
   sed "s|/etc/kafka/users|$users|g" "$given/access.properties"
   printf 'super.users=User:broker;User:%s\n' "$administrator"
@@ -58,6 +58,7 @@ upsert_administrator() {
 
 for file in log4j2.yaml tools-log4j2.yaml; do cat "$given/$file" > "$kafka/config/$file"; done
 from_environment > "$config"
+echo security.protocol=PLAINTEXT > "$kafka/config/broker.properties"
 first=()
 if [ -d "$users" ]; then
   of_broker=$(password broker)

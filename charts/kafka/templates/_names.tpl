@@ -22,6 +22,15 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with the certificate of the clients' listeners, nothing without TLS. */}}
+{{- define "kafka.keystore" -}}
+{{- if .Values.tls.existingSecret -}}
+{{- .Values.tls.existingSecret -}}
+{{- else if and (include "kafka.controlled" .) ((.Values.global).kafka).tls -}}
+{{- printf "%s-tls" (include "part.fullname" .) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Each node's controller, by number. */}}
 {{- define "kafka.voters" -}}
 {{- $name := include "part.fullname" . -}}
@@ -32,12 +41,44 @@
 {{- join "," $voters -}}
 {{- end -}}
 
+{{/* Whether everybody logs in, and may do only what is allowed. */}}
+{{- define "kafka.controlled" -}}
+{{- $global := (.Values.global).kafka | default dict -}}
+{{- if and $global.accessControl (not (or $global.bootstrapServers $global.securityProtocol .Values.sasl.existingSecret)) }}yes{{ end -}}
+{{- end -}}
+
+{{/* The Secrets that a job creates in the cluster, a line each: of the nodes, and of each login: (list root console). */}}
+{{- define "kafka.generated" -}}
+{{- $root := index . 0 -}}
+{{- $name := include "part.fullname" $root -}}
+{{- if include "kafka.controlled" $root }}
+{{ $name }}-broker:password
+{{- range (index . 1).Values.topics.principals }}
+{{ $name }}-{{ . }}:user={{ include "kafka.prefix" $root }}{{ . }},password
+{{- end }}
+{{ end }}
+{{- end -}}
+
+{{- define "kafka.prefix" -}}
+{{- ((.Values.global).kafka).principalPrefix | default "eventline-" -}}
+{{- end -}}
+
+{{/* What the broker's own tools need in its container. */}}
+{{- define "kafka.tools" -}}
+ --command-config /opt/kafka/config/broker.properties
+{{- end -}}
+
 {{/* The broker's settings by their Kafka names, the chart's below the user's. */}}
 {{- define "kafka.config" -}}
 {{- $replicas := include "kafka.replicas" . | int -}}
 {{- $client := ternary (ternary "SASL_SSL" "SSL" (ne .Values.sasl.existingSecret "")) "PLAINTEXT" (ne .Values.tls.existingSecret "") -}}
+{{- $inside := "PLAINTEXT" -}}
+{{- if include "kafka.controlled" . -}}
+{{- $client = ternary "SASL_SSL" "SASL_PLAINTEXT" (ne (include "kafka.keystore" .) "") -}}
+{{- $inside = "SASL_PLAINTEXT" -}}
+{{- end -}}
 {{- $listeners := "CLIENT://:9092,CONTROLLER://:9093,INTERNAL://:9094" -}}
-{{- $protocols := printf "CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT,CLIENT:%s" $client -}}
+{{- $protocols := printf "CONTROLLER:%s,INTERNAL:%s,CLIENT:%s" $inside $inside $client -}}
 {{- if .Values.externalAccess.enabled -}}
 {{- $listeners = printf "%s,EXTERNAL://:9095" $listeners -}}
 {{- $protocols = printf "%s,EXTERNAL:%s" $protocols $client -}}
@@ -64,7 +105,7 @@ group.consumer.session.timeout.ms: "6000"
 group.consumer.min.session.timeout.ms: "6000"
 group.consumer.heartbeat.interval.ms: "2000"
 group.consumer.min.heartbeat.interval.ms: "2000"
-{{- if .Values.tls.existingSecret }}
+{{- if include "kafka.keystore" . }}
 ssl.keystore.type: PEM
 ssl.keystore.location: /etc/kafka/tls/keystore.pem
 {{- end }}

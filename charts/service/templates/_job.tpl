@@ -1,5 +1,6 @@
 {{/*
-Work that comes before the pods: (list root "migrate") for a schema, (list root "topics") for the broker's topics. An
+Work that comes before the pods: (list root "migrate") for a schema, (list root "topics") for the broker's topics, and
+with access control for its rights and logins. An
 ordinary Job in every release, which waits for the broker or the database, as the new pods wait for it. It is named by
 what it runs: a Job cannot be changed, and the same Job need not run twice.
 */}}
@@ -20,10 +21,14 @@ spec:
 {{- end -}}
 
 {{- define "service.job.spec" -}}
-{{- $root := index . 0 -}}
 {{- $role := index . 1 -}}
+{{- $root := eq $role "topics" | ternary (merge (dict "kafkaPrincipal" "topics") (index . 0)) (index . 0) -}}
 {{- $needs := eq $role "topics" | ternary "kafka" "database" -}}
+{{- $rights := and (eq $role "topics") (include "service.kafka.controlled" $root) -}}
 {{- $files := include (printf "service.%s.files" $needs) $root -}}
+{{- if $rights -}}
+{{- $files = printf "%s\n%s" $files (include "service.kafka.passwords" $root) -}}
+{{- end -}}
 backoffLimit: 5
 template:
   metadata:
@@ -36,7 +41,7 @@ template:
     containers:
       - name: {{ $role }}
         {{- include "service.container" $root | nindent 8 }}
-        args: [{{ $role }}]
+        args: [{{ empty $rights | ternary $role "rights" }}]
         env:
           {{- range $key, $value := include (printf "service.%s.environment" $role) $root | fromYaml }}
           - name: {{ $key }}
@@ -69,9 +74,22 @@ APP_MIGRATE_WITHIN: {{ .Values.migrateWithin | quote }}
 {{- $kafka := include "service.kafka" . | fromYaml -}}
 {{- $replicas := int (.Values.topics.replicationFactor | default $kafka.replicas | default 1) -}}
 {{ include "service.kafka.environment" . }}
+{{- if include "service.kafka.controlled" . }}
+APP_RIGHTS_PASSWORDS: /etc/eventline/kafka-passwords
+APP_RIGHTS_PREFIX: {{ include "service.kafka.prefix" . | quote }}
+{{- end }}
 APP_KAFKA_REPLICATION_FACTOR: {{ $replicas | quote }}
 APP_KAFKA_MIN_INSYNC_REPLICAS: {{ .Values.topics.minInsyncReplicas | default (gt $replicas 2 | ternary 2 1) | quote }}
 APP_DEADLINE: {{ .Values.topics.deadline | quote }}
+{{- end -}}
+
+{{/* The passwords of all logins, a file each. */}}
+{{- define "service.kafka.passwords" -}}
+kafka-passwords:
+  sources:
+    {{- range .Values.topics.principals }}
+    - {secret: {{ include "service.kafka.login" (list $ .) }}, items: {password: {{ . }}}}
+    {{- end }}
 {{- end -}}
 
 {{- define "service.migration" -}}

@@ -5,12 +5,40 @@
 {{- $defaults := dict "bootstrapServers" $own "securityProtocol" "plaintext" -}}
 {{- $kafka := include "service.merged" (list $defaults (.Values.global).kafka .Values.kafka) | fromYaml -}}
 {{- $_ := set $kafka "external" (ne $kafka.bootstrapServers $own) -}}
+{{- if include "service.kafka.controlled" . -}}
+{{- $_ := set $kafka "securityProtocol" (empty $kafka.tls | ternary "sasl_plaintext" "sasl_ssl") -}}
+{{- $_ := set $kafka "saslMechanism" "SCRAM-SHA-512" -}}
+{{- $_ := set $kafka "existingSecret" ($kafka.existingSecret | default (include "service.kafka.login" (list . (include "service.kafka.principal" .)))) -}}
+{{- $_ := set $kafka "caSecret" ($kafka.caSecret | default (include "service.kafka.login" (list . "tls"))) -}}
+{{- end -}}
 {{- $_ := set $kafka "sasl" (hasPrefix "sasl_" $kafka.securityProtocol) -}}
 {{- $_ := set $kafka "tls" (hasSuffix "ssl" $kafka.securityProtocol) -}}
 {{- if and $kafka.tls (not $kafka.trustSystem) -}}
 {{- $_ := set $kafka "caSecret" ($kafka.caSecret | default $kafka.existingSecret) -}}
 {{- end -}}
 {{- toYaml $kafka -}}
+{{- end -}}
+
+{{/* Whether this is the release's own broker, with access control: a login for each principal, in a Secret of its own. */}}
+{{- define "service.kafka.controlled" -}}
+{{- $global := (.Values.global).kafka | default dict -}}
+{{- $own := .Values.kafka | default dict -}}
+{{- if and $global.accessControl (not (or $global.bootstrapServers $global.securityProtocol $own.bootstrapServers $own.securityProtocol)) }}yes{{ end -}}
+{{- end -}}
+
+{{/* Who the program is for the broker, without the prefix of its name there; a job is another principal. */}}
+{{- define "service.kafka.principal" -}}
+{{- .kafkaPrincipal | default (eq .Chart.Name "console" | ternary "lag-exporter" .Chart.Name) -}}
+{{- end -}}
+
+{{/* The Secret of a principal, with its name and its password: (list root "user"). */}}
+{{- define "service.kafka.login" -}}
+{{- printf "%s-%s" (include "service.neighbour" (list (index . 0) "kafka")) (index . 1) -}}
+{{- end -}}
+
+{{/* The prefix of the principals' names at the broker. */}}
+{{- define "service.kafka.prefix" -}}
+{{- ((.Values.global).kafka).principalPrefix | default "eventline-" -}}
 {{- end -}}
 
 {{- define "service.kafka.environment" -}}

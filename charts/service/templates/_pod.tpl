@@ -55,6 +55,19 @@ resources:
     sizeLimit: 64Mi
 {{- range $name, $file := fromYaml . }}
 - name: {{ $name }}
+  {{- if $file.sources }}
+  projected:
+    sources:
+      {{- range $source := $file.sources }}
+      - secret:
+          name: {{ $source.secret }}
+          items:
+            {{- range $key, $path := $source.items }}
+            - key: {{ $key }}
+              path: {{ $path }}
+            {{- end }}
+      {{- end }}
+  {{- else }}
   secret:
     secretName: {{ $file.secret }}
     {{- with $file.mode }}
@@ -65,5 +78,6 @@ resources:
       - key: {{ $key }}
         path: {{ $path }}
       {{- end }}
+  {{- end }}
 {{- end }}
 {{- end -}}

@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 
 from services.console.failures import UsageError
-from services.console.running import DOCKER_COMPOSE, IN_KIND, published
+from services.console.logins import DOCKER_COMPOSE, IN_KIND
+from services.console.running import published
+from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import SERVICES
 from services.workbench.chaos.network import network
 from services.workbench.faults.compose_parts import ComposeParts
@@ -82,7 +84,7 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
         mailpit_url=found.mails,
         psql_prefix=psql.PREFIXES[found.name],
     )
-    yield Site(found.name, found.urls["user"], Injector(parts, kafka), evidence, [])
+    yield Site(found.name, found.urls["user"], Injector(parts, found.client(settings, ADMINISTRATOR)), evidence, [])
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ from typing import Protocol
 
 import aiohttp
 
-from services.console.running import DOCKER_COMPOSE, NothingRunsError, Running, published
+from services.console.logins import DOCKER_COMPOSE
+from services.console.running import NothingRunsError, Running, published
+from services.contracts.access import ADMINISTRATOR
 from services.workbench.api_clients import api_session
 from services.workbench.faults.breaker import Breaker, Status
 from services.workbench.faults.compose_parts import ComposeParts
@@ -65,4 +67,4 @@ def _of(found: Running, settings: WorkbenchSettings, session: aiohttp.ClientSess
         mails=lambda run: MailpitMails(session, found.mails, run),
     )
     parts = ComposeParts() if found.name == DOCKER_COMPOSE else KindParts()
-    return Breaker(Injector(parts, kafka), site, session)
+    return Breaker(Injector(parts, found.client(settings, ADMINISTRATOR)), site, session)

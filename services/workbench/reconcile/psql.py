@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, run
 from services.chassis.consumer.held.reasons import State
-from services.console.running import DOCKER_COMPOSE, IN_KIND
+from services.console.logins import DOCKER_COMPOSE, IN_KIND
 from services.workbench.local.system import ROOT
 from services.workbench.reconcile.evidence import Place
 

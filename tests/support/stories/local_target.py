@@ -29,7 +29,7 @@ class LocalTarget(SinkFile):
         self._system = system
         self._store = folder / "notification.db"
         self.variables = {f"APP_{name.upper()}": str(getattr(settings, name)) for name in PORTS}
-        self.bootstrap_servers = settings.bootstrap_servers
+        self.kafka = self.administrator = settings.client
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in SERVICES}
 
     def stop(self, part: str) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+from services.chassis.kafka.settings import KafkaSettings
 from services.workbench.local.sink import Mail
 
 BROKER = "broker"
@@ -21,8 +22,12 @@ class Target(Protocol):
         """The address of each service's API."""
 
     @property
-    def bootstrap_servers(self) -> str:
-        """The broker's address for clients on this machine."""
+    def kafka(self) -> KafkaSettings:
+        """Settings with which a person on this machine reads topics."""
+
+    @property
+    def administrator(self) -> KafkaSettings:
+        """Settings with which anything can be done at the broker."""
 
     @property
     def variables(self) -> Mapping[str, str]:
