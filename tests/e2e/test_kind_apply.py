@@ -5,6 +5,7 @@ Makes a cluster of its own, of the images `eventline/*:dev`, in about ten minute
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from k8s.command import NAMESPACE, RELEASE, run
 from k8s.release import CHARTS
 from services.contracts.service_list import JOBS
 from tests.e2e.trial_cluster import BUILT, OWN_SECRETS, Object, TrialCluster, trial_cluster
+from tests.support.command_blocks import blocks_for, execute
 
 pytestmark = pytest.mark.on_demand
 FIRST, SECOND = "trial-1", "trial-2"
@@ -56,8 +58,20 @@ def _version(one: Object) -> tuple[str, ...]:
     return (metadata["uid"], str(metadata.get("generation", "")), *written)
 
 
-def test_manifests_alone_install_another_tag_and_back_and_a_third_time_change_nothing(cluster: TrialCluster) -> None:
-    apply(cluster, FIRST)
+def install(cluster: TrialCluster, folder: Path) -> None:
+    """Execute the commands of docs/gitops.md, under Pod Security `restricted`."""
+    (folder / "charts").symlink_to(CHARTS)
+    (block,) = blocks_for(__file__)
+    code, output = execute(block.text, {"KUBECONFIG": str(cluster.kubeconfig(folder))}, folder)
+    assert code == 0, output
+    cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    cluster.settle()
+
+
+def test_manifests_alone_install_another_tag_and_back_and_a_third_time_change_nothing(
+    cluster: TrialCluster, tmp_path: Path
+) -> None:
+    install(cluster, tmp_path)
     cluster.psql("user", "CREATE TABLE kept (at text)")
     cluster.psql("user", "INSERT INTO kept VALUES ('before')")
     before = cluster.kept(*OWN_SECRETS)

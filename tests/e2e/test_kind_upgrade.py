@@ -47,9 +47,14 @@ def cluster(old_project: Path) -> Iterator[TrialCluster]:
         run("kind", "load", "docker-image", "--name", CLUSTER, *(f"eventline/{name}:{OLD}" for name in OLD_IMAGES))
         cluster.tag(BUILT, TODAY)
         chart = str(old_project / "charts" / "eventline")
-        cluster.helm("install", RELEASE, chart, "--set", f"global.image.tag={OLD}", "--timeout", "15m")
+        cluster.helm("install", RELEASE, chart, "--create-namespace", *release_of(OLD))
         cluster.settle()
         yield cluster
+
+
+def release_of(tag: str) -> tuple[str, ...]:
+    """Return the arguments of a release with images of one tag."""
+    return ("--set", f"global.image.tag={tag}", "--timeout", "15m")
 
 
 def register(cluster: TrialCluster) -> str:
@@ -65,7 +70,7 @@ def test_an_upgrade_from_the_release_of_before_keeps_data_and_passwords(cluster:
     before = cluster.kept(*PASSWORDS)
 
     today = str(CHARTS / "eventline")
-    cluster.helm("upgrade", RELEASE, today, "--set", f"global.image.tag={TODAY}", "--timeout", "15m")
+    cluster.helm("upgrade", RELEASE, today, *release_of(TODAY))
     cluster.settle()
 
     after = cluster.kept(*PASSWORDS)
@@ -79,7 +84,7 @@ def test_an_upgrade_from_the_release_of_before_keeps_data_and_passwords(cluster:
     assert _entries(cluster) >= entries
 
     uids = {one["metadata"]["uid"] for one in cluster.objects("pods")}
-    cluster.helm("upgrade", RELEASE, today, "--set", f"global.image.tag={TODAY}", "--timeout", "15m")
+    cluster.helm("upgrade", RELEASE, today, *release_of(TODAY))
     cluster.settle()
     assert {one["metadata"]["uid"] for one in cluster.objects("pods")} == uids
 

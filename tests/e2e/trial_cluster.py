@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from k8s.command import NAMESPACE, RELEASE, run
@@ -12,13 +13,6 @@ CLUSTER = "eventline-trial"
 NODE = f"{CLUSTER}-control-plane"
 PATIENCE = "--timeout=900s"
 BUILT = "dev"
-NAMESPACE_OF_ALL = json.dumps(
-    {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
-    }
-)
 # Of each partition's folder: a topic that was deleted and created again has another id.
 TOPIC_IDS = "cd /var/lib/kafka/data/log && grep -h topic_id */partition.metadata | sort -u"
 OWN_SECRETS = ("eventline-postgres", "eventline-postgres-user", "eventline-postgres-audit", "eventline-audit-keys")
@@ -44,6 +38,12 @@ class TrialCluster:
     def helm(self, *arguments: str) -> str:
         """Run Helm in the namespace. Raises CommandError."""
         return run("helm", *arguments, "--kube-context", f"kind-{CLUSTER}", "--namespace", NAMESPACE, seconds=1200)
+
+    def kubeconfig(self, folder: Path) -> Path:
+        """Write a file by which kubectl reaches the cluster, whatever the usual context is."""
+        path = folder / "kubeconfig"
+        path.write_text(run("kind", "get", "kubeconfig", "--name", CLUSTER))
+        return path
 
     def objects(self, *arguments: str, text: str | None = None) -> list[Object]:
         """Return the objects that `kubectl get` lists."""
@@ -82,14 +82,13 @@ class TrialCluster:
 
 @contextlib.contextmanager
 def trial_cluster() -> Iterator[TrialCluster]:
-    """Make the cluster and its namespace, and remove it at the end. One that exists is used, and stays."""
+    """Make the cluster, without the namespace, and remove it at the end. One that exists is used, and stays."""
     made = CLUSTER not in run("kind", "get", "clusters").split()
     if made:
         run("kind", "create", "cluster", "--name", CLUSTER, "--wait", "300s")
     try:
         cluster = TrialCluster()
         cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=300s")
-        cluster.kubectl("apply", "--filename", "-", text=NAMESPACE_OF_ALL)
         yield cluster
     finally:
         if made:
