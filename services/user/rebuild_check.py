@@ -90,8 +90,13 @@ def _fold_into(database: Database, inputs: Rebuild, output: Console) -> int:
     thread = threading.Thread(target=consumer.run, args=(stop,), daemon=True)
     ends = inputs.broker.ends(PARTITIONS)
     thread.start()
+
+    def folded() -> int | None:
+        if consumer.refusal:  # waiting would not help
+            raise StuckError(consumer.refusal)
+        return None if consumer.has_read(ends) else _folded(database)
+
     try:
-        folded = lambda: None if consumer.has_read(ends) else _folded(database)  # noqa: E731
         _await_end(folded, sum(ends.values()), output, own.health)
     finally:
         stop.set()

@@ -63,11 +63,19 @@ class SecureBroker(msgspec.Struct, frozen=True):
         }
 
     @contextmanager
-    def only(self, right: str, kind: str, name: str) -> Iterator[None]:
-        """Give the user only one right on a topic or group, for a time."""
+    def only(self, right: str, kind: str, name: str, pattern: str = "LITERAL") -> Iterator[None]:
+        """Give the user only one right on a topic or group, for a time; PREFIXED: on all whose names begin so."""
         admin = AdminClient({"bootstrap.servers": self.address("plaintext")})
-        literal, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-        entry = (ResourceType[kind], name, literal, f"User:{USER}", "*", AclOperation[right], allow)
+        allow = AclPermissionType.ALLOW
+        entry = (
+            ResourceType[kind],
+            name,
+            ResourcePatternType[pattern],
+            f"User:{USER}",
+            "*",
+            AclOperation[right],
+            allow,
+        )
         for future in admin.create_acls([AclBinding(*entry)]).values():
             future.result(READY_S)
         try:

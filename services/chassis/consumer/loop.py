@@ -56,6 +56,7 @@ class Consumer:
         self._hint_at = 0.0
         self._is_paused = False
         self._reported = ""
+        self._refusal = ""
         self._paused.set(1)
         self._report("no partitions assigned yet")
 
@@ -63,6 +64,11 @@ class Consumer:
     def replaying(self) -> bool:
         """True until each partition read from its beginning has reached the end that it had at assignment."""
         return self._offsets.replaying
+
+    @property
+    def refusal(self) -> str:
+        """Why the broker has refused the last member, with what to change; empty if it has not."""
+        return self._refusal
 
     def has_read(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Return True if everything below these ends is applied."""
@@ -156,9 +162,10 @@ class Consumer:
 
     def _back_off(self, error: Exception, wait: Callable[[float], object]) -> None:
         seconds = self._backoff.next()
+        self._refusal = str(error) if isinstance(error, BrokerRefusedError) else ""
         self._paused.set(1)
         # An outage ends no readiness, a refusal does: an operator must act.
-        self._report(str(error), needed=isinstance(error, BrokerRefusedError))
+        self._report(str(error), needed=bool(self._refusal))
         log.warning(
             "cannot consume now, trying again", group=self._subscription.group, error=str(error), seconds=seconds
         )

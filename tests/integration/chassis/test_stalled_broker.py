@@ -15,4 +15,4 @@ def test_a_request_about_a_group_that_is_overdue_is_an_error_and_the_next_one_is
         argv = (sys.executable, "-m", "tests.support.stalled_broker", address, str(system.process("broker").pid))
         ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "members of groups: no answer within 1 s" in ended.stdout
+    assert "members of group stalled: no answer within 1 s" in ended.stdout
