@@ -42,14 +42,14 @@ class UserServer:
 
     def __init__(self, database_url: str, folder: Path, broker: str = "", **settings: str) -> None:
         self.port, metrics, nobody = free_ports(3)
-        environment = settings | {
+        environment = {
             "APP_KAFKA_BOOTSTRAP_SERVERS": broker or f"{HOST}:{nobody}",
             "APP_DATABASE_URL": database_url,
             "APP_HTTP_HOST": HOST,
             "APP_HTTP_PORT": str(self.port),
             "APP_METRICS_PORT": str(metrics),
             "APP_KAFKA_REQUEST_TIMEOUT": "2s",  # a stop waits for a request that is under way
-        }
+        } | settings
         self.system = System([service("user", environment, folder)])
         self.system.start("user")
         self.system.wait_ready(PATIENCE_S, "user")

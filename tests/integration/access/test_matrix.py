@@ -1,6 +1,7 @@
 """The matrix of roles and routes, every cell over HTTP: a role calls what its row allows, and nothing else."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
@@ -39,16 +40,10 @@ class Running(NamedTuple):
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with KeyServer() as keys:
-        apps, verifier = applications(protected=True), keys.verifier()
-        with (
-            served(apps["user"], verifier) as user,
-            served(apps["notification"], verifier) as notification,
-            served(apps["audit"], verifier) as audit,
-            served(apps["witness"], verifier) as witness,
-        ):
-            ports = {"user": user, "notification": notification, "audit": audit, "witness": witness}
-            yield Running(ports, keys)
+    with KeyServer() as keys, ExitStack() as stack:
+        verifier = keys.verifier()
+        apps = applications(protected=True).items()
+        yield Running({name: stack.enter_context(served(app, verifier)) for name, app in apps}, keys)
 
 
 def routes(app: Litestar) -> set[str]:

@@ -24,8 +24,9 @@ def lint(folder: Path) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False).stdout
 
 
-def test_spectral_finds_nothing(tmp_path: Path) -> None:
-    for name, app in applications().items():
+@pytest.mark.parametrize("protected", [False, True])
+def test_spectral_finds_nothing(tmp_path: Path, protected: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    for name, app in applications(protected=protected).items():
         (tmp_path / f"{name}.json").write_bytes(encode_json(app.openapi_schema.to_schema()))
     assert NOTHING in (output := lint(tmp_path)), output
 
