@@ -13,6 +13,7 @@ from rich.console import Console
 from services.chassis.telemetry import logs
 from services.workbench.bench import competitors, consumers, registrations, scraping, tracing
 from services.workbench.bench.access import throughput
+from services.workbench.bench.limits import neighbours
 from services.workbench.bench.mails import sending
 from services.workbench.bench.outbox import published, relaying
 from services.workbench.bench.outcome import WIDTH, Outcome, run, table
@@ -33,6 +34,7 @@ PARTS = {
     "j": as_of.part,
     "k": auditing.part,
     "l": throughput.part,
+    "m": neighbours.part,
 }
 INTERRUPTED = 130
 JSON = Path(".eventline/bench.json")
