@@ -41,4 +41,4 @@ def test_an_operation_includes_describe_and_a_prefix_the_names_that_begin_with_i
 def test_prefixes_of_principals_and_groups_are_parameters() -> None:
     assert (kafka_name("user"), kafka_name("user", "shop.")) == ("eventline-user", "shop.user")
     groups = {right.name for right in rights(grants("shop.")) if right.kind == GROUP}
-    assert groups == {f"shop.{name}" for name in (*SERVICES, "user-rebuild-")}
+    assert groups == {f"shop.{name}" for name in (*SERVICES, "user-rebuild-", "reader-")}
