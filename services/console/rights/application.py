@@ -5,11 +5,11 @@ from functools import partial
 
 import msgspec
 
-from services.chassis.kafka.access.acls import EVERYBODY, AccessAdmin, Acl
+from services.chassis.kafka.access.acls import AccessAdmin, Acl
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.console.failures import RightsError, UsageError
 from services.console.rights import logins
-from services.console.rights.table import Difference, Table, difference, open_to_everybody
+from services.console.rights.table import Difference, Table, difference, of_others, of_ours, open_to_everybody
 from services.console.settings import ConsoleSettings
 from services.console.topics import ensure, waiting
 from services.contracts.access import PRINCIPALS
@@ -64,7 +64,7 @@ def check(request: Request, write: Write, wait: Write) -> bool:
     """Change nothing; write what differs from the table, and return whether nothing does. Raises as `apply`."""
     admin, table = AccessAdmin(request.client, NAME), request.table
     waiting(admin.require, request.client.deadline, wait)
-    found = _found(table, admin)
+    found = _found(table, admin, write)
     lines = [f"missing: {row.text()}" for row in sorted(found.missing)]
     lines += [f"beyond the table: {row.text()}" for row in sorted(found.beyond)]
     refused = logins.refused(request.client, table, request.passwords)
@@ -77,17 +77,19 @@ def check(request: Request, write: Write, wait: Write) -> bool:
     return not lines
 
 
-def _found(table: Table, admin: AccessAdmin) -> Difference:
-    if everybody := open_to_everybody(table, admin.rights(EVERYBODY)):
+def _found(table: Table, admin: AccessAdmin, write: Write) -> Difference:
+    rows = admin.rights()
+    if everybody := open_to_everybody(table, rows):
         raise RightsError(_with_advice(everybody, "this is open to everybody, whatever the table has"))
-    found = {principal: admin.rights(principal) for principal in table.principals()}
-    if denied := sorted(row for rows in found.values() for row in rows if not row.allow):
+    if denied := [row for row in of_ours(table, rows) if not row.allow]:
         raise RightsError(_with_advice(denied, "somebody denied this on purpose, so it is not removed here"))
-    return difference(table, found)
+    for row in of_others(table, rows):
+        write(f"note: {row.text()}, and the table has no such user; it is left as it is")
+    return difference(table, rows)
 
 
 def _set_rights(request: Request, admin: AccessAdmin, write: Write) -> None:
-    found = _found(request.table, admin)
+    found = _found(request.table, admin, write)
     admin.add(found.missing)
     admin.remove(found.beyond)
     write(f"rights: {len(request.table.rows())} rows, {len(found.missing)} added, {len(found.beyond)} removed")

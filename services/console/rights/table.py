@@ -1,6 +1,6 @@
 """The table of rights as rows of a broker's list, and what the broker has otherwise."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.chassis.kafka.access.acls import CLUSTER, EVERYBODY, Acl
@@ -11,6 +11,7 @@ from services.contracts.catalog import TOPICS
 from services.contracts.service_list import SERVICES
 
 WILDCARD = "*"  # as a literal name it stands for every name
+CHANGING = frozenset({"All", "Alter", "AlterConfigs", "Delete", "Write"})
 
 
 class Table(NamedTuple):
@@ -65,14 +66,34 @@ class Difference(NamedTuple):
     beyond: frozenset[Acl]
 
 
-def difference(table: Table, found: Mapping[str, Iterable[Acl]]) -> Difference:
-    """Compare the rows of our principals, by principal, with the table.
+def difference(table: Table, found: Iterable[Acl]) -> Difference:
+    """Compare the rows of our principals with the table; those of others are left out.
 
     The administrator's own rights on the cluster are left as they are: with them it does this.
     """
-    rows = {row for rows in found.values() for row in rows}
+    rows = set(of_ours(table, found))
     kept = {row for row in rows if row.principal == table.principal(ADMINISTRATOR) and row.kind == CLUSTER}
     return Difference(table.rows() - rows, frozenset(rows - table.rows() - kept))
+
+
+def of_ours(table: Table, rows: Iterable[Acl]) -> list[Acl]:
+    """Return the rows of our principals."""
+    principals = set(table.principals())
+    return sorted(row for row in rows if row.principal in principals)
+
+
+def of_others(table: Table, rows: Iterable[Acl]) -> list[Acl]:
+    """Return rows worth a note: of users with our prefix whom the table lacks, and those that may change our topics."""
+    others = set(rows) - set(of_ours(table, rows))
+    return sorted(
+        row
+        for row in others
+        if row.allow
+        and (
+            row.principal.startswith(table.principal(""))
+            or (row.kind == TOPIC and row.operation in CHANGING and any(_covers(row, name) for name in table.topics()))
+        )
+    )
 
 
 def open_to_everybody(table: Table, rows: Iterable[Acl]) -> list[Acl]:

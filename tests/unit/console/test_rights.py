@@ -7,7 +7,7 @@ from services.chassis.kafka import partition_reader
 from services.chassis.kafka.access.acls import Acl
 from services.console.failures import UsageError
 from services.console.rights import strimzi
-from services.console.rights.table import Table, difference, open_to_everybody, wrong_operations
+from services.console.rights.table import Table, difference, of_others, open_to_everybody, wrong_operations
 from services.contracts import access
 from services.contracts.access import PRINCIPALS
 
@@ -41,7 +41,7 @@ def test_a_name_that_kubernetes_does_not_take_is_refused(prefix: str) -> None:
 
 def test_rows_from_one_host_alone_are_not_the_tables() -> None:
     elsewhere = READ._replace(host="10.0.0.1")
-    found = difference(TABLE, {READ.principal: [*(TABLE.rows() - {READ}), elsewhere]})
+    found = difference(TABLE, [*(TABLE.rows() - {READ}), elsewhere, READ._replace(principal="User:reports")])
     assert found == (frozenset({READ}), frozenset({elsewhere}))
 
 
@@ -60,6 +60,17 @@ def test_a_right_of_everybody_counts_where_it_covers_a_name_of_ours() -> None:
         everybody._replace(allow=False),
     ]
     assert open_to_everybody(TABLE, [*covering, *others]) == sorted(covering)
+
+
+def test_rights_of_others_to_change_our_topics_and_of_users_that_the_table_lacks_are_worth_a_note() -> None:
+    other = READ._replace(principal="User:reports")
+    noted = [
+        other._replace(operation="Write"),
+        other._replace(operation="All", name="*"),
+        READ._replace(principal="User:shop-billing", name="billing.v1"),
+    ]
+    others = [other, other._replace(operation="Write", name="reports.v1"), *TABLE.rows()]
+    assert of_others(TABLE, [*noted, *others]) == sorted(noted)
 
 
 def test_the_administrator_may_do_more_and_others_may_not() -> None:

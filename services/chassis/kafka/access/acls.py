@@ -80,8 +80,8 @@ class AccessAdmin:
         if AclOperation.DESCRIBE not in (cluster.authorized_operations or ()):
             raise AccessRefusedError(NO_RIGHT.format(user=self._user))
 
-    def rights(self, principal: str) -> frozenset[Acl]:
-        """Return the rows of a principal; all are seen only after `require`."""
+    def rights(self, principal: str | None = None) -> frozenset[Acl]:
+        """Return the rows of a principal, or all; without the right to see them, which `require` checks, none."""
         return frozenset(map(_row, self._done(self._admin.describe_acls(_filter(principal)))))
 
     def add(self, rows: Iterable[Acl]) -> None:
@@ -143,7 +143,7 @@ KINDS = {CLUSTER if one is ResourceType.BROKER else one.name.lower(): one for on
 KIND_NAMES = {one: name for name, one in KINDS.items()}
 
 
-def _filter(principal: str) -> AclBindingFilter:
+def _filter(principal: str | None) -> AclBindingFilter:
     anything: tuple[Any, ...] = (ResourceType.ANY, None, ResourcePatternType.ANY)
     return AclBindingFilter(*anything, principal, None, AclOperation.ANY, AclPermissionType.ANY)  # type: ignore[call-arg]  # as of a tuple
 
