@@ -21,6 +21,7 @@ EXAMPLES = {
     "user_id": "01936d5e-0000-7000-8000-000000000001",
     "id": "some-command",
     "path": "0/000",
+    "key": "x",
     "digest": "0" * 64,
 }
 REQUIRED = {"/notifications": "?user_id=x"}
