@@ -15,7 +15,7 @@ from services.chassis.messages.printable import printable
 from services.console.failures import UnknownIdError, UsageError
 from services.console.running import find
 from services.console.settings import ConsoleSettings
-from services.console.tokens.sent import SentToken
+from services.console.tokens.sent import of_environment
 
 TIMEOUT_S = 10.0
 FOUND, NOT_FOUND = 200, 404
@@ -32,11 +32,17 @@ class JourneyOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 def show(settings: ConsoleSettings, wanted: str, options: JourneyOptions, console: Console) -> None:
     """Print the journey that an id belongs to. Raises UnknownIdError, NothingRunsError, ConnectionError."""
-    base = options.audit_url or find(settings, os.environ).urls["audit"]
+    base = options.audit_url or _found(settings)
     path = f"/audit/journeys/{quote(wanted, safe='')}{'?personal=true' if options.personal else ''}"
-    body = _get(base, path, wanted, SentToken(settings).headers())
+    body = _get(base, path, wanted, of_environment(os.environ).headers())
     for line in lines(body, base):
         console.print(printable(line), highlight=False, soft_wrap=True)
+
+
+def _found(settings: ConsoleSettings) -> str:
+    running = find(settings, os.environ)
+    running.lend_token(os.environ)
+    return running.urls["audit"]
 
 
 def lines(body: Any, base: str) -> Iterator[str]:  # noqa: ANN401  # decoded JSON

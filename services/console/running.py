@@ -4,7 +4,7 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -22,6 +22,7 @@ from services.console.settings import LOCALHOST, ConsoleSettings, S
 from services.contracts.access import OPERATOR
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
+TOKEN, TOKEN_KEY_FILE = "APP_TOKEN", "APP_TOKEN_KEY_FILE"  # names
 CONNECT_S, ANSWER_S = 0.5, 5.0
 AUDIT_ANSWERS = {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
 KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
@@ -32,7 +33,7 @@ class Running(msgspec.Struct, frozen=True):
     """A running system. `urls` and `metrics` are by service; `name` is what a person calls it.
 
     `mails` is the address of Mailpit, nothing where mails are in a file. `login` are the fields of the settings with
-    which its broker admits a person who reads.
+    which its broker and its APIs admit a person who reads.
     """
 
     name: str
@@ -45,8 +46,14 @@ class Running(msgspec.Struct, frozen=True):
     def client(self, settings: S, login: str = OPERATOR) -> S:
         """Return the settings of a client of its broker, with a login where the system needs one."""
         if self.login:
-            return replace(settings, kafka_bootstrap_servers=self.kafka, **self.login)
+            left = {name: value for name, value in self.login.items() if name.startswith("kafka_")}
+            return replace(settings, kafka_bootstrap_servers=self.kafka, **left)
         return reached(settings, self.name, self.kafka, os.environ, login)
+
+    def lend_token(self, environment: MutableMapping[str, str]) -> None:
+        """Add the operator's key for tokens to the environment, unless that has a token of its own."""
+        if environment.keys().isdisjoint({TOKEN, TOKEN_KEY_FILE}) and (key := self.login.get("token_key_file")):
+            environment[TOKEN_KEY_FILE] = key
 
     def listens(self) -> bool:
         """Return whether anything listens at any of its addresses, as it does while a part is broken."""

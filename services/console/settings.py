@@ -17,6 +17,7 @@ from services.contracts.service_list import LAG_EXPORTER_SLOT, LOCAL, ports
 LOCALHOST = "127.0.0.1"
 RUNNING = "running"
 OPERATOR_FILE = "operator.env"  # in the folder of a secured system: a line NAME=value for each variable
+OPERATORS = (KafkaSecurity, TokenSettings)
 T = TypeVar("T")
 S = TypeVar("S", bound=KafkaSettings)
 
@@ -91,13 +92,13 @@ class ConsoleSettings(KafkaSettings, TokenSettings):
         (self.state_dir / RUNNING).write_text(folder.name)
 
     def operator_login(self) -> dict[str, str]:
-        """Return the operator's settings of Kafka by their fields, which a secured local system leaves in its folder.
+        """Return the operator's settings by their fields, login and token, which a secured local system leaves.
 
         There are none where the system is not secured.
         """
         file = self.running_folder() / OPERATOR_FILE
         lines = (line.partition("=") for line in shlex.split(file.read_text())) if file.exists() else ()
-        known = {VARIABLES + field.name.upper(): field.name for field in fields(KafkaSecurity)}
+        known = {VARIABLES + field.name.upper(): field.name for kind in OPERATORS for field in fields(kind)}
         return {known[name]: value for name, _, value in lines if name in known}
 
     def folder(self, command: str) -> Path:

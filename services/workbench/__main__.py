@@ -28,7 +28,7 @@ from services.workbench.local import sink as mail_sink
 from services.workbench.local.system import MAILS, verify_audit
 from services.workbench.mails import newest
 from services.workbench.reconcile.command import reconcile
-from services.workbench.settings import WorkbenchSettings
+from services.workbench.settings import WorkbenchSettings, protect
 from services.workbench.tour.run import Tour, for_enter, for_nothing
 
 NEXT = """
@@ -40,11 +40,17 @@ What to do next
 """
 
 app = typer.Typer(
-    help="Run the whole system on this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def secure() -> None:
+    """Run the whole system on this machine."""
+    with reported():
+        protect(os.environ)
 
 
 @app.command()

@@ -14,6 +14,7 @@ JARS = Path(".eventline/kafka").absolute()
 PORTS = (
     "BROKER",
     "CONTROLLER",
+    "BROKER_INTERNAL",
     "SMTP",
     "PAGE",
     *map(str.upper, WITH_API),

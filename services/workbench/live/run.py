@@ -16,6 +16,7 @@ from rich.table import Table
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin, TopicsError
 from services.chassis.telemetry import logs
 from services.console.lag import Lag, lags, unasked
+from services.console.settings import OPERATOR_FILE
 from services.contracts.service_list import JOBS, SERVICES
 from services.workbench.api_clients import api_session
 from services.workbench.faults.breaker import Breaker
@@ -148,7 +149,8 @@ class Run:
             for name, (port, metrics) in ports.items()
         ]
         kept = f"  broker {self._settings.bootstrap_servers}; state, logs and mails are kept in {self._folder}"
-        return "\n".join([page, *lines, kept, "  up until Ctrl-C"])
+        secured = [f"  TLS, logins and tokens: {self._folder / OPERATOR_FILE} has the operator's for a shell"]
+        return "\n".join([page, *lines, kept, *(secured if self._settings.secure else []), "  up until Ctrl-C"])
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

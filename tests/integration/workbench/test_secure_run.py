@@ -34,11 +34,13 @@ TAKEN = {
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Trial]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
     state = tmp_path / "state"
     state.mkdir()
     (state / "kafka").symlink_to(JARS)
     settings = replace(settings_on_free_ports(USERS), state_dir=state, secure=True)
+    settings = replace(settings, token_key_file=str(settings.issuer_key()))
+    monkeypatch.setenv("APP_TOKEN_KEY_FILE", settings.token_key_file)
     with trial(settings, local_programs(settings, tmp_path), tmp_path) as run:
         yield run
 

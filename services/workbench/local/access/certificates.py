@@ -1,14 +1,12 @@
 """The broker's certificate and the authority that signed it, generated once."""
 
-import contextlib
-import tempfile
 from pathlib import Path
 
 import msgspec
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from services.workbench.local.access.passwords import OWNER_ONLY, write_secret
+from services.workbench.local.access.passwords import new_folder, write_secret
 from services.workbench.local.ports import HOST
 
 
@@ -22,14 +20,9 @@ class Certificates(msgspec.Struct, frozen=True):
 def ensure(folder: Path) -> Certificates:
     """Return the certificates in a folder, which are generated if the folder has none."""
     files = Certificates(folder / "ca.pem", folder / "broker.pem")
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tls-") as name:
-            new = Path(name) / folder.name
-            new.mkdir(mode=OWNER_ONLY)
+    with new_folder(folder) as new:
+        if new:
             _write(Certificates(new / files.authority.name, new / files.broker.name))
-            with contextlib.suppress(OSError):  # another process was first: both use its pair
-                new.rename(folder)
     return files
 
 

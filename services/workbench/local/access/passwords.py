@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 OWNER_ONLY = 0o700
@@ -22,6 +22,21 @@ def ensure(folder: Path, names: Iterable[str]) -> None:
 def read(folder: Path, name: str) -> str:
     """Return a password. Raises FileNotFoundError."""
     return (folder / name).read_text().removesuffix("\n")  # a person's editor ends each line
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path | None]:
+    """Yield where to write what is to be in a folder, which exists with all of it or not at all; None if it does."""
+    if folder.exists():
+        yield None
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
+        new = Path(name) / folder.name
+        new.mkdir(mode=OWNER_ONLY)
+        yield new
+        with contextlib.suppress(OSError):  # another process was first: both use its files
+            new.rename(folder)
 
 
 def write_secret(path: Path, text: str) -> None:
