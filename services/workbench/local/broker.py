@@ -50,7 +50,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A broker to run. `more` goes over `properties`: other listeners, for example.
 
     `users` get a login by SCRAM-SHA-512 when the data folder is formatted. `logged` are loggers that write to the
-    broker's log, each with its level; all others are silent.
+    broker's log, each with its level; all others write errors.
     """
 
     port: int
@@ -88,12 +88,8 @@ def program(node: Node, jars: Path, state: Path) -> Program:
 
 def _logging(logged: Sequence[str]) -> tuple[str, ...]:
     simple = "-Dorg.slf4j.simpleLogger"
-    level = "error" if logged else "off"
-    return (
-        f"{simple}.defaultLogLevel={level}",
-        f"{simple}.showDateTime=true",
-        *(f"{simple}.log.{one}" for one in logged),
-    )
+    levels = (f"{simple}.log.{one}" for one in logged)
+    return (f"{simple}.defaultLogLevel=error", f"{simple}.showDateTime=true", *levels)
 
 
 def _temporary(state: Path) -> Path:
