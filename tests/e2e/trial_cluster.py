@@ -13,8 +13,8 @@ CLUSTER = "eventline-trial"
 NODE = f"{CLUSTER}-control-plane"
 PATIENCE = "--timeout=900s"
 BUILT = "dev"
-# Of each partition's folder: a topic that was deleted and created again has another id.
-TOPIC_IDS = "cd /var/lib/kafka/data/log && grep -h topic_id */partition.metadata | sort -u"
+# Of each partition: a topic that is created again has another id. Kafka makes its own topics (`__…`) later.
+TOPIC_IDS = "cd /var/lib/kafka/data/log && grep -h topic_id [a-z]*/partition.metadata | sort -u"
 OWN_SECRETS = ("eventline-postgres", "eventline-postgres-user", "eventline-postgres-audit", "eventline-audit-keys")
 
 Object = dict[str, Any]
@@ -33,7 +33,8 @@ class TrialCluster:
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl in the namespace. Raises CommandError."""
-        return run("kubectl", "--context", f"kind-{CLUSTER}", "--namespace", NAMESPACE, *arguments, text=text)
+        context = ("--context", f"kind-{CLUSTER}", "--namespace", NAMESPACE)
+        return run("kubectl", *context, *arguments, text=text, seconds=1000)
 
     def helm(self, *arguments: str) -> str:
         """Run Helm in the namespace. Raises CommandError."""
