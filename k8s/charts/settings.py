@@ -19,7 +19,7 @@ WITH_CHART = [name for name in WITH_API if (CHARTS / name).exists()]
 PROGRAMS: dict[str, type[Mixin]] = {name: import_module(f"services.{name}.settings").Settings for name in WITH_CHART}
 PROGRAMS[LAG_EXPORTER] = LagExporterSettings
 # Settings that the charts set from values of another name.
-OF_THE_CHART = {field.name for field in fields(KafkaSecurity)} | {
+OF_THE_CHART = {field.name for field in fields(KafkaSecurity) if not field.name.startswith("kafka_oauth_")} | {
     "kafka_bootstrap_servers",
     "kafka_replication_factor",
     "kafka_min_insync_replicas",

@@ -64,6 +64,17 @@ def test_what_is_mounted_is_what_is_named(helm: Helm) -> None:
     assert all(str(Path(text).parent) in mounted for text in named)
 
 
+def test_the_job_of_topics_and_rights_has_the_settings_of_kafka_too(helm: Helm) -> None:
+    """Rights are given on groups, whose ids have the prefix."""
+    given = ("settings.kafkaGroupPrefix=shared-", "settings.kafkaOauthScope=kafka", "settings.logLevel=debug")
+    resources = helm.resources("console", *(part for one in given for part in ("--set", one)))
+    environments = {pod.labels["app.kubernetes.io/name"]: _variables(pod, resources) for pod in pods(resources)}
+    job = environments["console-topics"]
+    assert (job["APP_KAFKA_GROUP_PREFIX"], job["APP_KAFKA_OAUTH_SCOPE"]) == ("shared-", "kafka")
+    assert "APP_LOG_LEVEL" not in job
+    assert environments["console"]["APP_KAFKA_GROUP_PREFIX"] == "shared-"
+
+
 def test_a_large_number_stays_an_integer(helm: Helm) -> None:
     resources = helm.resources("user", "--set-json", "settings.consumerBatch=1000000")  # as from a file: a float
     assert _data(resources, "eventline-user")["APP_CONSUMER_BATCH"] == "1000000"

@@ -93,6 +93,10 @@ def test_a_name_to_which_a_job_adds_too_much_is_refused(helm: Helm) -> None:
             ["kafka.securityProtocol=sasl_plaintext", "kafka.saslMechanism=PLAIN", "kafka.existingSecret=s"],
             "kafka.saslMechanism=PLAIN would send the password in the clear",
         ),
+        (
+            ["kafka.securityProtocol=sasl_plaintext", "kafka.saslMechanism=OAUTHBEARER", "kafka.existingSecret=s"],
+            "kafka.saslMechanism=OAUTHBEARER would send the password in the clear",
+        ),
         (["kafka.bootstrapServers=kafka.example.com:9092"], "networkPolicy.kafka is empty"),
         (["database.host=postgres.example.com"], "networkPolicy.database is empty"),
         (["database.password=a", "database.existingSecret=b"], "database.password and database.existingSecret"),

@@ -2,8 +2,16 @@
 
 {{/* `settings.logLevel` is APP_LOG_LEVEL. Numbers come as floats, and 1e+06 is no integer to the program. */}}
 {{- define "service.settings" -}}
-{{- range $key, $value := .Values.settings }}
+{{- include "service.settings.beginning" (list . "") -}}
+{{- end -}}
+
+{{/* Those whose names begin so: (list root "kafka"). */}}
+{{- define "service.settings.beginning" -}}
+{{- $beginning := index . 1 -}}
+{{- range $key, $value := (index . 0).Values.settings }}
+{{- if hasPrefix $beginning $key }}
 APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf "%.0f" (float64 (kindIs "float64" $value | ternary $value 0))) (toString $value)) | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

@@ -74,6 +74,7 @@ APP_MIGRATE_WITHIN: {{ .Values.migrateWithin | quote }}
 {{- $kafka := include "service.kafka" . | fromYaml -}}
 {{- $replicas := int (.Values.topics.replicationFactor | default $kafka.replicas | default 1) -}}
 {{ include "service.kafka.environment" . }}
+{{- include "service.settings.beginning" (list . "kafka") }}
 {{- if include "service.kafka.controlled" . }}
 APP_RIGHTS_PASSWORDS: /etc/eventline/kafka-passwords
 APP_RIGHTS_PREFIX: {{ include "service.kafka.prefix" . | quote }}

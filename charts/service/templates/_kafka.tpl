@@ -93,8 +93,8 @@ kafka-certificate: {secret: {{ . }}, items: { {{ $kafka.certificateKey | default
 {{- if and $kafka.sasl (not $kafka.saslMechanism) -}}
 {{- fail (printf "kafka.saslMechanism is empty: kafka.securityProtocol=%s needs one, such as SCRAM-SHA-512" $kafka.securityProtocol) -}}
 {{- end -}}
-{{- if and (eq $kafka.securityProtocol "sasl_plaintext") (eq $kafka.saslMechanism "PLAIN") -}}
-{{- fail "kafka.saslMechanism=PLAIN would send the password in the clear with kafka.securityProtocol=sasl_plaintext: write sasl_ssl, or a SCRAM mechanism" -}}
+{{- if and (eq $kafka.securityProtocol "sasl_plaintext") (has $kafka.saslMechanism (list "PLAIN" "OAUTHBEARER")) -}}
+{{- fail (printf "kafka.saslMechanism=%s would send the password in the clear with kafka.securityProtocol=sasl_plaintext: write sasl_ssl, or a SCRAM mechanism" $kafka.saslMechanism) -}}
 {{- end -}}
 {{- if and $kafka.saslMechanism (not $kafka.sasl) -}}
 {{- fail (printf "kafka.saslMechanism=%s has no meaning with kafka.securityProtocol=%s: write sasl_ssl or sasl_plaintext" $kafka.saslMechanism $kafka.securityProtocol) -}}
