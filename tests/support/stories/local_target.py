@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from services.contracts.service_list import SERVICES
@@ -64,12 +65,12 @@ class LocalTarget(SinkFile):
 
 
 @contextlib.contextmanager
-def local(folder: Path, variables: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
+def local(folder: Path, variables: Mapping[str, str] = {}, token_key_file: str = "") -> Iterator[LocalTarget]:
     """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards.
 
-    `variables` are set for the services besides their own.
+    `variables` are set for the services besides their own. With an issuer's key the APIs need its tokens.
     """
-    settings = settings_on_free_ports(users=1)
+    settings = replace(settings_on_free_ports(users=1), token_key_file=token_key_file)
     with System(
         _with_variables(hastened(program), variables) for program in local_programs(settings, folder)
     ) as system:
