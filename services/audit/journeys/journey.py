@@ -45,7 +45,7 @@ class JourneyRecord(msgspec.Struct, kw_only=True):
     timestamp_ms: int
     recorded_at: str
     key: str | None
-    headers: list[tuple[str, str | None]]
+    headers: list[list[str | None]]  # a tuple would have a schema that OpenAPI's linter refuses
     value: str | None
     repeat: bool = False
     refused: str | None = None
@@ -151,7 +151,7 @@ def _record(entry: Entry, *, personal: bool) -> JourneyRecord:
         timestamp_ms=entry.ts_ms,
         recorded_at=to_text(from_micros(entry.recorded_at)),
         key=None if entry.key is None else entry.key.decode(errors="backslashreplace"),
-        headers=headers,
+        headers=[list(header) for header in headers],
         value=_shown(entry.value, personal=personal),
         refused="{dlq_topic}[{dlq_partition}]@{dlq_offset}".format_map(defaultdict(str, found)) if letter else None,
         reason=found.get("dlq_reason"),

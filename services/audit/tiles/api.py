@@ -45,7 +45,7 @@ def routes(
             "`LEVEL/N` has 256 hashes, `entries/N` 256 entries, each after its length in two bytes; `.p/W` after "
             "either the first W of them. Those that a published checkpoint covers never change."
         ),
-        responses=described(404, 500, 503),
+        responses=described(400, 404, 500, 503),
         sync_to_thread=True,
     )
     def tile(path: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
