@@ -1,6 +1,10 @@
 """`make deploy`: the cluster, our images, the release, and then each part in the order in which it comes up."""
 
+import getpass
 import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
 
 from rich.console import Console
 
@@ -8,8 +12,14 @@ from k8s import cluster, images, release, waiting
 from k8s.command import CommandError, DeployError
 from k8s.ports import KIND_CONFIG, host_ports
 from k8s.steps import Steps
+from services.console.logins import IN_KIND
+from services.console.tokens.found_key import fetch
+from services.console.tokens.issuer import PRIVATE, read_key
+from services.console.tokens.settings import TokenSettings
 from services.contracts.service_list import SERVICES
 
+VALID = timedelta(hours=1)
+MORE = "More of them: .eventline/venv/bin/python -m services.console token --role write --for 1h\n"
 NODES = "KIND_KAFKA_NODES"  # 1 or 3
 TITLES = {
     "kafka": "Kafka answers",
@@ -46,7 +56,7 @@ def deploy(console: Console) -> None:
             step.note = workload.reference
             waiting.wait(workload)
     console.print(f"\nEventline is up, after {steps.total():.0f} s.\n", highlight=False)
-    console.print(outro(ports()), highlight=False, soft_wrap=True)
+    console.print(outro(ports(), _token()), highlight=False, soft_wrap=True)
 
 
 def _release(arguments: list[str]) -> str:
@@ -57,17 +67,28 @@ def _release(arguments: list[str]) -> str:
         raise DeployError(f"{error}\n{waiting.diagnosis()}") from error
 
 
+def _token() -> str:
+    """Return a token of the release's development issuer, valid for an hour; nothing where it has none."""
+    with tempfile.TemporaryDirectory() as folder:
+        key = Path(folder) / PRIVATE
+        if not fetch(IN_KIND, key):
+            return ""
+        issuer = read_key(key, TokenSettings.auth_issuer, TokenSettings.auth_audience)
+        return issuer.token(getpass.getuser(), ("read", "write"), VALID)
+
+
 def _title(part: str) -> str:
     if part.endswith("-migrate"):
         return f"The {part.removesuffix('-migrate')} schema is there"
     return TITLES.get(part, f"{part.capitalize()} is ready")
 
 
-def outro(ports: dict[str, int]) -> str:
+def outro(ports: dict[str, int], token: str = "") -> str:
     """Return where everything is and what to try next."""
     at = {name.removeprefix("KIND_").removesuffix("_PORT").lower(): f"127.0.0.1:{port}" for name, port in ports.items()}
     apis = "\n".join(f"  {f'{name} API':16}  http://{at[name]}/schema" for name in SERVICES)
     metrics = ", ".join(at[f"{name}_metrics"] for name in SERVICES)
+    header = f" -H 'Authorization: Bearer {token}'" if token else ""
     return f"""\
 {apis}
   mail              http://{at["mail"]}
@@ -77,9 +98,14 @@ def outro(ports: dict[str, int]) -> str:
   Kafka             {at["kafka"]}
   metrics           http://{metrics}: each with /metrics
 
-The APIs ask for no password, nor does Grafana of those who only look. Its user admin's, and PostgreSQL's user user's:
+Register somebody{", with a token that is valid for an hour" if token else ""}:
+  curl -i http://{at["user"]}/users -H 'Content-Type: application/json'{header} \\
+    -d '{{"login": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace"}}'
+{MORE if token else ""}
+Grafana shows itself to everybody. The passwords of its user admin, of PostgreSQL's user user and of Kafka's operator:
   kubectl -n eventline get secret eventline-grafana-admin --template '{{{{index .data "admin-password"}}}}' | base64 -d
   kubectl -n eventline get secret eventline-postgres-user --template '{{{{.data.password}}}}' | base64 -d
+  kubectl -n eventline get secret eventline-kafka-operator --template '{{{{.data.password}}}}' | base64 -d
 
 Next:
   make e2e TARGET=kind                                     the stories, against this cluster

@@ -25,7 +25,7 @@ from services.console.flags import flags
 from services.console.held import commands as held_commands
 from services.console.outbox import relay, stopped
 from services.console.rights import command as access
-from services.console.running import with_kafka
+from services.console.running import found, with_kafka
 from services.console.secrets import command as secrets
 from services.console.settings import ConsoleSettings
 from services.console.tokens import command as tokens
@@ -120,7 +120,11 @@ def export(options: exporting.ExportOptions) -> None:
 def token(options: tokens.TokenOptions) -> None:
     """Print a token for the APIs, made with the key of a development issuer (APP_TOKEN_KEY_FILE), or make that key."""
     with reported():
-        tokens.run(_settings(), options)
+        settings = _settings()
+        if not (options.new_key or settings.token_key_file) and (running := found(settings, os.environ)):
+            running.lend_token(os.environ)
+            settings = _settings()
+        tokens.run(settings, options)
 
 
 @app.command(name="journey")

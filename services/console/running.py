@@ -19,6 +19,7 @@ from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.logins import DOCKER_COMPOSE, IN_KIND, reached
 from services.console.settings import LOCALHOST, ConsoleSettings, S
+from services.console.tokens.found_key import provide
 from services.contracts.access import OPERATOR
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
@@ -67,7 +68,9 @@ class NothingRunsError(UnknownIdError):
 def found(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running | None:
     """Return the first system whose audit API answers, if any does."""
     running = (one for one in _candidates(settings, environment) if _is_audit(one.urls["audit"]))
-    return next(running, None)
+    if (first := next(running, None)) is not None:
+        provide(first.name, settings.state_dir)
+    return first
 
 
 def find(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:

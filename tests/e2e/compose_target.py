@@ -9,6 +9,8 @@ from pathlib import Path
 from k8s.command import CommandError, DeployError, run
 from services.console.logins import DOCKER_COMPOSE, reached
 from services.console.settings import ConsoleSettings
+from services.console.tokens.found_key import KEY_FILE
+from services.console.tokens.issuer import PRIVATE
 from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
@@ -88,13 +90,17 @@ class ComposeTarget(Mailpit):
 
 
 @contextlib.contextmanager
-def compose(_: Path) -> Iterator[ComposeTarget]:
+def compose(folder: Path) -> Iterator[ComposeTarget]:
     """Yield the project, brought up from the images that `make images` built; it is removed with its volumes."""
     with contextlib.closing(ComposeTarget(dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))) as target:
         try:
             _up(target)
+            key = folder / PRIVATE
+            target.compose("cp", f"token-keys:/keys/{PRIVATE}", str(key))
+            os.environ[KEY_FILE] = str(key)
             yield target
         finally:
+            os.environ.pop(KEY_FILE, None)
             target.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "10")
 
 

@@ -11,6 +11,7 @@ import pytest
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl, run
 from services.console.logins import IN_KIND, reached
 from services.console.settings import ConsoleSettings
+from services.console.tokens.found_key import provide
 from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
@@ -122,9 +123,10 @@ def require_deployed() -> None:
 
 
 @contextlib.contextmanager
-def kind(_: Path) -> Iterator[KindTarget]:
+def kind(folder: Path) -> Iterator[KindTarget]:
     """Yield the system that is deployed."""
     require_deployed()
+    provide(IN_KIND, folder)
     with contextlib.closing(KindTarget()) as target:
         yield target
 

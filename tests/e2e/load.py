@@ -10,6 +10,7 @@ import msgspec
 
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import variables
+from services.console.tokens.found_key import given
 from services.workbench.load.command import Result
 from services.workbench.load.outcome import Outcome
 from services.workbench.local.system import clean_environment
@@ -37,7 +38,7 @@ class Load:
         options = ("--rate", rate, "--seconds", seconds, "--population", POPULATION)
         files = ("--json", self._json, "--history", folder / HISTORY)
         urls = ("--user-url", target.urls["user"], "--audit-url", target.urls["audit"])
-        environment = variables(KafkaSettings, target.kafka) | {"APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"}
+        environment = variables(KafkaSettings, target.kafka) | {"APP_DEADLINE": f"{ENDS_WITHIN_S:g}s"} | given()
         self.child = subprocess.Popen(
             argv("load", *map(str, [*options, *files]), *urls),
             env=clean_environment(environment),

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from services.console.tokens.found_key import given
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import clean_environment
 from tests.support.stories.story import Story
@@ -18,7 +19,7 @@ PATIENCE_S = 240.0
 
 def broken(story: Story, *arguments: str) -> tuple[int, str]:
     """Run the command to its end, where no `make run` is found."""
-    variables = {**story.target.variables, "APP_PAGE_PORT": str(free_ports(1)[0])}
+    variables = {**story.target.variables, **given(), "APP_PAGE_PORT": str(free_ports(1)[0])}
     command = (sys.executable, "-m", "services.workbench", "break", *arguments)
     done = subprocess.run(
         command, env=clean_environment(variables), capture_output=True, text=True, timeout=PATIENCE_S, check=False

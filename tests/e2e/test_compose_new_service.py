@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from services.workbench.api_clients import ApiAuth
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.polling import until
@@ -40,7 +41,9 @@ def test_a_made_service_builds_its_replica_in_the_running_system(
     ports = {f"{NAME.upper()}_PORT": str(http), f"{NAME.upper()}_METRICS_PORT": str(metrics)}
     running.compose(*UP, "--build", NAME, "prometheus", file=clone / "docker-compose.yml", IMAGE_TAG=TAG, **ports)
     url = f"http://{HOST}:{http}/{NAME}/{user.user_id}"
-    response = until("the user's state", lambda: httpx.get(url), lambda found: found.status_code == httpx.codes.OK)
+    response = until(
+        "the user's state", lambda: httpx.get(url, auth=ApiAuth()), lambda found: found.status_code == httpx.codes.OK
+    )
     (record,) = response.json()["records"]
     assert (record["topic"], record["value"]["personal"]["email"]) == (TOPIC, user.email)
     until("a series of the service", lambda: value(running, f'{NAME}_records{{job="{NAME}"}}'), lambda rows: rows > 0)

@@ -12,7 +12,7 @@ from services.workbench.local.broker import properties
 pytestmark = pytest.mark.images
 
 PLACES = {"controller.quorum.voters", "listeners", "listener.security.protocol.map", "log.dirs"}
-STEPS = {"logins", "topics", "connect-login", "audit-keys", "witness-keys"}  # which end
+STEPS = {"logins", "topics", "connect-login", "token-keys", "audit-keys", "witness-keys"}  # which end
 
 Compose = dict[str, Any]
 
@@ -85,6 +85,13 @@ def test_each_process_logs_in_to_the_broker_as_itself(compose: Compose) -> None:
     assert holders == {"logins", "topics"}
     given = {name.removeprefix("LOGIN_") for name in services["logins"]["environment"] if name.startswith("LOGIN_")}
     assert given == {name.upper().replace("-", "_") for name in PRINCIPALS}
+
+
+def test_every_api_asks_for_tokens_and_only_the_issuer_has_the_private_key(compose: Compose) -> None:
+    services = compose["services"]
+    assert {services[name]["environment"]["APP_AUTH"] for name in (*SERVICES, "witness")} == {"jwt"}
+    volumes = {name: {volume["source"] for volume in one.get("volumes", [])} for name, one in services.items()}
+    assert {name for name, sources in volumes.items() if "token-keys" in sources} == {"token-keys"}
 
 
 def test_the_broker_lets_nobody_in_without_a_login(compose: Compose) -> None:

@@ -56,7 +56,20 @@
 {{- range (index . 1).Values.topics.principals }}
 {{ $name }}-{{ . }}:user={{ include "kafka.prefix" $root }}{{ . }},password
 {{- end }}
+{{- if and ($root.Values.global.kafka).tls (not $root.Values.tls.existingSecret) }}
+{{ $name }}-tls:keystore.pem,ca.crt,hosts={{ include "kafka.hosts" $root }}
+{{- end }}
 {{ end }}
+{{- end -}}
+
+{{/* The names by which clients reach the brokers. */}}
+{{- define "kafka.hosts" -}}
+{{- $name := include "part.fullname" . -}}
+{{- $hosts := list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace) (printf "*.%s-nodes.%s.svc" $name .Release.Namespace) -}}
+{{- if .Values.externalAccess.enabled -}}
+{{- $hosts = append $hosts .Values.externalAccess.host -}}
+{{- end -}}
+{{- join ";" $hosts -}}
 {{- end -}}
 
 {{- define "kafka.prefix" -}}

@@ -21,8 +21,7 @@ APP_{{ snakecase $key | upper }}: {{ (kindIs "float64" $value | ternary (printf 
 {{- end }}
 {{- if .Values.database }}
 {{ include "service.database.environment" . }}
-{{- /* The APIs have no authentication here; network policies and port-forwards decide who reaches them. */}}
-APP_AUTH_UNPROTECTED: "yes"
+{{ include "service.auth.environment" . }}
 {{- end }}
 {{- if .Values.smtp }}
 {{ include "service.smtp.environment" . }}
@@ -52,7 +51,7 @@ APP_AUTH_UNPROTECTED: "yes"
 
 {{- define "service.files" -}}
 {{- if .Values.kafka }}{{ include "service.kafka.files" . }}{{ end }}
-{{- if .Values.database }}{{ include "service.database.files" . }}{{ end }}
+{{- if .Values.database }}{{ include "service.database.files" . }}{{ include "service.auth.files" . }}{{ end }}
 {{- if .Values.smtp }}{{ include "service.smtp.files" . }}{{ end }}
 {{- if .Values.keys }}{{ include "service.keys.files" . }}{{ end }}
 {{- end -}}
@@ -73,7 +72,7 @@ smtp-password: {{ b64enc . }}
 
 {{- define "service.checks" -}}
 {{- if .Values.kafka }}{{ include "service.kafka.checks" . }}{{ end -}}
-{{- if .Values.database }}{{ include "service.database.checks" . }}{{ end -}}
+{{- if .Values.database }}{{ include "service.database.checks" . }}{{ include "service.auth.checks" . }}{{ end -}}
 {{- if .Values.smtp }}{{ include "service.smtp.checks" . }}{{ end -}}
 {{- if .Values.keys }}{{ include "service.keys.checks" . }}{{ end -}}
 {{- if .Values.tracing }}{{ include "service.tracing.checks" . }}{{ end -}}

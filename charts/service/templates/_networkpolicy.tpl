@@ -7,7 +7,7 @@
   policyTypes: [Ingress, Egress]
   ingress:
     {{- if include "service.api" . }}
-    # The API has no authentication: any peer of this rule may use it.
+    # With global.auth.enabled=false any peer of this rule may use it.
     - ports:
         - {port: http, protocol: TCP}
       {{- with $peers.http }}
@@ -37,6 +37,9 @@
     {{- end }}
     {{- if and .Values.tracing (include "service.tracing" . | fromYaml).endpoint }}
     {{- include "service.egress.tracing" . | nindent 4 }}
+    {{- end }}
+    {{- if and (include "service.api" .) (include "service.auth.url" .) }}
+    {{- include "service.egress.issuer" . | nindent 4 }}
     {{- end }}
     {{- if hasKey .Values.networkPolicy "witness" }}
     {{- include "service.egress.witness" . | nindent 4 }}
@@ -161,6 +164,16 @@ to:
   {{- include "service.egress.to" (list . "smtp" "mail") | nindent 2 }}
 {{- end -}}
 
+{{/* To the issuer's public keys; its port is that of the address. */}}
+{{- define "service.egress.issuer" -}}
+{{- $url := urlParse (include "service.auth.url" .) -}}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "http" | ternary "80" "443") -}}
+- ports:
+    - {port: {{ $port }}, protocol: TCP}
+  to:
+    {{- toYaml (include "service.networkpolicy.peers" . | fromYaml).issuer | nindent 4 }}
+{{- end -}}
+
 {{- define "service.egress.witness" -}}
 - ports:
     - {port: 8080, protocol: TCP}
@@ -184,6 +197,11 @@ to:
 {{- $smtp := include "service.smtp" . | fromYaml -}}
 {{- if and $smtp.external (not $peers.smtp) -}}
 {{- include "service.networkpolicy.refuse" (list "smtp" "smtp.host" $smtp.host) -}}
+{{- end -}}
+{{- end -}}
+{{- with include "service.auth.url" . -}}
+{{- if and (include "service.api" $) (not $peers.issuer) -}}
+{{- include "service.networkpolicy.refuse" (list "issuer" "global.auth.jwks.url" .) -}}
 {{- end -}}
 {{- end -}}
 {{- $endpoint := (include "service.tracing" . | fromYaml).endpoint -}}

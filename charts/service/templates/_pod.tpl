@@ -68,8 +68,13 @@ resources:
             {{- end }}
       {{- end }}
   {{- else }}
+  {{- if $file.configMap }}
+  configMap:
+    name: {{ $file.configMap }}
+  {{- else }}
   secret:
     secretName: {{ $file.secret }}
+  {{- end }}
     {{- with $file.mode }}
     defaultMode: {{ . }}
     {{- end }}

@@ -1,10 +1,14 @@
-"""Secrets to create, as arguments: `NAME:KEY[=VALUE][,KEY[=VALUE]…]`. A key without a value gets a random password."""
+"""Secrets to create, as arguments: `NAME:KEY[=VALUE][,KEY[=VALUE]…]`.
+
+A key without a value gets a random password, unless it is one of those that are made together (`material.MADE`).
+"""
 
 import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from services.console.failures import UsageError
+from services.console.secrets.material import MADE
 
 SECRET = re.compile(r"([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?):(.+)")
 KEY = re.compile(r"([-._a-zA-Z0-9]+)(?:=(.*))?")
@@ -18,6 +22,9 @@ class Wanted(NamedTuple):
 
     def data(self, generate: Callable[[], str], old: dict[str, bytes]) -> dict[str, bytes]:
         """Return what the Secret holds: what is given, else the value of an older Secret, else a generated one."""
+        given = {key: value for key, value in self.keys.items() if value is not None}
+        if make := MADE.get(frozenset(self.keys.keys() - given.keys())):
+            return {**{key: value.encode() for key, value in given.items()}, **make(given)}
         return {
             key: value.encode() if value is not None else old.get(key) or generate().encode()
             for key, value in self.keys.items()

@@ -2,7 +2,10 @@
 
 import re
 
+import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from typer.testing import Result
 
 from services.console.__main__ import app
@@ -50,6 +53,26 @@ def test_helm_may_take_the_secrets_over_and_keeps_them(api_server: ApiServer) ->
         "meta.helm.sh/release-namespace": "events",
         "helm.sh/resource-policy": "keep",
     }
+
+
+def test_a_token_issuer_has_a_key_that_its_key_set_verifies(api_server: ApiServer) -> None:
+    create(api_server, "eventline-token-issuer:issuer.jwk,jwks.json")
+    made = api_server.data("eventline-token-issuer")
+    token = jwt.encode({"sub": "a"}, jwt.PyJWK.from_json(made["issuer.jwk"]).key, "EdDSA")
+    (public,) = jwt.PyJWKSet.from_json(made["jwks.json"]).keys
+    assert jwt.decode(token, public, ["EdDSA"]) == {"sub": "a"}
+    assert '"d"' not in made["jwks.json"]
+
+
+def test_a_certificate_is_for_the_named_hosts_and_its_authority_signed_it(api_server: ApiServer) -> None:
+    create(api_server, "eventline-kafka-tls:keystore.pem,ca.crt,hosts=kafka;*.kafka-nodes")
+    made = api_server.data("eventline-kafka-tls")
+    load_pem_private_key(made["keystore.pem"].encode(), None)
+    authority = x509.load_pem_x509_certificate(made["ca.crt"].encode())
+    server = x509.load_pem_x509_certificate(made["keystore.pem"].encode())
+    server.verify_directly_issued_by(authority)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["kafka", "*.kafka-nodes"]
 
 
 def test_a_secret_that_lacks_a_key_is_named_and_left_alone(api_server: ApiServer) -> None:
