@@ -12,7 +12,7 @@ from services.console.rights import logins
 from services.console.rights.table import Difference, Table, difference, of_others, of_ours, open_to_everybody
 from services.console.settings import ConsoleSettings
 from services.console.topics import ensure, waiting
-from services.contracts.access import PRINCIPALS
+from services.contracts.access import ADMINISTRATOR, PRINCIPALS
 
 NAME = "rights"
 NO_LOGIN = (
@@ -48,9 +48,12 @@ def apply(request: Request, write: Write, wait: Write) -> None:
         raise UsageError(NO_LOGIN)
     admin, deadline = AccessAdmin(request.client, NAME), request.client.deadline
     waiting(admin.require, deadline, wait)
+    found = _found(request.table, admin, write)
+    # Its own come first, because with them an administrator that is no super user creates the topics.
+    admin.add(row for row in found.missing if row.principal == request.table.principal(ADMINISTRATOR))
     created = ensure(KafkaAdmin(request.client, NAME), deadline, wait)
     write(f"topics: {_list('created', created) or 'all are there'}")
-    _set_rights(request, admin, write)
+    _set_rights(request.table, found, admin, write)
     if request.passwords:
         _set_users(request, admin, write)
         try:
@@ -88,11 +91,10 @@ def _found(table: Table, admin: AccessAdmin, write: Write) -> Difference:
     return difference(table, rows)
 
 
-def _set_rights(request: Request, admin: AccessAdmin, write: Write) -> None:
-    found = _found(request.table, admin, write)
+def _set_rights(table: Table, found: Difference, admin: AccessAdmin, write: Write) -> None:
     admin.add(found.missing)
     admin.remove(found.beyond)
-    write(f"rights: {len(request.table.rows())} rows, {len(found.missing)} added, {len(found.beyond)} removed")
+    write(f"rights: {len(table.rows())} rows, {len(found.missing)} added, {len(found.beyond)} removed")
     for row in sorted(found.beyond):
         write(f"  removed: {row.text()}")
 

@@ -18,6 +18,7 @@ from tests.support.broker import running as running_plain
 TABLE = Table()
 ROWS = len(TABLE.rows())
 ALL_LOG_IN = f"asked as {len(PRINCIPALS)} users: each may do what the table has, and nothing else\n"
+PASSWORD = "of-these-tests"  # noqa: S105
 READ = Acl("User:eventline-user", "topic", "user.state.v1", "Read")
 
 
@@ -156,6 +157,20 @@ def test_a_login_that_may_not_change_rights_is_named(broker: AccessBroker) -> No
     for option in ("--check",), ():
         code, output = console(given(broker, "operator"), "rights", *option)
         assert (code, "user eventline-operator may not change rights" in output) == (4, True), output
+
+
+def test_an_administrator_that_is_no_super_user_needs_two_rights_on_the_cluster(tmp_path: Path) -> None:
+    (tmp_path / "passwords").mkdir()
+    for name in PRINCIPALS:
+        (tmp_path / "passwords" / name).write_text(PASSWORD)
+    with running(tmp_path) as broker:
+        admin = AccessAdmin(broker.settings("topics"), "test")
+        admin.add(Acl("User:foreign-topics", "cluster", "kafka-cluster", name) for name in ("Alter", "Describe"))
+        admin.admit({"foreign-topics": PASSWORD})
+        own = {"APP_KAFKA_USER": "foreign-topics", "APP_KAFKA_PASSWORD": PASSWORD, "APP_RIGHTS_PREFIX": "foreign-"}
+        code, output = rights(broker, APP_RIGHTS_PASSWORDS=str(tmp_path / "passwords"), **own)
+        assert (code, "topics: created user.events.v1" in output, ALL_LOG_IN in output) == (0, True, True), output
+        assert len(admin.rights("User:foreign-topics")) > 2
 
 
 def test_a_broker_without_authorizer_is_named(tmp_path: Path) -> None:
