@@ -5,6 +5,9 @@
 {{- $defaults := dict "bootstrapServers" $own "securityProtocol" "plaintext" -}}
 {{- $kafka := include "service.merged" (list $defaults (.Values.global).kafka .Values.kafka) | fromYaml -}}
 {{- $_ := set $kafka "external" (ne $kafka.bootstrapServers $own) -}}
+{{- if and (eq (.kafkaPrincipal | default "") "topics") (.Values.topics).existingSecret -}}
+{{- $_ := set $kafka "existingSecret" .Values.topics.existingSecret -}}
+{{- end -}}
 {{- if include "service.kafka.controlled" . -}}
 {{- $_ := set $kafka "securityProtocol" (empty $kafka.tls | ternary "sasl_plaintext" "sasl_ssl") -}}
 {{- $_ := set $kafka "saslMechanism" "SCRAM-SHA-512" -}}
