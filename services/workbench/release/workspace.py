@@ -47,5 +47,5 @@ def stamped(workspace: Workspace) -> None:
         text = re.sub(rf"(\bversion: ){before}(?=[,\s])", rf"\g<1>{version}", path.read_text())
         path.write_text(re.sub(rf"^appVersion: {DEVELOPMENT}$", f'appVersion: "{version}"', text, flags=re.MULTILINE))
     for path in sorted(workspace.clone.glob("charts/*/values.yaml")):
-        text = re.sub(rf"^(\s+tag:) {DEVELOPMENT}$", rf'\1 "{version}"', path.read_text(), flags=re.MULTILINE)
+        text = re.sub(rf"(\btag:) {DEVELOPMENT}(?=[,}}\s])", rf'\1 "{version}"', path.read_text())
         path.write_text(text)
