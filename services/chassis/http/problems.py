@@ -124,10 +124,11 @@ def answer(status: int, detail: str, errors: list[dict[str, Any]] | None = None)
 
 async def send_problem(send: Send, status: int, detail: str, headers: Mapping[str, str]) -> None:
     """Send a problem from ASGI middleware, which no handler of exceptions surrounds."""
-    fields = {"content-type": MEDIA_TYPE, **headers}
+    body = msgspec.json.encode(problem(status, detail))
+    fields = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers}
     encoded = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(problem(status, detail)), "more_body": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def on_refused(_: Request[Any, Any, Any], error: Refused) -> Response[Problem]:
