@@ -11,7 +11,7 @@ import msgspec
 
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.settings.environment import Age, Mixin
-from services.console.lag_exporter import LagExporterSettings
+from services.console.probe.lag_exporter import LagExporterSettings
 from services.contracts.service_list import LAG_EXPORTER, WITH_API
 
 CHARTS = Path(__file__).parents[2] / "charts"

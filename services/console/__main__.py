@@ -17,13 +17,14 @@ from services.chassis.projection.command import Abandon, Check, DropOld, Options
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
 from services.chassis.telemetry.telemetry import telemetry
-from services.console import events, journey, lag, lag_exporter, rebuild
+from services.console import events, journey, lag, rebuild
 from services.console import topics as provisioning
 from services.console.export import command as exporting
 from services.console.failures import reported
 from services.console.flags import flags
 from services.console.held import commands as held_commands
 from services.console.outbox import relay, stopped
+from services.console.probe import lag_exporter
 from services.console.rights import command as access
 from services.console.running import found, with_kafka
 from services.console.secrets import command as secrets

@@ -58,3 +58,11 @@ BROKERS = Declared(
     meaning="Brokers in the cluster.",
     services=("console",),
 )
+CERTIFICATE_EXPIRY = Declared(
+    name="kafka_certificate_expiry_timestamp_seconds",
+    kind="gauge",
+    unit="seconds since 1970",
+    meaning="When the certificate expires that a bootstrap server shows; no series without TLS or an answer.",
+    services=("console",),
+    labels=("server_address",),
+)

@@ -329,6 +329,7 @@ BY_PROMTOOL_ALONE = {
     "RelayPaused": "a pause counts after a quarter of an hour; test_relay_pause.py pauses a relay",
     "RowsNotDeleted": "rows are kept for weeks; test_forgetting.py reads its metric",
     "RelayHalted": "partitions cannot be removed again; test_kafka_offsets.py halts a relay",
+    "KafkaCertificateExpires": "this broker has no TLS; test_certificate_watch.py reads the metric of one that has",
     "VolumeSpaceLow": "no kubelet reports volumes here",
     "VolumeFillsSoon": "no kubelet reports volumes here",
 }

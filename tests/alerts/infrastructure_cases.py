@@ -8,6 +8,9 @@ INBOX = f'{USER}, table="inbox"'
 NOTIFICATION = f'job="notification", {WHERE}'
 DEFERRED = f'mail_refusals_total{{{NOTIFICATION}, outcome="deferred", instance="1"}}'
 PROBE = f'job="console", {WHERE}, instance="1"'
+SERVER = 'server_address="kafka:9092"'
+CERTIFICATE = f'job="console", {WHERE}, {SERVER}'
+DAY = 24 * 3600  # promtool's time begins at 0
 TOPIC = 'messaging_destination_name="user.state.v1"'
 VOLUME = f'{WHERE}, persistentvolumeclaim="data-eventline-kafka-0"'
 OURS = {f'app_build_info{{{USER}, service="user", version="1"}}': flat((1, 600))}
@@ -65,6 +68,20 @@ CASES = (
         story="the probe itself is down, which another alert tells; nothing lags",
         series={f"up{{{PROBE}}}": flat((1, 10), (0, 20)), f"consumer_lag_records{{{PROBE}}}": flat((0, 10), ("_", 20))},
         firing={9: [], 29: []},
+    ),
+    Case(
+        alert="KafkaCertificateExpires",
+        story="a certificate of a fortnight, renewed when it has been noticed",
+        series=_of(
+            "kafka_certificate_expiry_timestamp_seconds", CERTIFICATE, (15 * DAY, 20), (13 * DAY, 20), (90 * DAY, 10)
+        ),
+        firing={19: [], 35: [f"{WHERE}, {SERVER}"], 42: []},
+    ),
+    Case(
+        alert="KafkaCertificateExpires",
+        story="no client uses TLS, or no server answers",
+        series=_of("kafka_certificate_expiry_timestamp_seconds", CERTIFICATE, ("_", 40)),
+        firing={30: []},
     ),
     Case(
         alert="MailServerDown",

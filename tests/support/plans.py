@@ -11,7 +11,7 @@ from services.chassis.settings.environment import load
 from services.chassis.telemetry.telemetry import Telemetry
 from services.chassis.transparency import key_file, key_set
 from services.chassis.transparency.key_set import Parties
-from services.console import lag_exporter
+from services.console.probe import lag_exporter
 from services.contracts.service_list import WITH_API
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST

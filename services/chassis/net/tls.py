@@ -75,5 +75,18 @@ def refusal(host: str, port: int, trusted: ssl.SSLContext, ask: bytes = b"") -> 
         return None
 
 
+def expiry(host: str, port: int, trusted: ssl.SSLContext) -> float | None:
+    """Return when the certificate of a server expires, in seconds since 1970; None without a trusted TLS connection."""
+    try:
+        with (
+            socket.create_connection((host, port), PATIENCE_S) as plain,
+            trusted.wrap_socket(plain, server_hostname=host) as encrypted,
+        ):
+            certificate = encrypted.getpeercert() or {}
+    except OSError:
+        return None
+    return float(ssl.cert_time_to_seconds(str(certificate["notAfter"])))
+
+
 def _unreadable(error: OSError) -> str:
     return f"cannot be read: {error.strerror or error}"

@@ -8,7 +8,7 @@ import pytest
 from services.chassis.kafka.admin import BrokerUnavailableError, Cluster, TopicsError
 from services.chassis.kafka.group_consumer import PartitionReadError
 from services.console.lag import Lag
-from services.console.lag_exporter import LagProbe, Seen
+from services.console.probe.lag_exporter import LagProbe, Seen
 from services.workbench.documents.metrics import every
 from tests.support.builders import a_telemetry
 

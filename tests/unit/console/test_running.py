@@ -82,13 +82,17 @@ def test_the_operators_login_of_a_secured_local_system_is_used_for_its_broker_al
     settings = replace(SETTINGS, state_dir=tmp_path)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / OPERATOR_FILE).write_text("APP_KAFKA_USER=eventline-operator\nAPP_KAFKA_CA_FILE='a b.pem'\n")
-    environment = {"KAFKA_PORT": str(KIND), "KIND_KAFKA_PORT": "1", "KAFKA_OPERATOR_PASSWORD": "of-compose"}
+    environment = {"KAFKA_PORT": str(KIND), "KIND_KAFKA_PORT": "1"}
     with listening(BROKER):
         mine = with_kafka(settings, environment)
     assert (mine.kafka_user, mine.kafka_ca_file) == ("eventline-operator", "a b.pem")
     with listening(KIND):
         other = with_kafka(settings, environment)
-    assert (other.kafka_user, other.kafka_password, other.kafka_ca_file) == ("eventline-operator", "of-compose", "")
+    assert (other.kafka_user, other.kafka_password, other.kafka_ca_file) == (
+        "eventline-operator",
+        "eventline-operator",
+        "",
+    )
 
 
 def test_markup_in_a_record_is_printed_as_it_is() -> None:

@@ -33,6 +33,7 @@ from services.console.metrics import (
     LAG_SECONDS,
     UNDER_REPLICATED,
 )
+from services.console.probe.certificate_watch import CertificateWatch
 from services.contracts.catalog import TOPICS
 
 NAME = "lag-probe"
@@ -127,4 +128,4 @@ def build(settings: LagExporterSettings, telemetry: Telemetry) -> Plan:
     topics, ages = KafkaAdmin(settings, NAME), Ages(settings, telemetry.clock)
     rights = partial(RightsCheck(settings, topics).require, READ)
     probe = LagProbe(partial(_look, topics, ages), settings.probe_every, telemetry, rights)
-    return Plan(prepare=lambda: None, components=[probe], close=lambda: None)
+    return Plan(prepare=lambda: None, components=[probe, CertificateWatch(settings, telemetry)], close=lambda: None)

@@ -1,0 +1,1 @@
+"""`console probe`: lag, groups, topics and the certificates of the broker, as metrics."""
