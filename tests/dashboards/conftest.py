@@ -30,7 +30,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A system with a Prometheus, before any load."""
     address = str(request.config.getoption("--prometheus", ""))
-    with deployed(address) if address else local(tmp_path_factory.mktemp("dashboards")) as watched:
+    folder = tmp_path_factory.mktemp("dashboards")
+    with deployed(address, folder) if address else local(folder) as watched:
         yield watched
 
 

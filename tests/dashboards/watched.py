@@ -2,12 +2,18 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from k8s import deploy
+from services.chassis.kafka.settings import KafkaSettings
+from services.console.logins import IN_KIND, reached
+from services.console.settings import ConsoleSettings
+from services.console.tokens.found_key import provide
+from services.contracts.access import ADMINISTRATOR, OPERATOR
 from services.contracts.service_list import JOBS
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
@@ -20,11 +26,15 @@ EVERY = "5s"  # as in compose and the chart
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """Addresses of a system, its Prometheus, and the system itself if faults may be injected."""
+    """Addresses of a system, its Prometheus, and the system itself if faults may be injected.
+
+    `kafka` has the login of a person who reads, `administrator` one that may publish what is no event.
+    """
 
     user_url: str
     audit_url: str
-    bootstrap_servers: str
+    kafka: KafkaSettings
+    administrator: KafkaSettings
     prometheus: Prometheus
     system: System | None
 
@@ -38,15 +48,19 @@ def local(folder: Path) -> Iterator[Watched]:
         ports = {name: int(system.process(name).program.environment["APP_METRICS_PORT"]) for name in JOBS}
         with prometheus(_config(ports, folder), folder) as watching:
             urls = (f"http://{HOST}:{settings.port('user')}", f"http://{HOST}:{settings.port('audit')}")
-            yield Watched(*urls, settings.bootstrap_servers, watching, system)
+            yield Watched(*urls, settings.client, settings.client, watching, system)
 
 
 @contextlib.contextmanager
-def deployed(address: str) -> Iterator[Watched]:
+def deployed(address: str, folder: Path) -> Iterator[Watched]:
     """Yield the release on kind and the Prometheus at an address."""
     at = {name.removeprefix("KIND_").removesuffix("_PORT"): f"{HOST}:{port}" for name, port in deploy.ports().items()}
+    provide(IN_KIND, folder)
+    reader, administrator = (
+        reached(ConsoleSettings(), IN_KIND, at["KAFKA"], os.environ, name) for name in (OPERATOR, ADMINISTRATOR)
+    )
     with contextlib.closing(Prometheus(address)) as watching:
-        yield Watched(f"http://{at['USER']}", f"http://{at['AUDIT']}", at["KAFKA"], watching, None)
+        yield Watched(f"http://{at['USER']}", f"http://{at['AUDIT']}", reader, administrator, watching, None)
 
 
 def _config(ports: Mapping[str, int], folder: Path) -> Path:

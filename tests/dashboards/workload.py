@@ -13,6 +13,8 @@ from services.chassis.kafka.producer import Producer
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.messages.clock import utc_now
 from services.chassis.messages.record import Outgoing
+from services.chassis.settings.environment import variables
+from services.console.tokens.found_key import given
 from services.contracts.catalog import NOTIFICATION_EVENTS, USER_NOTICES
 from services.user import publisher
 from services.workbench.bench.workload import registered
@@ -44,7 +46,7 @@ def work(watched: Watched, seconds: float, folder: Path) -> None:
 
 def _with_faults(watched: Watched, load: subprocess.Popen[bytes], seconds: float) -> None:
     """Inject faults at each tick of the load; later ones would disturb its final count."""
-    producer = Producer(KafkaSettings(kafka_bootstrap_servers=watched.bootstrap_servers), "dashboards")
+    producer = Producer(watched.administrator, "dashboards")
     end, tick = time.monotonic() + seconds - 2 * TICK_S, 0
     while time.monotonic() < end:
         tick += 1
@@ -101,5 +103,4 @@ def _load(watched: Watched, seconds: float) -> tuple[str, ...]:
 
 def _environment(watched: Watched) -> dict[str, str]:
     # Records published beside the load are unexpected to it, so it always waits this long for its counts.
-    own = {"APP_KAFKA_BOOTSTRAP_SERVERS": watched.bootstrap_servers, "APP_DEADLINE": "10s"}
-    return clean_environment(own)
+    return clean_environment(variables(KafkaSettings, watched.kafka) | {"APP_DEADLINE": "10s"} | given())

@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs/doors.md"
 ROW = re.compile(r"\| (?P<ports>`[a-z0-9-]+:[0-9]+`[^|]*) \| (?P<paths>[^|]*) \| [^|]+ \|")
 ELSEWHERE = "eventline-outsider"
 PATHS = ("/", "/schema", "/schema/openapi.json", "/metrics", "/livez", "/readyz", "/startupz", "/api/v1/query?query=up")
+FIRST_TILE = "0/000.p/1"  # is there as soon as the log has an entry, and stays
 NO_ANSWER = (401, 403, 404, 405)
 # Prints each port that accepts a connection, and each path that answers with neither a refusal nor "not found".
 LOOK = """
@@ -99,7 +100,7 @@ def _paths() -> list[str]:
     routes = {route.split(" ", 1)[1] for table in ROUTES.values() for route in table if route.startswith("GET ")}
     return [
         *PATHS,
-        *sorted(re.sub(r"\{path[^}]*\}", "0/000", re.sub(r"\{(?!path)[^}]*\}", "0", one)) for one in routes),
+        *sorted(re.sub(r"\{path[^}]*\}", FIRST_TILE, re.sub(r"\{(?!path)[^}]*\}", "0", one)) for one in routes),
     ]
 
 
