@@ -97,7 +97,7 @@ class KafkaAdmin:
         """
         created = [topic.name for topic in topics if self._create(topic)]
         if existing := {topic.name for topic in topics} - set(created):
-            self.ids(existing)  # raises for a denied one, which is not listed: its partitions would not be compared
+            self._require_described(existing)
         if wrong := self._wrong_counts({topic.name: topic.partitions for topic in topics}):
             remedy = "keys would move between partitions and lose their order; delete the topic or correct the catalog"
             raise TopicsError("\n".join(f"{difference}: {remedy}" for difference in wrong))
@@ -250,6 +250,12 @@ class KafkaAdmin:
                 return False
             raise self._explained(error, f"topic {topic.name}", ("CREATE", advice.TOPIC, topic.name)) from error
         return True
+
+    def _require_described(self, topics: Iterable[str]) -> None:
+        """Raise BrokerRefusedError for denied topics: they are not listed, so their partitions are not compared."""
+        denied = [name for name, allowed in self.operations(sorted(topics)).items() if not allowed]
+        if denied:
+            raise BrokerRefusedError(advice.missing(self._settings, "DESCRIBE", advice.TOPIC, denied))
 
     def _wrong_counts(self, expected: Mapping[str, int]) -> list[str]:
         counts = {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}
