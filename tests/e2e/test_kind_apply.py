@@ -21,6 +21,11 @@ FIRST, SECOND = "trial-1", "trial-2"
 WITH_STATUS = {"Deployment", "StatefulSet", "Job", "PodDisruptionBudget", "PersistentVolumeClaim", "NetworkPolicy"}
 
 
+@pytest.fixture(autouse=True)
+def _nothing_ends_by_itself() -> None:
+    """Stands for the fixture of the other stories, whose system is not this one."""
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[TrialCluster]:
     with trial_cluster() as cluster:

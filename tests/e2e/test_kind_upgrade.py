@@ -29,6 +29,11 @@ print(urllib.request.urlopen(request, timeout=30).headers["Location"].rpartition
 """
 
 
+@pytest.fixture(autouse=True)
+def _nothing_ends_by_itself() -> None:
+    """Stands for the fixture of the other stories, whose system is not this one."""
+
+
 @pytest.fixture(scope="module")
 def old_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as it was, with its images built."""
