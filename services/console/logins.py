@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from services.console.settings import S
-from services.contracts.access import OPERATOR, kafka_name
+from services.contracts.access import MECHANISM, OPERATOR, kafka_name
 
 DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
-MECHANISM = "SCRAM-SHA-512"
 SECRETS = ("kubectl", "--context", "kind-eventline", "--namespace", "eventline", "get", "secret")
 ANSWERS_S = 20.0
 

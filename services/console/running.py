@@ -19,11 +19,10 @@ from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.logins import DOCKER_COMPOSE, IN_KIND, reached
 from services.console.settings import LOCALHOST, ConsoleSettings, S
-from services.console.tokens.found_key import provide
+from services.console.tokens.found_key import GIVEN, KEY_FILE, provide
 from services.contracts.access import OPERATOR
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
-TOKEN, TOKEN_KEY_FILE = "APP_TOKEN", "APP_TOKEN_KEY_FILE"  # names
 CONNECT_S, ANSWER_S = 0.5, 5.0
 AUDIT_ANSWERS = {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.UNAUTHORIZED}
 KAFKA_PORTS = {COMPOSE: 39092, KIND: 29092}
@@ -53,8 +52,8 @@ class Running(msgspec.Struct, frozen=True):
 
     def lend_token(self, environment: MutableMapping[str, str]) -> None:
         """Add the operator's key for tokens to the environment, unless that has a token of its own."""
-        if environment.keys().isdisjoint({TOKEN, TOKEN_KEY_FILE}) and (key := self.login.get("token_key_file")):
-            environment[TOKEN_KEY_FILE] = key
+        if environment.keys().isdisjoint(GIVEN) and (key := self.login.get("token_key_file")):
+            environment[KEY_FILE] = key
 
     def listens(self) -> bool:
         """Return whether anything listens at any of its addresses, as it does while a part is broken."""

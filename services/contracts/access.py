@@ -13,6 +13,7 @@ from services.contracts.catalog import TOPICS, Pattern, Topic
 from services.contracts.service_list import PUBLISHERS, SERVICES
 
 PREFIX = "eventline-"  # of principals: in a shared Kafka `user` is too common a name
+MECHANISM = "SCRAM-SHA-512"  # with which they log in
 LAG_EXPORTER, ADMINISTRATOR, OPERATOR = "lag-exporter", "topics", "operator"
 PRINCIPALS = (*SERVICES, LAG_EXPORTER, ADMINISTRATOR, OPERATOR)  # one for each process, and one for a person
 REBUILD = "user-rebuild-"

@@ -8,6 +8,7 @@ from typing import Self
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.settings.environment import Natural, load, settings, variables
 from services.console.settings import OPERATOR_FILE, ConsoleSettings
+from services.console.tokens.found_key import KEY_FILE
 from services.console.tokens.settings import TokenSettings
 from services.contracts.access import ADMINISTRATOR, OPERATOR
 from services.workbench.local.access import issuer, logins
@@ -80,4 +81,4 @@ def protect(environment: MutableMapping[str, str]) -> None:
     if "APP_SECURE" in environment:
         settings = load(WorkbenchSettings, environment)
         if settings.secure and not (settings.token or settings.token_key_file):
-            environment["APP_TOKEN_KEY_FILE"] = str(settings.issuer_key())
+            environment[KEY_FILE] = str(settings.issuer_key())

@@ -1,6 +1,5 @@
 """Fixtures of the tests of releases: a temporary repository, and tools of others, each skipped where it is missing."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,29 +10,17 @@ import pytest
 from services.workbench.release.command import MissingError
 from services.workbench.release.tools import go_tool, python_tool
 from tests.support.command_blocks import ROOT, environment, execute
+from tests.support.repository_copy import COMMIT, copied
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-# `make` compares them with the age of the set-up.
 SET_UP = ("requirements.lock", "requirements-release.lock")
-COMMIT = "git init --quiet && git add . && git -c user.name=t -c user.email=t@example.org commit --quiet --message copy"
 PATIENCE_S = 600
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of one commit with the files of this one, which uses the set-up of this one."""
-    folder = tmp_path_factory.mktemp("repository")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).exists() or (ROOT / name).is_symlink():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
-    (folder / ".eventline").mkdir()
-    for name in ("venv", "release"):
-        (folder / ".eventline" / name).symlink_to((ROOT / ".eventline" / name).resolve())
-    for name in SET_UP:
-        os.utime(folder / name, (0, 0))
+    folder = copied(tmp_path_factory.mktemp("repository"), ("venv", "release"), SET_UP)
     code, output = execute(COMMIT, folder=folder)
     assert code == 0, output
     return folder

@@ -2,25 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 import trustme
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-    ScramCredentialInfo,
-    ScramMechanism,
-    UserScramCredentialUpsertion,
-)
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from services.chassis.kafka.access.acls import AccessAdmin, Acl
+from services.chassis.kafka.settings import KafkaSettings
 from services.workbench.local.broker import broker as local_broker
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.system import System
@@ -65,33 +56,21 @@ class SecureBroker(msgspec.Struct, frozen=True):
     @contextmanager
     def only(self, right: str, kind: str, name: str, pattern: str = "LITERAL") -> Iterator[None]:
         """Give the user only one right on a topic or group, for a time; PREFIXED: on all whose names begin so."""
-        admin = AdminClient({"bootstrap.servers": self.address("plaintext")})
-        allow = AclPermissionType.ALLOW
-        entry = (
-            ResourceType[kind],
-            name,
-            ResourcePatternType[pattern],
-            f"User:{USER}",
-            "*",
-            AclOperation[right],
-            allow,
-        )
-        for future in admin.create_acls([AclBinding(*entry)]).values():
-            future.result(READY_S)
+        row = Acl(f"User:{USER}", kind.lower(), name, right.title().replace("_", ""), pattern == "PREFIXED")
+        self._administrator().add([row])
         try:
             yield
         finally:
-            for future in admin.delete_acls([AclBindingFilter(*entry)]).values():
-                future.result(READY_S)
+            self._administrator().remove([row])
 
-    def admit(self, user: str, password: str, *rights: AclBinding) -> None:
-        """Give a user rights, and then a login by SCRAM-SHA-512."""
-        admin = AdminClient({"bootstrap.servers": self.address("plaintext")})
-        for future in admin.create_acls(list(rights)).values() if rights else ():
-            future.result(READY_S)
-        login = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        config = UserScramCredentialUpsertion(user, login, password.encode())
-        admin.alter_user_scram_credentials([config])[user].result(READY_S)
+    def admit(self, user: str, password: str) -> None:
+        """Give a user a login by SCRAM-SHA-512."""
+        self._administrator().admit({user: password})
+
+    def _administrator(self) -> AccessAdmin:
+        patience = timedelta(seconds=READY_S)
+        plain = KafkaSettings(kafka_bootstrap_servers=self.address("plaintext"), kafka_request_timeout=patience)
+        return AccessAdmin(plain, "test")
 
 
 @contextmanager

@@ -276,8 +276,11 @@ class KafkaAdmin:
         if cause.code() == KafkaError.INVALID_REPLICATION_FACTOR:  # or the other brokers are still starting
             return BrokerRefusedError(f"{what}: {cause.str()}: start more brokers, or lower {REPLICATION}")
         if cause.code() in DENIED:
-            needed = f": {advice.missing(self._settings, *need[:2], need[2:])}" if need else ""
-            return BrokerRefusedError(f"{what}: {cause.name()}{needed}")
+            if need is None:
+                return BrokerRefusedError(f"{what}: {cause.name()}")
+            operation, kind, name = need
+            advised = advice.missing(self._settings, operation, kind, [name])
+            return BrokerRefusedError(f"{what}: {cause.name()}: {advised}")
         if not cause.retriable() and cause.code() not in TEMPORARY:
             return TopicsError(f"{what}: {cause.name()}: {cause.str()}")
         return self._unavailable(error, what)

@@ -1,7 +1,6 @@
 """Keeps a Kafka client's last error and explains it: which setting, certificate or address to check."""
 
 import re
-import ssl
 
 from confluent_kafka import KafkaError
 
@@ -9,7 +8,6 @@ from services.chassis.kafka.error_events import ErrorEvents
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.net import tls
 
-DEFAULT_PORT = 9092
 LOGIN = "check APP_KAFKA_USER, APP_KAFKA_PASSWORD and APP_KAFKA_SASL_MECHANISM"
 TLS = "check APP_KAFKA_BOOTSTRAP_SERVERS and the APP_KAFKA_…_FILE settings, or the broker's certificate"
 ISSUER = "check APP_KAFKA_USER, APP_KAFKA_PASSWORD and the APP_KAFKA_OAUTH_… settings"
@@ -53,23 +51,14 @@ class ClientErrors:
         return f"{_text(error)}: {PROTOCOL}" if "Invalid response size" in error.str() else None
 
     def _certificate_problem(self) -> str | None:
-        settings = self._settings
         try:
-            trusted = tls.context(settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_key_file)
-        except (ssl.SSLError, OSError) as error:
+            trusted = self._settings.trusted()
+        except OSError as error:
             return str(error)
-        problems = (tls.refusal(host, port, trusted) for host, port in _addresses(settings.kafka_bootstrap_servers))
+        problems = (tls.refusal(host, port, trusted) for host, port in self._settings.addresses())
         return next((problem for problem in problems if problem), None)
 
 
 def _text(error: KafkaError) -> str:
     # The duration differs each time, and a caller that logs only new texts would log each of them.
     return re.sub(r" \(after \d+ms in state \w+\)", "", error.str())
-
-
-def _addresses(servers: str) -> list[tuple[str, int]]:
-    found = []
-    for server in servers.split(","):
-        host, _, port = server.strip().rpartition("://")[2].rpartition(":")
-        found.append((host.strip("[]"), int(port)) if host and port.isdecimal() else (server.strip(), DEFAULT_PORT))
-    return found

@@ -33,9 +33,7 @@ class PartitionReader:
 
     def __init__(self, settings: KafkaSettings, name: str, starts: Mapping[TopicPartition, int]) -> None:
         self._settings = settings
-        self._group = (
-            f"{settings.kafka_group_prefix}{READERS}{name}"  # never joined; the client asks for its coordinator
-        )
+        self._group = settings.group_id(READERS + name)  # never joined; the client asks for its coordinator
         self._events = ErrorEvents(self._group)
         self._errors = ClientErrors(settings, self._events)
         own = {"error_cb": self._errors}

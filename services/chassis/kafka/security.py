@@ -1,5 +1,6 @@
 """Kafka TLS and SASL settings, and the check for contradictions between them."""
 
+import ssl
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -52,6 +53,10 @@ class KafkaSecurity(Mixin):
     def uses_tokens(self) -> bool:
         """True if the login is a token of an OAuth issuer."""
         return self.kafka_sasl_mechanism == OAUTHBEARER
+
+    def trusted(self) -> ssl.SSLContext:
+        """Return the authorities that clients trust, and the certificate that they show. Raises OSError."""
+        return tls.context(self.kafka_ca_file, self.kafka_certificate_file, self.kafka_key_file)
 
     def problems(self) -> list[str]:
         """Return contradictions between settings, a line each."""

@@ -8,6 +8,8 @@ import msgspec
 from services.chassis.kafka.security import KafkaSecurity
 from services.chassis.settings.environment import Natural, Text, settings
 
+DEFAULT_PORT = 9092
+
 
 @settings
 class KafkaSettings(KafkaSecurity):
@@ -24,6 +26,14 @@ class KafkaSettings(KafkaSecurity):
     kafka_poll_interval: timedelta = timedelta(minutes=5)
     kafka_replication_factor: Natural = 1
     kafka_min_insync_replicas: Natural = 1
+
+    def addresses(self) -> list[tuple[str, int]]:
+        """Return host and port of each bootstrap server."""
+        found = []
+        for server in self.kafka_bootstrap_servers.split(","):
+            host, _, port = server.strip().rpartition("://")[2].rpartition(":")
+            found.append((host.strip("[]"), int(port)) if host and port.isdecimal() else (server.strip(), DEFAULT_PORT))
+        return found
 
     def group_id(self, name: str) -> str:
         """Return the id at the broker of the group with this name."""

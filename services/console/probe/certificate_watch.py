@@ -32,13 +32,9 @@ class CertificateWatch(Periodic):
         return EVERY_S
 
     def _look(self) -> Mapping[str, float]:
-        given = self._settings
-        trusted = tls.context(given.kafka_ca_file, given.kafka_certificate_file, given.kafka_key_file)
-        servers = (server.strip() for server in given.kafka_bootstrap_servers.split(","))
-        found = {server: tls.expiry(*_address(server), trusted) for server in servers if server}
+        try:
+            trusted = self._settings.trusted()
+        except OSError:  # a file that cannot be read: the clients report it
+            return {}
+        found = {f"{host}:{port}": tls.expiry(host, port, trusted) for host, port in self._settings.addresses()}
         return {server: expires for server, expires in found.items() if expires is not None}
-
-
-def _address(server: str) -> tuple[str, int]:
-    host, _, port = server.rpartition("://")[2].rpartition(":")
-    return host.strip("[]"), int(port)

@@ -9,8 +9,8 @@ from services.chassis.kafka.access.authorized import authorized
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.console.rights.table import Table, wrong_operations
 from services.console.settings import ConsoleSettings
+from services.contracts.access import MECHANISM
 
-MECHANISM = "SCRAM-SHA-512"
 LOGIN_S = 3.0  # so long a login may take; a refused one takes all of it
 Passwords = Mapping[str, str]
 T = TypeVar("T")

@@ -118,7 +118,7 @@ class Trial:
     async def metric(self, process: str, name: str) -> float:
         """Return the current value of a metric without labels."""
         port = self.system.process(process).program.environment["APP_METRICS_PORT"]
-        async with api_session() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
+        async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/metrics") as response:
             lines = (await response.text()).splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
 

@@ -1,5 +1,7 @@
 """The expiry of a broker's certificate, read from brokers with TLS."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -39,3 +41,11 @@ def test_without_tls_and_without_an_answer_there_is_no_series(files: Files) -> N
     encrypted = plain | {"APP_KAFKA_SECURITY_PROTOCOL": "ssl", "APP_KAFKA_CA_FILE": files.authority}
     assert seen(plain, "127.0.0.1:1") is None
     assert seen(encrypted, "127.0.0.1:1") is None
+
+
+def test_a_server_without_a_port_is_asked_at_kafkas_and_an_unreadable_file_ends_nothing(files: Files) -> None:
+    encrypted = {"APP_KAFKA_BOOTSTRAP_SERVERS": "localhost", "APP_KAFKA_SECURITY_PROTOCOL": "ssl"}
+    settings = load(KafkaSettings, encrypted | {"APP_KAFKA_CA_FILE": files.authority})
+    assert settings.addresses() == [("localhost", 9092)]
+    CertificateWatch(settings, a_telemetry()).check()
+    CertificateWatch(replace(settings, kafka_ca_file="gone.pem"), a_telemetry()).check()

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from services.chassis.kafka import config
 from services.chassis.kafka.admin import BrokerUnavailableError
+from services.chassis.kafka.rights import advice
 from services.chassis.kafka.settings import KafkaSettings
 
 EVERYBODY = "User:*"
@@ -66,7 +67,7 @@ class AccessAdmin:
     """The administrator's client. Every method raises BrokerUnavailableError, and AccessRefusedError if it may not."""
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
-        self._user = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
+        self._user = advice.user(settings)
         self._admin = AdminClient(config.client(settings, name))
         self._timeout_s = settings.kafka_request_timeout.total_seconds()
 

@@ -7,12 +7,11 @@ from typing import TypeVar
 import msgspec
 
 from services.chassis.kafka.settings import KafkaSettings
-from services.contracts.access import PRINCIPALS, kafka_name
+from services.contracts.access import MECHANISM, PRINCIPALS, kafka_name
 from services.workbench.local.access import certificates, passwords
 from services.workbench.local.access.certificates import Certificates
 
 BROKER = "broker"
-MECHANISM = "SCRAM-SHA-512"
 S = TypeVar("S", bound=KafkaSettings)
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from services.contracts.access import ADMINISTRATOR, kafka_name
+from services.contracts.access import ADMINISTRATOR, MECHANISM, kafka_name
 from services.workbench.local.access.certificates import Certificates
-from services.workbench.local.access.logins import BROKER, MECHANISM, Logins
+from services.workbench.local.access.logins import BROKER, Logins
 from services.workbench.local.broker import Node, program
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
