@@ -138,7 +138,7 @@ images: ## build the images: one for each service, and eventline/console
 cluster: $(PACKAGES_READY) ## create the kind cluster, unless it exists
 	@$(BIN)/python -m k8s cluster
 
-deploy: $(PACKAGES_READY) images ## install the whole system on kind; KIND_KAFKA_NODES=3 brokers, KIND_USER_PORT=... moves a port
+deploy: $(PACKAGES_READY) images ## install the whole system on kind; KIND_KAFKA_NODES=3 brokers, KIND_KAFKA_TLS=1, KIND_USER_PORT=... moves a port
 	@$(BIN)/python -m k8s deploy
 
 undeploy: $(PACKAGES_READY) ## remove the release and its data from the cluster

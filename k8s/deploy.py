@@ -20,7 +20,6 @@ from services.contracts.service_list import SERVICES
 
 VALID = timedelta(hours=1)
 MORE = "More of them: .eventline/venv/bin/python -m services.console token --role write --for 1h\n"
-NODES = "KIND_KAFKA_NODES"  # 1 or 3
 TITLES = {
     "kafka": "Kafka answers",
     "console-topics": "Topics are made",
@@ -50,7 +49,7 @@ def deploy(console: Console) -> None:
         step.note = images.load(wanted)
     with steps.step("The Helm release") as step:
         release.ensure_namespace()
-        step.note = _release(release.settings(wanted, ports(), os.environ.get(NODES, "1")))
+        step.note = _release(release.settings(wanted, ports(), os.environ))
     for workload in waiting.present():
         with steps.step(_title(workload.part)) as step:
             step.note = workload.reference

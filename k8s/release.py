@@ -20,11 +20,16 @@ _NAMESPACE = json.dumps(
 )
 
 
-def settings(tags: Mapping[str, str], ports: Mapping[str, int], nodes: str) -> list[str]:
-    """Return the `--set` arguments: images by their content, Kafka's nodes, ports by which parts name themselves."""
+NODES = "KIND_KAFKA_NODES"  # 1 or 3
+TLS = "KIND_KAFKA_TLS"  # anything: clients reach Kafka by TLS only
+
+
+def settings(tags: Mapping[str, str], ports: Mapping[str, int], environment: Mapping[str, str]) -> list[str]:
+    """Return the `--set` arguments: images by their content, how Kafka is run, ports by which parts name themselves."""
     kafka = [ports[name] for name in ("KIND_KAFKA_PORT", "KIND_KAFKA_1_PORT", "KIND_KAFKA_2_PORT")]
     values = [f"{service}.image.tag={tag}" for service, tag in tags.items()]
-    values.append(f"global.kafka.replicas={nodes}")
+    values.append(f"global.kafka.replicas={environment.get(NODES, '1')}")
+    values.append(f"global.kafka.tls={'true' if environment.get(TLS) else 'false'}")
     values.append(f"kafka.externalAccess.ports={{{','.join(map(str, kafka))}}}")
     for watcher in WATCHERS:
         address = f"http://127.0.0.1:{ports[f'KIND_{watcher.upper()}_PORT']}"

@@ -3,13 +3,17 @@
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from services.console.settings import S
 from services.contracts.access import MECHANISM, OPERATOR, kafka_name
 
 DOCKER_COMPOSE, IN_KIND = "docker compose", "kind"
-SECRETS = ("kubectl", "--context", "kind-eventline", "--namespace", "eventline", "get", "secret")
+GET = ("kubectl", "--context", "kind-eventline", "--namespace", "eventline", "get")
+SECRETS = (*GET, "secret")
 ANSWERS_S = 20.0
+# With TLS the release's clients have a volume with the authority of its broker.
+AUTHORITY = '{{range .spec.template.spec.volumes}}{{if eq .name "kafka-ca"}}{{.secret.secretName}}{{end}}{{end}}'
 
 
 def reached(settings: S, system: str, broker: str, environment: Mapping[str, str], login: str = OPERATOR) -> S:
@@ -17,13 +21,26 @@ def reached(settings: S, system: str, broker: str, environment: Mapping[str, str
     settings = replace(settings, kafka_bootstrap_servers=broker)
     if settings.logs_in or not (password := _password(system, environment, login)):
         return settings
+    authority = _authority(settings.state_dir) if system == IN_KIND else ""
     return replace(
         settings,
-        kafka_security_protocol="sasl_plaintext",
+        kafka_security_protocol="sasl_ssl" if authority else "sasl_plaintext",
+        kafka_ca_file=authority,
         kafka_sasl_mechanism=MECHANISM,
         kafka_user=kafka_name(login),
         kafka_password=password,
     )
+
+
+def output(*argv: str) -> str:
+    """Return what a program says, nothing if it fails, is missing or is late."""
+    try:
+        done = subprocess.run(  # noqa: S603  # programs named in this package, no shell
+            argv, capture_output=True, text=True, check=False, timeout=ANSWERS_S
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def _password(system: str, environment: Mapping[str, str], login: str) -> str:
@@ -31,16 +48,20 @@ def _password(system: str, environment: Mapping[str, str], login: str) -> str:
     if system == DOCKER_COMPOSE:
         variable = f"KAFKA_{login.upper().replace('-', '_')}_PASSWORD"
         return environment.get(variable) or kafka_name(login)  # as docker-compose.yml has it
-    return _of_secret(f"eventline-kafka-{login}") if system == IN_KIND else ""
+    return _of_secret(f"eventline-kafka-{login}", "password").strip() if system == IN_KIND else ""
 
 
-def _of_secret(name: str) -> str:
-    """Return the password in a Secret of the release on kind, nothing if it has none."""
-    template = "--output=go-template={{.data.password | base64decode}}"
-    try:
-        done = subprocess.run(  # noqa: S603  # a program named here, no shell
-            (*SECRETS, name, template), capture_output=True, text=True, check=False, timeout=ANSWERS_S
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
+def _authority(state: Path) -> str:
+    """Write the authority of the broker's certificate on kind into a file, and return its path, nothing without TLS."""
+    secret = output(*GET, "deployment", "eventline-console", f"--output=go-template={AUTHORITY}")
+    if not secret:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    path = state.absolute() / IN_KIND / "kafka-ca.crt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_of_secret(secret, "ca.crt"))
+    return str(path)
+
+
+def _of_secret(name: str, key: str) -> str:
+    """Return a value in a Secret of the release on kind, nothing if it has none."""
+    return output(*SECRETS, name, f'--output=go-template={{{{index .data "{key}" | base64decode}}}}')

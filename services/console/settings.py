@@ -19,7 +19,7 @@ RUNNING = "running"
 OPERATOR_FILE = "operator.env"  # in the folder of a secured system: a line NAME=value for each variable
 OPERATORS = (KafkaSecurity, TokenSettings)
 T = TypeVar("T")
-S = TypeVar("S", bound=KafkaSettings)
+S = TypeVar("S", bound="ConsoleSettings")
 
 
 def with_service_ports(kind: type[T]) -> type[T]:

@@ -181,6 +181,19 @@ def test_values_of_those_who_watch_that_cannot_work_are_refused(helm: Helm, valu
     assert named in refusal(helm, "observability", *values)
 
 
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ([], "without global.kafka.tls=true"),
+        (["global.kafka.tls=true"], "without global.kafka.caSecret"),
+    ],
+)
+def test_a_certificate_of_the_broker_that_its_clients_would_not_accept_is_refused(
+    helm: Helm, values: list[str], named: str
+) -> None:
+    assert f"kafka.tls.existingSecret {named}" in refusal(helm, "eventline", "kafka.tls.existingSecret=own", *values)
+
+
 def refusal(helm: Helm, chart: str, *values: str, release: str = "eventline") -> str:
     """Return why a chart with these values is refused. Fails the test when it is not."""
     done = helm.template(chart, *(word for value in values for word in ("--set", value)), release=release)

@@ -20,6 +20,14 @@
 {{- if and .Values.sasl.existingSecret (not .Values.tls.existingSecret) -}}
 {{- fail "sasl.existingSecret without tls.existingSecret would send passwords in clear text: set both" -}}
 {{- end -}}
+{{- $global := (.Values.global).kafka | default dict -}}
+{{- if and (include "kafka.controlled" .) .Values.tls.existingSecret -}}
+{{- if not $global.tls -}}
+{{- fail "kafka.tls.existingSecret without global.kafka.tls=true: the nodes would speak TLS, and their clients would not: set both" -}}
+{{- else if not (or $global.caSecret $global.trustSystem) -}}
+{{- fail "kafka.tls.existingSecret without global.kafka.caSecret: name a Secret with the key ca.crt, which the clients trust, or write global.kafka.trustSystem=true" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The Secret with the certificate of the clients' listeners, nothing without TLS. */}}
@@ -78,7 +86,7 @@
 
 {{/* What the broker's own tools need in its container. */}}
 {{- define "kafka.tools" -}}
- --command-config /opt/kafka/config/broker.properties
+--command-config /opt/kafka/config/broker.properties
 {{- end -}}
 
 {{/* The broker's settings by their Kafka names, the chart's below the user's. */}}

@@ -1,10 +1,9 @@
 """The key of the development issuer of a system that runs in containers on this machine, fetched from it."""
 
 import os
-import subprocess
 from pathlib import Path
 
-from services.console.logins import ANSWERS_S, DOCKER_COMPOSE, IN_KIND, SECRETS
+from services.console.logins import DOCKER_COMPOSE, IN_KIND, SECRETS, output
 from services.console.tokens.issuer import PRIVATE
 
 COMPOSE_FILE = Path(__file__).parents[3] / "docker-compose.yml"
@@ -36,18 +35,9 @@ def fetch(system: str, path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     if system == DOCKER_COMPOSE:
-        return _output(*IN_COMPOSE, str(path)) is not None and path.exists()
-    if text := _output(*SECRETS, "eventline-token-issuer", TEMPLATE):
+        output(*IN_COMPOSE, str(path))
+        return path.exists()
+    if text := output(*SECRETS, "eventline-token-issuer", TEMPLATE):
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
     return bool(text)
-
-
-def _output(*argv: str) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603  # a program named here, no shell
-            argv, capture_output=True, text=True, check=False, timeout=ANSWERS_S
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
