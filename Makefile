@@ -101,7 +101,7 @@ test-dashboards: $(PACKAGES_READY) $(if $(PROMETHEUS),,$(KAFKA_READY)) ## run ev
 	@$(BIN)/python -m pytest -m dashboards tests/dashboards $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(ARGS)
 
 e2e: $(PACKAGES_READY) ## run the stories on TARGET=local, compose or kind
-	@$(BIN)/python -m pytest -m "e2e and not on_demand" tests/e2e --target $(TARGET) $(ARGS)
+	@$(if $(SECURE),APP_SECURE=$(SECURE) )$(BIN)/python -m pytest -m "e2e and not on_demand" tests/e2e --target $(TARGET) $(ARGS)
 
 test-alerts: $(PACKAGES_READY) $(KAFKA_READY) ## cause every alert on a local system and check that it fires and clears
 	@$(BIN)/python -m pytest -m alerts tests/alerts $(ARGS)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from k8s.command import CommandError, DeployError, run
+from services.chassis.kafka.settings import KafkaSettings
 from services.console.logins import DOCKER_COMPOSE, reached
 from services.console.settings import ConsoleSettings
 from services.console.tokens.found_key import KEY_FILE
 from services.console.tokens.issuer import PRIVATE
-from services.contracts.access import ADMINISTRATOR
+from services.contracts.access import ADMINISTRATOR, OPERATOR
 from services.contracts.service_list import SERVICES
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
@@ -38,11 +39,14 @@ class ComposeTarget(Mailpit):
         super().__init__(f"http://{HOST}:{ports['MAIL_PORT']}")
         self.variables = {name: str(port) for name, port in ports.items()} | {"COMPOSE_PROJECT_NAME": PROJECT}
         self._environment = dict(os.environ) | self.variables
-        broker = f"{HOST}:{ports['KAFKA_PORT']}"
-        self.kafka = reached(ConsoleSettings(), DOCKER_COMPOSE, broker, os.environ)
-        self.administrator = reached(ConsoleSettings(), DOCKER_COMPOSE, broker, os.environ, ADMINISTRATOR)
+        self._broker = f"{HOST}:{ports['KAFKA_PORT']}"
+        self.kafka, self.administrator = self.login(OPERATOR), self.login(ADMINISTRATOR)
         self.prometheus_url = f"http://{HOST}:{ports['PROMETHEUS_PORT']}"
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{ports[f'{name.upper()}_PORT']}" for name in SERVICES}
+
+    def login(self, principal: str) -> KafkaSettings:
+        """Return the settings of a login, with the password that the file has."""
+        return reached(ConsoleSettings(), DOCKER_COMPOSE, self._broker, os.environ, principal)
 
     def compose(self, *arguments: str, file: Path = FILE, **variables: str) -> str:
         """Return what docker compose wrote, with further variables of the file. Raises CommandError."""

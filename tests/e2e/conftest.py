@@ -1,7 +1,6 @@
 """The target of the stories: `--target local`, `compose` or `kind`, one system for the whole run."""
 
 import contextlib
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from tests.support.stories.target import Target
 
 HERE = Path(__file__).parent
 TARGETS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Target]]] = {
-    "local": lambda folder: local(folder, token_key_file=os.environ.get("APP_TOKEN_KEY_FILE", "")),
+    "local": local,
     "compose": compose,
     "kind": kind,
 }

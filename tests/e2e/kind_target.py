@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from k8s.command import CONTEXT, NAMESPACE, RELEASE, CommandError, kubectl, run
+from services.chassis.kafka.settings import KafkaSettings
 from services.console.logins import IN_KIND, reached
 from services.console.settings import ConsoleSettings
 from services.console.tokens.found_key import provide
-from services.contracts.access import ADMINISTRATOR
+from services.contracts.access import ADMINISTRATOR, OPERATOR
 from services.contracts.service_list import KIND, SERVICES, ports
 from services.workbench.polling import until
 from tests.e2e import postgres_store
@@ -45,11 +46,14 @@ class KindTarget(Mailpit):
 
     def __init__(self) -> None:
         super().__init__(f"http://{address('mail')}")
-        self.kafka = reached(ConsoleSettings(), IN_KIND, address("kafka"), os.environ)
-        self.administrator = reached(ConsoleSettings(), IN_KIND, address("kafka"), os.environ, ADMINISTRATOR)
+        self.kafka, self.administrator = self.login(OPERATOR), self.login(ADMINISTRATOR)
         self.urls: Mapping[str, str] = {name: f"http://{address(name)}" for name in SERVICES}
         self.prometheus_url = f"http://{address('prometheus')}"
         self._replicas: dict[str, str] = {}
+
+    def login(self, principal: str) -> KafkaSettings:
+        """Return the settings of a login, with the password in its Secret."""
+        return reached(ConsoleSettings(), IN_KIND, address("kafka"), os.environ, principal)
 
     def stop(self, part: str) -> None:
         """Scale a part to nothing, and wait until its pods have ended."""

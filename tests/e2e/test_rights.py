@@ -3,33 +3,28 @@
 Nothing is written: the broker is asked for the authorized operations of each login.
 """
 
-import os
 from dataclasses import replace
 
 import pytest
 
 from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
-from services.console.logins import DOCKER_COMPOSE, IN_KIND, reached
 from services.console.rights.table import Table
-from services.console.settings import ConsoleSettings
 from services.contracts.access import ADMINISTRATOR, PRINCIPALS
 from tests.support.rights_matrix import by_word
 from tests.support.stories.target import Target
 
-SYSTEMS = {"compose": DOCKER_COMPOSE, "kind": IN_KIND}
 ANSWER_S = 5.0
 WRONG = "not-this-password"  # nobody's
 
 
 @pytest.fixture
-def clients(target: Target, request: pytest.FixtureRequest) -> dict[str, KafkaSettings]:
+def clients(target: Target) -> dict[str, KafkaSettings]:
     """The settings of each login."""
-    system = SYSTEMS.get(request.config.getoption("--target"))
-    if system is None:
-        pytest.skip("the local system has no logins; tests/integration/console/test_rights_matrix.py has its broker")
-    servers = target.administrator.kafka_bootstrap_servers
-    return {name: reached(ConsoleSettings(), system, servers, os.environ, name) for name in PRINCIPALS}
+    clients = {name: target.login(name) for name in PRINCIPALS}
+    if not any(settings.logs_in for settings in clients.values()):
+        pytest.skip("a plain local system has no logins; SECURE=1 gives it some")
+    return clients
 
 
 def test_each_login_may_do_what_the_table_has_and_nothing_else(clients: dict[str, KafkaSettings]) -> None:

@@ -15,8 +15,9 @@ from services.chassis.http.auth.settings import AuthSettings
 from services.chassis.http.auth.tokens import Policy, TokenVerifier
 from services.console.failures import UsageError
 from services.console.tokens.command import TokenOptions, run
-from services.console.tokens.sent import RENEWED_S, SentToken
+from services.console.tokens.sent import LIFETIME, RENEWED_S, SentToken
 from services.console.tokens.settings import TokenSettings
+from services.workbench.faults.conditions.clocks import AHEAD_S
 from services.workbench.local.ports import HOST
 from tests.support.apis import applications
 from tests.support.command_blocks import ROOT, blocks_for, execute
@@ -118,10 +119,21 @@ def test_our_clients_renew_a_token_before_it_expires(keys: Path, monkeypatch: py
     sent = SentToken(TokenSettings(token_key_file=str(keys / "issuer.jwk")))
     first, now = sent.headers(), time.time()
     assert sent.headers() == first
-    monkeypatch.setattr(time, "time", lambda: now + RENEWED_S + 1)
+    monkeypatch.setattr(time, "time", lambda: now + LIFETIME.total_seconds() - RENEWED_S + 1)
     assert sent.headers() != first
     assert SentToken(TokenSettings(token="given")).headers() == {"Authorization": "Bearer given"}  # noqa: S106
     assert SentToken(TokenSettings()).headers() == {}
+
+
+def test_a_token_of_our_clients_is_valid_for_a_service_whose_clock_a_campaign_moved(
+    keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = SentToken(TokenSettings(token_key_file=str(keys / "issuer.jwk")))
+    first, now = sent.headers(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + LIFETIME.total_seconds() - RENEWED_S - 1)  # just not renewed
+    assert sent.headers() == first
+    claims = jwt.decode(first["Authorization"].split()[1], options={"verify_signature": False})
+    assert claims["exp"] > time.time() + AHEAD_S
 
 
 def test_the_commands_of_the_page_make_a_key_and_a_token(tmp_path: Path) -> None:

@@ -1,18 +1,20 @@
 """The system as child processes of the test, with SQLite: no container, and no database that could be killed."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from services.chassis.settings.environment import load
 from services.contracts.service_list import SERVICES
 from services.workbench.local.lifecycle import Lifecycle
 from services.workbench.local.ports import HOST
 from services.workbench.local.processes import Program
 from services.workbench.local.system import MAILS, System, local_programs
 from services.workbench.local.trial import PORTS, hastened, settings_on_free_ports
-from services.workbench.settings import WorkbenchSettings
+from services.workbench.settings import WorkbenchSettings, protect
 from tests.support.stories.mailboxes import SinkFile
 from tests.support.stories.target import BROKER
 
@@ -30,7 +32,8 @@ class LocalTarget(SinkFile):
         self._system = system
         self._store = folder / "notification.db"
         self.variables = {f"APP_{name.upper()}": str(getattr(settings, name)) for name in PORTS}
-        self.kafka = self.administrator = settings.client
+        self.kafka, self.administrator = settings.client, settings.administrator
+        self.login = settings.client_of
         self.urls: Mapping[str, str] = {name: f"http://{HOST}:{settings.port(name)}" for name in SERVICES}
 
     def stop(self, part: str) -> None:
@@ -65,12 +68,15 @@ class LocalTarget(SinkFile):
 
 
 @contextlib.contextmanager
-def local(folder: Path, variables: Mapping[str, str] = {}, token_key_file: str = "") -> Iterator[LocalTarget]:
+def local(folder: Path, variables: Mapping[str, str] = {}) -> Iterator[LocalTarget]:
     """Yield a system on ports and in a folder of its own, with short leases; it is killed afterwards.
 
-    `variables` are set for the services besides their own. With an issuer's key the APIs need its tokens.
+    `variables` are set for the services besides their own. It is secured as the environment asks for: `SECURE=1` of
+    make, or with tokens alone by the key of an issuer.
     """
-    settings = replace(settings_on_free_ports(users=1), token_key_file=token_key_file)
+    protect(os.environ)
+    given = load(WorkbenchSettings, os.environ)
+    settings = replace(settings_on_free_ports(users=1), secure=given.secure, token_key_file=given.token_key_file)
     with System(
         _with_variables(hastened(program), variables) for program in local_programs(settings, folder)
     ) as system:

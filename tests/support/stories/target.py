@@ -29,6 +29,9 @@ class Target(Protocol):
     def administrator(self) -> KafkaSettings:
         """Settings with which anything can be done at the broker."""
 
+    def login(self, principal: str) -> KafkaSettings:
+        """Return the settings of one login, by its name in `services.contracts.access`."""
+
     @property
     def variables(self) -> Mapping[str, str]:
         """The variables by which the commands of the workbench find the system."""
