@@ -77,14 +77,18 @@ class LocalParts:
         return []
 
     async def restart_ended(self, part: str) -> None:
-        """Start a part again that has ended by itself, or ends within some seconds."""
+        """Start a part again that has ended by itself, or ends within some seconds.
+
+        A broker that still runs then is killed: on a busy machine it takes longer to end, and nobody would see it.
+        """
         for _ in range(int(ENDS_WITHIN_S / LOOK_S)):
             if self._has_ended(part):
-                if not (self._server and part == DATABASE):
-                    self._system.kill(_process(part))  # forgets it
-                await self.start(part)
-                return
+                break
             await asyncio.sleep(LOOK_S)
+        if self._has_ended(part) or part == BROKER:
+            if not (self._server and part == DATABASE):
+                self._system.kill(_process(part))  # forgets it
+            await self.start(part)
 
     def _has_ended(self, part: str) -> bool:
         if part == DATABASE:
