@@ -27,10 +27,10 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched_page(browser: Browser, size: str, scheme: Scheme, status: int = 422) -> Iterator[Page]:
+def watched_page(browser: Browser, size: str, scheme: Scheme, *statuses: int) -> Iterator[Page]:
     """Yield a page; at the end, none of its requests left this machine and the console has no error.
 
-    Chromium itself logs an error for each answer of an expected `status`.
+    Chromium itself logs an error for each answer of one of the expected `statuses`.
     """
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -41,7 +41,7 @@ def watched_page(browser: Browser, size: str, scheme: Scheme, status: int = 422)
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
     assert elsewhere == []
-    expected = f"Failed to load resource: the server responded with a status of {status}"
+    expected = tuple(f"Failed to load resource: the server responded with a status of {status}" for status in statuses)
     assert [error for error in errors if not error.startswith(expected)] == []
     context.close()
 

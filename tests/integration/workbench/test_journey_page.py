@@ -32,7 +32,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Command
 @pytest.fixture(params=[("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")], ids="-".join)
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     size, scheme = request.param
-    with watched_page(browser, size, scheme, status=404) as page:
+    with watched_page(browser, size, scheme, 404) as page:
         yield page
 
 

@@ -33,7 +33,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(params=[("wide", "light"), ("wide", "dark"), ("phone", "light")], ids="-".join)
 def page(request: pytest.FixtureRequest, browser: Browser, settings: Settings) -> Iterator[Page]:
     """The page in a size and a colour scheme; nothing but this machine can be reached, and no error may be logged."""
-    with watched_page(browser, *request.param) as page:
+    with watched_page(browser, *request.param, 422) as page:
         page.goto(f"http://127.0.0.1:{settings['APP_PAGE_PORT']}/")
         yield page
 

@@ -8,13 +8,16 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from services.chassis.http.auth import sign_in
 from services.chassis.http.auth.access import EVERYBODY, Routes, needed
 from services.chassis.http.auth.caller import KEY, NOBODY, Caller, set_caller
 from services.chassis.http.auth.refusals import forbidden, unauthenticated
 from services.chassis.http.auth.tokens import TokenError, TokenVerifier
+from services.chassis.http.problems import Refused
 
 HEADER = b"authorization"
 SCHEME = b"bearer"
+UNAUTHENTICATED = 401
 
 log = structlog.get_logger()
 
@@ -52,19 +55,22 @@ class Authorization:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3.0)."""
-        if scope["type"] == ScopeType.HTTP:
-            self._require_role(scope)
-        await self._app(scope, receive, send)
+        if scope["type"] != ScopeType.HTTP or (refused := self._refusal(scope)) is None:
+            await self._app(scope, receive, send)
+        elif refused.status == UNAUTHENTICATED and sign_in.is_wanted(scope):
+            await sign_in.send_page(send, refused.headers)
+        else:
+            raise refused
 
-    def _require_role(self, scope: HTTPScope) -> None:
+    def _refusal(self, scope: HTTPScope) -> Refused | None:
         roles = needed(self._routes, scope["method"], scope["path_template"])
         caller: Caller = scope.get(KEY, NOBODY)  # type: ignore[assignment]  # as above
         if roles == EVERYBODY or roles & caller.roles:
-            return
+            return None
         if caller is NOBODY:
-            raise unauthenticated(with_token=any(name == HEADER for name, _ in scope["headers"]))
+            return unauthenticated(with_token=any(name == HEADER for name, _ in scope["headers"]))
         log.info("forbidden", subject=caller.subject, roles=sorted(caller.roles), needed=sorted(roles))
-        raise forbidden(roles)
+        return forbidden(roles)
 
 
 def _token(given: list[bytes]) -> bytes:
