@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.chassis.kafka.admin import KafkaAdmin
 from services.chassis.messages.terminal import print_line
 from services.chassis.settings.environment import load as load_settings
 from services.chassis.telemetry import logs
@@ -58,6 +59,7 @@ def chaos(
             accepted = f"{played.commands:,} commands accepted in {played.requests:,} requests{unknown}"
             say(f"{accepted}; comparing everything")
             ended, operations = time.monotonic(), operations_of(history)
+            KafkaAdmin(broken.evidence.kafka, "chaos").reach(CONVERGED_S)  # the last fault may have ended just now
             outcome = settled(partial(collected, broken.evidence, operations), CONVERGED_S)
             converged = time.monotonic() - ended
             show(console, outcome, broken.evidence.audit_url)
