@@ -1,13 +1,11 @@
 """Client of a witness (C2SP tlog-witness): cosignatures for checkpoints, and the newest one that it has seen."""
 
-import http.client
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from services.chassis.net import tls
+from services.chassis.net.http_exchange import Answer, ExchangeError, Limits, Request, exchange
 from services.chassis.transparency.canonical_base64 import encoded
 from services.chassis.transparency.keys import Verifier
 from services.chassis.transparency.note import Note, NoteError
@@ -40,16 +38,8 @@ class WitnessUnreachableError(ConnectionError):
     """The witness did not answer in time."""
 
 
-class Answer(NamedTuple):
-    """An answer of the witness."""
-
-    status: int
-    content_type: str
-    body: bytes
-
-
 class WitnessClient:
-    """Client of one witness at a URL. It holds no connection, and each operation on a socket has a time-out."""
+    """Client of one witness at a URL. It holds no connection; `timeout_s` is for a whole request."""
 
     def __init__(self, url: str, verifier: Verifier, timeout_s: float = TIMEOUT_S) -> None:
         self._address = urlsplit(url)
@@ -98,22 +88,11 @@ class WitnessClient:
         return [each.line() for each in cosigned.signatures if self._verifier.made(each)]
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Answer:
-        connection = self._connection()
+        request = Request(self._address.path.rstrip("/") + path, method, body)
         try:
-            connection.request(method, self._address.path.rstrip("/") + path, body)
-            response = connection.getresponse()
-            content = response.read(LARGEST_ANSWER)
-        except (OSError, http.client.HTTPException) as error:
-            raise WitnessUnreachableError(f"the witness {self._address.netloc} does not answer: {error!r}") from error
-        finally:
-            connection.close()
-        return Answer(response.status, response.headers.get("content-type", ""), content)
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self._address.hostname or "", self._address.port
-        if self._address.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=tls.context(""))
+            return exchange(self._address, request, Limits(self._timeout_s, LARGEST_ANSWER))
+        except ExchangeError as error:
+            raise WitnessUnreachableError(f"the witness {self._address.netloc} does not answer: {error}") from error
 
 
 def _size(answer: Answer) -> int:

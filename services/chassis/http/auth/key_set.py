@@ -1,6 +1,5 @@
 """The issuer's public keys: a JSON Web Key Set (RFC 7517) from a file or a URL."""
 
-import http.client
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from services.chassis.http.auth.settings import AuthSettings
-from services.chassis.net import tls
+from services.chassis.net.http_exchange import ExchangeError, Limits, Request, exchange
 
 LARGEST_SET = 256 * 1024  # bytes
 MOST_KEYS = 100
 LEAST_RSA_BITS = 2048
 TIMEOUT_S = 5.0
-OK = 200
+OK, REDIRECTS = 200, 3  # a status, and the first digit of others
 ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA"}
 UNUSABLE: tuple[type[Exception], ...] = (PyJWTError, ValueError, TypeError, KeyError, AttributeError)
 
@@ -78,30 +77,28 @@ def _key(entry: dict[str, Any]) -> PyJWK | None:
 
 
 def _read(path: Path) -> bytes:
+    name = f"APP_AUTH_JWKS_FILE={str(path)!r}"
+    if path.exists() and not path.is_file():
+        raise KeySetError(f"{name} is not a file")
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST_SET + 1)
     except OSError as error:
-        raise KeySetError(f"APP_AUTH_JWKS_FILE={str(path)!r} cannot be read: {error.strerror or error}") from None
+        raise KeySetError(f"{name} cannot be read: {error.strerror or error}") from None
+    if len(content) > LARGEST_SET:
+        raise KeySetError(f"{name} has more than {LARGEST_SET} bytes: is it a key set?")
+    return content
 
 
 def _fetch(url: str) -> bytes:
     address = urlsplit(url)
-    connection = _connection(address.scheme, address.hostname or "", address.port)
+    query = f"?{address.query}" if address.query else ""
+    where = f"the issuer's key set at {address.netloc}"
     try:
-        query = f"?{address.query}" if address.query else ""
-        connection.request("GET", (address.path or "/") + query, headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        content = answer.read(LARGEST_SET + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise KeySetError(f"the issuer's key set at {address.netloc} cannot be read: {error!r}") from None
-    finally:
-        connection.close()
-    if answer.status != OK or len(content) > LARGEST_SET:
-        raise KeySetError(f"the issuer's key set at {address.netloc}: status {answer.status}, {len(content)} bytes")
-    return content
-
-
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=tls.context(""))
+        answer = exchange(address, Request((address.path or "/") + query), Limits(TIMEOUT_S, LARGEST_SET))
+    except ExchangeError as error:
+        raise KeySetError(f"{where} cannot be read: {error}") from None
+    if answer.status != OK:
+        redirects = ", and no redirect is followed" if answer.status // 100 == REDIRECTS else ""
+        raise KeySetError(f"{where} cannot be read: status {answer.status}{redirects}")
+    return answer.body

@@ -1,6 +1,7 @@
 """Settings of the authentication of the API."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import msgspec
 from services.chassis.net.settings import ListenSettings
 from services.chassis.settings.environment import Text, settings
 
+PRINTABLE = re.compile("[!-~]+")  # an address is sent as it is written
 LONGEST_LEEWAY = timedelta(minutes=5)
 EXPOSED = (
     "APP_AUTH=none with APP_HTTP_HOST={host}: anybody who reaches the port could read and change everything. Write "
@@ -63,8 +65,8 @@ class AuthSettings(ListenSettings):
         problems = [f"{name} is missing: APP_AUTH=jwt needs it" for name, value in given.items() if not value]
         if bool(self.auth_jwks_file) == bool(self.auth_jwks_url):
             problems.append("APP_AUTH=jwt needs either APP_AUTH_JWKS_FILE or APP_AUTH_JWKS_URL: give one of them")
-        if self.auth_jwks_url and not _is_url(self.auth_jwks_url):
-            problems.append(f"APP_AUTH_JWKS_URL={self.auth_jwks_url!r} is not a URL: write https://host/path")
+        if self.auth_jwks_url and (wrong := _url_problem(self.auth_jwks_url)):
+            problems.append(wrong)
         if self.auth_unprotected == "yes":
             problems.append("APP_AUTH_UNPROTECTED=yes contradicts APP_AUTH=jwt: remove it")
         return problems
@@ -87,9 +89,26 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _url_problem(url: str) -> str:
+    """Return what is wrong with the address of the key set, without a password that may be in it."""
+    name = "APP_AUTH_JWKS_URL"
+    if not _is_url(url):
+        return f"{name} is not a URL: write https://host/path, in ASCII and without a space"
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        return f"{name} has a user or a password, which no key set needs: write https://host/path"
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        return (
+            f"{name}={url!r}: somebody on the way could send other keys, and make tokens of every role: write "
+            "https://, or give the keys as APP_AUTH_JWKS_FILE"
+        )
+    return ""
+
+
 def _is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        encodable = bool(parts.hostname) and bool((parts.hostname or "").encode("idna"))
+        return encodable and parts.scheme in {"http", "https"} and parts.port != 0 and bool(PRINTABLE.fullmatch(text))
     except ValueError:
         return False

@@ -43,10 +43,36 @@ def test_tokens_need_keys_issuer_and_audience() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://a.org/x", "a.org/jwks.json", "https://", "https://a.org:99999/", "http://[::1/"]
+    "url",
+    [
+        "ftp://a.org/x",
+        "a.org/jwks.json",
+        "https://",
+        "https://a.org:99999/",
+        "http://[::1/",
+        "https://a.org/a b",
+        "https://a.org/\xfc",
+        "https://a..org/",
+        "https://ada:secret-word@a.org:99999/",
+    ],
 )
 def test_a_key_set_url_is_checked(url: str) -> None:
-    assert "is not a URL" in problems(APP_AUTH_JWKS_FILE="", APP_AUTH_JWKS_URL=url)
+    refusal = problems(APP_AUTH_JWKS_FILE="", APP_AUTH_JWKS_URL=url)
+    assert "APP_AUTH_JWKS_URL is not a URL" in refusal
+    assert "secret-word" not in refusal
+
+
+def test_a_key_set_url_has_no_password() -> None:
+    refusal = problems(APP_AUTH_JWKS_FILE="", APP_AUTH_JWKS_URL="https://ada:secret-word@a.org/")
+    assert "has a user or a password" in refusal
+    assert "secret-word" not in refusal
+
+
+def test_a_key_set_is_read_without_tls_on_loopback_alone() -> None:
+    assert "write https://" in problems(APP_AUTH_JWKS_FILE="", APP_AUTH_JWKS_URL="http://issuer.a.org/jwks.json")
+    local = JWT | {"APP_AUTH_JWKS_URL": "http://127.0.0.1:1/jwks.json"}
+    del local["APP_AUTH_JWKS_FILE"]
+    assert load(HttpSettings, local).authenticates
 
 
 def test_a_leeway_is_bounded() -> None:
