@@ -4,6 +4,8 @@ from k8s.alerts.alert import WATCHED, Alert
 from services.contracts.service_list import SERVICES
 
 NEVER_SEEN = "\n".join(f'or on (job) absent(up{{job="{name}"}})' for name in SERVICES)
+# The outcomes of all tokens where the service is configured wrongly.
+MISCONFIGURED = 'outcome=~"unknown_key|signature|issuer|audience|no_role"'
 ALERTS = (
     Alert(
         name="ClockWrong",
@@ -51,6 +53,17 @@ and on (job, namespace) max by (job, namespace) (up{{{WATCHED}}}) == 1""",
         severity="page",
         summary="{{ $labels.job }} has restarted {{ $value }} times in half an hour",
         description="A part of {{ $labels.job }} that fails takes its process down; its log names the part and why.",
+    ),
+    Alert(
+        name="AllTokensRefused",
+        # Nobody accepted within a day: nobody depends on it, or it is being set up.
+        when=f"""sum by (job, namespace) (increase(http_server_tokens_total{{{MISCONFIGURED}}}[5m])) > 10
+unless on (job, namespace) sum by (job, namespace) (increase(http_server_tokens_total{{outcome="accepted"}}[5m])) > 0
+and on (job, namespace) sum by (job, namespace) (increase(http_server_tokens_total{{outcome="accepted"}}[1d])) > 0""",
+        lasting="5m",
+        severity="page",
+        summary="{{ $labels.job }} refuses every token, {{ $value | humanize }} in five minutes",
+        description="{{ $labels.job }} trusts another issuer, audience or key than that of the tokens it took before.",
     ),
     Alert(
         name="DatabaseUnreachable",

@@ -1,7 +1,7 @@
 """Services: what each is asked, how often it fails, how long it takes, and what fills up."""
 
 from k8s.alerts.slos import ANSWER_S
-from k8s.dashboards import replicas, style
+from k8s.dashboards import callers, replicas, style
 from k8s.dashboards.board import NAMESPACE, SERVICE, Board, Row
 from k8s.dashboards.panel import Good, Query
 from k8s.dashboards.panel_types import Series, Stat
@@ -259,6 +259,6 @@ BOARD = Board(
     uid="eventline-services",
     title="Eventline / Services",
     question="Is each service well, and what would give way first?",
-    rows=(NOW, REQUESTS, CONSUMERS, SATURATION, *replicas.ROWS),
+    rows=(NOW, REQUESTS, *callers.ROWS, CONSUMERS, SATURATION, *replicas.ROWS),
     variables=(NAMESPACE, SERVICE),
 )

@@ -330,6 +330,7 @@ BY_PROMTOOL_ALONE = {
     "RowsNotDeleted": "rows are kept for weeks; test_forgetting.py reads its metric",
     "RelayHalted": "partitions cannot be removed again; test_kafka_offsets.py halts a relay",
     "KafkaCertificateExpires": "this broker has no TLS; test_certificate_watch.py reads the metric of one that has",
+    "AllTokensRefused": "this system has no tokens; access/test_service.py reads the metric of one that has",
     "VolumeSpaceLow": "no kubelet reports volumes here",
     "VolumeFillsSoon": "no kubelet reports volumes here",
 }

@@ -4,6 +4,7 @@ from services.contracts.service_list import SERVICES
 from tests.alerts.case import WHERE, Case, flat, rising
 
 USER = f'job="user", {WHERE}'
+AUDIT = f'job="audit", {WHERE}'
 UP = {name: f'up{{job="{name}", {WHERE}, instance="1"}}' for name in SERVICES}
 THERE = {series: flat((1, 60)) for series in UP.values()}
 
@@ -18,6 +19,10 @@ def _started(*phases: tuple[float | str, int]) -> dict[str, str]:
 
 def _size(*phases: tuple[float | str, int], instance: str = "1") -> dict[str, str]:
     return {f'database_size_bytes{{{USER}, instance="{instance}"}}': flat(*phases)}
+
+
+def _tokens(outcome: str, *phases: tuple[int, int]) -> dict[str, str]:
+    return {f'http_server_tokens_total{{{USER}, outcome="{outcome}"}}': rising(*phases)}
 
 
 CASES = (
@@ -98,6 +103,32 @@ CASES = (
         story="three starts in a day are three rollouts",
         series=_started((100, 60), (3600, 60), (7200, 60), (10800, 60)),
         firing={100: [], 200: [], 239: []},
+    ),
+    Case(
+        alert="AllTokensRefused",
+        story="a deployment names another issuer, and is undone",
+        series=_tokens("accepted", (60, 20), (0, 20), (60, 20)) | _tokens("issuer", (0, 20), (60, 20), (0, 20)),
+        firing={19: [], 22: [], 32: [USER], 39: [USER], 45: []},
+    ),
+    Case(
+        alert="AllTokensRefused",
+        story="one caller among others has a wrong audience",
+        series=_tokens("accepted", (60, 60)) | _tokens("audience", (60, 60)),
+        firing={30: [], 59: []},
+    ),
+    Case(
+        alert="AllTokensRefused",
+        story="tokens of all callers expire, or are no tokens: not a matter of this service",
+        series=_tokens("accepted", (60, 20), (0, 40)) | _tokens("expired", (60, 60)) | _tokens("malformed", (60, 60)),
+        firing={30: [], 59: []},
+    ),
+    Case(
+        alert="AllTokensRefused",
+        story="a stranger tries keys where no caller has ever come, or a few where callers rest",
+        series={f'http_server_tokens_total{{{AUDIT}, outcome="unknown_key"}}': rising((60, 60))}
+        | _tokens("accepted", (60, 20), (0, 40))
+        | _tokens("unknown_key", (1, 60)),
+        firing={30: [], 59: []},
     ),
     Case(
         alert="DatabaseUnreachable",

@@ -6,7 +6,8 @@ from services.workbench.local.measured_system import Running
 
 # Series by action: none before an operator has acted.
 BY_ACTION = {"operator_actions", "operator_action_latest_timestamp_seconds", "operator_action_latest_items"}
-WITH_TLS = {"kafka_certificate_expiry_timestamp_seconds"}  # this system has none
+# This system has neither TLS nor tokens.
+NOT_HERE = {"kafka_certificate_expiry_timestamp_seconds", "http_server_tokens_total"}
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
 
 
@@ -17,7 +18,7 @@ def names_of(one: Declared) -> set[str]:
 
 def missing(system: Running, job: str) -> list[str]:
     """Return what is declared for a process and not shown."""
-    return sorted(_declared(job) - _shown(system, job) - BY_ACTION - WITH_TLS)
+    return sorted(_declared(job) - _shown(system, job) - BY_ACTION - NOT_HERE)
 
 
 def undeclared(system: Running, job: str) -> list[str]:

@@ -23,6 +23,8 @@ from services.chassis.http.auth.tokens import Policy, TokenVerifier
 from services.chassis.http.server import Server
 from services.chassis.http.settings import HttpSettings
 from services.chassis.telemetry.health import Health
+from services.chassis.telemetry.metrics.registry import Metrics
+from services.chassis.telemetry.metrics.serving import TOKENS
 from services.workbench.local.free_ports import free_ports
 from services.workbench.local.ports import HOST
 from services.workbench.polling import until
@@ -122,7 +124,8 @@ def served(app: ASGIApp, verifier: TokenVerifier) -> Iterator[int]:
     """Serve a protected application as a service does, and yield the port."""
     (port,) = free_ports(1)
     health, stop = Health(), threading.Event()
-    server = Server(Authentication(app, verifier), HttpSettings(http_host=HOST, http_port=port), health)
+    protected = Authentication(app, verifier, Metrics("test", "0").counter(TOKENS))
+    server = Server(protected, HttpSettings(http_host=HOST, http_port=port), health)
     thread = threading.Thread(target=server.run, args=(stop,))
     thread.start()
     try:

@@ -26,7 +26,7 @@ from services.chassis.http.rate_limits import by_address, by_caller, limited
 from services.chassis.http.server import Server
 from services.chassis.process.runtime import Component, Plan
 from services.chassis.process.settings import ApiSettings
-from services.chassis.telemetry.metrics.serving import RATE_LIMITED
+from services.chassis.telemetry.metrics.serving import RATE_LIMITED, TOKENS
 from services.chassis.telemetry.telemetry import Telemetry
 
 Prepare = Callable[[], None]
@@ -60,7 +60,8 @@ class BaseAssembly:
             keys = IssuerKeys(key_set.source(settings))
             self._key_refresh = [KeyRefresh(keys, self.telemetry.health)]
             names = settings.auth_issuer, settings.auth_audience, settings.auth_roles_claim
-            return Authentication(app, TokenVerifier(keys, Policy(*names, settings.auth_leeway)))
+            verifier = TokenVerifier(keys, Policy(*names, settings.auth_leeway))
+            return Authentication(app, verifier, self.telemetry.metrics.counter(TOKENS))
         if settings.exposed:
             log.warning("the API has no authentication, and other machines can reach it", host=settings.http_host)
         return app

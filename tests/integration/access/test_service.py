@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from services.chassis.http.auth.tokens import REFUSED
+from services.workbench.local.free_ports import free_ports
 from services.workbench.polling import until
 from tests.support.issuer import AUDIENCE, ISSUER, PRIVATE, KeyServer, a_token, bearer, public_jwk
-from tests.support.user_process import UserServer, a_person
+from tests.support.user_process import UserServer, a_person, ask
 
 READ, WRITE = a_token("read"), a_token("write")
 
@@ -40,6 +42,21 @@ def test_a_service_takes_tokens_and_the_reason_of_a_refusal_is_in_its_log_only(t
         assert '"subject": "ada"' in log.replace('":"', '": "')
         assert WRITE not in log
         assert keys.reads == 1
+
+
+def test_tokens_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
+    (metrics,) = free_ports(1)
+    with KeyServer() as keys, user_service(tmp_path, **protected(keys, APP_METRICS_PORT=str(metrics))) as server:
+        for token in (READ, READ, a_token("nobody"), a_token("read", aud="somebody-else"), "no token"):
+            server.send("GET", "/users", headers=bearer(token))
+        server.send("GET", "/users")
+        lines = ask(metrics, "GET", "/metrics", None, {}).body.decode().splitlines()
+    counted = dict(line.split() for line in lines if line.startswith("http_server_tokens_total{"))
+    seen = {"accepted": "2.0", "no_role": "1.0", "audience": "1.0", "malformed": "1.0"}
+    outcomes = {"accepted", "no_role", *REFUSED}  # each from the start, so that Prometheus sees a first rise
+    assert counted == {
+        f'http_server_tokens_total{{outcome="{outcome}"}}': seen.get(outcome, "0.0") for outcome in outcomes
+    }
 
 
 def test_a_new_key_is_accepted_and_a_withdrawn_one_refused_without_a_restart(tmp_path: Path) -> None:

@@ -7,27 +7,30 @@ inside, where the route is known; the body of a refused request is not read.
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from prometheus_client import Counter
 
 from services.chassis.http.auth import sign_in
 from services.chassis.http.auth.access import EVERYBODY, Routes, needed
 from services.chassis.http.auth.caller import KEY, NOBODY, Caller, set_caller
 from services.chassis.http.auth.refusals import forbidden, unauthenticated
-from services.chassis.http.auth.tokens import TokenError, TokenVerifier
+from services.chassis.http.auth.tokens import MALFORMED, REFUSED, TokenError, TokenVerifier
 from services.chassis.http.problems import Refused
 
 HEADER = b"authorization"
 SCHEME = b"bearer"
 UNAUTHENTICATED = 401
+ACCEPTED, NO_ROLE = "accepted", "no_role"  # no role: valid, but only public routes take it
 
 log = structlog.get_logger()
 
 
 class Authentication:
-    """Notes the caller that a request's token names, NOBODY without a valid one."""
+    """Notes the caller that a request's token names, NOBODY without a valid one. Counts tokens by their outcome."""
 
-    def __init__(self, app: ASGIApp, verifier: TokenVerifier) -> None:
+    def __init__(self, app: ASGIApp, verifier: TokenVerifier, tokens: Counter) -> None:
         self._app = app
         self._verifier = verifier
+        self._outcomes = {outcome: tokens.labels(outcome) for outcome in (ACCEPTED, NO_ROLE, *REFUSED)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3.0)."""
@@ -40,10 +43,13 @@ class Authentication:
         if not given:
             return NOBODY
         try:
-            return await self._verifier.caller(_token(given))
+            caller = await self._verifier.caller(_token(given))
         except TokenError as error:
+            self._outcomes[error.reason].inc()
             log.info("token refused", reason=str(error))
             return NOBODY
+        self._outcomes[ACCEPTED if caller.roles else NO_ROLE].inc()
+        return caller
 
 
 class Authorization:
@@ -75,8 +81,8 @@ class Authorization:
 
 def _token(given: list[bytes]) -> bytes:
     if len(given) > 1:
-        raise TokenError("the header Authorization is given more than once")
+        raise TokenError(MALFORMED, "the header Authorization is given more than once")
     scheme, _, token = given[0].partition(b" ")
     if scheme.lower() != SCHEME:
-        raise TokenError("the scheme of Authorization is not Bearer")
+        raise TokenError(MALFORMED, "the scheme of Authorization is not Bearer")
     return token.strip(b" ")

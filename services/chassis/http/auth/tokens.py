@@ -9,7 +9,16 @@ from typing import Any
 import jwt
 import msgspec
 from jwt import PyJWK
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import (
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAlgorithmError,
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidSignatureError,
+    MissingRequiredClaimError,
+    PyJWTError,
+)
 
 from services.chassis.http.auth.caller import ROLES, Caller
 from services.chassis.http.auth.issuer_keys import IssuerKeys
@@ -20,10 +29,25 @@ LONGEST_SUBJECT = 200  # characters: the subject is in logs, headers of records 
 MOST_VERIFIED = 4096
 LAST_SECOND = 2**53
 REQUIRED = ("exp", "iss", "aud", "sub")
+MALFORMED, UNKNOWN_KEY, CLAIMS = "malformed", "unknown_key", "claims"
+REASONS: Mapping[type[Exception], str] = {
+    InvalidSignatureError: "signature",
+    InvalidAlgorithmError: "algorithm",
+    ExpiredSignatureError: "expired",
+    ImmatureSignatureError: "not_yet_valid",
+    InvalidIssuerError: "issuer",
+    InvalidAudienceError: "audience",
+    MissingRequiredClaimError: CLAIMS,
+}
+REFUSED = (MALFORMED, UNKNOWN_KEY, *dict.fromkeys(REASONS.values()))
 
 
 class TokenError(Exception):
-    """The token is refused; the message is for the log."""
+    """The token is refused for one of the reasons REFUSED; the message is for the log."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -53,7 +77,7 @@ class TokenVerifier:
     async def caller(self, token: bytes) -> Caller:
         """Return the caller that a token names. Raises TokenError."""
         if len(token) > LARGEST_TOKEN:
-            raise TokenError(f"the token has {len(token)} bytes, more than {LARGEST_TOKEN}")
+            raise TokenError(MALFORMED, f"the token has {len(token)} bytes, more than {LARGEST_TOKEN}")
         if self._verified_with is not self._keys.keys:
             self._verified_with = self._keys.keys
             self._verified.clear()
@@ -83,7 +107,8 @@ class TokenVerifier:
                 options={"require": list(REQUIRED)},
             )
         except (PyJWTError, ValueError, RecursionError) as error:
-            raise TokenError(f"{type(error).__name__}: {error}"[:LONGEST_SUBJECT]) from None
+            reason = REASONS.get(type(error), MALFORMED)
+            raise TokenError(reason, f"{type(error).__name__}: {error}"[:LONGEST_SUBJECT]) from None
         caller = Caller(_subject(claims["sub"]), _roles(claims, self._policy.roles_claim))
         return _Verified(caller, min(int(claims["exp"]), LAST_SECOND) + self._policy.leeway.total_seconds())
 
@@ -93,13 +118,13 @@ class TokenVerifier:
             return next(iter(self._keys.keys.values()))
         key = await self._keys.find(kid) if kid else None
         if key is None:
-            raise TokenError(f"no key of the issuer has the id {str(kid)[:100]!r}")
+            raise TokenError(UNKNOWN_KEY, f"no key of the issuer has the id {str(kid)[:100]!r}")
         return key
 
 
 def _subject(subject: str) -> str:
     if len(subject) > LONGEST_SUBJECT or actor_of(subject) is None:  # no record could carry it as its actor
-        raise TokenError(f"the claim sub is empty, longer than {LONGEST_SUBJECT} characters or not printable")
+        raise TokenError(CLAIMS, f"the claim sub is empty, longer than {LONGEST_SUBJECT} characters or not printable")
     return subject
 
 

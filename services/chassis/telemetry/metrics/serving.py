@@ -27,6 +27,14 @@ RATE_LIMITED = Declared(
     services=WITH_API,
     labels=("limit",),
 )
+TOKENS = Declared(
+    name="http_server_tokens_total",
+    kind="counter",
+    unit="tokens",
+    meaning="Bearer tokens of requests, accepted or by the reason of their refusal; no series without authentication.",
+    services=WITH_API,
+    labels=("outcome",),
+)
 GROUP_SIZE = Declared(
     name="writer_group_size",
     kind="histogram",

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from services.chassis.http.auth.caller import Caller
 from services.chassis.http.auth.issuer_keys import IssuerKeys
-from services.chassis.http.auth.tokens import MOST_VERIFIED, Policy, TokenError, TokenVerifier
+from services.chassis.http.auth.tokens import MOST_VERIFIED, REFUSED, Policy, TokenError, TokenVerifier
 from tests.support.issuer import AUDIENCE, ISSUER, POLICY, PRIVATE, a_token, claims, public_jwk
 
 
@@ -50,6 +51,31 @@ def test_roles_are_in_the_configured_claim(claim: str, changed: dict[str, Any]) 
 def test_a_clock_may_be_behind_or_ahead_by_the_leeway() -> None:
     now = int(time.time())
     assert Setup().caller(a_token(exp=now - 20, nbf=now + 20)).subject == "ada"
+
+
+NOW = int(time.time())
+BAD: dict[str, Callable[[], str]] = {
+    "malformed": lambda: "no token",
+    "unknown_key": lambda: a_token(kid="other"),
+    "signature": lambda: a_token(algorithm="ES256") + "AAAA",
+    "algorithm": lambda: jwt.encode(claims(), PRIVATE["RS256"], "PS256", {"kid": "RS256"}),
+    "expired": lambda: a_token(exp=NOW - 3600),
+    "not_yet_valid": lambda: a_token(nbf=NOW + 3600),
+    "issuer": lambda: a_token(iss="https://other.example.org"),
+    "audience": lambda: a_token(aud="somebody-else"),
+    "claims": lambda: a_token(sub=None),
+}
+
+
+def test_every_reason_of_a_refusal_has_a_token_here() -> None:
+    assert set(BAD) == set(REFUSED)
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_refusal_has_its_reason(reason: str) -> None:
+    with pytest.raises(TokenError) as refused:
+        Setup().caller(BAD[reason]())
+    assert refused.value.reason == reason
 
 
 def test_a_verified_token_is_remembered_until_it_expires() -> None:
