@@ -9,7 +9,7 @@ import pytest
 
 from k8s.charts.schema import read
 from k8s.charts.settings import CHARTS
-from tests.charts.helm import Helm, Resource
+from tests.charts.helm import Helm, Resource, parsed
 from tests.charts.pods import pods
 
 pytestmark = pytest.mark.charts
@@ -23,12 +23,42 @@ def test_the_whole_has_no_worker_by_default(helm: Helm) -> None:
     assert of_connect(helm.resources("eventline")) == []
 
 
-def test_one_value_adds_the_worker_and_no_way_to_reach_it(helm: Helm) -> None:
+def test_one_value_adds_the_worker_with_a_login_and_no_way_to_reach_it(helm: Helm) -> None:
     found = of_connect(helm.resources("eventline", *ON))
-    assert sorted(one["kind"] for one in found) == ["ConfigMap", "ConfigMap", "NetworkPolicy", "StatefulSet"]
-    (pod,) = pods(found)
-    assert "ports" not in pod.containers[0]
-    assert pod.labels["eventline/kafka-client"] == "true"  # the broker's policy lets it in
+    policies = ["NetworkPolicy", "NetworkPolicy"]
+    assert sorted(one["kind"] for one in found) == ["ConfigMap", "ConfigMap", "Job", *policies, "StatefulSet"]
+    assert [one["spec"].get("ingress") for one in found if one["kind"] == "NetworkPolicy"] == [None, None]
+    for pod in pods(found):
+        assert "ports" not in pod.containers[0]
+        assert pod.labels["eventline/kafka-client"] == "true"  # the broker's policy lets it in
+
+
+@pytest.mark.parametrize(
+    ("values", "made"),
+    [
+        ((), {"READS": "user.notices.v1", "WRITES": "example.lines.v1"}),
+        (("connect.connectors.lines-from-file=null",), {"READS": "user.notices.v1", "WRITES": ""}),
+        (
+            ("connect.connectors.notices-to-file.topics=a.v1\\,b.v1",),
+            {"READS": "a.v1 b.v1", "WRITES": "example.lines.v1"},
+        ),
+        (("connect.kafka.existingSecret=own",), None),
+        (("global.kafka.accessControl=false",), None),
+    ],
+)
+def test_the_login_has_the_topics_of_the_connectors_unless_one_is_named(
+    helm: Helm, values: tuple[str, ...], made: dict[str, str] | None
+) -> None:
+    set_ = [word for value in values for word in ("--set", value)]
+    rendered = helm.rendered("eventline", *ON, *set_)
+    jobs = [one for one in of_connect(parsed(rendered)) if one["kind"] == "Job"]
+    assert ("eventline-kafka-connect:user=connect,password" in rendered) is (made is not None)
+    given = [_environment(pod.containers[0]) for pod in pods(jobs)]
+    assert [{name: one[name] for name in ("READS", "WRITES")} for one in given] == ([made] if made else [])
+
+
+def _environment(container: Resource) -> dict[str, str]:
+    return {one["name"]: one.get("value", "") for one in container["env"]}
 
 
 def test_the_worker_uses_the_broker_image_of_the_whole(helm: Helm) -> None:
@@ -165,7 +195,8 @@ def test_the_whole_checks_the_values_of_the_worker_too(helm: Helm) -> None:
 
 def of_connect(resources: list[Resource]) -> list[Resource]:
     """Return the resources of the worker."""
-    return [one for one in resources if one["metadata"]["labels"]["app.kubernetes.io/name"] == "connect"]
+    names = {"connect", "connect-login"}
+    return [one for one in resources if one["metadata"]["labels"]["app.kubernetes.io/name"] in names]
 
 
 def data(resources: list[Resource], name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from k8s.charts.settings import CHARTS
+from tests.charts.helm import Helm
 from tests.charts.test_connect import properties
 
 pytestmark = pytest.mark.charts
@@ -62,6 +63,16 @@ def test_a_password_that_kafkas_quoting_would_change_is_refused(kafka: Path, pas
         assert done.returncode == 1
         assert "must be 8 to 128 of" in done.stderr
         assert password not in done.stderr or not password
+
+
+def test_one_of_three_nodes_asks_with_its_login_whether_it_has_caught_up(helm: Helm) -> None:
+    (scripts,) = (
+        one["data"]
+        for one in helm.resources("eventline", "--set", "global.kafka.replicas=3")
+        if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", "eventline-kafka")
+    )
+    script = " ".join(scripts["started.sh"].split())
+    assert "--bootstrap-server localhost:9094 --command-config /opt/kafka/config/broker.properties --describe" in script
 
 
 def passwords(kafka: Path, administrator: str = "of-the-admin", broker: str = "of-the-broker") -> None:

@@ -12,13 +12,12 @@ import pytest
 from k8s.command import NAMESPACE, RELEASE, run
 from k8s.release import CHARTS
 from services.contracts.service_list import JOBS
-from tests.e2e.trial_cluster import BUILT, OWN_SECRETS, Object, TrialCluster, trial_cluster
+from tests.e2e.pods import kubeconfig, version
+from tests.e2e.trial_cluster import BUILT, CLUSTER, OWN_SECRETS, TrialCluster, trial_cluster
 from tests.support.command_blocks import blocks_for, execute
 
 pytestmark = pytest.mark.on_demand
 FIRST, SECOND = "trial-1", "trial-2"
-# Their controllers write the status, and with it another resourceVersion.
-WITH_STATUS = {"Deployment", "StatefulSet", "Job", "PodDisruptionBudget", "PersistentVolumeClaim", "NetworkPolicy"}
 
 
 @pytest.fixture(autouse=True)
@@ -54,20 +53,14 @@ def images(cluster: TrialCluster) -> set[str]:
 def versions(cluster: TrialCluster, tag: str) -> dict[str, tuple[str, ...]]:
     """Return what tells that an object was written, of every object of the manifests."""
     objects = cluster.objects("--filename", "-", text=manifests(tag))
-    return {f"{one['kind']}/{one['metadata']['name']}": _version(one) for one in objects}
-
-
-def _version(one: Object) -> tuple[str, ...]:
-    metadata = one["metadata"]
-    written = () if one["kind"] in WITH_STATUS else (metadata["resourceVersion"],)
-    return (metadata["uid"], str(metadata.get("generation", "")), *written)
+    return {f"{one['kind']}/{one['metadata']['name']}": version(one) for one in objects}
 
 
 def install(cluster: TrialCluster, folder: Path) -> None:
     """Execute the commands of docs/gitops.md, under Pod Security `restricted`."""
     (folder / "charts").symlink_to(CHARTS)
     (block,) = blocks_for(__file__)
-    code, output = execute(block.text, {"KUBECONFIG": str(cluster.kubeconfig(folder))}, folder)
+    code, output = execute(block.text, {"KUBECONFIG": str(kubeconfig(CLUSTER, folder))}, folder)
     assert code == 0, output
     cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     cluster.settle()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from k8s.command import NAMESPACE, RELEASE, run
@@ -39,12 +38,6 @@ class TrialCluster:
     def helm(self, *arguments: str) -> str:
         """Run Helm in the namespace. Raises CommandError."""
         return run("helm", *arguments, "--kube-context", f"kind-{CLUSTER}", "--namespace", NAMESPACE, seconds=1200)
-
-    def kubeconfig(self, folder: Path) -> Path:
-        """Write a file by which kubectl reaches the cluster, whatever the usual context is."""
-        path = folder / "kubeconfig"
-        path.write_text(run("kind", "get", "kubeconfig", "--name", CLUSTER))
-        return path
 
     def objects(self, *arguments: str, text: str | None = None) -> list[Object]:
         """Return the objects that `kubectl get` lists."""
