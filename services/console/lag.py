@@ -62,12 +62,17 @@ def event_partitions() -> Sequence[TopicPartition]:
     return _partitions(catalog.EVENT_TOPICS)
 
 
+def groups() -> list[str]:
+    """Return every group of the catalog: a reader's name there is its group's."""
+    return sorted({reader for topic in catalog.TOPICS for reader in topic.readers})
+
+
 def _partitions(topics: Sequence[catalog.Topic]) -> Sequence[TopicPartition]:
     return [place for topic in topics for place in partitions_of(topic.name, topic.partitions)]
 
 
 def lags(broker: Broker, ages: Callable[[PerPartition], PerPartition]) -> list[Lag]:
-    """Return the lag of every reader in the catalog; a reader's name there is its group's.
+    """Return the lag of every group of the catalog.
 
     `ages` is given the first unread offset of each partition and returns seconds, as `Ages` does, or nothing.
     Raises BrokerUnavailableError and TopicsError.
@@ -75,7 +80,7 @@ def lags(broker: Broker, ages: Callable[[PerPartition], PerPartition]) -> list[L
     ends = broker.ends(partitions())
     begins = broker.begins(partitions())
     found = []
-    for group in sorted({reader for topic in catalog.TOPICS for reader in topic.readers}):
+    for group in groups():
         mine = [topic.name for topic in catalog.TOPICS if group in topic.readers]
         read = broker.committed(group, [place for place in ends if place.topic in mine])
         unread = {p: max(read.get(p, 0), begins[p]) for p in ends if p.topic in mine and read.get(p, 0) < ends[p]}

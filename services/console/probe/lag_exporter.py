@@ -23,7 +23,7 @@ from services.chassis.settings.environment import settings
 from services.chassis.telemetry.metrics.registry import Reading
 from services.chassis.telemetry.periodic import Periodic
 from services.chassis.telemetry.telemetry import Telemetry
-from services.console.lag import Ages, Lag, lags, partitions
+from services.console.lag import Ages, Lag, groups, lags, partitions
 from services.console.metrics import (
     BROKERS,
     END_OFFSET,
@@ -118,8 +118,7 @@ def _look(topics: KafkaAdmin, ages: Ages) -> Seen:
     ends: Counter[str] = Counter()
     for place, offset in topics.ends(partitions()).items():
         ends[place.topic] += offset
-    groups = sorted({reader for topic in TOPICS for reader in topic.readers})
-    members = topics.members(groups)  # names a denied group at once; the question for its offsets would time out
+    members = topics.members(groups())  # names a denied group at once; the question for its offsets would time out
     return Seen(lags(topics, ages), members, ends, topics.cluster())
 
 

@@ -3,8 +3,9 @@
 It ends and names principal, operation, resource and the command that grants it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     left: str
     missing: str
     code: int = 4
+    settings: Mapping[str, str] = MappingProxyType({})
     pattern: str = "LITERAL"
 
 
@@ -49,7 +51,9 @@ ROWS = {
     "events follows for ever, yet ends where it may not read": Row(
         ("events",), "TOPIC", USER_EVENTS.name, "DESCRIBE", "READ"
     ),
-    "lag": Row(("lag",), "GROUP", "audit", "DESCRIBE_CONFIGS", "DESCRIBE"),
+    "lag does not wait for the time-out of a request": Row(
+        ("lag",), "GROUP", "audit", "DESCRIBE_CONFIGS", "DESCRIBE", settings={"APP_KAFKA_REQUEST_TIMEOUT": "5m"}
+    ),
     "rebuild --check, topic": Row(CHECK, "TOPIC", USER_EVENTS.name, "DESCRIBE", "READ", code=2),
     "rebuild --check, groups": Row(CHECK, "GROUP", f"{GROUP}-", "DESCRIBE", "READ", code=2, pattern="PREFIXED"),
 }
@@ -61,7 +65,7 @@ def test_row_rights_of_a_command(row: Row, broker: SecureBroker, files: Files, t
     upgrade(Database(url), REVISIONS)
     more = (f"--database-url={url}",) if row.command == CHECK else ()
     with broker.only(row.left, row.kind, row.name, row.pattern):
-        code, output = console(broker.settings("right", files), *row.command, *more)
+        code, output = console(broker.settings("right", files) | dict(row.settings), *row.command, *more)
     assert code == row.code, output
     assert f"user {USER} needs the right {row.missing} on {row.kind.lower()} {row.name}" in output
     assert ": `console rights` grants it, or `kafka-acls " in output
