@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from services.chassis.kafka.security import KafkaSecurity
-from services.chassis.kafka.settings import KafkaSettings
+from services.chassis.kafka.settings import KafkaSettings, NamePrefix
 from services.chassis.settings.environment import PREFIX as VARIABLES
 from services.chassis.settings.environment import Port, settings
 from services.console.tokens.settings import TokenSettings
@@ -45,7 +45,7 @@ class ConsoleSettings(KafkaSettings, TokenSettings):
     state_dir: Path = Path(".eventline")
     deadline: timedelta = timedelta(seconds=60)
     rights_passwords: str = ""
-    rights_prefix: str = PREFIX
+    rights_prefix: NamePrefix = PREFIX
     broker_port: Port = 19092
     controller_port: Port = 19093
     broker_internal_port: Port = 19094

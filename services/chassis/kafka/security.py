@@ -31,12 +31,20 @@ class KafkaSecurity(Mixin):
     kafka_ca_file: str = ""
     kafka_certificate_file: str = ""
     kafka_key_file: str = ""
-    kafka_sasl_mechanism: Annotated[str, msgspec.Meta(pattern="^(PLAIN|SCRAM-SHA-(256|512)|OAUTHBEARER)\\Z")] = ""
+    kafka_sasl_mechanism: Annotated[
+        str, msgspec.Meta(pattern="^(PLAIN|SCRAM-SHA-256|SCRAM-SHA-512|OAUTHBEARER)\\Z")
+    ] = ""
     kafka_user: str = ""
     kafka_password: str = ""
     kafka_oauth_token_url: str = ""
     kafka_oauth_scope: str = ""
-    kafka_oauth_extensions: Annotated[str, msgspec.Meta(pattern="^([A-Za-z]+=[^,=]+(,[A-Za-z]+=[^,=]+)*)?\\Z")] = ""
+    kafka_oauth_extensions: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^([A-Za-z]+=[^,=]+(,[A-Za-z]+=[^,=]+)*)?\\Z",
+            description="a list of name=value, separated by commas",
+        ),
+    ] = ""
     kafka_oauth_ca_file: str = ""
 
     @property

@@ -2,7 +2,8 @@
 
 A settings class is a frozen dataclass; its field `http_port` is read from `APP_HTTP_PORT`. A service's settings inherit
 from the mixins of the rooms that it uses, so that it accepts no setting without an effect. Dataclasses, because msgspec
-structs with fields cannot be mixed. Neither this module nor a settings class's `repr` shows a value: some are secrets.
+structs with fields cannot be mixed. A settings class's `repr` shows no value, because some are secrets. An error
+shows a value of the wrong form; a password has none, it may be any text.
 """
 
 import difflib
@@ -17,6 +18,7 @@ import msgspec
 
 PREFIX = "APP_"
 PLACEHOLDERS = frozenset({"changeme", "change-me", "todo", "xxx"})
+CHOICES = re.compile(r"\^\(([\w|-]+)\)\\Z")  # the pattern of a setting that is one of some names
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 LONGEST = timedelta(days=1)  # librdkafka takes no longer poll interval
@@ -109,8 +111,8 @@ def _is_stray(name: str, names: Mapping[str, object]) -> bool:
 
 
 def _unknown(name: str, names: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "")
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in names], n=1)
+    return f"{name} is not a setting" + (f": did you mean {PREFIX}{near[0]}?" if near else "")
 
 
 def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own type decides
@@ -124,7 +126,22 @@ def _convert(text: str, kind: Any) -> Any:  # noqa: ANN401  # the field's own ty
         return duration(text, LONGEST_AGE)
     if kind is Path:
         return Path(text)
-    return msgspec.convert(text, kind, strict=False)
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        raise ValueError(f"is not {_allowed(kind)}") from None
+
+
+def _allowed(kind: Any) -> str:  # noqa: ANN401  # as above
+    """Return in words what a setting of a kind may be; a pattern that is no list of words has a description."""
+    if kind is bool:
+        return "true or false"
+    meta = next(iter(getattr(kind, "__metadata__", ())), msgspec.Meta())
+    if getattr(kind, "__origin__", kind) is int:
+        return "a whole number" + (f" from {meta.ge} to {meta.le}" if meta.ge is not None else "")
+    if choices := CHOICES.fullmatch(meta.pattern or ""):
+        return f"one of {choices[1].replace('|', ', ')}"
+    return str(meta.description or "a value of its kind")
 
 
 def duration(text: str, longest: timedelta = LONGEST) -> timedelta:

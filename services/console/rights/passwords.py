@@ -29,5 +29,12 @@ def read(folder: Path, principals: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def unused(folder: Path, principals: Sequence[str]) -> list[Path]:
+    """Return the files of a folder that no principal has; the name of a hidden one begins with a dot."""
+    known = frozenset(principals)
+    files = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in files if path.name not in known)
+
+
 def _text(path: Path) -> str:
     return path.read_text(errors="replace").removesuffix("\n")

@@ -67,7 +67,7 @@ def test_row_missing_empty_changeme_misspelt_without_unit_and_negative(name: str
     code, (head, *lines) = start(name, environment)
     assert (code, head) == (2, f"{name} cannot start:")
     assert sorted(lines) == [
-        "APP_CONSUMER_BATCH='-1': Expected `int` >= 1",
+        "APP_CONSUMER_BATCH='-1': is not a whole number from 1 to 1000000",
         "APP_DATABASE_URL='': is empty: give a value or remove the variable",
         "APP_DRAIN_DELAY='5': is not a duration: write a number with its unit, such as 500ms, 10s or 5m",
         "APP_HTTP_PROT is not a setting: did you mean APP_HTTP_PORT?",

@@ -132,6 +132,26 @@ def test_a_changed_password_is_set_and_the_old_one_ends(broker: AccessBroker, tm
     assert (code, "user eventline-audit cannot log in with its password" in output) == (1, True), output
 
 
+@pytest.mark.usefixtures("admin")
+def test_a_file_that_no_user_has_is_named(broker: AccessBroker, tmp_path: Path) -> None:
+    for name in ("topics", "usr", ".hidden"):
+        (tmp_path / name).write_text((broker.logins.passwords / "topics").read_text())
+    code, output = rights(broker, "--check", APP_RIGHTS_PASSWORDS=str(tmp_path))
+    assert (code, f"note: {tmp_path / 'usr'} is not used" in output, ".hidden" in output) == (0, True, False), output
+
+
+@pytest.mark.usefixtures("admin")
+def test_without_passwords_it_reports_that_no_login_was_tried(broker: AccessBroker) -> None:
+    environment = {name: value for name, value in given(broker).items() if name != "APP_RIGHTS_PASSWORDS"}
+    code, output = console(environment, "rights", "--check")
+    assert (code, "no login is tried: APP_RIGHTS_PASSWORDS names no folder" in output) == (0, True), output
+
+
+def test_an_option_of_strimzi_alone_changes_no_broker() -> None:
+    code, output = console({"APP_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}, "rights", "--cluster", "events")
+    assert (code, "--cluster is of --strimzi alone" in output) == (2, True), output
+
+
 @pytest.mark.parametrize(
     "password", ["short", "a,b,c,d,e,f", 'quote"quote', "with space", "", "x" * 129, "two\n\nlines"]
 )

@@ -90,13 +90,47 @@ def test_all_errors_come_at_once_a_line_each() -> None:
         "APP_KAFKA_BOOTSTRAP_SERVERS is missing: it has no default",
         "APP_LOG_LEVEL='changeme': is a placeholder: give the real value",
         "APP_RELAY_LEASE='5': is not a duration: write a number with its unit, such as 500ms, 10s or 5m",
-        "APP_WRITER_GROUP='-1': Expected `int` >= 1",
+        "APP_WRITER_GROUP='-1': is not a whole number from 1 to 1000000",
     ]
 
 
 def test_a_contradiction_is_reported_together_with_a_misspelt_name() -> None:
     lines = complaints(APP_KAFKA_MESSAGE_TIMEOUT="11s", APP_WRITER_GRUOP="1")
     assert [line.split()[0] for line in lines] == ["APP_WRITER_GRUOP", "APP_KAFKA_MESSAGE_TIMEOUT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("APP_HTTP_PORT", "0.5", "a whole number from 0 to 65535"),
+        ("APP_WRITER_GROUP", "many", "a whole number from 1 to 1000000"),
+        ("APP_DATABASE_MIGRATE", "perhaps", "true or false"),
+        ("APP_AUTH", "JWT", "one of jwt, none"),
+        ("APP_KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "one of plaintext, ssl, sasl_plaintext, sasl_ssl"),
+        ("APP_KAFKA_SASL_MECHANISM", "scram", "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER"),
+        ("APP_KAFKA_GROUP_PREFIX", "a b", "at most 100 characters long, of A-Z a-z 0-9 . _ -"),
+        ("APP_KAFKA_OAUTH_EXTENSIONS", "a", "a list of name=value, separated by commas"),
+    ],
+)
+def test_a_wrong_value_gets_what_the_setting_may_be(name: str, value: str, allowed: str) -> None:
+    assert f"{name}={value!r}: is not {allowed}" in complaints(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "servers", ["a:9092,,b:9092", ",", "a:99999", "a:0", "a b", "https://a/b", "a:port", "ada@a:1"]
+)
+def test_bootstrap_servers_are_addresses(servers: str) -> None:
+    assert "APP_KAFKA_BOOTSTRAP_SERVERS has " in complaints(APP_KAFKA_BOOTSTRAP_SERVERS=servers)[0]
+
+
+@pytest.mark.parametrize("servers", ["a", "a:1, b:2", "[::1]:9092", "SASL_SSL://a:9092"])
+def test_usual_forms_of_bootstrap_servers_are_taken(servers: str) -> None:
+    assert load(Settings, GOOD | {"APP_KAFKA_BOOTSTRAP_SERVERS": servers}).addresses()
+
+
+def test_a_suggestion_resembles_the_name_behind_the_common_prefix() -> None:
+    assert complaints(APP_STORE_DIR="1") == ["APP_STORE_DIR is not a setting"]
+    assert complaints(APP_RELAY_LAESE="20s") == ["APP_RELAY_LAESE is not a setting: did you mean APP_RELAY_LEASE?"]
 
 
 def test_a_name_that_resembles_none_gets_no_suggestion() -> None:
