@@ -32,7 +32,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the charts mount from Secrets."""
     folder = tmp_path_factory.mktemp("certificates")
     authority = trustme.CA()
-    for name in ("kafka-ca", "database-ca", "smtp-ca", "kafka-certificate"):
+    for name in ("kafka-ca", "kafka-oauth-ca", "database-ca", "smtp-ca", "kafka-certificate"):
         (folder / name).mkdir()
         authority.cert_pem.write_to_path(folder / name / "ca.crt")
     leaf = authority.issue_cert("eventline")
@@ -121,6 +121,24 @@ def test_a_pod_reaches_the_collector_of_traces_on_its_port_alone(helm: Helm, end
     collector = {"podSelector": {"matchLabels": {"name": "collector"}}}
     rules = [rule for rule in policy["spec"]["egress"] if rule["to"] == [collector]]
     assert rules == [{"ports": [{"port": port, "protocol": "TCP"}], "to": [collector]}]
+
+
+def test_every_client_of_kafka_reaches_the_issuer_of_its_tokens_on_one_port_and_trusts_its_authority(
+    helm: Helm,
+) -> None:
+    values = next(path for _, path in of_ours if path.match("eventline/ci/oauth-*"))
+    resources = helm.resources("eventline", "--values", values)
+    issuer = {"ports": [{"port": 8443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "192.0.2.18/32"}}]}
+    policies = {one["metadata"]["name"]: one["spec"] for one in resources if one["kind"] == "NetworkPolicy"}
+    reaching = {name for name, spec in policies.items() if issuer in spec.get("egress", [])}
+    clients = {
+        pod.labels["app.kubernetes.io/name"]: pod for pod in pods(resources) if "eventline/kafka-client" in pod.labels
+    }
+    assert set(clients) == {"user", "notification", "audit", "console", "console-topics"}
+    assert reaching == {f"eventline-{name}" for name in clients}
+    for pod in clients.values():
+        assert _variables(pod, resources)["APP_KAFKA_OAUTH_CA_FILE"] == f"{MOUNTED}/kafka-oauth-ca/ca.crt"
+        assert f"{MOUNTED}/kafka-oauth-ca" in [mount["mountPath"] for mount in pod.containers[0]["volumeMounts"]]
 
 
 def _of_user(helm: Helm, *values: str) -> dict[str, str]:

@@ -6,6 +6,13 @@ from tests.charts.helm import Helm
 
 pytestmark = pytest.mark.charts
 LONG = "a" * 64
+OAUTH = [
+    "kafka.securityProtocol=sasl_ssl",
+    "kafka.saslMechanism=OAUTHBEARER",
+    "kafka.existingSecret=s",
+    "kafka.trustSystem=true",
+]
+TOKENS = "settings.kafkaOauthTokenUrl=https://login.example.com/token"
 TRACED = "tracing.endpoint=http://collector:4318"
 
 
@@ -97,6 +104,9 @@ def test_a_name_to_which_a_job_adds_too_much_is_refused(helm: Helm) -> None:
             ["kafka.securityProtocol=sasl_plaintext", "kafka.saslMechanism=OAUTHBEARER", "kafka.existingSecret=s"],
             "kafka.saslMechanism=OAUTHBEARER would send the password in the clear",
         ),
+        ([*OAUTH, TOKENS], "networkPolicy.kafkaIssuer is empty"),
+        ([*OAUTH, TOKENS, "kafka.oauthCaSecret=a", "settings.kafkaOauthCaFile=/b"], "are both given: remove one"),
+        (["kafka.oauthCaSecret=a"], "kafka.oauthCaSecret has no meaning"),
         (["kafka.bootstrapServers=kafka.example.com:9092"], "networkPolicy.kafka is empty"),
         (["database.host=postgres.example.com"], "networkPolicy.database is empty"),
         (["database.password=a", "database.existingSecret=b"], "database.password and database.existingSecret"),

@@ -44,6 +44,13 @@
 {{- ((.Values.global).kafka).principalPrefix | default "eventline-" -}}
 {{- end -}}
 
+{{/* Where the client gets a token with OAUTHBEARER, else nothing. */}}
+{{- define "service.kafka.tokenurl" -}}
+{{- if eq (toString (include "service.kafka" . | fromYaml).saslMechanism) "OAUTHBEARER" -}}
+{{- (.Values.settings).kafkaOauthTokenUrl | default "" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "service.kafka.environment" -}}
 {{- $kafka := include "service.kafka" . | fromYaml -}}
 APP_KAFKA_BOOTSTRAP_SERVERS: {{ $kafka.bootstrapServers | quote }}
@@ -52,6 +59,9 @@ APP_KAFKA_SECURITY_PROTOCOL: {{ $kafka.securityProtocol }}
 APP_KAFKA_SASL_MECHANISM: {{ $kafka.saslMechanism }}
 {{- with $kafka.user }}
 APP_KAFKA_USER: {{ . | quote }}
+{{- end }}
+{{- if $kafka.oauthCaSecret }}
+APP_KAFKA_OAUTH_CA_FILE: /etc/eventline/kafka-oauth-ca/ca.crt
 {{- end }}
 {{- end }}
 {{- if $kafka.tls }}
@@ -82,6 +92,9 @@ APP_KAFKA_KEY_FILE: /etc/eventline/kafka-certificate/tls.key
 {{- if not $kafka.trustSystem }}
 kafka-ca: {secret: {{ $kafka.caSecret }}, items: {ca.crt: ca.crt}}
 {{- end }}
+{{- with $kafka.oauthCaSecret }}
+kafka-oauth-ca: {secret: {{ . }}, items: {ca.crt: ca.crt}}
+{{- end }}
 {{- with $kafka.certificateSecret }}
 kafka-certificate: {secret: {{ . }}, items: { {{ $kafka.certificateKey | default "tls.crt" }}: tls.crt, {{ $kafka.privateKey | default "tls.key" }}: tls.key}}
 {{- end }}
@@ -101,6 +114,12 @@ kafka-certificate: {secret: {{ . }}, items: { {{ $kafka.certificateKey | default
 {{- end -}}
 {{- if and $kafka.saslMechanism (not $kafka.sasl) -}}
 {{- fail (printf "kafka.saslMechanism=%s has no meaning with kafka.securityProtocol=%s: write sasl_ssl or sasl_plaintext" $kafka.saslMechanism $kafka.securityProtocol) -}}
+{{- end -}}
+{{- if and $kafka.oauthCaSecret (ne (toString $kafka.saslMechanism) "OAUTHBEARER") -}}
+{{- fail "kafka.oauthCaSecret has no meaning without kafka.saslMechanism=OAUTHBEARER" -}}
+{{- end -}}
+{{- if and $kafka.oauthCaSecret (.Values.settings).kafkaOauthCaFile -}}
+{{- fail "kafka.oauthCaSecret and settings.kafkaOauthCaFile are both given: remove one" -}}
 {{- end -}}
 {{- if and $kafka.tls (not $kafka.trustSystem) (not $kafka.caSecret) -}}
 {{- fail (printf "kafka.caSecret is empty: kafka.securityProtocol=%s needs a Secret with the key ca.crt, or kafka.trustSystem=true" $kafka.securityProtocol) -}}

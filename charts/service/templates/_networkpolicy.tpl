@@ -150,6 +150,12 @@ to:
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
   {{- include "service.egress.to" (list . "kafka" "kafka") | nindent 2 }}
+{{- with include "service.kafka.tokenurl" . }}
+- ports:
+    - {port: {{ include "service.port" . }}, protocol: TCP}
+  to:
+    {{- toYaml (include "service.networkpolicy.peers" $ | fromYaml).kafkaIssuer | nindent 4 }}
+{{- end }}
 {{- end -}}
 
 {{- define "service.egress.database" -}}
@@ -166,12 +172,16 @@ to:
 
 {{/* To the issuer's public keys; its port is that of the address. */}}
 {{- define "service.egress.issuer" -}}
-{{- $url := urlParse (include "service.auth.url" .) -}}
-{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "http" | ternary "80" "443") -}}
 - ports:
-    - {port: {{ $port }}, protocol: TCP}
+    - {port: {{ include "service.port" (include "service.auth.url" .) }}, protocol: TCP}
   to:
     {{- toYaml (include "service.networkpolicy.peers" . | fromYaml).issuer | nindent 4 }}
+{{- end -}}
+
+{{/* The port of an address. */}}
+{{- define "service.port" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "http" | ternary "80" "443") -}}
 {{- end -}}
 
 {{- define "service.egress.witness" -}}
@@ -186,6 +196,11 @@ to:
 {{- $kafka := include "service.kafka" . | fromYaml -}}
 {{- if and .Values.kafka $kafka.external (not $peers.kafka) -}}
 {{- include "service.networkpolicy.refuse" (list "kafka" "kafka.bootstrapServers" $kafka.bootstrapServers) -}}
+{{- end -}}
+{{- with and .Values.kafka (include "service.kafka.tokenurl" .) -}}
+{{- if not $peers.kafkaIssuer -}}
+{{- include "service.networkpolicy.refuse" (list "kafkaIssuer" "settings.kafkaOauthTokenUrl" .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.database (not (include "service.sqlite" .)) -}}
 {{- $database := include "service.database" . | fromYaml -}}
