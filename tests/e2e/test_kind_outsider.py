@@ -110,7 +110,8 @@ def _listed() -> list[str]:
     for row in filter(None, map(ROW.fullmatch, PAGE.read_text().splitlines())):
         for port in _quoted(row["ports"]):
             doors += [port, *(f"{port} {path}" for path in _quoted(row["paths"]))]
-    return sorted(doors)
+    nodes = [f"{name}:9095" for one in _found() if (name := _short(one)).startswith("kafka-external-")]
+    return sorted({*doors, *nodes})  # the row of the first node stands for all
 
 
 def _quoted(cell: str) -> list[str]:
