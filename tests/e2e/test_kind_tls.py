@@ -17,19 +17,19 @@ from services.chassis.kafka.admin import BrokerUnavailableError, KafkaAdmin
 from services.chassis.kafka.settings import KafkaSettings
 from services.chassis.settings.environment import variables
 from services.console.secrets.material import HOSTS, certificate
-from tests.e2e.kind_target import KindTarget, address
+from tests.e2e.kind_target import WORKLOADS, KindTarget, address
 from tests.e2e.load import losses, under_load
 from tests.e2e.pods import kubeconfig
 from tests.support.certificates import AUTHORITY
 from tests.support.command_blocks import blocks_for, execute
 from tests.support.console_process import console
 from tests.support.stories.story import Story
-from tests.support.stories.target import Target
+from tests.support.stories.target import BROKER, Target
 
 pytestmark = pytest.mark.on_demand
 
 ANSWER_S, DAY_S = 5.0, 86_400.0
-RATE, LASTS_S = 15.0, 360.0
+RATE, LASTS_S = 15.0, 300.0
 KAFKA = f"{RELEASE}-kafka"
 NAMES = (KAFKA, f"*.{KAFKA}-nodes.{NAMESPACE}.svc", "127.0.0.1")
 EXPIRES_IN_S = "min(kafka_certificate_expiry_timestamp_seconds) - time()"
@@ -78,14 +78,16 @@ def test_a_certificate_of_ones_own_replaces_the_made_one_under_load_and_loses_no
     (block,) = blocks_for(__file__)
     try:
         with under_load(target, LASTS_S, tmp_path, RATE) as load:
-            code, output = execute(block.text, {"KUBECONFIG": str(kubeconfig(CLUSTER, tmp_path))}, tmp_path)
+            place = {"KUBECONFIG": str(kubeconfig(CLUSTER, tmp_path))}
+            code, output = execute(block.text, place, tmp_path, 2 * LASTS_S)
             assert code == 0, output
             assert load.child.poll() is None, "the load ended before the change"
             assert losses(load.outcome()) == [], load.output()
         for trusting in (new, KindTarget().kafka):
             KafkaAdmin(trusting, "own").reach(ANSWER_S)
     finally:
-        helm("rollback", RELEASE, revision, "--wait", "--timeout", "10m")
+        helm("rollback", RELEASE, revision)
+        kubectl("rollout", "status", WORKLOADS[BROKER], "--timeout=600s")
         kubectl("delete", "secret", "kafka-own", "--ignore-not-found")
 
 

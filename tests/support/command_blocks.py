@@ -92,7 +92,9 @@ def environment(**more: str) -> dict[str, str]:
     return own | more
 
 
-def execute(commands: str, extra: Mapping[str, str] | None = None, folder: Path = ROOT) -> tuple[int, str]:
+def execute(
+    commands: str, extra: Mapping[str, str] | None = None, folder: Path = ROOT, seconds: float = PATIENCE_S
+) -> tuple[int, str]:
     """Run commands to their end. Returns the exit code and the output."""
     run = subprocess.run(
         argv(commands),
@@ -102,6 +104,6 @@ def execute(commands: str, extra: Mapping[str, str] | None = None, folder: Path 
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=seconds,
     )
     return run.returncode, run.stdout
