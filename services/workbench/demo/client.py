@@ -40,13 +40,6 @@ class Reply(msgspec.Struct, frozen=True):
     correlation_id: str
 
 
-class User(msgspec.Struct, frozen=True):
-    """The parts of every answer that a history has."""
-
-    user_id: str
-    version: int
-
-
 class Unanswered(msgspec.Struct, frozen=True):
     """No answer, or one that leaves the outcome unknown: its kind to be counted by, and what was seen."""
 
@@ -91,47 +84,34 @@ class UserApi:
         return body if isinstance(body, Unanswered) else None
 
     async def _exchange(self, step: Step, path: str, headers: Mapping[str, str]) -> bytes | Unanswered:
-        began = time.time()
-        answer: bytes | Unanswered | RefusedError
+        sent = Operation(
+            kind=step.kind,
+            command=headers["X-Correlation-ID"],
+            result=Result.UNKNOWN,
+            began=time.time(),
+            ended=0,
+            user_id=path.removeprefix("/users").lstrip("/"),
+        )
         try:
-            answer = await self._ask(step, path, headers)
-        except RefusedError as refused:
-            answer = refused
-        if self._recorder is not None:
-            about = Operation(
-                kind=step.kind,
-                command=headers["X-Correlation-ID"],
-                result=Result.UNKNOWN,
-                began=began,
-                ended=time.time(),
-                user_id=path.removeprefix("/users").lstrip("/"),
-            )
-            self._recorder.add(_ended(about, answer))
-        if isinstance(answer, RefusedError):
-            raise answer
-        return answer
-
-    async def _ask(self, step: Step, path: str, headers: Mapping[str, str]) -> bytes | Unanswered:
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        try:
-            async with self._session.request(
-                step.method, self.url + path, json=step.body, headers=headers, timeout=timeout
-            ) as response:
-                body = await response.read()
+            status, body = await self._request(step, path, headers)
         except (aiohttp.ClientError, TimeoutError) as error:
+            self._record(msgspec.structs.replace(sent, error=repr(error)))
             return Unanswered(type(error).__name__, repr(error))
-        if response.ok:
+        self._record(sent.answered(status, body))
+        if status < HTTPStatus.BAD_REQUEST:
             return body
-        seen = f"{response.status} {body.decode(errors='replace')}"
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Unanswered(str(response.status), seen)
-        raise RefusedError(str(response.status), f"{step.method} {path} ({step.kind}) was refused: {seen}")
+        seen = f"{status} {body.decode(errors='replace')}"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Unanswered(str(status), seen)
+        raise RefusedError(str(status), f"{step.method} {path} ({step.kind}) was refused: {seen}")
 
+    async def _request(self, step: Step, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        async with self._session.request(
+            step.method, self.url + path, json=step.body, headers=headers, timeout=timeout
+        ) as response:
+            return response.status, await response.read()
 
-def _ended(about: Operation, answer: bytes | Unanswered | RefusedError) -> Operation:
-    if isinstance(answer, bytes):
-        user = msgspec.json.decode(answer, type=User)
-        return msgspec.structs.replace(about, result=Result.OK, user_id=user.user_id, version=user.version)
-    if isinstance(answer, Unanswered):
-        return msgspec.structs.replace(about, error=answer.detail)
-    return msgspec.structs.replace(about, result=Result.FAIL, error=str(answer))
+    def _record(self, operation: Operation) -> None:
+        if self._recorder is not None:
+            self._recorder.add(msgspec.structs.replace(operation, ended=time.time()))

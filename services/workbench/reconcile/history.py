@@ -7,6 +7,7 @@ a line for each attempt.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,13 @@ class Result(StrEnum):
     OK = "ok"
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+class _User(msgspec.Struct):
+    """The parts of every answer that a history has."""
+
+    user_id: str
+    version: int
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,6 +43,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     user_id: str = ""
     version: int = 0
     error: str = ""
+
+    def answered(self, status: int, body: bytes) -> "Operation":
+        """Return the operation with the outcome that an HTTP answer means; after a 5xx it stays unknown."""
+        if status < HTTPStatus.BAD_REQUEST:
+            user = msgspec.json.decode(body, type=_User)
+            return msgspec.structs.replace(self, result=Result.OK, user_id=user.user_id, version=user.version)
+        result = Result.UNKNOWN if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Result.FAIL
+        return msgspec.structs.replace(self, result=result, error=f"{status} {body.decode(errors='replace')}")
 
     @property
     def is_read(self) -> bool:

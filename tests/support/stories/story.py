@@ -79,7 +79,7 @@ class Story:
             answer = self._client.request(
                 method, self.target.urls["user"] + path, json=json, headers={**headers, "X-Correlation-ID": name}
             )
-            sent = _ended(sent, answer)
+            sent = sent.answered(answer.status_code, answer.content)
         finally:
             if self._recorder:
                 self._recorder.add(msgspec.structs.replace(sent, ended=time.time()))
@@ -152,15 +152,6 @@ class Story:
         answer = self._client.get(self.target.urls[service] + path, params=query)
         body: dict[str, Any] = answer.raise_for_status().json()
         return body
-
-
-def _ended(sent: Operation, answer: httpx.Response) -> Operation:
-    if answer.is_success:
-        body = answer.json()
-        read = {"user_id": body["user_id"], "version": body["version"]}
-        return msgspec.structs.replace(sent, result=Result.OK, **read)
-    result = Result.UNKNOWN if answer.is_server_error else Result.FAIL
-    return msgspec.structs.replace(sent, result=result, error=f"{answer.status_code} {answer.text}")
 
 
 def _is_created(answer: httpx.Response) -> bool:

@@ -39,7 +39,7 @@ class FakeUsers:
             self._open.set()
         await self._open.wait()
         if request.method == "GET":
-            return web.json_response({"user_id": "u"})
+            return web.json_response({"user_id": "u", "version": 1})
         if self._refuse:
             return web.Response(status=self._refuse, text="no")
         if request.method == "PATCH":
