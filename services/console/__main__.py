@@ -125,7 +125,7 @@ def token(options: tokens.TokenOptions) -> None:
     with reported():
         settings = _settings()
         if not (options.new_key or settings.token_key_file) and (running := found(settings, os.environ)):
-            running.lend_token(os.environ)
+            running.lend_token(settings.state_dir)
             settings = _settings()
         tokens.run(settings, options)
 

@@ -41,7 +41,7 @@ def show(settings: ConsoleSettings, wanted: str, options: JourneyOptions, consol
 
 def _found(settings: ConsoleSettings) -> str:
     running = find(settings, os.environ)
-    running.lend_token(os.environ)
+    running.lend_token(settings.state_dir)
     return running.urls["audit"]
 
 

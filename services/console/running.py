@@ -4,10 +4,11 @@ import http.client
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from services.chassis.settings.environment import load
 from services.console.failures import UnknownIdError, UsageError
 from services.console.logins import DOCKER_COMPOSE, IN_KIND, reached
 from services.console.settings import LOCALHOST, ConsoleSettings, S
-from services.console.tokens.found_key import GIVEN, KEY_FILE, provide
+from services.console.tokens.found_key import KEY_FILE, given, provide
 from services.contracts.access import OPERATOR
 from services.contracts.service_list import COMPOSE, KIND, SERVICES, Target, ports
 
@@ -50,10 +51,16 @@ class Running(msgspec.Struct, frozen=True):
             return replace(settings, kafka_bootstrap_servers=self.kafka, **left)
         return reached(settings, self.name, self.kafka, os.environ, login)
 
-    def lend_token(self, environment: MutableMapping[str, str]) -> None:
-        """Add the operator's key for tokens to the environment, unless that has a token of its own."""
-        if environment.keys().isdisjoint(GIVEN) and (key := self.login.get("token_key_file")):
-            environment[KEY_FILE] = key
+    def lend_token(self, folder: Path) -> None:
+        """Let this process make tokens for its APIs, unless its environment has a token or a key.
+
+        The key of a system in containers is fetched into a folder.
+        """
+        key = self.login.get("token_key_file")
+        if key and not given():
+            os.environ[KEY_FILE] = key
+        elif not key:
+            provide(self.name, folder)
 
     def listens(self) -> bool:
         """Return whether anything listens at any of its addresses, as it does while a part is broken."""
@@ -66,10 +73,7 @@ class NothingRunsError(UnknownIdError):
 
 def found(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running | None:
     """Return the first system whose audit API answers, if any does."""
-    running = (one for one in _candidates(settings, environment) if _is_audit(one.urls["audit"]))
-    if (first := next(running, None)) is not None:
-        provide(first.name, settings.state_dir)
-    return first
+    return next((one for one in _candidates(settings, environment) if _is_audit(one.urls["audit"])), None)
 
 
 def find(settings: ConsoleSettings, environment: Mapping[str, str]) -> Running:

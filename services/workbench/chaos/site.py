@@ -13,7 +13,6 @@ import msgspec
 from services.console.failures import UsageError
 from services.console.logins import DOCKER_COMPOSE, IN_KIND
 from services.console.running import published
-from services.console.tokens.found_key import provide
 from services.contracts.access import ADMINISTRATOR
 from services.contracts.service_list import SERVICES
 from services.workbench.chaos.network import network
@@ -77,7 +76,7 @@ def site(settings: WorkbenchSettings, target: Target, say: Callable[[str], None]
     (found,) = (one for one in published(os.environ) if one.name == NAMES[target])
     if not found.listens():
         raise UsageError(f"{found.name} does not run here: `docker compose up --wait` or `make deploy` starts it")
-    provide(found.name, settings.state_dir)
+    found.lend_token(settings.state_dir)
     kafka = found.client(settings)
     parts = ComposeParts() if target is Target.COMPOSE else KindParts()
     evidence = collection.System(

@@ -8,7 +8,6 @@ import aiohttp
 
 from services.console.logins import DOCKER_COMPOSE
 from services.console.running import NothingRunsError, Running, published
-from services.console.tokens.found_key import provide
 from services.contracts.access import ADMINISTRATOR
 from services.workbench.api_clients import api_session
 from services.workbench.faults.breaker import Breaker, Status
@@ -46,7 +45,7 @@ async def running(settings: WorkbenchSettings, environment: Mapping[str, str]) -
     page = f"http://{HOST}:{settings.page_port}"
     containers = [found for found in published(environment) if found.listens()]
     for one in containers[:1]:
-        provide(one.name, settings.state_dir)  # before the session, which reads the environment
+        one.lend_token(settings.state_dir)  # before the session, which reads the environment
     async with api_session(timeout=LOOK) as session:
         if answers(HOST, settings.page_port) is None:
             yield f"make run ({page})", RemoteBreaker(session, page)

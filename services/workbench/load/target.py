@@ -49,7 +49,7 @@ def target(settings: WorkbenchSettings, options: LoadOptions, say: Callable[[str
         yield _named(settings, options)
     elif not (options.start or settings.kafka_bootstrap_servers) and (running := found(settings, os.environ)):
         say(f"loading {running.name}, which runs")
-        running.lend_token(os.environ)
+        running.lend_token(settings.state_dir)
         yield _of(running.urls, running.client(settings), running.metrics.items())
     else:
         with _started(settings, say) as started:

@@ -39,7 +39,7 @@ def reconcile(
         settings = load_settings(WorkbenchSettings, os.environ)
         operations = None if history_file is None else operations_of(history_file)
         running = find(settings, os.environ)
-        running.lend_token(os.environ)
+        running.lend_token(settings.state_dir)
         with console.status("") as status:
             evidence = partial(collected, _system(settings, running), operations, status.update)
             outcome = settled(evidence, within)

@@ -11,8 +11,9 @@ import pytest
 
 from services.chassis.settings.environment import load
 from services.console.journey import lines
-from services.console.running import NothingRunsError, find, found, with_kafka
+from services.console.running import NothingRunsError, Running, find, found, with_kafka
 from services.console.settings import OPERATOR_FILE, ConsoleSettings
+from services.console.tokens.found_key import KEY_FILE, given
 from services.workbench.local.free_ports import free_ports
 
 LOCAL, COMPOSE, KIND, BROKER = free_ports(4)
@@ -93,6 +94,25 @@ def test_the_operators_login_of_a_secured_local_system_is_used_for_its_broker_al
         "eventline-operator",
         "",
     )
+
+
+def test_a_local_system_lends_its_key_to_who_has_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {})
+    _with_key("first.jwk").lend_token(tmp_path)
+    assert given() == {KEY_FILE: "first.jwk"}
+    _with_key("second.jwk").lend_token(tmp_path)
+    assert given() == {KEY_FILE: "first.jwk"}
+
+
+def test_a_system_is_found_without_fetching_its_key(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, state_dir=tmp_path)
+    with listening(COMPOSE):
+        assert found(settings, ENVIRONMENT) is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def _with_key(key: str) -> Running:
+    return Running("make run", "", {}, {}, login={"token_key_file": key})
 
 
 def test_markup_in_a_record_is_printed_as_it_is() -> None:
