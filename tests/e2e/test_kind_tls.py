@@ -29,7 +29,7 @@ from tests.support.stories.target import BROKER, Target
 pytestmark = pytest.mark.on_demand
 
 ANSWER_S, DAY_S = 5.0, 86_400.0
-RATE, LASTS_S = 15.0, 300.0
+RATE, LASTS_S = 15.0, 240.0
 KAFKA = f"{RELEASE}-kafka"
 NAMES = (KAFKA, f"*.{KAFKA}-nodes.{NAMESPACE}.svc", "127.0.0.1")
 EXPIRES_IN_S = "min(kafka_certificate_expiry_timestamp_seconds) - time()"
@@ -79,7 +79,7 @@ def test_a_certificate_of_ones_own_replaces_the_made_one_under_load_and_loses_no
     try:
         with under_load(target, LASTS_S, tmp_path, RATE) as load:
             place = {"KUBECONFIG": str(kubeconfig(CLUSTER, tmp_path))}
-            code, output = execute(block.text, place, tmp_path, 2 * LASTS_S)
+            code, output = execute(block.text, place, tmp_path, 600.0)
             assert code == 0, output
             assert load.child.poll() is None, "the load ended before the change"
             assert losses(load.outcome()) == [], load.output()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -31,12 +32,10 @@ def certificate(given: Mapping[str, str]) -> Made:
     """Return a keystore for hosts, separated by semicolons, and its authority, whose private key nobody has."""
     hosts = given[HOSTS].split(";")
     authority, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _builder("Eventline, made in the cluster", authority).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
-    )
-    signed = _builder(hosts[0], server, "Eventline, made in the cluster").add_extension(
-        x509.SubjectAlternativeName(_names(hosts)), critical=False
-    )
+    # Clients that trust two authorities find the one that signed by its name: each has another.
+    name = f"Eventline, made in the cluster, {secrets.token_hex(4)}"
+    root = _builder(name, authority).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    signed = _builder(hosts[0], server, name).add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
     key = server.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     chain = signed.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM)
     return {KEYSTORE: key + chain, AUTHORITY: root.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM)}

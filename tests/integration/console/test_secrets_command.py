@@ -75,6 +75,13 @@ def test_a_certificate_is_for_the_named_hosts_and_its_authority_signed_it(api_se
     assert names.get_values_for_type(x509.DNSName) == ["kafka", "*.kafka-nodes"]
 
 
+def test_each_authority_has_a_name_of_its_own_so_that_a_client_can_trust_two(api_server: ApiServer) -> None:
+    for name in ("first", "second"):
+        create(api_server, f"{name}:keystore.pem,ca.crt,hosts=kafka")
+    made = [x509.load_pem_x509_certificate(api_server.data(name)["ca.crt"].encode()) for name in ("first", "second")]
+    assert made[0].subject != made[1].subject  # OpenSSL takes the first with the issuer's name, and refuses
+
+
 def test_a_secret_that_lacks_a_key_is_named_and_left_alone(api_server: ApiServer) -> None:
     api_server.add("eventline-postgres", user="a")
     done = create(api_server, *WANTED)
