@@ -182,7 +182,7 @@ TIMES := demo=25_s run=until_Ctrl-C tour=3_min load=1_min break=1_min chaos=4_mi
 	test-dashboards=70_s e2e=5_to_10_min test-alerts=5_min lint=1_min bench=minutes soak=30_min images=1_min cluster=1_min deploy=2_min
 
 help: ## show this list
-	@awk -v start="$(START)" -v times="$(TIMES)" -f services/workbench/help.awk $(MAKEFILE_LIST)
+	@[ ! -t 1 ] || colour=36; awk -v colour="$${colour:-}" -v start="$(START)" -v times="$(TIMES)" -f services/workbench/help.awk $(MAKEFILE_LIST)
 
 ##@ The operator's commands: .eventline/venv/bin/python -m services.console COMMAND, with --help
 #: topics     create the topics that are missing

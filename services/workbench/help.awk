@@ -1,5 +1,5 @@
 # `make help`: the targets of the Makefile by groups, with the time that each takes; those of `start` come first.
-function row(name, words) { return sprintf("  \033[36m%-15s\033[0m %-13s %s\n", name, time[name], words) }
+function row(name, words) { return sprintf("  %s%-15s%s %-13s %s\n", colour ? "\033[" colour "m" : "", name, colour ? "\033[0m" : "", time[name], words) }
 function add(name, words) { if (name in first) { first[name] = row(name, words) } else { rest = rest group row(name, words); group = "" } }
 BEGIN {
   for (i = split(times, pairs, " "); i > 0; i--) { split(pairs[i], pair, "="); gsub("_", " ", pair[2]); time[pair[1]] = pair[2] }

@@ -94,5 +94,5 @@ def by_address(scope: Scope) -> str:
 
 
 def by_caller(scope: Scope) -> str:
-    """Return the caller's subject; without authentication the address."""
-    return caller_of(scope).subject or by_address(scope)
+    """Return the caller's subject; without one the address, in a form that no subject has: those are printable."""
+    return caller_of(scope).subject or f"\0{by_address(scope)}"

@@ -32,6 +32,16 @@ Kafka of ours a super user; in another it needs these rights to create topics. `
 - **By hand**: each row is one call of Kafka's own `kafka-acls`, with `--bootstrap-server` and `--command-config` of
   an administrator. Create the users last.
 
+On this machine, beside `make run SECURE=1`, the passwords are in `.eventline/access/passwords`. Compare the broker with
+the table:
+<!-- executed by tests/integration/workbench/test_secure_commands.py -->
+```sh
+set -a; . .eventline/run/operator.env; set +a
+export APP_RIGHTS_PASSWORDS=.eventline/access/passwords
+export APP_KAFKA_USER=eventline-topics APP_KAFKA_PASSWORD=$(cat $APP_RIGHTS_PASSWORDS/topics)
+.eventline/venv/bin/python -m services.console rights --check
+```
+
 Names begin with `APP_RIGHTS_PREFIX` (`eventline-`), groups with `APP_KAFKA_GROUP_PREFIX` (nothing). No process needs
 a right on the cluster or on transactions, nor `Alter`, `Delete` or `DescribeConfigs`.
 

@@ -9,7 +9,7 @@ from services.console.settings import OPERATOR_FILE
 from services.workbench.local.access.secured_broker import denials
 from services.workbench.polling import until
 from tests.integration.workbench.test_run import ADA, await_no_lag, running
-from tests.support.command_blocks import ROOT, execute
+from tests.support.command_blocks import ROOT, blocks_for, execute
 from tests.support.console_process import DEADLINE, Settings, console, own_settings
 
 pytestmark = pytest.mark.long
@@ -23,6 +23,15 @@ def a_token(settings: Settings) -> str:
     code, output = execute(READ.format(state=settings["APP_STATE_DIR"], file=OPERATOR_FILE), {"PYTHONPATH": str(ROOT)})
     assert code == 0, output
     return output.strip()
+
+
+def compared_rights(settings: Settings) -> tuple[int, str]:
+    """Compare rights as docs/rights.md has it, with the passwords and the login of this state."""
+    (block,) = blocks_for(__file__, "docs/rights.md")
+    text = block.text
+    for folder in ("run", "access"):
+        text = text.replace(f".eventline/{folder}", f"{settings['APP_STATE_DIR']}/{folder}")
+    return execute(text, {"PYTHONPATH": str(ROOT)})
 
 
 def test_a_plain_run_can_be_secured_and_every_command_beside_it_works(tmp_path: Path) -> None:
@@ -44,6 +53,8 @@ def test_a_plain_run_can_be_secured_and_every_command_beside_it_works(tmp_path: 
         found = httpx.get(f"{api}/{user_id}", headers={"Authorization": f"Bearer {a_token(settings)}"})
         assert found.raise_for_status().json()["login"] == "ada"
         assert denials(broker_log)[before:] == []
+        code, output = compared_rights(settings)
+        assert (code, "asked as 6 users, 0 differences" in output) == (0, True), output
 
 
 def test_a_demo_ends_well_with_everything_on(tmp_path: Path) -> None:

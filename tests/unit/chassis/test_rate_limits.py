@@ -115,7 +115,12 @@ def test_an_address_of_ipv6_counts_with_its_network(address: str, key: str) -> N
 
 @pytest.mark.parametrize(
     ("by", "subject", "key"),
-    [(by_caller, "ada", "ada"), (by_caller, "", "192.0.2.7"), (by_address, "ada", "192.0.2.7")],
+    [
+        (by_caller, "ada", "ada"),
+        (by_caller, "", "\x00192.0.2.7"),
+        (by_caller, "192.0.2.7", "192.0.2.7"),
+        (by_address, "ada", "192.0.2.7"),
+    ],
 )
 def test_a_caller_is_its_subject_and_without_authentication_its_address(by: Key, subject: str, key: str) -> None:
     assert by(a_scope("192.0.2.7", subject)) == key

@@ -9,7 +9,8 @@ import typer
 from services.console.__main__ import app
 from tests.support.command_blocks import ROOT, argv, environment
 
-ROW = re.compile(r"^  \x1b\[36m(?P<name>[a-z0-9-]+) *\x1b\[0m (?P<time>.{13}) (?P<text>.+)$", re.MULTILINE)
+# Without colours, which are for a terminal alone.
+ROW = re.compile(r"^  (?P<name>[a-z0-9 -]{15}) (?P<time>.{13}) (?P<text>.+)$", re.MULTILINE)
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):.*## ", MAKEFILE, re.MULTILINE))
 
@@ -19,7 +20,7 @@ def groups() -> dict[str, dict[str, str]]:
     """The groups by their titles, each with the times of its names."""
     done = subprocess.run(argv("make help"), cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
     parts = [part.partition("\n") for part in done.stdout.split("\n\n")[1:]]
-    return {title: {row["name"]: row["time"].strip() for row in ROW.finditer(rows)} for title, _, rows in parts}
+    return {title: {row["name"].strip(): row["time"].strip() for row in ROW.finditer(rows)} for title, _, rows in parts}
 
 
 def test_it_begins_with_what_a_newcomer_starts_with_and_how_long_it_takes(groups: dict[str, dict[str, str]]) -> None:

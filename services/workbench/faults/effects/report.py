@@ -42,6 +42,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             ("delayed", self._delayed()),
             ("most lag", ", ".join(f"{group} {records:,} records" for group, records in self.lag.items()) or "unknown"),
         ]
+        if any(line.missing for line in self.lines):
+            found.append(
+                ("look at", "/readyz of each service and `console relay status`: what is missing may still wait")
+            )
         letters = f"{self.letters} of {self.expected_letters} poison records are on a dead-letter topic"
         return [*found, ("dead letters", letters)] if self.expected_letters else found
 
@@ -72,4 +76,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             for effect, values in self.delays.items()
             if values
         ]
-        return f"{', '.join(found)}; complete {self.settled_s:.1f} s after the end"
+        complete = "not complete" if any(line.missing for line in self.lines) else "complete"
+        return f"{', '.join(found)}; {complete} {self.settled_s:.1f} s after the end"

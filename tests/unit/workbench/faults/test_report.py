@@ -42,6 +42,8 @@ def test_a_loss_is_named_with_its_place_and_is_not_right() -> None:
     assert text["lost"] == "2 of 20 mails (all)"
     assert text["repeated"] == "1 mails (all)"
     assert "3 of them had to be sent again; 1 were never answered, so nothing is promised" in text["commands"]
+    assert text["delayed"].endswith("; not complete 2.5 s after the end")
+    assert "may still wait" in text["look at"]
     assert not report.is_right
 
 
