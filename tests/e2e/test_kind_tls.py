@@ -73,6 +73,8 @@ def test_a_certificate_of_ones_own_replaces_the_made_one_under_load_and_loses_no
     for name, content in certificate({HOSTS: ";".join(NAMES)}).items():
         (tmp_path / name).write_bytes(content)
     new = replace(target.kafka, kafka_ca_file=str(tmp_path / "ca.crt"))
+    with Path(target.kafka.kafka_ca_file).open("ab") as trusted:  # by the load, which reads to its end
+        trusted.write((tmp_path / "ca.crt").read_bytes())
     (tmp_path / "charts").symlink_to(CHARTS)
     revision = str(json.loads(helm("history", RELEASE, "--max", "1", "--output", "json"))[-1]["revision"])
     (block,) = blocks_for(__file__)
