@@ -119,11 +119,11 @@ class KafkaAdmin:
                 found[name] = str(future.result().topic_id).replace("+", "-").replace("/", "_")
             except KafkaException as error:
                 what = f"topic {name} (if it is missing: `console topics` creates it)"
-                raise self._explained(error, what, ("DESCRIBE", advice.TOPIC, name)) from error
+                raise self._explained(error, what, ("Describe", advice.TOPIC, name)) from error
         return found
 
     def operations(self, names: Sequence[str], timeout_s: float | None = None) -> dict[str, frozenset[str]]:
-        """Return the operations that this client may do on each topic, such as READ; a missing topic is left out.
+        """Return the operations that this client may do on each topic, such as Read; a missing topic is left out.
 
         Raises BrokerUnavailableError.
         """
@@ -216,7 +216,7 @@ class KafkaAdmin:
                 if error.args[0].code() in STALE_METADATA:
                     self.reach(self._timeout_s)
                     self.ids([place.topic])  # raises the cause: `_NOENT` hides a denied or missing topic
-                need = ("DESCRIBE", advice.TOPIC, place.topic)
+                need = ("Describe", advice.TOPIC, place.topic)
                 raise self._explained(error, f"{place.topic}[{place.partition}]", need) from error
         return found
 
@@ -225,7 +225,7 @@ class KafkaAdmin:
         try:
             return [member.member_id for member in future.result(self._timeout_s).members]
         except KafkaException as error:
-            raise self._explained(error, what, ("DESCRIBE", advice.GROUP, group_id)) from error
+            raise self._explained(error, what, ("Describe", advice.GROUP, group_id)) from error
         except TimeoutError as error:
             raise BrokerUnavailableError(f"{what}: no answer within {self._timeout_s:g} s") from error
 
@@ -238,7 +238,7 @@ class KafkaAdmin:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
             raise self._unavailable(error, f"rights on topic {name}") from error
-        return frozenset(operation.name for operation in operations)
+        return frozenset(map(advice.operation_name, operations))
 
     def _create(self, topic: Described) -> bool:
         settings = topic.settings() | {"min.insync.replicas": str(self._settings.kafka_min_insync_replicas)}
@@ -248,14 +248,14 @@ class KafkaAdmin:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
-            raise self._explained(error, f"topic {topic.name}", ("CREATE", advice.TOPIC, topic.name)) from error
+            raise self._explained(error, f"topic {topic.name}", ("Create", advice.TOPIC, topic.name)) from error
         return True
 
     def _require_described(self, topics: Iterable[str]) -> None:
         """Raise BrokerRefusedError for denied topics: they are not listed, so their partitions are not compared."""
         denied = [name for name, allowed in self.operations(sorted(topics)).items() if not allowed]
         if denied:
-            raise BrokerRefusedError(advice.missing(self._settings, "DESCRIBE", advice.TOPIC, denied))
+            raise BrokerRefusedError(advice.missing(self._settings, "Describe", advice.TOPIC, denied))
 
     def _wrong_counts(self, expected: Mapping[str, int]) -> list[str]:
         counts = {name: len(topic.partitions) for name, topic in self._metadata().topics.items()}

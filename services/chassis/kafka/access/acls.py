@@ -133,12 +133,7 @@ class AccessAdmin:
         return BrokerUnavailableError(f"rights: {cause.name()}: {cause.str()}")
 
 
-def operation_name(operation: AclOperation) -> str:
-    """Return an operation as `kafka-acls` names it: DescribeConfigs."""
-    return "".join(part.capitalize() for part in operation.name.split("_"))
-
-
-OPERATIONS = {operation_name(one): one for one in AclOperation}
+OPERATIONS = {advice.operation_name(one): one for one in AclOperation}
 # The client's name of the cluster is BROKER.
 KINDS = {CLUSTER if one is ResourceType.BROKER else one.name.lower(): one for one in ResourceType}
 KIND_NAMES = {one: name for name, one in KINDS.items()}
@@ -152,7 +147,7 @@ def _filter(principal: str | None) -> AclBindingFilter:
 def _row(found: AclBinding) -> Acl:
     prefixed = found.resource_pattern_type is ResourcePatternType.PREFIXED
     allow = found.permission_type is AclPermissionType.ALLOW
-    kind, operation = KIND_NAMES[ResourceType(found.restype)], operation_name(AclOperation(found.operation))
+    kind, operation = KIND_NAMES[ResourceType(found.restype)], advice.operation_name(AclOperation(found.operation))
     return Acl(found.principal, kind, found.name, operation, prefixed, found.host, allow)
 
 

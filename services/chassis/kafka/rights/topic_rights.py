@@ -12,7 +12,7 @@ from services.chassis.kafka.admin import BrokerRefusedError, KafkaAdmin
 from services.chassis.kafka.rights import advice
 from services.chassis.kafka.settings import KafkaSettings
 
-READ, WRITE = "READ", "WRITE"
+READ, WRITE = "Read", "Write"
 
 
 class RightMissingError(BrokerRefusedError):
