@@ -244,7 +244,9 @@ PHASES: tuple[tuple[Fault, ...], ...] = (
                 "GroupWithoutMembers": "notification",
                 "ConsumerLagging": "notification",
             },
-            at_least_s=18,  # Alertmanager waits 10 s for others of its group before it sends the mail
+            # Not shorter than the lock, behind which it would not become ready. Alertmanager waits 10 s for others of
+            # its group before it sends the mail.
+            at_least_s=25,
         ),
         Fault(what="audit hangs", inject=_stopped("audit"), raises={"AuditBehind": "audit"}),
         Fault(
