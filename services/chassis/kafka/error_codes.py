@@ -3,7 +3,8 @@
 from confluent_kafka import KafkaError
 
 # librdkafka's own error codes are public constants with an underscore.
-UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001
+REPLACED = KafkaError._DESTROY_BROKER  # noqa: SLF001  # the client itself has closed the request's connection
+UNREACHED = frozenset({KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, REPLACED})  # noqa: SLF001
 # Temporary too: a new topic that not every broker knows, a partition whose leader is starting, a group whose
 # coordinator has just restarted.
 TEMPORARY = UNREACHED | {

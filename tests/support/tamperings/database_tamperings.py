@@ -102,7 +102,7 @@ def a_place(rng: Random, sample: SampleLog, connection: Connection) -> Expected:
 def a_search_column(rng: Random, sample: SampleLog, connection: Connection) -> Expected:
     position, name = rng.randrange(sample.total), rng.choice(("type", "subject", "correlation_id", "event_time"))
     set_at(connection, position, **{name: rng.randrange(10**9) if name == "event_time" else f"forged {rng.random()}"})
-    return Expected(1, rf"at position {position}: type, subject, correlation_id, event_time are")
+    return Expected(1, rf"at position {position}: type, subject, correlation_id, event_time, actor are")
 
 
 def an_entry_removed(rng: Random, sample: SampleLog, connection: Connection) -> Expected:

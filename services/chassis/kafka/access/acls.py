@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported, unmarked
@@ -21,6 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # re-exported
 
 from services.chassis.kafka import config
 from services.chassis.kafka.admin import BrokerUnavailableError
+from services.chassis.kafka.error_codes import REPLACED
 from services.chassis.kafka.rights import advice
 from services.chassis.kafka.settings import KafkaSettings
 
@@ -37,11 +38,15 @@ NO_RIGHT = (
     "{user} may not change rights: log in as the administrator, a super user of the broker (super.users) or one with "
     "Alter and Describe on the cluster"
 )
-T = TypeVar("T")
+Futures = Mapping[Any, "Future[Any]"]
 
 
 class AccessRefusedError(Exception):
     """The broker has no authorizer, or this login may not change rights; the message has what to do."""
+
+
+class _ReplacedError(BrokerUnavailableError):
+    """The client has closed the connection of the request by itself."""
 
 
 class Acl(NamedTuple):
@@ -88,8 +93,7 @@ class AccessAdmin:
     def add(self, rows: Iterable[Acl]) -> None:
         """Add rows in one request."""
         if bindings := [_binding(row) for row in sorted(rows)]:
-            for future in self._asked(lambda: self._admin.create_acls(bindings)).values():
-                self._done(future)
+            self._change(lambda: self._admin.create_acls(bindings))
 
     def remove(self, rows: Iterable[Acl]) -> None:
         """Remove exactly these rows."""
@@ -102,19 +106,29 @@ class AccessAdmin:
             UserScramCredentialUpsertion(name, login, text.encode()) for name, text in sorted(passwords.items())
         ]
         if users:
-            for future in self._asked(lambda: self._admin.alter_user_scram_credentials(users)).values():
-                self._done(future)
+            self._change(lambda: self._admin.alter_user_scram_credentials(users))
 
     def _delete(self, filters: list[AclBindingFilter]) -> None:
         if filters:
-            for future in self._asked(lambda: self._admin.delete_acls(filters)).values():
-                self._done(future)
+            self._change(lambda: self._admin.delete_acls(filters))
 
-    def _asked(self, request: Callable[[], T]) -> T:
+    def _change(self, request: Callable[[], Futures]) -> None:
+        """Send a change, which may be repeated, and wait for the answer.
+
+        Once more if the client has meanwhile put the broker of the metadata in the place of its first connection.
+        """
         try:
-            return request()
+            self._changed(request)
+        except _ReplacedError:
+            self._changed(request)
+
+    def _changed(self, request: Callable[[], Futures]) -> None:
+        try:
+            futures = request()
         except KafkaException as error:
             raise self._explained(error) from error
+        for future in futures.values():
+            self._done(future)
 
     def _done(self, future: "Future[Any]") -> Any:  # noqa: ANN401  # the client's own types
         try:
@@ -130,7 +144,8 @@ class AccessAdmin:
             return AccessRefusedError(NO_AUTHORIZER)
         if cause.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
             return AccessRefusedError(NO_RIGHT.format(user=self._user))
-        return BrokerUnavailableError(f"rights: {cause.name()}: {cause.str()}")
+        kind = _ReplacedError if cause.code() == REPLACED else BrokerUnavailableError
+        return kind(f"rights: {cause.name()}: {cause.str()}")
 
 
 OPERATIONS = {advice.operation_name(one): one for one in AclOperation}
